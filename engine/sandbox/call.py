@@ -1,0 +1,108 @@
+"""What goes into the sandbox and what comes out. This is the whole boundary.
+
+Changes when a referee may see or do something new. One `HookCall` goes in, one
+`HookResult` comes out; both are plain JSON values, nothing else crosses. A bot
+that fails is a result, not an exception: the host's own faults are the only
+exceptions (`engine.errors.Unavailable`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, TypeAlias
+
+#: The names a referee's class may define for the host to call, and nothing else.
+HOOKS = ("on_init", "on_join", "on_start", "on_message", "on_leave", "on_timer")
+
+Hook: TypeAlias = Literal["on_init", "on_join", "on_start", "on_message", "on_leave", "on_timer"]
+
+
+@dataclass(frozen=True)
+class HookCall:
+    """One hook of one referee: everything it may know of the world."""
+
+    source: str
+    hook: Hook
+    args: tuple[Any, ...] = ()  #: (player_id,), (message,), (timer name,) or ()
+    params: Mapping[str, Any] = field(default_factory=dict)
+    state: Mapping[str, Any] = field(default_factory=dict)
+    players: tuple[str, ...] = ()  #: player ids seated now, in order of joining
+    now: float = 0.0  #: seconds since the epoch: the time of the entry that triggered the hook
+    bot_id: str = ""
+    seed: bytes = b""  #: 32 bytes from the host; every random draw of the hook comes from it
+
+
+@dataclass(frozen=True)
+class Said:
+    """One ``ctx.post``. ``private`` are values of ``body`` that only ``to`` may see;
+    ``to`` alone hides the whole body."""
+
+    kind: str
+    body: Mapping[str, Any]
+    to: tuple[str, ...] | None = None
+    private: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True)
+class Turn:
+    """One ``ctx.set_turn``; no players clears the turn."""
+
+    players: tuple[str, ...]
+    seconds: float | None = None
+    expect: Any = None
+
+
+@dataclass(frozen=True)
+class Finished:
+    """The hook returned. Nothing of it has happened yet: the host commits it, or not."""
+
+    said: tuple[Said, ...] = ()
+    state: Mapping[str, Any] | None = None  #: None: unchanged
+    turn: Turn | None = None
+    end: Mapping[str, Any] | None = None
+    timers: Mapping[str, float | None] = field(default_factory=dict)  #: seconds; None cancels
+    prints: str = ""
+
+
+@dataclass(frozen=True)
+class Failed:
+    """The referee broke: an exception, or a limit it hit. It changed nothing.
+
+    ``error`` is the exception's class name (``TimeLimit``, ``MemoryLimit``,
+    ``OutputLimit``, ``Crashed`` for ours) and goes into the channel with ``line``;
+    ``text`` and ``prints`` reach the room's creator only.
+    """
+
+    error: str
+    line: int | None = None
+    text: str = ""
+    prints: str = ""
+    killed: bool = False  #: the host ended it; it might have gone on
+
+
+HookResult: TypeAlias = Finished | Failed
+
+
+@dataclass(frozen=True)
+class SourceReport:
+    """What can be known of a source before it runs."""
+
+    hooks: tuple[str, ...]  #: () for a text: source without a class is announced and never run
+    class_name: str | None
+    manifest: Mapping[str, Any] | None  #: a literal ``MANIFEST = {…}`` at the top of the source
+    network: bool  #: it imports a module that can reach the network
+    dice: bool  #: it may draw random numbers
+
+
+@dataclass(frozen=True)
+class Limits:
+    """All sizes in bytes, times in seconds. Defaults are the contract's."""
+
+    hook_seconds: float = 5.0
+    memory: int = 512 << 20
+    output: int = 48 << 10  #: all posts of a hook as JSON
+    posts: int = 256
+    state: int = 256 << 10
+    source: int = 48 << 10
+    prints: int = 8 << 10

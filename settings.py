@@ -1,0 +1,137 @@
+"""Every environment variable the product reads, typed, with its default.
+
+Changes when an operator gets a new choice. `.env.example` explains each one to
+the operator; nothing else in the product reads the environment.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Literal
+from urllib.parse import urlsplit
+
+from pydantic import Field, ValidationError, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+#: Names under which a browser or program on this very machine may call us.
+LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
+
+
+class BadSetting(Exception):
+    """A variable has a value that cannot be used; the text names it and the remedy."""
+
+
+class Settings(BaseSettings):
+    """One immutable value, read once at start and handed to whoever needs it."""
+
+    model_config = SettingsConfigDict(
+        env_file=".env", env_file_encoding="utf-8", extra="ignore", frozen=True, env_ignore_empty=True
+    )
+
+    # Addresses
+    public_url: str = ""
+    domain: str = "localhost"
+    use_ssl: bool = False
+    ssl_cert_path: str = ""
+    ssl_key_path: str = ""
+    proxy_host: str = "127.0.0.1"
+    proxy_port: int = Field(8100, ge=1, le=65535)
+    mcp_host: str = "127.0.0.1"
+    mcp_port: int = Field(8201, ge=1, le=65535)
+    trusted_proxies: str = ""
+
+    # Data
+    data_dir: Path = Path("data")
+    database_url: str = ""
+
+    # Who may enter
+    access_passcode: str = ""
+    claude_auto_token: bool = False
+    operator_contact: str = ""
+
+    # Bots
+    inline_bots: Literal["all", "off"] = "all"
+    bot_hook_seconds: float = Field(5.0, gt=0, le=60)
+    bot_workspace_mb: int = Field(100, ge=0)
+    bot_hooks_per_minute: int = Field(120, ge=1)
+    bot_egress: str = "public"
+    bot_egress_ports: str = "80,443"
+    bot_response_kb: int = Field(256, ge=1)
+    bot_egress_resolve: str = ""
+    bot_egress_ca_file: str = ""
+    bot_isolation: Literal["auto", "strict", "unsafe"] = "auto"
+
+    # Limits
+    rate_limit: float = Field(20.0, ge=0)
+    max_body_kb: int = Field(16, ge=1, le=48)
+    max_source_kb: int = Field(48, ge=1)
+    max_output_kb: int = Field(48, ge=1, le=48)
+    max_state_kb: int = Field(256, ge=1)
+    max_seats: int = Field(32, ge=1, le=1000)
+    max_channels_per_account: int = Field(50, ge=1)
+    max_channel_mb: int = Field(64, ge=1)
+    invite_days: int = Field(7, ge=1)
+    channel_idle_days: int = Field(30, ge=1)
+
+    # Other
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+
+    @field_validator("log_level", mode="before")
+    @classmethod
+    def _upper(cls, value: Any) -> Any:
+        return value.upper() if isinstance(value, str) else value
+
+    @field_validator("public_url")
+    @classmethod
+    def _origin(cls, value: str) -> str:
+        value = value.rstrip("/")
+        parts = urlsplit(value)
+        if value and (parts.scheme not in ("http", "https") or not parts.netloc or parts.path):
+            raise ValueError("must be an origin such as https://mp.example, without a path")
+        return value
+
+    def base_url(self, host: str = "") -> str:
+        """The address others use: issuer, audience and head of every link, no trailing slash.
+
+        ``host`` is the request's Host header. It counts only when nothing public is
+        configured and it is one of this machine's own names; then the caller's
+        spelling is used throughout, so that what it compares is equal.
+        """
+        if self.public_url:
+            return self.public_url
+        scheme = "https" if self.use_ssl else "http"
+        name = self.domain
+        asked = host.rsplit(":", 1)[0] if not host.endswith("]") else host
+        if self.on_loopback and asked in LOOPBACK:
+            name = asked
+        default = 443 if self.use_ssl else 80
+        port = "" if self.proxy_port == default else f":{self.proxy_port}"
+        return f"{scheme}://{name}{port}"
+
+    @property
+    def on_loopback(self) -> bool:
+        """True when only programs on this machine can follow our links."""
+        return not self.public_url and self.domain in LOOPBACK
+
+    @property
+    def issuers(self) -> tuple[str, ...]:
+        """Every spelling of our own address: a token of one is good for the others."""
+        if self.on_loopback:
+            return tuple(self.base_url(name) for name in LOOPBACK)
+        return (self.base_url(),)
+
+    @property
+    def keys_dir(self) -> Path:
+        return self.data_dir / "keys"
+
+
+def load() -> Settings:
+    """Read `.env` and the environment, or raise `BadSetting` with one line per fault."""
+    try:
+        return Settings()  # type: ignore[call-arg]
+    except ValidationError as error:
+        lines = [
+            f"{'_'.join(map(str, fault['loc'])).upper()}={fault.get('input')!r}: {fault['msg']}"
+            for fault in error.errors()
+        ]
+        raise BadSetting("; ".join(lines) + ". See .env.example.") from None
