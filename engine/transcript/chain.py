@@ -1,0 +1,111 @@
+"""Give entries their place, and check that leaves really follow each other.
+
+Changes only together with the log's version. Common fields of every entry: ``i``
+its index, ``t`` its type, ``p`` the leaf hash of the entry before (absent in entry
+0), ``ts`` milliseconds since the epoch, never decreasing. A ``run`` has no ``ts``:
+its time is its input's, so that nothing in it is the server's to choose.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from engine.errors import BrokenLog
+from engine.transcript import tree
+from engine.transcript.canonical import NotCanonical, canonical, parse
+
+MAX_ENTRY = 65_535  #: bytes of a leaf; C2SP tlog-tiles count entries in 16 bits
+TIMELESS = frozenset({"run"})
+
+
+def b64u(data: bytes) -> str:
+    """Base64url without padding, as all hashes inside entries are written."""
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
+
+
+@dataclass(frozen=True)
+class Head:
+    """Where a log stands: its size, last leaf and tree."""
+
+    size: int = 0
+    last: bytes = b""
+    peaks: tuple[bytes, ...] = ()
+    ts: int = 0
+
+    @property
+    def root(self) -> bytes:
+        return tree.root(self.peaks)
+
+    def after(self, leaf: bytes, ts: int) -> Head:
+        """Return the head one leaf further, by the leaf's hash."""
+        peaks = tree.push(self.size, self.peaks, leaf)
+        return Head(self.size + 1, leaf, peaks, max(ts, self.ts))
+
+
+def place(head: Head, fields: Mapping[str, Any], ts: int) -> tuple[bytes, Head]:
+    """Write ``fields`` (with their type ``t``) as the next entry after ``head``.
+
+    Return its leaf bytes and the new head. Time never runs backwards in a log, even
+    when the machine's clock does.
+    """
+    entry: dict[str, Any] = {"i": head.size, **fields}
+    ts = max(ts, head.ts)
+    if head.size:
+        entry["p"] = b64u(head.last)
+    if fields["t"] not in TIMELESS:
+        entry["ts"] = ts
+    data = canonical(entry)
+    if len(data) > MAX_ENTRY:
+        raise NotCanonical(f"an entry of {len(data)} bytes does not fit into the log")
+    return data, head.after(tree.leaf_hash(data), ts)
+
+
+def read(data: bytes, index: int) -> dict[str, Any]:
+    """Return the entry that ``data`` is the canonical form of, or raise `BrokenLog`."""
+    try:
+        entry = parse(data)
+        whole = isinstance(entry, dict) and len(data) <= MAX_ENTRY and canonical(entry) == data
+    except NotCanonical as error:
+        raise BrokenLog(index, str(error)) from error
+    if not whole:
+        raise BrokenLog(index, "not in canonical form")
+    return dict(entry)
+
+
+def verify(leaves: Iterable[bytes | None], hashes: Iterable[bytes] = ()) -> Head:
+    """Return the head of these leaves, or raise `BrokenLog` at the first bad one.
+
+    An erased entry is None and stands there by its hash alone: ``hashes`` are the
+    leaf hashes in order, needed only where leaves are erased.
+    """
+    head = Head()
+    known = list(hashes)
+    for index, data in enumerate(leaves):
+        if data is None:
+            if index >= len(known):
+                raise BrokenLog(index, "erased, and its hash is not here")
+            head = head.after(known[index], head.ts)
+            continue
+        entry = read(data, index)
+        _check_place(entry, index, head)
+        head = head.after(tree.leaf_hash(data), entry.get("ts", head.ts))
+    return head
+
+
+def _check_place(entry: Mapping[str, Any], index: int, head: Head) -> None:
+    if entry.get("i") != index:
+        raise BrokenLog(index, f"says it is entry {entry.get('i')!r}")
+    expected = b64u(head.last) if index else None
+    if entry.get("p") != expected:
+        raise BrokenLog(index, "does not follow the entry before it")
+    if not isinstance(entry.get("t"), str):
+        raise BrokenLog(index, "has no type")
+    ts = entry.get("ts")
+    if entry["t"] in TIMELESS:
+        if ts is not None:
+            raise BrokenLog(index, f"a {entry['t']} has no time of its own")
+    elif not isinstance(ts, int) or isinstance(ts, bool) or ts < head.ts:
+        raise BrokenLog(index, "its time runs backwards or is missing")
