@@ -1,0 +1,30 @@
+"""Which keeper an address names. Changes when there is another one."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+
+from engine.stores.base import Store
+from engine.stores.memory import MemoryStore
+from engine.stores.sqlite import SqliteStore
+
+
+def open_store(url: str, data_dir: Path) -> Store:
+    """Return the store that DATABASE_URL names: ``""`` is the file `channels.db` in ``data_dir``.
+
+    Raises ValueError with one line for the operator when there is none or it cannot be opened.
+    """
+    if url == "memory://":
+        return MemoryStore()
+    if url.startswith(("postgresql://", "postgres://")):
+        raise ValueError("DATABASE_URL: PostgreSQL comes with a later release; leave it empty")
+    if url:
+        # Not repeated: an address may hold a password, and this line goes to a log.
+        raise ValueError("DATABASE_URL: neither empty (a file in DATA_DIR) nor memory://")
+    path = data_dir / "channels.db"
+    try:
+        data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return SqliteStore(path)
+    except (OSError, sqlite3.Error, ValueError) as fault:
+        raise ValueError(f"{path}: {fault}") from fault

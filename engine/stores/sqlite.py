@@ -1,0 +1,221 @@
+"""Logs in one SQLite file: the keeper for one node. Changes when SQLite's use does.
+
+Theory of operation. One connection writes, on the thread of `group_commit`; one reads,
+on the caller's thread, and sees committed data only. In WAL mode neither waits for the
+other. A batch is decided in Python against the known heads and then written in a few
+large statements: every call into SQLite gives up the interpreter lock, and beside a
+busy event loop getting it back costs more than the statement.
+
+Trust: see `base`. The file is readable by its owner only, because private bodies and
+referees' state stand in it in clear. `tests/engine/stores/test_sqlite.py` looks.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import sqlite3
+import threading
+from collections.abc import Iterable, Sequence
+from concurrent.futures import Future
+from pathlib import Path
+from typing import Any
+
+from engine.errors import HeadMoved, Unavailable
+from engine.stores.base import Append, Leaf, Table
+from engine.stores.group_commit import GroupCommit
+from engine.stores.heads import EMPTY, Head, follow
+from engine.stores.migrations import migrate
+
+logger = logging.getLogger(__name__)
+
+#: How long another process may hold the file before we say so.
+BUSY_SECONDS = 5.0
+#: Heads kept in mind by the writer; forgetting one costs a look-up.
+KNOWN_HEADS = 4096
+#: What SQLite or its binding says of values it cannot keep: the submitter's fault alone.
+_UNFIT = (
+    sqlite3.IntegrityError,
+    sqlite3.InterfaceError,
+    sqlite3.ProgrammingError,
+    sqlite3.DataError,
+    OverflowError,
+    UnicodeError,
+)
+_LEAF = "SELECT idx, ts, messages, hash, data FROM leaves WHERE channel = ?"
+
+
+class SqliteStore:
+    """A file that survives a crash of the machine from the moment a future is done.
+
+    Raises ValueError when the file is of a newer release, sqlite3.Error or OSError when
+    it cannot be opened.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._lock = threading.Lock()  # guards the reading connection
+        writing = _open_for_writing(path)
+        try:
+            self._db = _connect(f"{path.resolve().as_uri()}?mode=ro")
+        except sqlite3.Error:
+            writing.close()
+            raise
+        self._writing = writing
+        self._writer = GroupCommit(_Batches(writing).commit, name=f"store {path.name}")
+
+    def append(self, change: Append) -> Future[None]:
+        return self._writer.submit(change)
+
+    def head(self, channel_id: str) -> Leaf | None:
+        found = self._read(f"{_LEAF} ORDER BY idx DESC LIMIT 1", channel_id)
+        return Leaf._make(found[0]) if found else None
+
+    def leaves(self, channel_id: str, start: int, limit: int) -> list[Leaf]:
+        sql = f"{_LEAF} AND idx >= ? ORDER BY idx LIMIT ?"
+        return [Leaf._make(leaf) for leaf in self._read(sql, channel_id, start, max(limit, 0))]
+
+    def leaves_after_message(self, channel_id: str, message: int, limit: int) -> list[Leaf]:
+        sql = f"{_LEAF} AND said > 0 AND messages > ? ORDER BY messages LIMIT ?"
+        return [Leaf._make(leaf) for leaf in self._read(sql, channel_id, message, max(limit, 0))]
+
+    def get(self, table: Table, channel_id: str, key: str) -> bytes | None:
+        sql = "SELECT value FROM rows WHERE tab = ? AND channel = ? AND key = ?"
+        found = self._read(sql, table.value, channel_id, key)
+        return found[0][0] if found else None
+
+    def scan(self, table: Table, channel_id: str) -> list[tuple[str, bytes]]:
+        sql = "SELECT key, value FROM rows WHERE tab = ? AND channel = ? ORDER BY key"
+        return self._read(sql, table.value, channel_id)
+
+    def find(self, table: Table, key: str) -> list[tuple[str, bytes]]:
+        sql = "SELECT channel, value FROM rows WHERE tab = ? AND key = ? ORDER BY channel"
+        return self._read(sql, table.value, key)
+
+    def close(self) -> None:
+        self._writer.close()
+        with self._lock:
+            self._db.close()
+            self._writing.close()
+
+    def _read(self, sql: str, *values: str | int) -> list[Any]:
+        try:
+            with self._lock:
+                # All rows at once: a statement left half-way would pin an old snapshot.
+                return self._db.execute(sql, values).fetchall()
+        except sqlite3.Error as fault:
+            raise Unavailable(f"the store cannot be read: {fault}") from fault
+
+
+def _open_for_writing(path: Path) -> sqlite3.Connection:
+    # SQLite gives its -wal and -shm files the mode of the main file.
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    os.fchmod(descriptor, 0o600)
+    os.close(descriptor)
+    db = _connect(path.resolve().as_uri())
+    try:
+        db.execute("PRAGMA journal_mode = WAL").fetchall()
+        db.execute("PRAGMA synchronous = FULL")  # NORMAL would lose acknowledged words
+        migrate(db)
+    except BaseException:
+        db.close()
+        raise
+    return db
+
+
+def _connect(uri: str) -> sqlite3.Connection:
+    """``check_same_thread`` is ours to keep: the reader by its lock, the writer by its thread."""
+    return sqlite3.connect(
+        uri, uri=True, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
+    )
+
+
+class _Batches:
+    """The writer's half: which changes of a batch hold, and all of those in one transaction."""
+
+    def __init__(self, db: sqlite3.Connection) -> None:
+        self._db = db
+        self._heads: dict[str, Head] = {}
+        self._version = -1  #: of the file, as far as ``_heads`` knows it
+
+    def commit(self, changes: Sequence[Append]) -> Sequence[Exception | None]:
+        """Make every change that follows its head durable, all with one flush."""
+        try:
+            return self._transact(changes)
+        except _UNFIT as fault:
+            self._undo()
+            if len(changes) == 1:
+                return [fault]
+            # One change is at fault and SQLite does not say which: each for itself, then.
+            return [self.commit([change])[0] for change in changes]
+        except sqlite3.Error as fault:
+            self._undo()
+            logger.exception("a batch of %d changes was not written", len(changes))
+            return [Unavailable(f"the disk refuses: {fault}") for _ in changes]
+
+    def _transact(self, changes: Sequence[Append]) -> Sequence[Exception | None]:
+        # IMMEDIATE: from here no other process writes, so what we know of heads stays true.
+        self._db.execute("BEGIN IMMEDIATE")
+        ((version,),) = self._db.execute("PRAGMA data_version").fetchall()
+        if version != self._version or len(self._heads) > KNOWN_HEADS:
+            self._heads.clear()  # somebody else has written since
+            self._version = version
+        outcomes: list[Exception | None] = []
+        leaves: list[tuple[Any, ...]] = []
+        rows: dict[tuple[str, str, str], bytes | None] = {}
+        for change in changes:
+            outcomes.append(self._decide(change, leaves, rows))
+        self._write(leaves, rows)
+        # A crash before this returns: none of the batch is there, and nobody was told so.
+        self._db.execute("COMMIT")
+        return outcomes
+
+    def _decide(
+        self,
+        change: Append,
+        leaves: list[tuple[Any, ...]],
+        rows: dict[tuple[str, str, str], bytes | None],
+    ) -> Exception | None:
+        channel = change.channel_id
+        before = EMPTY if change.unconditional else self._head(channel)
+        try:
+            after = follow(before, change)
+        except (HeadMoved, ValueError) as fault:
+            return fault
+        messages = before.messages
+        for leaf in change.leaves:
+            said = leaf.messages - messages
+            messages = leaf.messages
+            leaves.append((channel, leaf.index, leaf.ts, messages, said, leaf.hash, leaf.data))
+        for row in change.rows:
+            rows[row.table.value, row.channel_id, row.key] = row.value
+        if change.leaves:
+            self._heads[channel] = after
+        return None
+
+    def _head(self, channel: str) -> Head:
+        head = self._heads.get(channel)
+        if head is None:
+            sql = "SELECT idx + 1, hash, messages FROM leaves WHERE channel = ?"
+            found = self._db.execute(f"{sql} ORDER BY idx DESC LIMIT 1", (channel,)).fetchall()
+            head = self._heads[channel] = Head._make(found[0]) if found else EMPTY
+        return head
+
+    def _write(
+        self,
+        leaves: Iterable[tuple[Any, ...]],
+        rows: dict[tuple[str, str, str], bytes | None],
+    ) -> None:
+        put = [(*row, value) for row, value in rows.items() if value is not None]
+        dropped = [row for row, value in rows.items() if value is None]
+        self._db.executemany("INSERT INTO leaves VALUES (?, ?, ?, ?, ?, ?, ?)", leaves)
+        self._db.executemany(
+            "INSERT INTO rows VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET value = excluded.value",
+            put,
+        )
+        self._db.executemany("DELETE FROM rows WHERE tab = ? AND channel = ? AND key = ?", dropped)
+
+    def _undo(self) -> None:
+        """Forget the batch. SQLite may have rolled back by itself when the disk was full."""
+        self._heads.clear()
+        if self._db.in_transaction:
+            self._db.execute("ROLLBACK")
