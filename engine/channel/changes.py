@@ -1,0 +1,214 @@
+"""How the makeup of a room changes: opening, ops, and changes that wait for consent.
+
+`rules` has decided that the caller may; here is what follows from it. An op is
+decided on the state that the ops before it leave behind, so a list is all or nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+from engine.channel import terms
+from engine.channel.commands import Create, NewBot, Update
+from engine.channel.events import (
+    Accept,
+    Admin,
+    Attach,
+    Change,
+    Close,
+    Detach,
+    Event,
+    Genesis,
+    Invite,
+    Join,
+    Leave,
+    Propose,
+    Rename,
+    Start,
+)
+from engine.channel.evolve import Place, evolve
+from engine.channel.names import room_name, unique
+from engine.channel.ops import TOUCH_TERMS, Op
+from engine.channel.state import Channel, Proposal, Slot
+from engine.errors import BadOp, BotNotFound, InvalidRequest
+
+VERSION = "mpx-log/0"  #: seed, fuel and effects are not in it yet, so it proves no play
+
+
+def opening(command: Create) -> list[Event]:
+    """The first entries of a room."""
+    slots: list[dict[str, Any]] = []
+    for index, spec in enumerate(command.slots):
+        slot: dict[str, Any] = {"id": f"s{index}", "kind": spec.kind, "label": spec.label}
+        if spec.admin:
+            slot["admin"] = True
+        if spec.label in command.invites and spec.kind == "invite":
+            slot["invite"] = command.invites[spec.label]
+        slots.append(slot)
+    events: list[Event] = [
+        Genesis(
+            VERSION,
+            command.origin,
+            room_name(command.name),
+            command.creator,
+            slots,
+            command.limits,
+            command.nonce,
+        )
+    ]
+    channel = ahead(Channel(), events)
+    for bot in command.bots:
+        attach = _attach(channel, bot)
+        events.append(attach)
+        channel = ahead(channel, [attach])
+    if command.join_as is not None:
+        seat = channel.seat(command.join_as)
+        if seat is None:
+            free = ", ".join(slot.label for slot in channel.seats)
+            raise InvalidRequest(
+                f"join_as names no seat of this room: {command.join_as[:60]!r}",
+                hint=f"Seats: {free}.",
+            )
+        events.append(Join(seat.id, command.creator, terms.of(channel)))
+    return events
+
+
+def ahead(channel: Channel, events: list[Event]) -> Channel:
+    """The state these events would lead to, were they appended now."""
+    for event in events:
+        channel = evolve(channel, event, Place(0, channel.created))
+    return channel
+
+
+def needs_consent(channel: Channel, update: Update) -> bool:
+    """True when an op touches the terms and somebody else has accepted them."""
+    touches = any(op.op in TOUCH_TERMS for op in update.ops)
+    return touches and any(slot.who != update.who for slot in channel.seated)
+
+
+def carry_out(channel: Channel, update: Update) -> list[Event]:
+    events: list[Event] = []
+    for place, op in enumerate(update.ops):
+        step = _op(channel, op, update.bots.get(place), update.invites.get(place, ""))
+        events += step
+        channel = ahead(channel, step)
+    return events
+
+
+def propose(channel: Channel, update: Update) -> list[Event]:
+    """Put the whole list before everybody; it takes effect when all have accepted."""
+    if any(op.op not in TOUCH_TERMS for op in update.ops):
+        raise BadOp(
+            "ops that need everybody's consent cannot be mixed with others",
+            hint="Send set_bot, attach_bot, remove_bot and set_admin in a call of their own.",
+        )
+    proposer = next(slot for slot in channel.seats_of(update.who) if slot.admin)
+    after = terms.of(ahead(channel, carry_out(channel, update)))
+    return [
+        Propose(
+            proposer.id, [_write(op, update.bots.get(n)) for n, op in enumerate(update.ops)], after
+        )
+    ]
+
+
+def accept(channel: Channel, proposal: Proposal, seat: Slot) -> list[Event]:
+    """One more seat agrees; with the last one the change happens."""
+    if seat.id in proposal.accepted:
+        return []
+    events: list[Event] = [Accept(seat.id, proposal.terms)]
+    accepted = {*proposal.accepted, seat.id}
+    if any(slot.id not in accepted for slot in channel.seated):
+        return events
+    ops = [_read(op) for op in proposal.ops]
+    update = Update(
+        who="",
+        seat=None,
+        ops=tuple(op for op, _ in ops),
+        bots={place: bot for place, (_, bot) in enumerate(ops) if bot},
+        invites={},
+    )
+    return [*events, Change(proposal.terms, sorted(accepted)), *carry_out(channel, update)]
+
+
+def _write(op: Op, bot: NewBot | None) -> dict[str, Any]:
+    own = {key: op[key] for key in ("bot_id", "player_id", "admin") if key in op.fields}
+    return {"op": op.op, **own} | ({"bot": _plain(bot)} if bot else {})
+
+
+def _plain(bot: NewBot) -> dict[str, Any]:
+    kept = {key: value for key, value in asdict(bot).items() if value is not None}
+    return kept | {"hooks": list(bot.hooks)}
+
+
+def _read(op: Mapping[str, Any]) -> tuple[Op, NewBot | None]:
+    fields = {key: value for key, value in op.items() if key not in ("op", "bot")}
+    bot = op.get("bot")
+    return Op(op["op"], fields), NewBot(**{**bot, "hooks": tuple(bot["hooks"])}) if bot else None
+
+
+def _op(channel: Channel, op: Op, bot: NewBot | None, invite: str) -> list[Event]:
+    match op.op:
+        case "set_bot":
+            assert bot
+            old = channel.bot(op["bot_id"])
+            if old is None:
+                raise BotNotFound(f"there is no bot {op['bot_id'][:60]!r} here")
+            return [Detach(old.id), bot.attach(old.id, old.slot)]
+        case "attach_bot":
+            assert bot
+            return [_attach(channel, bot)]
+        case "remove_bot":
+            if channel.bot(op["bot_id"]) is None:
+                raise BotNotFound(f"there is no bot {op['bot_id'][:60]!r} here")
+            return [Detach(op["bot_id"])]
+        case "rename":
+            return [Rename(room_name(op["name"]))]
+        case "start" if not channel.seated:
+            raise BadOp("nobody has taken a seat yet, so there is no game to start")
+        case "start":
+            return [Start([slot.id for slot in channel.seats if slot.state in ("free", "left")])]
+        case "close":
+            return [Close()]
+        case _:
+            return _seat_op(op, _seat(channel, op), invite)
+
+
+def _seat_op(op: Op, seat: Slot, invite: str) -> list[Event]:
+    match op.op:
+        case "set_admin":
+            return [Admin(seat.id, op["admin"])]
+        case "yield_slot":
+            gone: list[Event] = [Leave(seat.id)] if seat.state == "taken" else []
+            return [*gone, Invite(seat.id, invite)]
+        case "reissue_invite" if seat.state in ("free", "left"):
+            return [Invite(seat.id, invite)]
+        case "reissue_invite":
+            raise BadOp(f"{seat.label} is {seat.state}; only an empty seat gets a new invite")
+        case _:
+            raise BadOp(f"{op.op} cannot be carried out")
+
+
+def _seat(channel: Channel, op: Op) -> Slot:
+    seat = channel.seat(op["player_id"])
+    if seat is None:
+        names = ", ".join(slot.label for slot in channel.seats)
+        raise BadOp(f"{op.op}: no seat is called {op['player_id'][:60]!r}; there are {names}")
+    return seat
+
+
+def _attach(channel: Channel, bot: NewBot) -> Attach:
+    """A referee takes the slot it names, else the first empty bot slot, else a new one."""
+    empty = [slot for slot in channel.slots if slot.kind == "bot" and slot.state == "free"]
+    if bot.slot is not None:
+        wanted = bot.slot.removeprefix("bot:")
+        empty = [slot for slot in empty if wanted in (slot.label, slot.id)]
+        if not empty:
+            raise InvalidRequest(f"no empty bot slot is called {bot.slot[:60]!r}")
+    if empty:
+        return bot.attach(empty[0].label, empty[0].id)
+    if len(channel.slots) >= channel.limits["seats"]:
+        raise InvalidRequest(f"a room has at most {channel.limits['seats']} slots")
+    taken = {slot.label.lower() for slot in channel.slots if slot.kind == "bot"}
+    return bot.attach(unique(bot.label, taken), f"s{len(channel.slots)}")

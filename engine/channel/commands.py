@@ -1,0 +1,124 @@
+"""What a caller may ask of a channel, with everything impure already supplied.
+
+Accounts come as ``who`` (the account as this channel knows it), codes as hashes,
+sources as `NewBot`, times in ms since the epoch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+from engine.channel.events import Attach, Run
+from engine.channel.names import SlotSpec
+from engine.channel.ops import Op
+
+
+@dataclass(frozen=True)
+class NewBot:
+    """A referee that was inspected and may be attached. ``label`` is the id it takes when
+    no slot is named; ``slot`` names a bot slot by its label."""
+
+    name: str
+    version: str
+    code_hash: str
+    manifest: Mapping[str, Any]
+    manifest_hash: str
+    params: Mapping[str, Any]
+    reach: Mapping[str, Any]
+    hooks: tuple[str, ...]
+    label: str
+    ref: str | None = None
+    slot: str | None = None
+
+    def attach(self, bot_id: str, slot_id: str) -> Attach:
+        """The event that seats this referee as ``bot_id`` in ``slot_id``."""
+        return Attach(
+            bot=bot_id,
+            slot=slot_id,
+            name=self.name,
+            version=self.version,
+            code_hash=self.code_hash,
+            manifest=self.manifest,
+            manifest_hash=self.manifest_hash,
+            params=self.params,
+            reach=self.reach,
+            hooks=list(self.hooks),
+            ref=self.ref,
+        )
+
+
+@dataclass(frozen=True)
+class Create:
+    origin: str
+    name: str
+    creator: str
+    slots: tuple[SlotSpec, ...]
+    invites: Mapping[
+        str, str
+    ]  #: label of a seat -> hash of its invite; a seat taken at once has none
+    limits: Mapping[str, Any]
+    nonce: str
+    bots: tuple[NewBot, ...] = ()
+    join_as: str | None = None
+
+
+@dataclass(frozen=True)
+class TakeSeat:
+    """Redeem an invite. ``inspected`` is the terms document this account looked at."""
+
+    who: str
+    invite: str
+    now: int
+    expect_terms: str | None = None
+    inspected: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True)
+class TakeOver:
+    who: str
+    slot: str
+    generation: int
+
+
+@dataclass(frozen=True)
+class GiveUp:
+    who: str
+    seat: str | None
+
+
+@dataclass(frozen=True)
+class Post:
+    """``sealed`` is the salted digest of the body when ``to`` is given. ``size`` is the
+    body's in bytes."""
+
+    who: str
+    seat: str | None
+    kind: str
+    body: Mapping[str, Any]
+    size: int
+    to: tuple[str, ...] | None = None
+    sealed: str | None = None
+
+
+@dataclass(frozen=True)
+class Update:
+    """``bots`` and ``invites`` hold, by the op's place in the list, what it needs."""
+
+    who: str
+    seat: str | None
+    ops: tuple[Op, ...]
+    bots: Mapping[int, NewBot]
+    invites: Mapping[int, str]
+
+
+@dataclass(frozen=True)
+class Ran:
+    """A hook has come back."""
+
+    run: Run
+    silent: bool  #: it said, changed and wanted nothing
+
+
+Command: TypeAlias = TakeSeat | TakeOver | GiveUp | Post | Update | Ran

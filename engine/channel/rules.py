@@ -1,0 +1,251 @@
+"""Who may do what, and when. Every permission in the system is in this file.
+
+On the other side are members who want more than their seat gives them, and a creator
+who wants to change the game after others have joined. What they must not achieve is
+the table of `MAY`; `tests/attacks` and `tests/engine/channel` try it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import assert_never
+
+from engine.channel import changes, terms
+from engine.channel.commands import Command, Create, GiveUp, Post, Ran, TakeOver, TakeSeat, Update
+from engine.channel.events import Event, Join, Leave, Msg, Run, Takeover
+from engine.channel.names import players_kind
+from engine.channel.ops import Op
+from engine.channel.state import Channel, Slot
+from engine.errors import (
+    BadMessage,
+    BadOp,
+    ChannelClosed,
+    InviteInvalid,
+    NotAdmin,
+    NotMember,
+    RejoinTokenInvalid,
+    SeatAmbiguous,
+    SlotAlreadyFilled,
+    TermsChanged,
+    TooLarge,
+)
+
+DAY = 86_400_000  #: ms
+
+#: What `NOT_MEMBER` says to a stranger: the same words whether the room exists or not.
+STRANGER = "you hold no seat in this channel"
+
+
+def create(command: Create) -> list[Event]:
+    """Open a room. Attaching comes before any invite can be redeemed."""
+    return changes.opening(command)
+
+
+def decide(channel: Channel, command: Command) -> list[Event]:
+    """Turn a request into what happens, or raise the reason why nothing does.
+
+    No events and no error means: it is so already (a repeated call).
+    """
+    match command:
+        case TakeSeat():
+            return _take_seat(channel, command)
+        case TakeOver():
+            return _take_over(channel, command)
+        case GiveUp(who, seat):
+            return [Leave(seat_of(channel, who, seat).id)]
+        case Post():
+            return _post(channel, command)
+        case Update():
+            return _update(channel, command)
+        case Ran():
+            return _ran(channel, command)
+        case _:
+            assert_never(command)
+
+
+def seat_of(channel: Channel, who: str, label: str | None) -> Slot:
+    """The seat that speaks (contract §4): the one named, if this account holds it; the only
+    one it holds; otherwise the reason why not, with the caller's own seats."""
+    own = channel.seats_of(who)
+    names = ", ".join(slot.label for slot in own)
+    if label is not None:
+        named = next((slot for slot in own if slot.label == label), None)
+        if named is None:
+            hint = f"Your seats here: {names}." if own else None
+            raise NotMember(STRANGER if not own else "you do not hold that seat", hint=hint)
+        return named
+    if not own:
+        raise NotMember(STRANGER)
+    if len(own) > 1:
+        raise SeatAmbiguous(
+            f"you hold {len(own)} seats here: {names}",
+            hint=f'Repeat the call with seat="{own[0].label}" or another of them.',
+        )
+    return own[0]
+
+
+def may_look(channel: Channel, who: str) -> bool:
+    """The view and the sources: members, and the creator at any time."""
+    return who == channel.creator or bool(channel.seats_of(who))
+
+
+def _take_seat(channel: Channel, command: TakeSeat) -> list[Event]:
+    slot = next((s for s in channel.seats if s.invite and s.invite == command.invite), None)
+    if slot is None:
+        raise InviteInvalid("this invite was replaced by a newer one")
+    if slot.state == "taken":
+        if slot.who == command.who and slot.used_by == command.who:
+            return []
+        raise SlotAlreadyFilled("this invite has been used")
+    if channel.status == "closed":
+        raise ChannelClosed("the room is closed")
+    if slot.state != "free":
+        raise InviteInvalid("the seat of this invite was given up or closed")
+    if command.now > slot.invited + channel.limits["invite_days"] * DAY:
+        raise InviteInvalid("this invite has expired")
+    now = terms.document(channel)
+    _same_terms(command, now)
+    return [Join(slot.id, command.who, terms.digest(now))]
+
+
+def _same_terms(command: TakeSeat, now: dict[str, object]) -> None:
+    digest = terms.digest(now)
+    expected = command.expect_terms
+    seen = command.inspected
+    if expected is not None and expected.removeprefix("sha256:") != digest.removeprefix("sha256:"):
+        what = terms.difference(seen, now) if seen else ""
+        raise TermsChanged(f"the terms are now {digest}" + (f": {what} changed" if what else ""))
+    if expected is None and seen is not None and terms.digest(seen) != digest:
+        raise TermsChanged(f"since you inspected it, {terms.difference(seen, now)} changed")
+
+
+def _take_over(channel: Channel, command: TakeOver) -> list[Event]:
+    slot = channel.slot(command.slot)
+    if slot.state != "taken" or slot.generation != command.generation:
+        raise RejoinTokenInvalid("this rejoin token was voided")
+    if slot.who == command.who:
+        return []
+    if channel.status == "closed":
+        raise ChannelClosed("the room is closed")
+    return [Takeover(slot.id, command.who)]
+
+
+def _post(channel: Channel, post: Post) -> list[Event]:
+    seat = seat_of(channel, post.who, post.seat)
+    if channel.status == "closed":
+        raise ChannelClosed("the room is closed")
+    message: dict[str, object] = {"s": seat.id, "c": seat.said + 1, "k": players_kind(post.kind)}
+    if post.size > channel.limits["body_kb"] * 1024:
+        raise TooLarge(f"a body of {post.size} bytes; at most {channel.limits['body_kb']} KiB")
+    if channel.bytes > channel.limits["channel_mb"] << 20:
+        raise TooLarge("this room is full", hint="Open a new one with create_channel.")
+    if post.to is None:
+        return [Msg({**message, "b": post.body})]
+    return [Msg({**message, "to": list(addressees(channel, post.to)), "d": post.sealed})]
+
+
+def addressees(channel: Channel, to: tuple[str, ...]) -> tuple[str, ...]:
+    """Return ``to`` without repeats, or raise `BadMessage` naming who is not here."""
+    known = {slot.label for slot in channel.seats} | {f"bot:{bot.id}" for bot in channel.bots}
+    unknown = [name for name in to if name not in known]
+    if unknown or not to:
+        raise BadMessage(
+            f"nobody here is called {unknown[0][:60]!r}" if to else "to is empty",
+            hint=f"to takes {', '.join(sorted(known))}; leave it out to speak to all.",
+        )
+    return tuple(dict.fromkeys(to))
+
+
+def _ran(channel: Channel, ran: Ran) -> list[Event]:
+    run = ran.run
+    bot = channel.bot(run.bot)
+    if ran.silent or bot is None or bot.at != run.at or channel.status == "closed":
+        return []
+    owner = channel.bots[0].at == run.at
+    if not owner and (run.turn is not None or run.end is not None):
+        return [Run(run.bot, run.at, run.hook, run.on, "error:NotTheFirstBot", [])]
+    return [run]
+
+
+# --- update_channel ------------------------------------------------------------------------
+
+_Rule = Callable[[Channel, str], bool]
+
+
+def _alone(channel: Channel, who: str) -> bool:
+    return who == channel.creator and not channel.shared
+
+
+def _admin(channel: Channel, who: str) -> bool:
+    return _alone(channel, who) or any(slot.admin for slot in channel.seats_of(who))
+
+
+def _host(channel: Channel, who: str) -> bool:
+    return who == channel.creator or _admin(channel, who)
+
+
+def _host_of_empty(channel: Channel, who: str) -> bool:
+    others = any(slot.who != channel.creator for slot in channel.seated)
+    return _admin(channel, who) or (who == channel.creator and not others)
+
+
+def _member(channel: Channel, who: str) -> bool:
+    return bool(channel.seats_of(who))
+
+
+#: Who may use each op: the creator while nobody else has ever joined; then only an admin
+#: seat, save for what helps strangers in and hurts nobody.
+MAY: dict[str, _Rule] = {
+    "set_bot": _admin,
+    "attach_bot": _admin,
+    "remove_bot": _admin,
+    "yield_slot": _admin,
+    "set_admin": _admin,
+    "rename": _admin,
+    "reissue_invite": _host,
+    "start": _host,
+    "close": _host_of_empty,
+    "accept_change": _member,
+}
+
+
+def _update(channel: Channel, update: Update) -> list[Event]:
+    if not may_look(channel, update.who):
+        raise NotMember(STRANGER)
+    if channel.status == "closed":
+        raise ChannelClosed("the room is closed")
+    if update.seat is not None:
+        seat_of(channel, update.who, update.seat)
+    for op in update.ops:
+        if not MAY[op.op](channel, update.who):
+            raise NotAdmin(_why_not(channel, op))
+    if any(op.op == "accept_change" for op in update.ops):
+        return _accept(channel, update)
+    if changes.needs_consent(channel, update):
+        return changes.propose(channel, update)
+    return changes.carry_out(channel, update)
+
+
+def _why_not(channel: Channel, op: Op) -> str:
+    admins = [slot.label for slot in channel.seats if slot.admin]
+    if admins:
+        return f"{op.op} takes an admin seat; here that is {', '.join(admins)}"
+    if op.op == "close":
+        return "close takes an admin seat, or a room in which nobody else sits"
+    return f"{op.op} is not possible any more: others have joined and no seat is admin"
+
+
+def _accept(channel: Channel, update: Update) -> list[Event]:
+    if len(update.ops) > 1:
+        raise BadOp("accept_change must stand alone")
+    seat = seat_of(channel, update.who, update.seat)
+    proposal = channel.proposal
+    wanted = update.ops[0]["terms"]
+    if proposal is None or wanted.removeprefix("sha256:") != proposal.terms.removeprefix("sha256:"):
+        raise TermsChanged(
+            "no change with these terms is proposed"
+            if proposal is None
+            else f"the proposed terms are {proposal.terms}",
+            hint="Read the last change_proposed message and accept its terms.",
+        )
+    return changes.accept(channel, proposal, seat)

@@ -1,0 +1,117 @@
+"""The state of one channel: what a fold of its log knows.
+
+Changes when a rule needs to remember more. Everything here is derived; losing it
+costs a re-read of the log. Bodies of messages and sources are not part of it, so its
+size does not grow with what is said.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, TypeAlias
+
+SlotState: TypeAlias = Literal["free", "taken", "left", "closed"]
+Status: TypeAlias = Literal["open", "playing", "ended", "closed"]
+
+
+@dataclass(frozen=True)
+class Slot:
+    """A place for a player (``invite``) or a referee (``bot``)."""
+
+    id: str
+    kind: str
+    label: str
+    admin: bool = False
+    state: SlotState = "free"
+    who: str = ""  #: the account in the seat, as this channel knows it
+    since: int = 0  #: entry of the join: the order of joining
+    terms: str = ""  #: what the joiner accepted
+    invite: str = ""  #: hash of the invite code that opens, or opened, the seat
+    invited: int = 0  #: ms since the epoch; the invite expires from here
+    used_by: str = ""  #: who redeemed that invite, so that a lost answer can be asked again
+    generation: int = 0  #: counts occupants; a rejoin token belongs to one
+    said: int = 0  #: messages of this seat so far
+
+
+@dataclass(frozen=True)
+class Bot:
+    """A referee in its slot. ``at`` is the entry of its attach."""
+
+    at: int
+    id: str
+    slot: str
+    name: str
+    version: str
+    code_hash: str
+    manifest: Mapping[str, Any]
+    manifest_hash: str
+    params: Mapping[str, Any]
+    reach: Mapping[str, Any]
+    hooks: tuple[str, ...]
+    ref: str | None = None
+
+
+@dataclass(frozen=True)
+class Turn:
+    players: tuple[str, ...]
+    expect: Any = None
+    deadline: int | None = None  #: ms since the epoch
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """A change of the terms that waits for consent."""
+
+    slot: str
+    ops: tuple[Mapping[str, Any], ...]
+    terms: str
+    accepted: tuple[str, ...]  #: slot ids
+
+
+@dataclass(frozen=True)
+class Channel:
+    origin: str = ""
+    version: str = ""
+    name: str = ""
+    creator: str = ""
+    created: int = 0
+    limits: Mapping[str, Any] = field(default_factory=dict)
+    slots: tuple[Slot, ...] = ()
+    bots: tuple[Bot, ...] = ()  #: in attach order
+    status: Status = "open"
+    shared: bool = False  #: an account other than the creator has been seated at some time
+    turn: Turn | None = None
+    result: Mapping[str, Any] | None = None
+    proposal: Proposal | None = None
+    messages: int = 0
+    bytes: int = 0  #: of all leaves: what the room weighs
+
+    @property
+    def seats(self) -> tuple[Slot, ...]:
+        """The players' slots, in the order given."""
+        return tuple(slot for slot in self.slots if slot.kind == "invite")
+
+    @property
+    def seated(self) -> tuple[Slot, ...]:
+        """The taken seats, in order of joining."""
+        return tuple(sorted((s for s in self.seats if s.state == "taken"), key=lambda s: s.since))
+
+    @property
+    def players(self) -> tuple[str, ...]:
+        return tuple(slot.label for slot in self.seated)
+
+    def seats_of(self, who: str) -> tuple[Slot, ...]:
+        return tuple(slot for slot in self.seats if slot.state == "taken" and slot.who == who)
+
+    def seat(self, label: str) -> Slot | None:
+        return next((slot for slot in self.seats if slot.label == label), None)
+
+    def slot(self, slot_id: str) -> Slot:
+        return next(slot for slot in self.slots if slot.id == slot_id)
+
+    def label(self, slot_id: str) -> str:
+        return self.slot(slot_id).label
+
+    def bot(self, bot_id: str) -> Bot | None:
+        return next((bot for bot in self.bots if bot.id == bot_id), None)

@@ -1,0 +1,60 @@
+"""What a joiner accepts, as one hash (contract §3).
+
+The document holds everything that could be turned against a player later: referees
+(code, manifest, params, reach), seats with their admin flags, limits, and the dice
+commitment (null until rooms are born as `mpx-log/1`). Who sits where is not part of it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from typing import Any
+
+from engine.channel.state import Channel
+from engine.transcript.canonical import canonical
+
+
+def document(channel: Channel) -> dict[str, Any]:
+    """Return the terms as JSON."""
+    return {
+        "bots": [
+            {
+                "bot_id": bot.id,
+                "code_hash": bot.code_hash,
+                "manifest_hash": bot.manifest_hash,
+                "params": dict(bot.params),
+                "reach": dict(bot.reach),
+            }
+            for bot in channel.bots
+        ],
+        "slots": [
+            {"kind": slot.kind, "label": slot.label, "admin": slot.admin} for slot in channel.slots
+        ],
+        "limits": dict(channel.limits),
+        "dice": None,
+    }
+
+
+def digest(terms: Mapping[str, Any]) -> str:
+    """Return ``sha256:<hex>`` over the document's canonical bytes."""
+    return "sha256:" + hashlib.sha256(canonical(terms)).hexdigest()
+
+
+def of(channel: Channel) -> str:
+    return digest(document(channel))
+
+
+def difference(before: Mapping[str, Any], after: Mapping[str, Any]) -> str:
+    """Say in words which parts of the terms are not what they were."""
+    parts = [part for part in ("slots", "limits", "dice") if before.get(part) != after.get(part)]
+    old = {bot["bot_id"]: bot for bot in before.get("bots", [])}
+    new = {bot["bot_id"]: bot for bot in after["bots"]}
+    for bot_id in sorted(old.keys() | new.keys()):
+        was, now = old.get(bot_id), new.get(bot_id)
+        if was is None or now is None:
+            parts.append(f"bot:{bot_id} was {'added' if was is None else 'removed'}")
+        elif was != now:
+            changed = [key for key in now if was.get(key) != now[key]]
+            parts.append(f"{' and '.join(changed)} of bot:{bot_id}")
+    return ", ".join(parts)
