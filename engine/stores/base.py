@@ -48,7 +48,7 @@ class Row:
 class Leaf(NamedTuple):
     """One entry as it is kept. ``data`` None stands for an erased entry: its hash remains."""
 
-    index: int  #: place in the log, from 0
+    number: int  #: place in the log, from 0
     ts: int  #: milliseconds since the epoch; for a run, its input's
     messages: int  #: messages in the channel up to and including this entry
     hash: bytes  #: RFC 6962 leaf hash, 32 bytes

@@ -11,6 +11,7 @@ import logging
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
+from functools import partial
 from queue import SimpleQueue
 
 from engine.errors import Unavailable
@@ -20,14 +21,22 @@ logger = logging.getLogger(__name__)
 
 #: Makes changes durable, in order; answers for each why it was refused, or None.
 Commit = Callable[[Sequence[Append]], Sequence[Exception | None]]
+#: Runs, once for each batch and on whatever thread it likes, the call that fulfils its futures.
+Deliver = Callable[[Callable[[], None]], None]
 _Waiting = tuple[Append, Future[None]]
+
+
+def at_once(fulfil: Callable[[], None]) -> None:
+    """Fulfil on the writer's thread: the plain promise, and right for callers that block."""
+    fulfil()
 
 
 class GroupCommit:
     """Carries changes to ``commit`` in the order of submission, from one thread of its own."""
 
-    def __init__(self, commit: Commit, *, name: str) -> None:
+    def __init__(self, commit: Commit, name: str, *, deliver: Deliver = at_once) -> None:
         self._commit = commit
+        self._deliver = deliver
         self._queue: SimpleQueue[_Waiting | None] = SimpleQueue()
         self._lock = threading.Lock()  # nothing may enter the queue behind the final None
         self._closed = False
@@ -70,10 +79,16 @@ class GroupCommit:
         except Exception:  # a dead writer would leave every later caller waiting for ever
             logger.exception("a batch of %d changes failed", len(batch))
             outcomes = [Unavailable("the store failed") for _ in batch]
-        for (_, future), wanted, fault in zip(batch, awaited, outcomes, strict=True):
-            if not wanted:
-                continue
-            if fault is None:
-                future.set_result(None)
-            else:
-                future.set_exception(fault)
+        self._deliver(partial(_fulfil, batch, awaited, outcomes))
+
+
+def _fulfil(
+    batch: Sequence[_Waiting], awaited: Sequence[bool], outcomes: Sequence[Exception | None]
+) -> None:
+    for (_, future), wanted, fault in zip(batch, awaited, outcomes, strict=True):
+        if not wanted:
+            continue
+        if fault is None:
+            future.set_result(None)
+        else:
+            future.set_exception(fault)

@@ -33,7 +33,7 @@ def follow(head: Head, change: Append) -> Head:
     if change.after != head.size or change.head != head.hash:
         raise HeadMoved(f"{change.channel_id} has {head.size} leaves; decided on {change.after}")
     for leaf in change.leaves:
-        if leaf.index != head.size or leaf.messages < head.messages:
-            raise ValueError(f"leaf {leaf.index} cannot be leaf {head.size} of its log")
-        head = Head(leaf.index + 1, leaf.hash, leaf.messages)
+        if leaf.number != head.size or leaf.messages < head.messages:
+            raise ValueError(f"leaf {leaf.number} cannot be leaf {head.size} of its log")
+        head = Head(leaf.number + 1, leaf.hash, leaf.messages)
     return head

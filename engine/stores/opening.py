@@ -6,13 +6,15 @@ import sqlite3
 from pathlib import Path
 
 from engine.stores.base import Store
+from engine.stores.group_commit import Deliver, at_once
 from engine.stores.memory import MemoryStore
 from engine.stores.sqlite import SqliteStore
 
 
-def open_store(url: str, data_dir: Path) -> Store:
+def open_store(url: str, data_dir: Path, *, deliver: Deliver = at_once) -> Store:
     """Return the store that DATABASE_URL names: ``""`` is the file `channels.db` in ``data_dir``.
 
+    ``deliver`` may bring the futures of a batch to an event loop together (`landing`).
     Raises ValueError with one line for the operator when there is none or it cannot be opened.
     """
     if url == "memory://":
@@ -25,6 +27,6 @@ def open_store(url: str, data_dir: Path) -> Store:
     path = data_dir / "channels.db"
     try:
         data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-        return SqliteStore(path)
+        return SqliteStore(path, deliver=deliver)
     except (OSError, sqlite3.Error, ValueError) as fault:
         raise ValueError(f"{path}: {fault}") from fault

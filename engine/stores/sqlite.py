@@ -2,9 +2,8 @@
 
 Theory of operation. One connection writes, on the thread of `group_commit`; one reads,
 on the caller's thread, and sees committed data only. In WAL mode neither waits for the
-other. A batch is decided in Python against the known heads and then written in a few
-large statements: every call into SQLite gives up the interpreter lock, and beside a
-busy event loop getting it back costs more than the statement.
+other. A batch is first decided against the heads, then written, then flushed: one
+transaction, all of it or none.
 
 Trust: see `base`. The file is readable by its owner only, because private bodies and
 referees' state stand in it in clear. `tests/engine/stores/test_sqlite.py` looks.
@@ -16,14 +15,14 @@ import logging
 import os
 import sqlite3
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
 
 from engine.errors import HeadMoved, Unavailable
 from engine.stores.base import Append, Leaf, Table
-from engine.stores.group_commit import GroupCommit
+from engine.stores.group_commit import Deliver, GroupCommit, at_once
 from engine.stores.heads import EMPTY, Head, follow
 from engine.stores.migrations import migrate
 
@@ -31,8 +30,6 @@ logger = logging.getLogger(__name__)
 
 #: How long another process may hold the file before we say so.
 BUSY_SECONDS = 5.0
-#: Heads kept in mind by the writer; forgetting one costs a look-up.
-KNOWN_HEADS = 4096
 #: What SQLite or its binding says of values it cannot keep: the submitter's fault alone.
 _UNFIT = (
     sqlite3.IntegrityError,
@@ -52,7 +49,7 @@ class SqliteStore:
     it cannot be opened.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, deliver: Deliver = at_once) -> None:
         self._lock = threading.Lock()  # guards the reading connection
         writing = _open_for_writing(path)
         try:
@@ -61,7 +58,7 @@ class SqliteStore:
             writing.close()
             raise
         self._writing = writing
-        self._writer = GroupCommit(_Batches(writing).commit, name=f"store {path.name}")
+        self._writer = GroupCommit(_Batches(writing).commit, path.name, deliver=deliver)
 
     def append(self, change: Append) -> Future[None]:
         return self._writer.submit(change)
@@ -134,47 +131,50 @@ class _Batches:
 
     def __init__(self, db: sqlite3.Connection) -> None:
         self._db = db
-        self._heads: dict[str, Head] = {}
-        self._version = -1  #: of the file, as far as ``_heads`` knows it
 
     def commit(self, changes: Sequence[Append]) -> Sequence[Exception | None]:
         """Make every change that follows its head durable, all with one flush."""
         try:
             return self._transact(changes)
         except _UNFIT as fault:
-            self._undo()
             if len(changes) == 1:
                 return [fault]
             # One change is at fault and SQLite does not say which: each for itself, then.
             return [self.commit([change])[0] for change in changes]
         except sqlite3.Error as fault:
-            self._undo()
+            # A flush that failed may still have reached the disk, and after a crash of the
+            # machine the batch may be there: its callers repeat, and find the head moved.
             logger.exception("a batch of %d changes was not written", len(changes))
             return [Unavailable(f"the disk refuses: {fault}") for _ in changes]
 
     def _transact(self, changes: Sequence[Append]) -> Sequence[Exception | None]:
-        # IMMEDIATE: from here no other process writes, so what we know of heads stays true.
-        self._db.execute("BEGIN IMMEDIATE")
-        ((version,),) = self._db.execute("PRAGMA data_version").fetchall()
-        if version != self._version or len(self._heads) > KNOWN_HEADS:
-            self._heads.clear()  # somebody else has written since
-            self._version = version
-        outcomes: list[Exception | None] = []
-        leaves: list[tuple[Any, ...]] = []
-        rows: dict[tuple[str, str, str], bytes | None] = {}
-        for change in changes:
-            outcomes.append(self._decide(change, leaves, rows))
-        self._write(leaves, rows)
-        # A crash before this returns: none of the batch is there, and nobody was told so.
-        self._db.execute("COMMIT")
-        return outcomes
+        try:
+            # IMMEDIATE: from here no other process writes, so the heads we read stay true.
+            self._db.execute("BEGIN IMMEDIATE")
+            plan = _Plan(self._db)
+            outcomes = [plan.admit(change) for change in changes]
+            plan.write()
+            # A crash before this returns: none of the batch is there, and nobody was told so.
+            self._db.execute("COMMIT")
+            return outcomes
+        finally:
+            # After a full disk SQLite has often rolled back by itself.
+            if self._db.in_transaction:
+                self._db.execute("ROLLBACK")
 
-    def _decide(
-        self,
-        change: Append,
-        leaves: list[tuple[Any, ...]],
-        rows: dict[tuple[str, str, str], bytes | None],
-    ) -> Exception | None:
+
+class _Plan:
+    """What one transaction will write. A change is refused before anything of it is written,
+    so a stale one costs its neighbours nothing and needs no savepoint."""
+
+    def __init__(self, db: sqlite3.Connection) -> None:
+        self._db = db
+        self._heads: dict[str, Head] = {}  #: as they will be, for the next change of a channel
+        self._leaves: list[tuple[Any, ...]] = []
+        self._rows: dict[tuple[str, str, str], bytes | None] = {}
+
+    def admit(self, change: Append) -> Exception | None:
+        """Take the change into the plan, or say why it is refused."""
         channel = change.channel_id
         before = EMPTY if change.unconditional else self._head(channel)
         try:
@@ -183,39 +183,31 @@ class _Batches:
             return fault
         messages = before.messages
         for leaf in change.leaves:
-            said = leaf.messages - messages
-            messages = leaf.messages
-            leaves.append((channel, leaf.index, leaf.ts, messages, said, leaf.hash, leaf.data))
+            said, messages = leaf.messages - messages, leaf.messages
+            self._leaves.append(
+                (channel, leaf.number, leaf.ts, messages, said, leaf.hash, leaf.data)
+            )
         for row in change.rows:
-            rows[row.table.value, row.channel_id, row.key] = row.value
+            self._rows[row.table.value, row.channel_id, row.key] = row.value
         if change.leaves:
             self._heads[channel] = after
         return None
 
-    def _head(self, channel: str) -> Head:
-        head = self._heads.get(channel)
-        if head is None:
-            sql = "SELECT idx + 1, hash, messages FROM leaves WHERE channel = ?"
-            found = self._db.execute(f"{sql} ORDER BY idx DESC LIMIT 1", (channel,)).fetchall()
-            head = self._heads[channel] = Head._make(found[0]) if found else EMPTY
-        return head
-
-    def _write(
-        self,
-        leaves: Iterable[tuple[Any, ...]],
-        rows: dict[tuple[str, str, str], bytes | None],
-    ) -> None:
-        put = [(*row, value) for row, value in rows.items() if value is not None]
-        dropped = [row for row, value in rows.items() if value is None]
-        self._db.executemany("INSERT INTO leaves VALUES (?, ?, ?, ?, ?, ?, ?)", leaves)
+    def write(self) -> None:
+        put = [(*row, value) for row, value in self._rows.items() if value is not None]
+        dropped = [row for row, value in self._rows.items() if value is None]
+        self._db.executemany("INSERT INTO leaves VALUES (?, ?, ?, ?, ?, ?, ?)", self._leaves)
         self._db.executemany(
             "INSERT INTO rows VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET value = excluded.value",
             put,
         )
         self._db.executemany("DELETE FROM rows WHERE tab = ? AND channel = ? AND key = ?", dropped)
 
-    def _undo(self) -> None:
-        """Forget the batch. SQLite may have rolled back by itself when the disk was full."""
-        self._heads.clear()
-        if self._db.in_transaction:
-            self._db.execute("ROLLBACK")
+    def _head(self, channel: str) -> Head:
+        # Keeping heads between batches was measured: not faster, and wrong beside another writer.
+        head = self._heads.get(channel)
+        if head is None:
+            sql = "SELECT idx + 1, hash, messages FROM leaves WHERE channel = ?"
+            found = self._db.execute(f"{sql} ORDER BY idx DESC LIMIT 1", (channel,)).fetchall()
+            head = self._heads[channel] = Head._make(found[0]) if found else EMPTY
+        return head
