@@ -1,0 +1,37 @@
+# Proxy and server in one container, as an ordinary user; see docker-compose.yml for the
+# walls around it. Nothing in here is secret: keys are made at the first start, in /app/data.
+FROM python:3.13-slim-trixie
+
+RUN useradd --uid 1000 --no-log-init --no-create-home --shell /usr/sbin/nologin botuser
+
+WORKDIR /app
+COPY requirements.txt ./
+RUN pip install --no-cache-dir --disable-pip-version-check --root-user-action ignore \
+    -r requirements.txt
+
+# .dockerignore lists what comes along, by name.
+COPY . .
+# The root file system is read-only later on, so compile now. Not bots/: they are read as
+# text, never imported.
+RUN python -m compileall -q ./*.py engine edge \
+    && install --directory --owner botuser --group botuser --mode 0700 /app/data /workspaces
+
+# HOME and TMPDIR are where a read-only container can still write: docker-compose.yml
+# mounts memory there, 100 MB for the workspaces of bots.
+ENV PYTHONDONTWRITEBYTECODE=1 \
+    PYTHONUNBUFFERED=1 \
+    HOME=/tmp \
+    TMPDIR=/workspaces \
+    DATA_DIR=/app/data \
+    PROXY_HOST=0.0.0.0
+
+# botuser, by number: so whoever runs the image can tell that it is not root.
+USER 1000:1000
+VOLUME ["/app/data"]
+EXPOSE 8100
+
+# 503 while the server behind the proxy is away, so one question covers both.
+HEALTHCHECK --interval=15s --timeout=5s --start-period=30s --retries=3 \
+    CMD ["python", "-I", "-c", "import os, ssl, urllib.request as u; tls = os.environ.get('USE_SSL', '').lower() in ('1', 'true', 'yes', 'on'); u.urlopen('http%s://127.0.0.1:%s/healthz' % ('s' * tls, os.environ.get('PROXY_PORT') or 8100), timeout=4, context=ssl._create_unverified_context() if tls else None)"]
+
+CMD ["python", "start_servers.py"]
