@@ -1,1 +1,14 @@
+"""How strangers' code runs: one process per hook, JSON in, JSON out.
 
+A referee is source text. The host never compiles it. A zygote, started with an empty
+environment and no way back, is forked once per hook; the child is jailed, reads one
+`HookCall`, runs it in a closed language, answers with one `HookResult` and ends. The
+host believes nothing in the answer, waits no longer than the deadline, and commits
+the effects itself or not at all.
+
+    host: pool > keeper ~~control~~> zygote > worker: jail > hook > language, guards, modules
+            wire <~~~~~~~~~~~~~~~~~~~~~ frames ~~~~~~~~~~~~~~~> context, chance, clock
+
+Read: ``call`` (the boundary), ``pool``, ``wire`` (what the host believes), ``hook``,
+``context`` (what a bot can do), ``imports`` (what a bot can name), ``jail``.
+"""

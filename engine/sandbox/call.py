@@ -63,6 +63,7 @@ class Finished:
     end: Mapping[str, Any] | None = None
     timers: Mapping[str, float | None] = field(default_factory=dict)  #: seconds; None cancels
     prints: str = ""
+    draws: int = 0  #: blocks of the seed's stream that were used
 
 
 @dataclass(frozen=True)
@@ -70,7 +71,7 @@ class Failed:
     """The referee broke: an exception, or a limit it hit. It changed nothing.
 
     ``error`` is the exception's class name (``TimeLimit``, ``MemoryLimit``,
-    ``OutputLimit``, ``Crashed`` for ours) and goes into the channel with ``line``;
+    ``OutputLimit``, ``StateLimit``, ``Crashed`` for ours) and goes into the channel with ``line``;
     ``text`` and ``prints`` reach the room's creator only.
     """
 
@@ -79,6 +80,7 @@ class Failed:
     text: str = ""
     prints: str = ""
     killed: bool = False  #: the host ended it; it might have gone on
+    draws: int = 0  #: as in `Finished`; unknown, so 0, when it was killed
 
 
 HookResult: TypeAlias = Finished | Failed

@@ -1,0 +1,209 @@
+"""What stands between a bot's every dot, bracket and call, and the object behind it.
+
+Changes when a referee may do something new with an object. Runs in the worker; on
+the other side is a stranger's code. It may get no module, frame or code object,
+change no library, and define no class that fools a guard. Tried by
+tests/attacks/test_bot_gadgets.py.
+"""
+
+from __future__ import annotations
+
+import operator
+import string
+import types
+from typing import Any
+
+from engine.sandbox.language import DENIED, METHODS
+
+INPLACE = {
+    "+=": operator.iadd, "-=": operator.isub, "*=": operator.imul, "/=": operator.itruediv,
+    "%=": operator.imod, "**=": operator.ipow, "<<=": operator.ilshift, ">>=": operator.irshift,
+    "|=": operator.ior, "^=": operator.ixor, "&=": operator.iand, "//=": operator.ifloordiv,
+    "@=": operator.imatmul,
+}  # fmt: skip
+
+_HIDDEN = (types.ModuleType, types.FrameType, types.CodeType)
+#: Classes of the running bot. Only their instances may be written to freely.
+bot_classes: set[type] = set()
+#: Library classes a bot may inherit from; filled by `engine/sandbox/modules.py`.
+open_bases: set[type] = {object, dict, list, set, frozenset, tuple, str, int, float, bytes}
+#: Library types that take item assignment, and attributes of theirs that may be set.
+item_types: set[type] = {dict, list, bytearray}
+settable: dict[type, frozenset[str]] = {}
+
+
+def refuse_hidden(value: Any, name: object) -> Any:
+    """The value, unless it is one of those from which the whole process can be reached."""
+    if isinstance(value, _HIDDEN):
+        raise AttributeError(f"{name!r} is not available to bots")
+    return value
+
+
+_MISSING = object()
+
+
+def get_attribute(obj: Any, name: Any, default: Any = _MISSING) -> Any:
+    """``obj.name`` for a bot."""
+    if type(name) is not str:
+        raise TypeError("attribute name must be string")
+    if name.startswith("_") and name != "_":
+        return _special(obj, name)
+    if name in DENIED or (name == "obj" and isinstance(obj, AttributeError)):
+        raise AttributeError(f'"{name}" is a restricted name')
+    if name == "format" and _is_text(obj):
+        return _formatter(obj)
+    value = getattr(obj, name) if default is _MISSING else getattr(obj, name, default)
+    return refuse_hidden(value, name)
+
+
+def _is_text(obj: Any) -> bool:
+    return isinstance(obj, str) or (isinstance(obj, type) and issubclass(obj, str))
+
+
+def _special(obj: Any, name: str) -> Any:
+    if name == "__class__":
+        return type(obj)
+    if name in ("__name__", "__doc__"):
+        if isinstance(obj, type | types.FunctionType | types.MethodType):
+            value = getattr(obj, name)
+            return value if isinstance(value, str | None) else None
+    elif name in METHODS and (isinstance(obj, super) or _may_subclass(obj)):
+        return refuse_hidden(getattr(obj, name), name)
+    raise AttributeError(f'"{name}" is an invalid attribute name because it starts with "_"')
+
+
+def _may_subclass(obj: Any) -> bool:
+    return isinstance(obj, type) and (
+        obj in bot_classes or obj in open_bases or issubclass(obj, BaseException)
+    )
+
+
+class _Format(string.Formatter):
+    """str.format whose fields pass the guards: "{0.x[1]}" reads nothing more than o.x[1]."""
+
+    def get_field(self, field_name: str, args: Any, kwargs: Any) -> Any:
+        first, rest = string._string.formatter_field_name_split(field_name)  # type: ignore[attr-defined]
+        obj = self.get_value(first, args, kwargs)
+        for is_attribute, key in rest:
+            obj = get_attribute(obj, key) if is_attribute else get_item(obj, key)
+        return obj, first
+
+
+def _formatter(template: Any) -> Any:
+    if isinstance(template, type):
+        raise AttributeError('write "...".format(...) with the text before the dot')
+
+    def format(*args: Any, **kwargs: Any) -> str:
+        return _Format().vformat(str.__str__(template), args, kwargs)
+
+    return format
+
+
+def get_item(obj: Any, key: Any) -> Any:
+    """``obj[key]`` for a bot."""
+    return refuse_hidden(obj[key], key)
+
+
+def has_attribute(obj: Any, name: Any) -> bool:
+    """``hasattr`` for a bot."""
+    try:
+        get_attribute(obj, name)
+    except AttributeError:
+        return False
+    return True
+
+
+def guarded_getattr(obj: Any, name: Any, *default: Any) -> Any:
+    """``getattr`` for a bot: the default covers what is refused as well."""
+    try:
+        return get_attribute(obj, name)
+    except AttributeError:
+        if default:
+            return default[0]
+        raise
+
+
+def set_attribute(obj: Any, name: Any, value: Any) -> None:
+    """``setattr`` for a bot."""
+    if type(name) is not str:
+        raise TypeError("attribute name must be string")
+    if name.startswith("_") or name in DENIED:
+        raise AttributeError(f'"{name}" is a restricted name')
+    setattr(writable(obj), name, value)
+
+
+def _is_own(obj: Any) -> bool:
+    return type(obj) in bot_classes or (isinstance(obj, type) and obj in bot_classes)
+
+
+class _Library:
+    """A library object seen through its short list of things a bot may change."""
+
+    __slots__ = ("_obj",)
+
+    def __init__(self, obj: Any) -> None:
+        object.__setattr__(self, "_obj", obj)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        obj = object.__getattribute__(self, "_obj")
+        for kind in type(obj).__mro__:
+            if name in settable.get(kind, ()):
+                setattr(obj, name, value)
+                return
+        raise AttributeError(f"{type(obj).__name__} is read-only: {name!r} cannot be set")
+
+    def __delattr__(self, name: str) -> None:
+        obj = object.__getattribute__(self, "_obj")
+        raise AttributeError(f"{type(obj).__name__} is read-only")
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        self._items()[key] = value
+
+    def __delitem__(self, key: Any) -> None:
+        del self._items()[key]
+
+    def _items(self) -> Any:
+        obj = object.__getattribute__(self, "_obj")
+        if item_types.isdisjoint(type(obj).__mro__):
+            raise TypeError(f"{type(obj).__name__} does not support item assignment")
+        return obj
+
+
+def writable(obj: Any) -> Any:
+    """What a bot's assignment ``obj.x = ...`` or ``obj[k] = ...`` is made to."""
+    if type(obj) is dict or type(obj) is list or _is_own(obj):
+        return obj
+    return _Library(obj)
+
+
+def augment_attribute(obj: Any, name: str, op: str, value: Any) -> None:
+    """``obj.name += value``"""
+    setattr(writable(obj), name, INPLACE[op](get_attribute(obj, name), value))
+
+
+def augment_item(obj: Any, key: Any, op: str, value: Any) -> None:
+    """``obj[key] += value``"""
+    writable(obj)[key] = INPLACE[op](get_item(obj, key), value)
+
+
+def augment_name(op: str, obj: Any, value: Any) -> Any:
+    """``x += value``"""
+    return INPLACE[op](obj, value)
+
+
+def apply(function: Any, *args: Any, **kwargs: Any) -> Any:
+    """A call with ``*args`` or ``**kwargs``."""
+    return function(*args, **kwargs)
+
+
+def make_class(name: str, bases: tuple[Any, ...], namespace: dict[str, Any]) -> type:
+    """``class name(*bases)``: bases are the bot's own classes, builtins and exceptions."""
+    for base in bases:
+        if not _may_subclass(base):
+            shown = getattr(base, "__name__", "this object")
+            raise TypeError(f"class {name} cannot inherit from {shown} in a bot")
+    made = type(name, bases, namespace)
+    if type(made) is not type:
+        raise TypeError(f"class {name} cannot have a metaclass")
+    bot_classes.add(made)
+    return made

@@ -1,0 +1,144 @@
+"""What ``import`` gives a referee: closed objects with listed names, never a module.
+
+Changes when a listed name needs a stand-in of ours. Runs in the worker; the import
+statements come from a stranger. They may not lead to a module object, by any
+fallback of Python's own: a proxy has no ``__name__``, because ``from x import y``
+would look it up in ``sys.modules`` (tests/attacks/test_bot_gadgets.py).
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import sys
+import types
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import certifi
+
+from engine.sandbox import guards
+from engine.sandbox.chance import Chance, random_names, secrets_names, uuid_names
+from engine.sandbox.clock import Clock, datetime_names, time_names
+from engine.sandbox.imports import BASES, ITEMS, PACKAGES, SETTABLE, TABLE, is_allowed
+from engine.sandbox.network import urlopen
+from engine.sandbox.prints import Prints, system_names, traceback_names, warning_names
+
+#: Loaded once in the zygote: a worker can open no file any more.
+PRELOAD = (
+    "_strptime", "encodings.idna", "encodings.ascii", "encodings.latin_1", "encodings.utf_16",
+    "encodings.utf_32", "encodings.utf_8_sig", "encodings.cp1252", "encodings.hex_codec",
+    "encodings.punycode", "idna.core", "netrc", "stringprep", "unicodedata", "urllib3.contrib",
+    "email.mime.text", "email.mime.multipart", "email.generator", "email.policy", "email.charset",
+    "email.quoprimime", "email.base64mime", "http.cookiejar", "email.header",
+    "email.contentmanager", "email._header_value_parser",
+)  # fmt: skip
+
+
+def preload() -> None:
+    """Import every listed module, and what they would import late; fill the guards' lists."""
+    for path in (*TABLE, *PRELOAD):
+        importlib.import_module(path)
+    guards.open_bases.update(_named(BASES))
+    guards.item_types.update(_named(ITEMS))
+    for path, names in SETTABLE.items():
+        guards.settable[_find(path)] = frozenset(names.split())
+    certificates()
+
+
+def _named(paths: tuple[str, ...]) -> set[type]:
+    return {_find(path) for path in paths}
+
+
+def _find(path: str) -> type:
+    module, _, name = path.rpartition(".")
+    found: type = getattr(importlib.import_module(module), name)
+    return found
+
+
+@functools.cache
+def certificates() -> str:
+    """certifi's bundle, read while files can still be read."""
+    return certifi.contents()
+
+
+def proxy(path: str, names: Mapping[str, Any]) -> object:
+    """An object with exactly these attributes, which nothing can change."""
+    known = dict(names)
+
+    class Module:
+        __slots__ = ()
+
+        def __getattribute__(self, name: str) -> Any:
+            if type(name) is str and name in known:
+                return known[name]
+            raise AttributeError(f"module '{path}' has no attribute {str(name)!r} for bots")
+
+        def __setattr__(self, name: str, value: Any) -> None:
+            raise AttributeError(f"module '{path}' is read-only")
+
+        def __delattr__(self, name: str) -> None:
+            raise AttributeError(f"module '{path}' is read-only")
+
+        def __repr__(self) -> str:
+            return f"<module '{path}' for bots>"
+
+    return Module()
+
+
+def wraps(wrapped: Any, *args: Any, **kwargs: Any) -> Callable[[Any], Any]:
+    """``functools.wraps`` that copies the name and the docstring, and no code."""
+
+    def decorate(wrapper: Any) -> Any:
+        if type(wrapper) is types.FunctionType and type(wrapped) is types.FunctionType:
+            wrapper.__name__, wrapper.__doc__ = wrapped.__name__, wrapped.__doc__
+        return wrapper
+
+    return decorate
+
+
+def build(chance: Chance, clock: Clock, prints: Prints) -> dict[str, object]:
+    """Every importable path with its proxy, for one hook."""
+    own: dict[str, dict[str, Any]] = {
+        "certifi": {"contents": certificates, "where": lambda: "/certifi/cacert.pem"},
+        "datetime": datetime_names(clock),
+        "functools": {"wraps": wraps},
+        "random": random_names(chance),
+        "secrets": secrets_names(chance),
+        "sys": system_names(prints),
+        "time": time_names(clock),
+        "traceback": traceback_names(prints),
+        "urllib.request": {"urlopen": urlopen},
+        "uuid": uuid_names(chance),
+        "warnings": warning_names(prints),
+    }
+    made: dict[str, object] = {}
+    for path in sorted((*TABLE, *PACKAGES), key=lambda path: -path.count(".")):
+        names = _listed(path) | own.get(path, {})
+        prefix = path + "."
+        names |= {p[len(prefix) :]: made[p] for p in made if p.rpartition(".")[0] == path}
+        made[path] = proxy(path, names)
+    return made
+
+
+@functools.cache
+def _listed(path: str) -> dict[str, Any]:
+    module = sys.modules.get(path)
+    wanted = TABLE.get(path, "").split()
+    names = {name: getattr(module, name) for name in wanted if hasattr(module, name)}
+    for name, value in names.items():
+        guards.refuse_hidden(value, f"{path}.{name}")
+    return names
+
+
+def importer(modules: Mapping[str, object]) -> Callable[..., object]:
+    """The ``__import__`` of a bot."""
+
+    def __import__(  # noqa: N807
+        name: str, globals: Any = None, locals: Any = None, fromlist: Any = (), level: int = 0
+    ) -> object:
+        if level or type(name) is not str or not is_allowed(name):
+            raise ImportError(f"Import of '{name}' is not allowed")
+        return modules[name if fromlist else name.partition(".")[0]]
+
+    return __import__

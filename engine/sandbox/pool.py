@@ -1,0 +1,208 @@
+"""Where the host hands over a hook and gets a result. Changes when workers are shared out otherwise.
+
+On the other side of every worker's socket is a stranger's code. Whatever it does, the
+call ends at its deadline, the result is one of two values, and the process is gone.
+A worker serves one call; a few wait ready, forked and jailed beforehand.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import math
+import os
+import socket
+from collections import deque
+from dataclasses import dataclass
+
+from engine.errors import BotRejected, TooLarge, Unavailable
+from engine.sandbox import frames, wire
+from engine.sandbox.call import Failed, HookCall, HookResult, Limits, SourceReport
+from engine.sandbox.keeper import Keeper
+
+log = logging.getLogger(__name__)
+#: How long a zygote may take to load its modules, and a worker to be forked.
+START_SECONDS = 30.0
+
+
+@dataclass
+class Worker:
+    """One forked process, from the host's side."""
+
+    job: int
+    sock: socket.socket
+    death: asyncio.Future[int | None]
+    keeper: Keeper
+
+    def drop(self) -> None:
+        """End it, if it has not ended by itself."""
+        self.sock.close()
+        self.keeper.kill(self.job)
+
+
+class Pool:
+    """Runs hooks of strangers' code, each in a process of its own."""
+
+    def __init__(
+        self, *, limits: Limits | None = None, spares: int = 2, at_once: int | None = None
+    ) -> None:
+        self.limits = limits or Limits()
+        self.spares = spares
+        self._slots = asyncio.Semaphore(at_once or 2 * (os.cpu_count() or 1))
+        self._ready: deque[Worker] = deque()
+        self._keeper: Keeper | None = None
+        self._starting = asyncio.Lock()
+        self._closed = False
+
+    async def start(self) -> None:
+        """Bring the zygote up and the first workers; Unavailable if that fails."""
+        await self._kept()
+        self._refill()
+
+    async def close(self) -> None:
+        """End every process; calls under way become `Failed`."""
+        self._closed = True
+        for worker in self._ready:
+            worker.drop()
+        self._ready.clear()
+        if self._keeper is not None:
+            await self._keeper.close()
+
+    async def run(self, call: HookCall) -> HookResult:
+        """Call one hook. Returns at the deadline at the latest; a failing bot is a result.
+
+        Unavailable only if no worker can be had. Cancelling kills the worker.
+        """
+        request = wire.hook_request(call, self.limits)
+        if len(request) > frames.LARGEST_REQUEST:
+            return Failed("StateLimit", text="the hook's inputs are too large")
+        worker = await self._take()
+        try:
+            async with asyncio.timeout(self.limits.hook_seconds):
+                data = await self._ask(worker, request)
+            return wire.hook_result(data, call, self.limits)
+        except TimeoutError:
+            text = f"the hook took longer than {self.limits.hook_seconds:g} seconds"
+            return Failed("TimeLimit", text=text, killed=True)
+        except (frames.BadFrame, OSError) as error:
+            return await self._crashed(worker, str(error))
+        except wire.Broken as error:
+            log.warning("worker of %s sent a forged answer: %s", call.bot_id, error)
+            return Failed("Crashed", text="the answer was not one of ours", killed=True)
+        finally:
+            worker.drop()
+
+    async def inspect(self, source: str) -> SourceReport:
+        """What a source is, compiled in a worker and not run. BotRejected with line and reason."""
+        size = len(source.encode("utf-8", "surrogatepass"))
+        if size > self.limits.source:
+            raise TooLarge(f"The source has {size} bytes; at most {self.limits.source} are taken.")
+        try:
+            source.encode()
+        except UnicodeEncodeError:
+            raise BotRejected("The source is not valid Unicode text") from None
+        worker = await self._take()
+        try:
+            async with asyncio.timeout(self.limits.hook_seconds):
+                data = await self._ask(worker, wire.inspect_request(source))
+            report = wire.source_report(data)
+        except (TimeoutError, frames.BadFrame, OSError, wire.Broken) as error:
+            log.info("a source could not be inspected: %r", error)
+            raise BotRejected("The source takes too long or too much memory to compile") from None
+        finally:
+            worker.drop()
+        if isinstance(report, str):
+            raise BotRejected(report)
+        return report
+
+    # Workers
+
+    async def _take(self) -> Worker:
+        """A worker that is ready for its one request, holding one of the slots until it dies."""
+        await self._slots.acquire()
+        try:
+            worker = await self._ready_worker()
+        except BaseException:
+            self._slots.release()
+            raise
+        worker.death.add_done_callback(lambda _: self._slots.release())
+        self._refill()
+        return worker
+
+    async def _ready_worker(self) -> Worker:
+        for _ in range(2 + len(self._ready)):
+            keeper = await self._kept()
+            worker = self._ready.popleft() if self._ready else self._fork(keeper)
+            try:
+                async with asyncio.timeout(START_SECONDS):
+                    await self._receive(worker.sock, 16)
+                return worker
+            except (TimeoutError, frames.BadFrame, OSError) as error:
+                log.warning("a worker did not come up: %r", error)
+                worker.drop()
+            except BaseException:
+                worker.drop()
+                raise
+        raise Unavailable("No sandbox process could be started for the bot.")
+
+    def _fork(self, keeper: Keeper) -> Worker:
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
+        ours.setblocking(False)
+        with theirs:
+            job, death = keeper.fork(theirs)
+        return Worker(job, ours, death, keeper)
+
+    def _refill(self) -> None:
+        keeper = self._keeper
+        while keeper and not keeper.lost and not self._closed and len(self._ready) < self.spares:
+            self._ready.append(self._fork(keeper))
+
+    async def _kept(self) -> Keeper:
+        """The zygote's keeper; a dead zygote is replaced, one caller doing it for all."""
+        async with self._starting:
+            if self._closed:
+                raise Unavailable("The server is stopping.")
+            if self._keeper is None or self._keeper.lost:
+                if self._keeper is not None:
+                    log.error("the sandbox zygote died; starting another")
+                    await self._keeper.close()
+                for worker in self._ready:
+                    worker.drop()
+                self._ready.clear()
+                keeper = Keeper(self._allowance())
+                await keeper.start(START_SECONDS)
+                self._keeper = keeper
+            return self._keeper
+
+    def _allowance(self) -> dict[str, int]:
+        seconds = math.ceil(self.limits.hook_seconds)
+        return {"memory": self.limits.memory, "cpu_seconds": seconds + 2}
+
+    # One exchange
+
+    async def _ask(self, worker: Worker, request: bytes) -> bytes:
+        loop = asyncio.get_running_loop()
+        await loop.sock_sendall(worker.sock, frames.pack(request))
+        return await self._receive(worker.sock, wire.largest_answer(self.limits))
+
+    async def _receive(self, sock: socket.socket, cap: int) -> bytes:
+        header = await self._exactly(sock, frames.HEADER.size)
+        return await self._exactly(sock, frames.length(header, cap))
+
+    async def _exactly(self, sock: socket.socket, n: int) -> bytes:
+        loop = asyncio.get_running_loop()
+        data = bytearray()
+        while len(data) < n:
+            part = await loop.sock_recv(sock, min(n - len(data), 1 << 16))
+            if not part:
+                raise frames.BadFrame("end of stream")
+            data += part
+        return bytes(data)
+
+    async def _crashed(self, worker: Worker, reason: str) -> Failed:
+        """Why a worker went without an answer, as far as the zygote can tell in a moment."""
+        worker.drop()
+        done, _ = await asyncio.wait([worker.death], timeout=1.0)
+        status = worker.death.result() if done else None
+        how = "the sandbox restarted" if status is None else f"the process ended with {status}"
+        return Failed("Crashed", text=f"{how} ({reason})", killed=True)

@@ -1,0 +1,107 @@
+"""Which values may cross the boundary. Changes when messages may hold something new.
+
+Used on both sides: in the worker, where a fault is explained to the bot's author
+with its path, and in the host, where nothing a worker says is believed.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import Any
+
+#: The largest whole number every JSON reader keeps exact.
+EXACT = 2**53 - 1
+#: Deeper nesting is refused before it can exhaust somebody's stack.
+DEPTH = 64
+
+
+class BadValue(ValueError):
+    """A value cannot be written as JSON; the text starts with its path."""
+
+
+def plain(value: Any, path: str, depth: int = 0) -> Any:
+    """A copy made of dict, list, str, int, float, bool and None, or BadValue with the path.
+
+    Tuples become lists. Subclasses (Counter, defaultdict, namedtuple, str enums)
+    are read through the base class, so a method a bot overrode is never called.
+    """
+    if value is None or value is True or value is False:
+        return value
+    if isinstance(value, str):
+        return _text(value, path)
+    if isinstance(value, int):
+        return _whole(value, path)
+    if isinstance(value, float):
+        number = float.__float__(value)
+        if not math.isfinite(number):
+            raise BadValue(f"{path}: {number} is not a JSON number; send it as a string")
+        return number
+    if depth >= DEPTH:
+        raise BadValue(f"{path}: nested more than {DEPTH} levels deep")
+    if isinstance(value, dict):
+        return _object(value, path, depth)
+    if isinstance(value, list | tuple):
+        base = list if isinstance(value, list) else tuple
+        items = base.__iter__(value)
+        return [plain(item, f"{path}[{i}]", depth + 1) for i, item in enumerate(items)]
+    raise BadValue(f"{path}: {type(value).__name__} is not a JSON value{_remedy(value)}")
+
+
+def _text(value: str, path: str) -> str:
+    text = str.__str__(value)
+    if not text.isascii():
+        try:
+            text.encode()
+        except UnicodeEncodeError:
+            raise BadValue(f"{path}: half of a surrogate pair is not text") from None
+    return text
+
+
+def _whole(value: int, path: str) -> int:
+    number = int.__int__(value)
+    if not -EXACT <= number <= EXACT:
+        raise BadValue(f"{path}: a whole number beyond 2**53-1 loses digits; send it as a string")
+    return number
+
+
+def _object(value: dict[Any, Any], path: str, depth: int) -> dict[str, Any]:
+    result = {}
+    for key, item in dict.items(value):
+        if not isinstance(key, str):
+            shown = repr(key) if isinstance(key, int | float | None) else type(key).__name__
+            raise BadValue(f"{path}: the key {shown} is not a string; use str(...)")
+        name = _text(key, f"{path} key")
+        shown = f"{path}.{name}" if name.isidentifier() else f"{path}[{name[:40]!r}]"
+        result[name] = plain(item, shown, depth + 1)
+    return result
+
+
+def _remedy(value: Any) -> str:
+    if isinstance(value, set | frozenset):
+        return "; use sorted(...)"
+    if isinstance(value, bytes | bytearray):
+        return "; use .hex() or base64"
+    return ""
+
+
+def text(value: Any) -> str:
+    """The JSON text of a plain value, as sizes are counted."""
+    return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+
+
+def size(value: Any) -> int:
+    """How many bytes a plain value takes as JSON."""
+    return len(text(value).encode())
+
+
+def read(data: bytes) -> Any:
+    """The value of a JSON text; ValueError for anything else, NaN and deep nesting included."""
+    try:
+        return json.loads(data.decode(), parse_constant=_no_constant)
+    except RecursionError:
+        raise ValueError("nested too deep") from None
+
+
+def _no_constant(name: str) -> Any:
+    raise ValueError(f"{name} is not JSON")

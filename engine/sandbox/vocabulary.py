@@ -1,0 +1,63 @@
+"""The builtins of a referee's language. Changes when authors may call something new.
+
+Given one by one: what is not listed does not exist. Never eval, exec, compile, open,
+globals, vars, dir, id or the real __import__; getattr and setattr are the guarded ones.
+"""
+
+from __future__ import annotations
+
+import builtins
+from collections.abc import Mapping
+from typing import Any
+
+from RestrictedPython.Guards import guarded_iter_unpack_sequence, guarded_unpack_sequence
+
+from engine.sandbox import guards
+from engine.sandbox.modules import importer
+from engine.sandbox.prints import Prints
+
+_PLAIN = (
+    "abs all any ascii bin bool bytearray bytes callable chr classmethod complex dict divmod"
+    " enumerate filter float format frozenset hash hex int isinstance issubclass iter len list map"
+    " max min next object oct ord pow property range repr reversed round set slice sorted"
+    " staticmethod str sum super tuple zip Ellipsis False None NotImplemented True __build_class__"
+).split()
+_EXCEPTIONS = [
+    name
+    for name, value in vars(builtins).items()
+    if isinstance(value, type)
+    and issubclass(value, BaseException)
+    and not issubclass(value, BaseExceptionGroup)
+]
+_GUARDED = {
+    "getattr": guards.guarded_getattr,
+    "hasattr": guards.has_attribute,
+    "setattr": guards.set_attribute,
+}
+
+
+def one_argument_type(obj: object) -> type:
+    """``type(x)``; the form that makes classes would choose its own metaclass."""
+    return type(obj)
+
+
+def bot_globals(modules: Mapping[str, object], prints: Prints) -> dict[str, Any]:
+    """Fresh globals for one hook, guards and builtins in place."""
+    names = {name: getattr(builtins, name) for name in (*_PLAIN, *_EXCEPTIONS)}
+    names |= _GUARDED
+    names |= {"type": one_argument_type, "print": prints.print, "__import__": importer(modules)}
+    return {
+        "__builtins__": names,
+        "__name__": "bot",
+        "__metaclass__": guards.make_class,
+        "_getattr_": guards.get_attribute,
+        "_getitem_": guards.get_item,
+        "_getiter_": iter,
+        "_write_": guards.writable,
+        "_apply_": guards.apply,
+        "_inplacevar_": guards.augment_name,
+        "_aug_attr_": guards.augment_attribute,
+        "_aug_item_": guards.augment_item,
+        "_unpack_sequence_": guarded_unpack_sequence,
+        "_iter_unpack_sequence_": guarded_iter_unpack_sequence,
+    }

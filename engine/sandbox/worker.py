@@ -1,0 +1,78 @@
+"""A process that serves one request and ends. Changes when a worker's life has another step.
+
+Forked by the zygote, jailed, then told what to do by the host over one socket. The
+stranger's code runs here; whatever it does to this process ends with this process.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import socket
+from dataclasses import dataclass
+from typing import NoReturn
+
+from engine.sandbox import frames, jail
+from engine.sandbox.hook import answer
+from engine.sandbox.network import close_network
+from engine.sandbox.values import read, text
+
+READY = b"{}"
+
+
+@dataclass(frozen=True)
+class Allowance:
+    """What a worker may use up, told to the zygote when it starts."""
+
+    memory: int
+    cpu_seconds: int
+
+
+def serve(answers: int, devnull: int, zygote: int, allowance: Allowance) -> NoReturn:
+    """Run one request to its end; never returns, runs no exit handler of anybody."""
+    try:
+        _reset_signals()
+        jail.die_with_parent(zygote)
+        sock = socket.socket(fileno=os.dup(answers))
+        close_network()
+        jail.enter(
+            sock.fileno(), devnull, memory=allowance.memory, cpu_seconds=allowance.cpu_seconds
+        )
+        _serve_one()
+    finally:
+        os._exit(1)
+
+
+def _reset_signals() -> None:
+    signal.set_wakeup_fd(-1)
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+
+
+def _serve_one() -> None:
+    _write(READY)
+    request = read(_read())
+    random.seed(request.get("call", {}).get("seed", ""))  # libraries that draw by themselves
+    _write(text(answer(request)).encode())
+    os._exit(0)
+
+
+def _read() -> bytes:
+    header = _exactly(frames.HEADER.size)
+    return _exactly(frames.length(header, frames.LARGEST_REQUEST))
+
+
+def _exactly(n: int) -> bytes:
+    data = bytearray()
+    while len(data) < n:
+        part = os.read(jail.ANSWER_FD, n - len(data))
+        if not part:
+            os._exit(0)  # the host needs no answer any more
+        data += part
+    return bytes(data)
+
+
+def _write(payload: bytes) -> None:
+    view = memoryview(frames.pack(payload))
+    while view:
+        view = view[os.write(jail.ANSWER_FD, view) :]

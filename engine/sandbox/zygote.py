@@ -1,0 +1,127 @@
+"""The process that workers are forked from. Changes when forking or burying them changes.
+
+Started fresh by the host with an empty environment, never forked from the server: it
+holds no key, no log and no connection. One thread. It knows its children by the
+host's job numbers, so that a kill hits the right one, and ends them all and itself
+when the host's end of the control socket closes.
+
+Started as a program: ``python -s -P zygote.py CONTROL_FD HOST_PID ROOT ALLOWANCE``.
+"""
+
+from __future__ import annotations
+
+import gc
+import json
+import os
+import select
+import signal
+import socket
+import sys
+from typing import Any
+
+#: Commands and reports are one datagram each.
+DATAGRAM = 4096
+
+
+class Zygote:
+    """The children, by job number."""
+
+    def __init__(self, control: socket.socket, devnull: int, allowance: Any, serve: Any) -> None:
+        self.control = control
+        self.devnull = devnull
+        self.allowance = allowance
+        self.serve = serve
+        self.jobs: dict[int, int] = {}  # pid -> job
+
+    def run(self) -> None:
+        """Obey until the host is gone."""
+        woken, wake = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        signal.set_wakeup_fd(wake, warn_on_full_buffer=False)
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+        poll = select.poll()
+        poll.register(self.control, select.POLLIN)
+        poll.register(woken, select.POLLIN)
+        self.report(ready=os.getpid())
+        while True:
+            for fd, _ in poll.poll():
+                if fd == woken:
+                    os.read(woken, 4096)
+                    self.bury()
+                elif not self.obey():
+                    return
+
+    def obey(self) -> bool:
+        """One command of the host; False when there is no host any more."""
+        data, fds, _, _ = socket.recv_fds(self.control, DATAGRAM, 1)
+        if not data:
+            return False
+        command = json.loads(data)
+        if "fork" in command:
+            self.fork(command["fork"], fds[0])
+        for pid, job in self.jobs.items():
+            if job == command.get("kill"):
+                os.kill(pid, signal.SIGKILL)  # our child and not buried yet: the pid is its own
+        return True
+
+    def fork(self, job: int, answers: int) -> None:
+        """Start a worker that answers on this socket."""
+        zygote = os.getpid()
+        try:
+            pid = os.fork()
+        except OSError:
+            os.close(answers)
+            self.report(dead=job, status=-1)
+            return
+        if not pid:
+            self.serve(answers, self.devnull, zygote, self.allowance)
+        self.jobs[pid] = job
+        os.close(answers)
+
+    def bury(self) -> None:
+        """Reap whoever has ended and tell the host."""
+        while self.jobs:
+            pid, status = os.waitpid(-1, os.WNOHANG)
+            if not pid:
+                return
+            self.report(dead=self.jobs.pop(pid), status=os.waitstatus_to_exitcode(status))
+
+    def end(self) -> None:
+        """Leave nobody behind."""
+        for pid in self.jobs:
+            os.kill(pid, signal.SIGKILL)
+        for pid in self.jobs:
+            os.waitpid(pid, 0)
+
+    def report(self, **event: int) -> None:
+        """Tell the host."""
+        self.control.send(json.dumps(event).encode())
+
+
+def main(control_fd: str, host: str, root: str, allowance: str) -> None:
+    """Load what bots may import, once, then wait for work."""
+    sys.path.append(root)
+    from engine.sandbox import jail, modules, worker
+
+    jail.die_with_parent(int(host))
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)  # ends with the host, not with its terminal
+    control = socket.socket(fileno=int(control_fd))
+    os.closerange(int(control_fd) + 1, 1 << 20)
+    modules.preload()
+    sys.path.remove(root)
+    zygote = Zygote(
+        control, os.open(os.devnull, os.O_RDWR), worker.Allowance(**json.loads(allowance)),
+        worker.serve,
+    )  # fmt: skip
+    gc.collect()
+    gc.freeze()
+    try:
+        zygote.run()
+    except OSError:  # the host went away between two of our calls
+        pass
+    finally:
+        zygote.end()
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
