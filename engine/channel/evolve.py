@@ -62,7 +62,7 @@ def _fold(channel: Channel, event: Event, place: Place) -> Channel:  # noqa: C90
                 channel, slot, state="taken", who=who, terms=terms, since=place.entry, used_by=who
             )
             shared = channel.shared or who != channel.creator
-            return _maybe_started(replace(joined, shared=shared))
+            return _maybe_started(replace(joined, shared=shared), place)
         case Takeover(slot, who):
             taken = _seat(channel, slot, who=who)
             return replace(taken, shared=channel.shared or who != channel.creator)
@@ -91,7 +91,7 @@ def _fold(channel: Channel, event: Event, place: Place) -> Channel:  # noqa: C90
         case Start(closed):
             for slot in closed:
                 channel = _seat(channel, slot, state="closed", invite="")
-            return _maybe_started(channel)
+            return _maybe_started(channel, place)
         case Close():
             return replace(channel, status="closed", turn=None, proposal=None)
         case Msg(m):
@@ -167,12 +167,12 @@ def _leave(channel: Channel, slot_id: str) -> Channel:
     return left
 
 
-def _maybe_started(channel: Channel) -> Channel:
+def _maybe_started(channel: Channel, place: Place) -> Channel:
     """The game begins when no seat waits for anybody any more, and only once."""
     waits = any(slot.state not in ("taken", "closed") for slot in channel.seats)
     if channel.status != "open" or waits:
         return channel
-    return replace(channel, status="playing")
+    return replace(channel, status="playing", started=place.entry)
 
 
 def _run(channel: Channel, event: Run) -> Channel:

@@ -80,6 +80,7 @@ class Channel:
     slots: tuple[Slot, ...] = ()
     bots: tuple[Bot, ...] = ()  #: in attach order
     status: Status = "open"
+    started: int | None = None  #: entry with which the game began
     shared: bool = False  #: an account other than the creator has been seated at some time
     turn: Turn | None = None
     result: Mapping[str, Any] | None = None

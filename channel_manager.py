@@ -1,0 +1,456 @@
+"""ChannelManager: every way in which a channel is changed or read.
+
+Each operation builds a command, hands it to its channel's queue (`engine.lines`) and
+reads what the caller has missed. The rules are in `engine.channel`, the log's form in
+`engine.transcript`, durability in `engine.stores`; this file supplies the impure things
+the engine refuses to touch: the clock, randomness, keys and the store.
+
+Reads never enter the queue. Waiting costs one future (`engine.wakeups`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from engine import posting, token_rows
+from engine.channel import rules, terms, tokens
+from engine.channel.commands import (
+    Create,
+    GiveUp,
+    NewBot,
+    Post,
+    TakeOver,
+    TakeSeat,
+    Update,
+)
+from engine.channel.events import Invite, Join
+from engine.channel.names import CHANNEL_ID, SlotSpec
+from engine.channel.ops import NEED_INVITE, Op
+from engine.channel.state import Slot
+from engine.errors import ChannelNotFound, NotMember, RateLimited
+from engine.lines import Lines, Wish
+from engine.reading import Page, anything, my_turn, newest_page, page
+from engine.results import Joined, Posted, Seat, Synced, Updated
+from engine.room import Room
+from engine.stores.base import Append, Row, Store, Table
+from engine.transcript.canonical import canonical, parse
+
+ROOMS = 1024  #: folds kept in memory
+FLUSH_MARKS = 2.0  #: seconds a mark may be in memory only; losing it repeats messages
+HANDLED = 12.0  #: seconds a post waits for the referees at most
+LONGEST_WAIT = 45.0  #: seconds; hosted clients give up between 45 and 300
+
+
+class Referees(Protocol):
+    """What runs the hooks of a room's bots: `bot_manager.BotManager`."""
+
+    def admit(self, room: Room) -> None:
+        """Raise `RateLimited` when the room's bots have no time for one more message."""
+
+    async def settle(self, room: Room) -> None:
+        """Run every hook that is due, append what comes of it, and say so in ``room.settled``."""
+
+
+class NoReferees:
+    """For rooms without bots, and tests: nothing is ever due."""
+
+    def admit(self, room: Room) -> None:
+        pass
+
+    async def settle(self, room: Room) -> None:
+        room.settle_all()
+
+
+@dataclass(frozen=True)
+class Bot:
+    """A referee to attach, with the source that its hash stands for."""
+
+    new: NewBot
+    source: str
+
+    def row(self, channel_id: str) -> Row:
+        return Row(Table.BLOB, channel_id, self.new.code_hash, self.source.encode())
+
+
+class ChannelManager:
+    """The operations on channels. ``origin_host`` heads the origin of new logs."""
+
+    def __init__(
+        self,
+        store: Store,
+        *,
+        account_key: bytes,
+        rejoin_key: bytes,
+        limits: Mapping[str, Any],
+        max_rooms_per_account: int = 50,
+        idle_days: int = 30,
+        now: Callable[[], float] = time.time,
+        mint: Callable[[int], bytes] = secrets.token_bytes,
+    ) -> None:
+        self.store = store
+        self.limits = limits
+        self.now = now
+        self.mint = mint
+        self.referees: Referees = NoReferees()
+        self.lines = Lines(self.now_ms, lambda room: self.referees.settle(room))
+        self._account_key = account_key
+        self._rejoin_key = rejoin_key
+        self._max_rooms = max_rooms_per_account
+        self._idle_days = idle_days
+        self._rooms: OrderedDict[str, Room] = OrderedDict()
+        self._flush: asyncio.TimerHandle | None = None
+
+    def now_ms(self) -> int:
+        return int(self.now() * 1000)
+
+    # --- rooms and seats -------------------------------------------------------------------
+
+    def room(self, channel_id: str) -> Room:
+        """Return the room. An id of the wrong form is called one; an unknown id is refused
+        in the words of a room where the caller has no seat."""
+        if not CHANNEL_ID.fullmatch(channel_id):
+            raise ChannelNotFound(f"{channel_id[:80]!r} is not a channel id")
+        room = self._rooms.get(channel_id)
+        if room is not None:
+            self._rooms.move_to_end(channel_id)
+            return room
+        room = Room.load(self.store, channel_id)
+        if room is None:
+            raise NotMember(rules.STRANGER)
+        self._keep(room)
+        self.lines.settle_soon(room)
+        return room
+
+    def _keep(self, room: Room) -> None:
+        self._rooms[room.channel_id] = room
+        for old in list(self._rooms)[: max(0, len(self._rooms) - ROOMS)]:
+            idle = self._rooms[old]
+            if not self.lines.busy(idle) and not len(idle.bell) and not idle.moved_marks:
+                del self._rooms[old]
+
+    def who(self, room: Room, account: str) -> str:
+        """The account as this channel's log knows it."""
+        return tokens.who(self._account_key, room.channel.origin, account)
+
+    def seat(self, channel_id: str, account: str, label: str | None) -> Seat:
+        """The seat that speaks for this account, or the reason why none does."""
+        room = self.room(channel_id)
+        return Seat(room, rules.seat_of(room.channel, self.who(room, account), label))
+
+    def look(self, channel_id: str, account: str) -> tuple[Room, str]:
+        """A room that this account may look at, member or creator, and its name there."""
+        room = self.room(channel_id)
+        who = self.who(room, account)
+        if not rules.may_look(room.channel, who):
+            raise NotMember(rules.STRANGER)
+        return room, who
+
+    def rooms_of(self, account: str) -> list[tuple[Room, tuple[Slot, ...]]]:
+        """Every room this account created or sits in, newest activity first."""
+        found = []
+        for channel_id, _ in self.store.find(Table.ACCOUNT, account):
+            room = self.room(channel_id)
+            who = self.who(room, account)
+            seats = room.channel.seats_of(who)
+            if seats or room.channel.creator == who:
+                found.append((room, seats))
+        return sorted(found, key=lambda pair: -pair[0].head.ts)
+
+    # --- opening ---------------------------------------------------------------------------
+
+    async def create_channel(
+        self,
+        account: str,
+        *,
+        host: str,
+        name: str,
+        slots: tuple[SlotSpec, ...],
+        bots: Sequence[Bot] = (),
+        join_as: str | None = None,
+    ) -> tuple[Room, dict[str, str]]:
+        """Open a room. Return it and the invite codes by seat label, in slot order.
+
+        When this returns the room survives a crash and its referees have been told, or are
+        still busy with it after 12 s.
+        """
+        self._check_rooms_of(account)
+        channel_id = "chn_" + tokens.invite_code(self.mint(15)).removeprefix("inv_")
+        origin = f"{host}/c/{channel_id}"
+        seats = [slot.label for slot in slots if slot.kind == "invite" and slot.label != join_as]
+        codes = {label: tokens.invite_code(self.mint(15)) for label in seats}
+        command = Create(
+            origin=origin,
+            name=name,
+            creator=tokens.who(self._account_key, origin, account),
+            slots=slots,
+            invites={label: tokens.digest(code) for label, code in codes.items()},
+            limits=self.limits,
+            nonce=self.mint(16).hex(),
+            bots=tuple(bot.new for bot in bots),
+            join_as=join_as,
+        )
+        slot_of = {slot.label: f"s{n}" for n, slot in enumerate(slots) if slot.kind == "invite"}
+        rows = [
+            Row(Table.ACCOUNT, channel_id, account, b""),
+            *(bot.row(channel_id) for bot in bots),
+            *(
+                token_rows.invite_row(channel_id, code, slot_of[label])
+                for label, code in codes.items()
+            ),
+        ]
+        if join_as in slot_of:
+            rows.append(token_rows.rejoin_row(self._rejoin_key, channel_id, slot_of[join_as], 0))
+        room = Room(self.store, channel_id)
+        self._keep(room)
+        try:
+            await self.lines.submit(room, Wish(lambda _: rules.create(command), rows))
+        except BaseException:
+            self._rooms.pop(channel_id, None)
+            raise
+        await self._handled(room)
+        return room, codes
+
+    def _check_rooms_of(self, account: str) -> None:
+        alive = self.now_ms() - self._idle_days * rules.DAY
+        own = [
+            room
+            for room, _ in self.rooms_of(account)
+            if room.channel.creator == self.who(room, account)
+            and room.channel.status != "closed"
+            and room.head.ts > alive
+        ]
+        if len(own) >= self._max_rooms:
+            raise RateLimited(
+                f"you have {len(own)} open rooms, the most an account may have",
+                retry_after=3600,
+                hint='Close one: update_channel with [{"op": "close"}]. list_channels shows them.',
+            )
+
+    # --- joining and leaving ---------------------------------------------------------------
+
+    async def inspect_invite(self, account: str, text: str) -> tuple[Room, Slot, str]:
+        """Return room, seat and terms of an invite that this account could redeem, and
+        remember that it has looked at these terms. Uses nothing up."""
+        found = token_rows.find(self.store, text)
+        room = self.room(found.channel_id)
+        slot = room.channel.slot(found.opens["slot"])
+        if found.is_invite:
+            command = TakeSeat(self.who(room, account), found.digest, self.now_ms())
+            rules.decide(room.channel, command)
+        document = terms.document(room.channel)
+        seen = Row(Table.SEEN, room.channel_id, account, canonical(document))
+        await self._write_rows(room, [seen])
+        return room, slot, terms.digest(document)
+
+    async def join_channel(
+        self, account: str, text: str, *, expect_terms: str | None = None, limit: int = 50
+    ) -> Joined:
+        """Take the seat of an invite, or come back with a rejoin token.
+
+        The same account asking again gets the same seat and the same token, so a lost
+        answer can be asked for again. A rejoin token of another account takes the seat
+        over; everybody is told.
+        """
+        found = token_rows.find(self.store, text)
+        room, slot_id = self.room(found.channel_id), found.opens["slot"]
+        who = self.who(room, account)
+        command: TakeSeat | TakeOver
+        if found.is_invite:
+            seen = self.store.get(Table.SEEN, room.channel_id, account)
+            looked = parse(seen) if seen else None
+            command = TakeSeat(who, found.digest, self.now_ms(), expect_terms, looked)
+        else:
+            command = TakeOver(who, slot_id, found.opens["generation"])
+        generation = room.channel.slot(slot_id).generation
+        rows = [
+            Row(Table.ACCOUNT, room.channel_id, account, b""),
+            token_rows.rejoin_row(self._rejoin_key, room.channel_id, slot_id, generation),
+        ]
+        wish = Wish(lambda channel: rules.decide(channel, command), rows)
+        outcome = await self.lines.submit(room, wish)
+        await self._handled(room)
+        seat = Seat(room, room.channel.slot(slot_id))
+        fresh = any(isinstance(step.event, Join) for step in outcome.steps)
+        missed = self._read(seat, 0 if fresh else room.marks.get(slot_id, 0), limit)
+        token = tokens.rejoin_token(self._rejoin_key, room.channel_id, slot_id, generation)
+        return Joined(seat, token, missed)
+
+    async def leave_channel(self, account: str, channel_id: str, label: str | None) -> Room:
+        """Give a seat up for good; its invite and rejoin token are void."""
+        seat = self.seat(channel_id, account, label)
+        command = GiveUp(self.who(seat.room, account), seat.slot.label)
+        rows = token_rows.void_rows(self._rejoin_key, channel_id, seat.slot)
+        wish = Wish(lambda channel: rules.decide(channel, command), rows)
+        await self.lines.submit(seat.room, wish)
+        await self._handled(seat.room)
+        return seat.room
+
+    # --- changing --------------------------------------------------------------------------
+
+    async def update_channel(
+        self,
+        account: str,
+        channel_id: str,
+        ops: tuple[Op, ...],
+        *,
+        bots: Mapping[int, Bot],
+        seat: str | None = None,
+    ) -> Updated:
+        """Carry ops out, all or none, or put them before everybody when they touch the
+        terms that others have accepted."""
+        room, who = self.look(channel_id, account)
+        codes: dict[int, tuple[str, str]] = {}
+        rows = [bot.row(channel_id) for bot in bots.values()]
+        for place, op in enumerate(ops):
+            slot = room.channel.seat(op["player_id"]) if op.op in NEED_INVITE else None
+            if slot is not None:
+                codes[place] = (slot.label, tokens.invite_code(self.mint(15)))
+                rows.append(token_rows.invite_row(channel_id, codes[place][1], slot.id))
+                rows += token_rows.void_rows(self._rejoin_key, channel_id, slot)
+        hashes = {place: tokens.digest(code) for place, (_, code) in codes.items()}
+        command = Update(who, seat, ops, {n: bot.new for n, bot in bots.items()}, hashes)
+        wish = Wish(lambda channel: rules.decide(channel, command), rows)
+        outcome = await self.lines.submit(room, wish)
+        await self._handled(room)
+        fresh = {step.event.hash for step in outcome.steps if isinstance(step.event, Invite)}
+        invites = {label: code for label, code in codes.values() if tokens.digest(code) in fresh}
+        return Updated(room, invites, proposed=room.channel.proposal is not None)
+
+    # --- speaking and reading --------------------------------------------------------------
+
+    async def post_message(
+        self,
+        account: str,
+        channel_id: str,
+        body: str | Mapping[str, Any],
+        *,
+        kind: str = "user",
+        to: Sequence[str] | None = None,
+        seat: str | None = None,
+        cursor: int | None = None,
+        idempotency_key: str | None = None,
+        wait: float = 0.0,
+        limit: int = 50,
+    ) -> Posted:
+        """Say something, wait until the referees have heard it (12 s at most) and return
+        what this seat has missed. With ``wait`` (seconds) go on waiting for its turn.
+
+        The same ``cursor`` and body within ten minutes, or the same key, is the same post.
+        """
+        own = self.seat(channel_id, account, seat)
+        room, slot = own.room, own.slot
+        if cursor is not None and not 0 <= cursor <= room.channel.messages:
+            page(room, own.names, cursor, 1)  # says what is wrong with the cursor
+        words = posting.prepare(body, private=to is not None, store=self.store, mint=self.mint)
+        repeat = posting.repeat_key(
+            slot.id, kind, words.body, to, cursor=cursor, key=idempotency_key
+        )
+        if repeat not in room.posted:
+            self.referees.admit(room)
+        command = Post(
+            self.who(room, account),
+            slot.label,
+            kind,
+            words.body,
+            words.size,
+            None if to is None else tuple(to),
+            words.sealed,
+        )
+        wish = Wish(lambda channel: rules.decide(channel, command), (), words.opening, repeat)
+        start = room.marks.get(slot.id, 0) if cursor is None else cursor
+        outcome = await self.lines.submit(room, wish)
+        posted = outcome.posted
+        assert posted is not None
+        pending = not await self._handled(room, posted.entry + 1)
+        if wait > 0 and not pending:
+            mine = slot.label
+            await room.bell.until(lambda: my_turn(room, mine, start), min(wait, LONGEST_WAIT))
+        missed = self._read(own, start, limit, but=posted.msg_id)
+        return Posted(own, posted.msg_id, posted.ts, missed, pending)
+
+    async def sync_messages(
+        self,
+        account: str,
+        channel_id: str,
+        *,
+        seat: str | None = None,
+        cursor: int | None = None,
+        wait: float = 25.0,
+        until_my_turn: bool = False,
+        limit: int = 50,
+    ) -> Synced:
+        """Return what follows ``cursor``, waiting up to ``wait`` seconds for the first of it.
+        Without a cursor: the newest page, at once."""
+        own = self.seat(channel_id, account, seat)
+        room, slot = own.room, own.slot
+        began = time.monotonic()
+        if cursor is None and not until_my_turn:
+            missed = newest_page(room, own.names, limit)
+            room.mark(slot.id, missed.cursor)
+            self._flush_soon()
+            return Synced(own, missed, 0.0, 0)
+        after = room.marks.get(slot.id, 0) if cursor is None else cursor
+        page(room, own.names, after, 1)  # a wrong cursor is refused before the wait
+        label = slot.label
+        condition = (
+            (lambda: my_turn(room, label, after))
+            if until_my_turn
+            else (lambda: anything(room, own.names, after))
+        )
+        found = await room.bell.until(condition, min(wait, LONGEST_WAIT))
+        own = self.seat(channel_id, account, seat)  # the seat may have been taken over meanwhile
+        missed = self._read(own, after, limit)
+        empty = 0 if found or missed.messages or not wait else room.empty_waits.get(slot.id, 0) + 1
+        room.empty_waits[slot.id] = empty
+        return Synced(own, missed, time.monotonic() - began, empty)
+
+    def source(self, room: Room, code_hash: str) -> str:
+        """The source text that a room's bot was attached with."""
+        kept = self.store.get(Table.BLOB, room.channel_id, code_hash)
+        return "" if kept is None else kept.decode()
+
+    def unread(self, seat: Seat) -> int:
+        return seat.room.channel.messages - seat.room.marks.get(seat.slot.id, 0)
+
+    def _read(self, seat: Seat, after: int, limit: int, *, but: int = 0) -> Page:
+        missed = page(seat.room, seat.names, after, limit, but=but)
+        seat.room.mark(seat.slot.id, missed.cursor)
+        self._flush_soon()
+        return missed
+
+    async def _handled(self, room: Room, size: int | None = None) -> bool:
+        """Wait until the referees have heard the first ``size`` entries (all there are)."""
+        heard = room.head.size if size is None else size
+        return await room.bell.until(lambda: room.settled >= heard, HANDLED)
+
+    async def _write_rows(self, room: Room, rows: Sequence[Row]) -> None:
+        change = Append(room.channel_id, 0, b"", (), rows, unconditional=True)
+        await asyncio.wrap_future(self.store.append(change))
+
+    # --- marks and the end -----------------------------------------------------------------
+
+    def _flush_soon(self) -> None:
+        if self._flush is None:
+            loop = asyncio.get_running_loop()
+            self._flush = loop.call_later(FLUSH_MARKS, self.flush_marks)
+
+    def flush_marks(self) -> None:
+        """Write down how far everybody has read; nobody waits for it."""
+        self._flush = None
+        for room in self._rooms.values():
+            if change := room.marks_change():
+                self.store.append(change)
+
+    async def close(self) -> None:
+        """Finish what is queued, write the marks down and let go of the store."""
+        await self.lines.finish()
+        if self._flush is not None:
+            self._flush.cancel()
+        self.flush_marks()
+        self.store.close()

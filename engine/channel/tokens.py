@@ -1,0 +1,69 @@
+"""Codes, tokens and seals: how a secret is written, found and hashed.
+
+Changes when the contract's §3 does. Pure: randomness and keys are arguments. A code or
+token exists in clear only in the answer that creates it; logs and stores get `digest`.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from engine.transcript.canonical import canonical
+from engine.transcript.chain import b64u
+
+#: A code, alone or in a link; the proof work will append ``.<size>.<fingerprint>``.
+INVITE = re.compile(r"inv_[A-Za-z0-9]{8,64}(?:\.\d+\.[A-Z2-7]+)?")
+REJOIN = re.compile(r"rejoin_[A-Za-z0-9_-]{16,86}")
+#: Access and refresh tokens of our own authorization server (edge/oauth).
+BEARER = re.compile(r"mp[trc]_[A-Za-z0-9_-]{43}")
+
+
+def code_in(text: str) -> str | None:
+    """Return the invite code or rejoin token in ``text``, which may be a whole link."""
+    found = REJOIN.search(text) or INVITE.search(text)
+    return found.group() if found else None
+
+
+def secrets_in(text: str) -> list[str]:
+    """Return everything in ``text`` that has the form of a code or token."""
+    return [match for form in (INVITE, REJOIN, BEARER) for match in form.findall(text)]
+
+
+def digest(code: str) -> str:
+    """The form in which a code or token is kept: SHA-256, hex."""
+    return hashlib.sha256(code.encode()).hexdigest()
+
+
+def invite_code(random: bytes) -> str:
+    """Write 10 or more random bytes as an invite code that can be read aloud."""
+    return "inv_" + base64.b32encode(random).decode().rstrip("=").lower()
+
+
+def rejoin_token(key: bytes, channel_id: str, slot: str, generation: int) -> str:
+    """The token of one occupancy of one seat; the same each time it is asked for."""
+    text = f"mpx/rejoin/1\n{channel_id}\n{slot}\n{generation}".encode()
+    return "rejoin_" + b64u(hmac.digest(key, text, "sha256"))
+
+
+def who(key: bytes, origin: str, account: str) -> str:
+    """An account as one channel knows it; unlinkable across channels without the key."""
+    return b64u(hmac.digest(key, f"{origin}\n{account}".encode(), "sha256"))[:16]
+
+
+def seal(salt: str, body: Mapping[str, Any]) -> str:
+    """Digest of a private body: an RFC 9901 array-element disclosure, [salt, value]."""
+    return _disclosure_digest([salt, body])
+
+
+def seal_value(salt: str, name: str, value: Any) -> str:
+    """Digest of one private value of a public body: RFC 9901 [salt, name, value]."""
+    return _disclosure_digest([salt, name, value])
+
+
+def _disclosure_digest(disclosure: list[Any]) -> str:
+    return b64u(hashlib.sha256(b64u(canonical(disclosure)).encode()).digest())

@@ -1,0 +1,224 @@
+"""The queue in front of each channel: one task drains it, so a channel has one writer.
+
+    item ▶ fold ▶ DECIDE ▶ chain ▶ append-if-head ▶ answer ▶ wake ▶ hooks ▶ next item
+
+A channel without referees takes everything that waits in one step and one append; with
+referees one item at a time, and its hooks before the next, so that between two steps no
+hook is pending. A request only awaits its future: cancelling it cancels nothing.
+
+A crash before the append told nobody anything; after it, whoever asks again finds the
+entry (or, for a post, is recognised by its key). Nobody is woken by an untruth.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import asdict, dataclass, field
+
+from engine.channel.events import Event, Msg
+from engine.channel.state import Channel
+from engine.channel.views import Opening
+from engine.errors import BadMessage, HeadMoved, MultiplayerError, RateLimited, Unavailable
+from engine.room import Draft, Posted, Room, Step, private_row
+from engine.stores.base import Row, Table
+from engine.transcript.canonical import NotCanonical
+
+log = logging.getLogger(__name__)
+
+WAITING = 256  #: items that may wait for one channel
+REPEAT_MS = 600_000  #: how long a repeated post is recognised
+
+Decide = Callable[[Channel], list[Event]]
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What somebody wants to happen, ready to be decided on whatever state its turn finds.
+
+    ``rows`` are written if it happens. A post brings ``opening`` (what opens its private
+    body) and ``repeat`` (the key under which the same post is recognised).
+    """
+
+    decide: Decide
+    rows: Sequence[Row] = ()
+    opening: Opening | None = None
+    repeat: str | None = None
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of a wish, durable. No steps: it was so already. ``posted`` is there for
+    posts, also for one that had been made before."""
+
+    steps: tuple[Step, ...] = ()
+    posted: Posted | None = None
+
+
+@dataclass
+class _Item:
+    wish: Wish
+    now: int
+    done: asyncio.Future[Outcome]
+
+
+@dataclass
+class _Line:
+    waiting: deque[_Item] = field(default_factory=deque)
+    task: asyncio.Task[None] | None = None
+
+
+@dataclass
+class _Round:
+    """Several items decided one after the other on one head."""
+
+    draft: Draft
+    rows: list[Row] = field(default_factory=list)
+    posted: dict[str, Posted] = field(default_factory=dict)
+    outcomes: list[tuple[_Item, Outcome | MultiplayerError]] = field(default_factory=list)
+
+
+class Lines:
+    """All channels' queues. ``settle`` runs the hooks that a step made due."""
+
+    def __init__(
+        self, now_ms: Callable[[], int], settle: Callable[[Room], Awaitable[None]]
+    ) -> None:
+        self._now_ms = now_ms
+        self._settle = settle
+        self._lines: dict[str, _Line] = {}
+
+    def busy(self, room: Room) -> bool:
+        return room.channel_id in self._lines
+
+    async def submit(self, room: Room, wish: Wish) -> Outcome:
+        """Queue ``wish`` and return what came of it, once that is durable.
+
+        Raise what its decision raises, `RateLimited` when too much waits, `Unavailable`
+        when the store refuses.
+        """
+        line = self._lines.setdefault(room.channel_id, _Line())
+        if len(line.waiting) >= WAITING:
+            raise RateLimited("this room has too much to do at the moment")
+        done: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
+        line.waiting.append(_Item(wish, self._now_ms(), done))
+        self._run(room, line)
+        return await done
+
+    def settle_soon(self, room: Room) -> None:
+        """Run what is due from before, without a wish of anybody's."""
+        self._run(room, self._lines.setdefault(room.channel_id, _Line()))
+
+    async def finish(self) -> None:
+        """Wait until every queue is empty."""
+        while tasks := [line.task for line in self._lines.values() if line.task]:
+            await asyncio.wait(tasks)
+
+    def _run(self, room: Room, line: _Line) -> None:
+        if line.task is None:
+            line.task = asyncio.get_running_loop().create_task(self._drain(room, line))
+
+    async def _drain(self, room: Room, line: _Line) -> None:
+        await self._hooks(room)
+        while line.waiting:
+            several = 1 if room.channel.bots or not room.head.size else len(line.waiting)
+            items = [line.waiting.popleft() for _ in range(several)]
+            try:
+                await self._step(room, items)
+            except Exception as error:  # noqa: BLE001  the queue goes on; every caller is told
+                _refuse(items, error)
+            await self._hooks(room)
+        # No await between the last look at the queue and this: nothing can slip in.
+        del self._lines[room.channel_id]
+
+    async def _hooks(self, room: Room) -> None:
+        try:
+            await self._settle(room)
+        except Exception:  # our own fault; the hooks stay due and are tried again
+            log.exception("hooks of %s could not be run", room.channel_id)
+        room.bell.ring()
+
+    async def _step(self, room: Room, items: Sequence[_Item]) -> None:
+        while True:
+            made = self._decide(room, items)
+            if made.draft.leaves or made.rows:
+                try:
+                    change = room.change(made.draft, made.rows)
+                    await asyncio.wrap_future(room.store.append(change))
+                except HeadMoved:  # another node was first: decide again on what it wrote
+                    room.refresh()
+                    continue
+                room.adopt(made.draft)
+                room.posted.update(made.posted)
+            for item, outcome in made.outcomes:
+                _answer(item, outcome)
+            room.bell.ring()
+            return
+
+    def _decide(self, room: Room, items: Sequence[_Item]) -> _Round:
+        made = _Round(room.draft(()))
+        for item in items:
+            try:
+                made.outcomes.append((item, self._decide_one(room, item, made)))
+            except MultiplayerError as refusal:
+                made.outcomes.append((item, refusal))
+            except NotCanonical as error:
+                made.outcomes.append((item, BadMessage(str(error))))
+        return made
+
+    def _decide_one(self, room: Room, item: _Item, made: _Round) -> Outcome:
+        wish, base = item.wish, made.draft
+        key = wish.repeat
+        if key is not None and (again := made.posted.get(key) or _before(room, key, item.now)):
+            return Outcome(posted=again)
+        happened = [(event, item.now) for event in wish.decide(base.channel)]
+        made.draft = room.draft(happened, base=base)
+        steps = made.draft.steps[len(base.steps) :]
+        made.rows += wish.rows
+        if not steps or not isinstance(steps[-1].event, Msg):
+            return Outcome(steps)
+        posted = Posted(steps[-1].messages[0].id, steps[-1].entry, steps[-1].ts, item.now)
+        if wish.opening is not None:
+            made.rows.append(private_row(room.channel_id, posted.msg_id, wish.opening))
+        if key is not None:
+            made.posted[key] = posted
+            made.rows += _posted_rows(room, key, posted)
+        return Outcome(steps, posted)
+
+
+def _before(room: Room, key: str, now: int) -> Posted | None:
+    known = room.posted.get(key)
+    return known if known is not None and known.at > now - REPEAT_MS else None
+
+
+def _posted_rows(room: Room, key: str, posted: Posted) -> list[Row]:
+    """Remember this post, and forget those that are too old to be asked for."""
+    value = json.dumps(asdict(posted)).encode()
+    rows = [Row(Table.POSTED, room.channel_id, key, value)]
+    while room.posted and (oldest := next(iter(room.posted))) != key:
+        if room.posted[oldest].at > posted.at - REPEAT_MS:
+            break
+        del room.posted[oldest]
+        rows.append(Row(Table.POSTED, room.channel_id, oldest, None))
+    return rows
+
+
+def _answer(item: _Item, outcome: Outcome | MultiplayerError) -> None:
+    if item.done.done():  # the request was cancelled; what it asked for has happened
+        return
+    if isinstance(outcome, MultiplayerError):
+        item.done.set_exception(outcome)
+    else:
+        item.done.set_result(outcome)
+
+
+def _refuse(items: Sequence[_Item], error: Exception) -> None:
+    if not isinstance(error, Unavailable):
+        log.error("a step failed", exc_info=error)
+        error = Unavailable("the server could not write this down")
+    for item in items:
+        if not item.done.done():
+            item.done.set_exception(error)

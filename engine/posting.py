@@ -1,0 +1,78 @@
+"""What a post needs before it can be decided on: its words, its seal, its name.
+
+Changes when posts get new properties. On the other side is a member whose text goes to
+people he does not know; a live code or token in it would let them become him.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from engine.channel import tokens
+from engine.channel.views import Opening
+from engine.errors import BadMessage
+from engine.stores.base import Store, Table
+from engine.transcript.canonical import NotCanonical, canonical, parse
+from engine.transcript.chain import b64u
+
+
+@dataclass(frozen=True)
+class Words:
+    """A body as its readers will get it. A private one has its digest and what opens it."""
+
+    body: Mapping[str, Any]
+    size: int  #: bytes
+    opening: Opening | None = None
+    sealed: str | None = None
+
+
+def prepare(
+    body: str | Mapping[str, Any],
+    *,
+    private: bool,
+    store: Store,
+    mint: Callable[[int], bytes],
+) -> Words:
+    """Return the words of a post, or raise `BadMessage` for what has no canonical form and
+    for a live code or token among them."""
+    try:
+        data = canonical({"text": body} if isinstance(body, str) else body)
+    except NotCanonical as error:
+        raise BadMessage(str(error)) from None
+    _refuse_secrets(data.decode(), store)
+    said = parse(data)
+    if not private:
+        return Words(said, len(data))
+    salt = b64u(mint(16))
+    return Words(said, len(data), {"": [salt, said]}, tokens.seal(salt, said))
+
+
+def _refuse_secrets(text: str, store: Store) -> None:
+    for secret in tokens.secrets_in(text):
+        bearer = tokens.BEARER.fullmatch(secret)
+        if bearer or store.find(Table.TOKEN, tokens.digest(secret)):
+            raise BadMessage(
+                f"the message holds a live {secret.partition('_')[0]}_ code, which is secret",
+                hint="Post it without the code. Links go to people, not into the room.",
+            )
+
+
+def repeat_key(
+    slot: str,
+    kind: str,
+    body: Mapping[str, Any],
+    to: Sequence[str] | None,
+    *,
+    cursor: int | None,
+    key: str | None,
+) -> str | None:
+    """The name under which the same post is recognised: the caller's own key, else cursor
+    and body together. None: without either, every call is a new post."""
+    if key is not None:
+        return f"{slot}:k:{tokens.digest(key)}"
+    if cursor is None:
+        return None
+    said = canonical([cursor, kind, body, list(to) if to is not None else None])
+    return f"{slot}:c:{tokens.digest(said.decode())}"

@@ -1,0 +1,53 @@
+"""What the manager's operations come to. Values; the edge turns them into words."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from engine.channel.state import Slot
+from engine.reading import Page
+from engine.room import Room
+
+
+@dataclass(frozen=True)
+class Seat:
+    """A caller in a room: whose eyes look and whose mark moves."""
+
+    room: Room
+    slot: Slot
+
+    @property
+    def names(self) -> frozenset[str]:
+        return frozenset({self.slot.label})
+
+
+@dataclass(frozen=True)
+class Joined:
+    seat: Seat
+    rejoin_token: str
+    page: Page
+
+
+@dataclass(frozen=True)
+class Posted:
+    seat: Seat
+    msg_id: int
+    ts: int  #: ms since the epoch
+    page: Page
+    pending: bool  #: the referees have not finished with it yet
+
+
+@dataclass(frozen=True)
+class Synced:
+    seat: Seat
+    page: Page
+    waited: float  #: seconds
+    empty_waits: int  #: in a row, this one included
+
+
+@dataclass(frozen=True)
+class Updated:
+    room: Room
+    invites: Mapping[str, str]  #: label -> fresh code
+    proposed: bool  #: it waits for everybody's consent

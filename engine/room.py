@@ -1,0 +1,250 @@
+"""A room in memory: the cached fold of its log, and what has not been settled yet.
+
+Changes when serving a channel needs to remember more. A room is derived from the
+store and may be dropped whenever nobody uses it. It decides nothing (`engine.channel`
+does) and waits for nothing (`channel_manager` does).
+"""
+
+from __future__ import annotations
+
+import json
+from collections import deque
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from engine.channel import events, snapshot, views
+from engine.channel.events import Erased, Event, Run
+from engine.channel.evolve import Place, evolve
+from engine.channel.state import Channel
+from engine.channel.views import Message, Opening
+from engine.errors import BrokenLog
+from engine.stores.base import Append, Leaf, Row, Store, Table
+from engine.transcript import tree
+from engine.transcript.chain import Head, place
+from engine.wakeups import Bell
+
+RECENT = 512  #: messages kept in memory for readers who are up to date
+_BATCH = 512  #: leaves read at a time when folding
+
+
+@dataclass(frozen=True)
+class Step:
+    """One event in its place, with the state right after it."""
+
+    entry: int
+    ts: int
+    event: Event
+    channel: Channel
+    messages: tuple[Message, ...]
+
+
+@dataclass(frozen=True)
+class Draft:
+    """A change that was decided on ``room``'s present head and is not yet durable."""
+
+    steps: tuple[Step, ...]
+    leaves: tuple[Leaf, ...]
+    head: Head
+    channel: Channel
+
+
+@dataclass
+class Memory:
+    """What one referee knows between hooks, and how far it has come in the log: the next
+    hook to run is number ``hook`` of entry ``entry``."""
+
+    state: Mapping[str, Any]
+    entry: int
+    hook: int
+
+    def row(self, channel_id: str, at: int) -> Row:
+        value = {"state": self.state, "entry": self.entry, "hook": self.hook}
+        data = json.dumps(value, separators=(",", ":")).encode()
+        return Row(Table.BOT, channel_id, str(at), data)
+
+
+@dataclass(frozen=True)
+class Posted:
+    """A post that may be asked for again. ``at`` is when it was made, in ms."""
+
+    msg_id: int
+    entry: int
+    ts: int
+    at: int
+
+
+@dataclass
+class Room:
+    """See the module. ``settled`` is the size of the log up to which all hooks have run."""
+
+    store: Store
+    channel_id: str
+    channel: Channel = field(default_factory=Channel)
+    head: Head = field(default_factory=Head)
+    settled: int = 0
+    unsettled: deque[Step] = field(default_factory=deque)
+    memories: dict[int, Memory] = field(default_factory=dict)
+    posted: dict[str, Posted] = field(default_factory=dict)
+    marks: dict[str, int] = field(default_factory=dict)
+    moved_marks: set[str] = field(default_factory=set)
+    empty_waits: dict[str, int] = field(default_factory=dict)
+    bell: Bell = field(default_factory=Bell)
+    _recent: deque[Message] = field(default_factory=lambda: deque(maxlen=RECENT))
+    _kept: int = 0  #: size of the log at the last snapshot
+
+    @classmethod
+    def load(cls, store: Store, channel_id: str) -> Room | None:
+        """Fold the log from its last snapshot, or return None when there is no such log."""
+        if store.head(channel_id) is None:
+            return None
+        room = cls(store, channel_id)
+        kept = store.get(Table.SNAPSHOT, channel_id, "latest")
+        if kept is not None and (read := snapshot.read(kept)) is not None:
+            room.channel, room.head = read
+            room._kept = room.head.size
+        for key, value in store.scan(Table.BOT, channel_id):
+            room.memories[int(key)] = Memory(**json.loads(value))
+        for key, value in store.scan(Table.POSTED, channel_id):
+            room.posted[key] = Posted(**json.loads(value))
+        for key, value in store.scan(Table.MARK, channel_id):
+            room.marks[key] = int(value)
+        room._fold_from_due()
+        return room
+
+    def _fold_from_due(self) -> None:
+        """Fold so that every entry a referee still has to hear is among the unsettled."""
+        present = {bot.at for bot in self.channel.bots}
+        due = [m.entry for at, m in self.memories.items() if not present or at in present]
+        if due and min(due) < self.head.size:
+            self.channel, self.head = Channel(), Head()
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Fold what was appended since, by us before a restart or by another node."""
+        while leaves := self.store.leaves(self.channel_id, self.head.size, _BATCH):
+            for leaf in leaves:
+                self._fold(leaf)
+
+    def _fold(self, leaf: Leaf) -> None:
+        event = decode(leaf)
+        size = len(leaf.data or b"")
+        channel = evolve(self.channel, event, Place(leaf.number, leaf.ts, size))
+        if isinstance(event, Erased):
+            channel = replace(channel, messages=leaf.messages)
+        self._adopt_step(step(channel, event, leaf))
+        self.channel = channel
+        ts = self.head.ts if isinstance(event, Run) else leaf.ts
+        self.head = self.head.after(leaf.hash, ts)
+
+    def _adopt_step(self, made: Step) -> None:
+        self._recent.extend(made.messages)
+        self.unsettled.append(made)
+
+    def draft(self, wanted: Iterable[tuple[Event, int]], *, base: Draft | None = None) -> Draft:
+        """Give events (with their time in ms) their places after ``base`` or the head."""
+        channel, head = (base.channel, base.head) if base else (self.channel, self.head)
+        steps, leaves = list(base.steps) if base else [], list(base.leaves) if base else []
+        for event, ts in wanted:
+            data, after = place(head, events.write(event), ts)
+            when = ts if isinstance(event, Run) else after.ts
+            channel = evolve(channel, event, Place(head.size, when, len(data)))
+            leaf = Leaf(head.size, when, channel.messages, after.last, data)
+            steps.append(step(channel, event, leaf))
+            leaves.append(leaf)
+            head = after
+        return Draft(tuple(steps), tuple(leaves), head, channel)
+
+    def change(self, draft: Draft, rows: Sequence[Row]) -> Append:
+        """What the store has to append for ``draft``; takes the moved marks along."""
+        extra = [*rows, *self._mark_rows()]
+        if draft.head.size - self._kept >= snapshot.EVERY:
+            data = snapshot.write(draft.channel, draft.head)
+            extra.append(Row(Table.SNAPSHOT, self.channel_id, "latest", data))
+        return Append(self.channel_id, self.head.size, self.head.last, draft.leaves, extra)
+
+    def adopt(self, draft: Draft) -> None:
+        """The store has kept ``draft``: it is the room's state from now on."""
+        if draft.head.size - self._kept >= snapshot.EVERY:
+            self._kept = draft.head.size
+        for made in draft.steps:
+            self._adopt_step(made)
+        self.channel, self.head = draft.channel, draft.head
+
+    def settle_all(self) -> None:
+        """No hook is due any more."""
+        self.unsettled.clear()
+        self.settled = self.head.size
+
+    # --- readers ---------------------------------------------------------------------------
+
+    def messages_after(self, message: int, limit: int) -> list[Message]:
+        """Return at most ``limit`` messages above ``message``, as the log has them."""
+        if message >= self.channel.messages or limit <= 0:
+            return []
+        oldest = self._recent[0].id if self._recent else self.channel.messages + 1
+        if message + 1 >= oldest:
+            start = message + 1 - oldest
+            return [self._recent[n] for n in range(start, min(start + limit, len(self._recent)))]
+        found: list[Message] = []
+        for leaf in self.store.leaves_after_message(self.channel_id, message, limit):
+            found += step(self.channel, decode(leaf), leaf).messages
+        return [one for one in found if one.id > message][:limit]
+
+    def opening(self, message: Message) -> Opening | None:
+        """What was kept to open a private message, or None."""
+        if message.to is None:
+            return None
+        kept = self.store.get(Table.PRIVATE, self.channel_id, _private_key(message.id))
+        return None if kept is None else json.loads(kept)
+
+    def shown(self, message: Message, names: frozenset[str]) -> Message:
+        """The message as the reader called ``names`` may see it."""
+        if message.to is None or not views.opens(message, names):
+            return message
+        return views.open_for(message, names, self.opening(message))
+
+    # --- marks -----------------------------------------------------------------------------
+
+    def mark(self, slot: str, message: int) -> None:
+        """This seat was given, or has named, everything up to ``message``."""
+        if message > self.marks.get(slot, 0):
+            self.marks[slot] = message
+            self.moved_marks.add(slot)
+
+    def _mark_rows(self) -> list[Row]:
+        moved, self.moved_marks = self.moved_marks, set()
+        return [
+            Row(Table.MARK, self.channel_id, slot, b"%d" % self.marks[slot])
+            for slot in sorted(moved)
+        ]
+
+    def marks_change(self) -> Append | None:
+        """The marks that moved since they were last written, as a change of rows only."""
+        rows = self._mark_rows()
+        return Append(self.channel_id, 0, b"", (), rows, unconditional=True) if rows else None
+
+
+def decode(leaf: Leaf) -> Event:
+    """Read one of our own leaves. Its bytes were canonical when they were written."""
+    if leaf.data is None:
+        return Erased()
+    if tree.leaf_hash(leaf.data) != leaf.hash:
+        raise BrokenLog(leaf.number, "the store gives other bytes than were appended")
+    return events.read(json.loads(leaf.data))
+
+
+def step(channel: Channel, event: Event, leaf: Leaf) -> Step:
+    """Put an event into its place; ``channel`` is the state after it, or a later one."""
+    first = leaf.messages - views.count(event) + 1
+    shown = views.messages(channel, event, entry=leaf.number, ts=leaf.ts, first=first)
+    return Step(leaf.number, leaf.ts, event, channel, shown)
+
+
+def private_row(channel_id: str, message: int, opening: Opening) -> Row:
+    """Keep what opens a private message beside the log."""
+    return Row(Table.PRIVATE, channel_id, _private_key(message), json.dumps(opening).encode())
+
+
+def _private_key(message: int) -> str:
+    return f"{message:012d}"
