@@ -1,0 +1,320 @@
+"""The arrows of docs/ARCHITECTURE.md and the size of things, checked against the source.
+
+Written by hand: an import linter knows packages, and half of our boxes are single
+modules at the root. The rules are functions of a directory, so the tests at the end can
+plant each fault in a directory of their own and see it found.
+"""
+
+from __future__ import annotations
+
+import ast
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping, Set
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+
+#: Box -> the boxes of ours it may import.
+ARROWS: Mapping[str, Set[str]] = {
+    "start_servers": {"settings"},
+    "oauth_proxy": {"edge", "engine", "settings"},
+    "multiplayer_server": {"edge", "bot_manager", "channel_manager", "engine", "settings"},
+    "edge": {"bot_manager", "channel_manager", "engine", "settings"},
+    "bot_manager": {"channel_manager", "engine", "settings"},
+    "channel_manager": {"engine", "settings"},
+    "verifier": {"engine"},
+    "engine": set(),
+    "settings": set(),
+}
+#: The same inside the engine. Its other modules stand on these, and none of
+#: these may know them: they put a room together for `channel_manager`.
+ENGINE_ARROWS: Mapping[str, Set[str]] = {
+    "sandbox": {"transcript", "errors"},
+    "stores": {"transcript", "errors"},
+    "channel": {"transcript", "errors"},
+    "transcript": {"errors"},
+    "wakeups": set(),
+    "errors": set(),
+}
+#: Read, run or measured, but no part of the programs. Nobody may import them.
+OUTSIDE = {"bots", "scripts", "tests", "benchmarks"}
+
+#: What may happen and what happened: no I/O, no clock, no chance.
+PURE = ("engine/channel", "engine/transcript")
+IMPURE_MODULES = {
+    *("asyncio", "concurrent", "datetime", "http", "io", "logging", "multiprocessing", "os"),
+    *("pathlib", "random", "requests", "secrets", "selectors", "shutil", "signal", "socket"),
+    *("sqlite3", "ssl", "subprocess", "sys", "tempfile", "threading", "time", "urllib", "uuid"),
+}
+IMPURE_CALLS = {"open", "print", "input", "exec", "eval", "__import__"}
+
+MAX_LINES = 400
+MAX_FUNCTION_LINES = 60
+
+
+def boxes(directory: Path) -> Iterator[str]:
+    """Yield each module and package in ``directory``."""
+    for path in sorted(directory.iterdir()):
+        if path.suffix == ".py" and path.stem != "__init__":
+            yield path.stem
+        elif path.is_dir() and any(path.rglob("*.py")) and not path.name.startswith("."):
+            yield path.name
+
+
+def sources(root: Path, *tops: str) -> list[Path]:
+    single = [root / f"{top}.py" for top in tops]
+    return sorted(
+        path
+        for path in [*single, *(p for top in tops for p in (root / top).rglob("*.py"))]
+        if path.exists()
+    )
+
+
+def imports(path: Path, root: Path) -> set[str]:
+    """Return the full name of everything ``path`` imports, wherever in the file."""
+    package = path.relative_to(root).parent.parts
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            above = package[: len(package) - node.level + 1] if node.level else ()
+            source = ".".join([*above, *([node.module] if node.module else [])])
+            found |= {f"{source}.{alias.name}" for alias in node.names}
+    return found
+
+
+def wrong_arrows(root: Path, arrows: Mapping[str, Set[str]], inside: str = "") -> Iterator[str]:
+    """Yield each import between two boxes of ``root/inside`` that no arrow allows."""
+    ours = arrows.keys() | set(boxes(root / inside)) | (set() if inside else OUTSIDE)
+    prefix = f"{inside}." if inside else ""
+    for box, allowed in arrows.items():
+        for path in sources(root / inside, box):
+            for name in sorted(imports(path, root)):
+                target = name.removeprefix(prefix).split(".")[0]
+                if name.startswith(prefix) and target in ours - allowed - {box}:
+                    yield f"{path.relative_to(root)} imports {name}"
+
+
+def impurities(root: Path) -> Iterator[str]:
+    """Yield each import or call by which the pure half could touch the world."""
+    for path in sources(root, *PURE):
+        where = path.relative_to(root)
+        for name in imports(path, root):
+            if name.split(".")[0] in IMPURE_MODULES:
+                yield f"{where} imports {name}"
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+                if node.func.id in IMPURE_CALLS:
+                    yield f"{where}:{node.lineno} calls {node.func.id}"
+            elif isinstance(node, ast.AsyncFunctionDef | ast.Await):
+                yield f"{where}:{node.lineno} waits"
+
+
+def oversized(root: Path, *tops: str) -> Iterator[str]:
+    """Yield each file and function that cannot be read in one go."""
+    for path in sources(root, *tops):
+        where, text = path.relative_to(root), path.read_text()
+        if (length := len(text.splitlines())) > MAX_LINES:
+            yield f"{where} has {length} lines"
+        for node in ast.walk(ast.parse(text)):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                length = (node.end_lineno or node.lineno) - node.lineno + 1
+                if length > MAX_FUNCTION_LINES:
+                    yield f"{where}:{node.lineno} {node.name} has {length} lines"
+
+
+def unexplained(root: Path, *tops: str) -> Iterator[str]:
+    """Yield each file without a first sentence, each blind `except` without its reason."""
+    for path in sources(root, *tops):
+        where, text = path.relative_to(root), path.read_text()
+        if text.strip() and not ast.get_docstring(ast.parse(text)):
+            yield f"{where} does not say what it is"
+        for number, line in enumerate(text.splitlines(), 1):
+            if re.search(r"noqa: ?BLE001\W*$", line):
+                yield f"{where}:{number} catches everything and does not say why"
+
+
+#: Imports what it is told to and prints whatever our own code did meanwhile. What the
+#: import system reads, and what libraries do, is not ours.
+WATCH = """
+import importlib, sys, threading
+root, *names = sys.argv[1:]
+sys.path.insert(0, root)
+DEEDS = ("open", "socket.", "subprocess.", "os.mkdir", "os.fork", "os.posix_spawn", "os.chdir",
+         "os.remove", "os.rename", "sqlite3.connect", "thread.start", "signal.")
+quiet = False
+def watch(event, args):
+    global quiet
+    if quiet or not event.startswith(DEEDS) or event == "socket.gethostname":
+        return
+    quiet = True
+    frame = sys._getframe(1)
+    while frame and not frame.f_code.co_filename.startswith("<frozen importlib"):
+        if frame.f_code.co_filename.startswith(root):
+            print(frame.f_code.co_filename.removeprefix(root), frame.f_lineno, event, args[:1])
+            break
+        frame = frame.f_back
+    quiet = False
+sys.addaudithook(watch)
+start = threading.Thread.start
+threading.Thread.start = lambda self: (sys.audit("thread.start"), start(self))[1]
+for name in names:
+    importlib.import_module(name)
+"""
+
+
+def deeds_at_import(root: Path, *tops: str) -> str:
+    """Return what the modules do when a fresh interpreter imports them; "" is right."""
+    names = [
+        ".".join(path.relative_to(root).with_suffix("").parts).removesuffix(".__init__")
+        for path in sources(root, *tops)
+        if path.stem != "__main__"
+    ]
+    done = subprocess.run(
+        [sys.executable, "-B", "-c", WATCH, f"{root}{os.sep}", *names],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=root,
+    )
+    return done.stdout + done.stderr
+
+
+def test_every_box_has_its_arrows() -> None:
+    assert set(boxes(ROOT)) <= ARROWS.keys() | OUTSIDE
+    packages = {box for box in boxes(ROOT / "engine") if (ROOT / "engine" / box).is_dir()}
+    assert packages <= ENGINE_ARROWS.keys()
+
+
+def test_arrows_point_inwards() -> None:
+    assert not list(wrong_arrows(ROOT, ARROWS))
+    assert not list(wrong_arrows(ROOT, ENGINE_ARROWS, "engine"))
+
+
+def test_the_pure_half_is_pure() -> None:
+    assert not list(impurities(ROOT))
+
+
+def test_files_and_functions_can_be_read_in_one_sitting() -> None:
+    assert not list(oversized(ROOT, *ARROWS, "bots", "scripts"))
+
+
+def test_every_file_says_what_it_is_and_why_it_catches_everything() -> None:
+    assert not list(unexplained(ROOT, *ARROWS, "scripts"))
+
+
+def test_nothing_happens_at_import() -> None:
+    assert deeds_at_import(ROOT, *ARROWS) == ""
+
+
+# Can these tests fail?
+
+
+def plant(root: Path, where: str, text: str) -> None:
+    path = root / where
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+
+
+@pytest.mark.parametrize(
+    ("where", "line"),
+    [
+        ("channel_manager.py", "import edge.api"),
+        ("channel_manager.py", "from bot_manager import BotManager"),
+        ("start_servers.py", "import engine"),
+        ("verifier/main.py", "import channel_manager"),
+        ("edge/api/rest.py", "def f():\n    import oauth_proxy"),
+        ("edge/api/rest.py", "from bots import guess_bot"),
+        ("bot_manager.py", "import bots.guess_bot"),
+        ("engine/stores/base.py", "import settings"),
+    ],
+)
+def test_an_arrow_outwards_is_found(tmp_path: Path, where: str, line: str) -> None:
+    plant(tmp_path, where, line)
+    assert list(wrong_arrows(tmp_path, ARROWS))
+
+
+@pytest.mark.parametrize(
+    ("where", "line"),
+    [
+        ("engine/transcript/chain.py", "from engine.channel import rules"),
+        ("engine/transcript/chain.py", "from engine import channel"),
+        ("engine/transcript/chain.py", "from ..channel import rules"),
+        ("engine/transcript/chain.py", "from .. import channel"),
+        ("engine/channel/rules.py", "import engine.stores.base"),
+        ("engine/errors.py", "import engine.transcript"),
+        ("engine/channel/rules.py", "from engine.room import Room"),
+    ],
+)
+def test_an_arrow_inside_the_engine_is_found(tmp_path: Path, where: str, line: str) -> None:
+    plant(tmp_path, "engine/room.py", "from engine.stores import base")
+    plant(tmp_path, where, line)
+    assert list(wrong_arrows(tmp_path, ENGINE_ARROWS, "engine"))
+
+
+def test_imports_along_the_arrows_are_let_through(tmp_path: Path) -> None:
+    plant(tmp_path, "channel_manager.py", "import json\nfrom engine.channel import rules")
+    plant(
+        tmp_path, "engine/channel/rules.py", "from . import state\nfrom ..errors import NotMember"
+    )
+    assert not list(wrong_arrows(tmp_path, ARROWS))
+    assert not list(wrong_arrows(tmp_path, ENGINE_ARROWS, "engine"))
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "import time",
+        "from os import path",
+        "def f():\n    import random",
+        "open('x')",
+        "print(1)",
+        "async def f(): ...",
+    ],
+)
+def test_a_touch_of_the_world_is_found(tmp_path: Path, line: str) -> None:
+    plant(tmp_path, "engine/channel/rules.py", line)
+    assert list(impurities(tmp_path))
+
+
+def test_what_is_too_long_is_found(tmp_path: Path) -> None:
+    plant(tmp_path, "engine/a.py", "x = 1\n" * (MAX_LINES + 1))
+    plant(tmp_path, "engine/b.py", "def f():\n" + "    x = 1\n" * MAX_FUNCTION_LINES)
+    plant(tmp_path, "engine/c.py", "def f():\n" + "    x = 1\n" * (MAX_FUNCTION_LINES - 1))
+    assert len(list(oversized(tmp_path, "engine"))) == 2
+
+
+def test_what_is_not_explained_is_found(tmp_path: Path) -> None:
+    plant(tmp_path, "engine/a.py", "x = 1")
+    blind = "try:\n    pass\nexcept Exception:  # noqa: BLE001"
+    plant(tmp_path, "engine/b.py", f'"""What."""\n{blind}\n    pass')
+    plant(tmp_path, "engine/c.py", f'"""What."""\n{blind} - a bot must not end us\n    pass')
+    assert len(list(unexplained(tmp_path, "engine"))) == 2
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "open('x', 'w')",
+        "import pathlib; pathlib.Path(__file__).read_text()",
+        "import socket; socket.socket()",
+        "import threading; threading.Thread(target=print).start()",
+        "import sqlite3; sqlite3.connect(':memory:')",
+        "import subprocess; subprocess.run(['true'])",
+    ],
+)
+def test_a_deed_at_import_is_found(tmp_path: Path, line: str) -> None:
+    plant(tmp_path, "engine/__init__.py", "")
+    plant(tmp_path, "engine/a.py", f"import json\n{line}")
+    assert "a.py 2" in deeds_at_import(tmp_path, "engine")
+
+
+def test_definitions_are_no_deed(tmp_path: Path) -> None:
+    plant(tmp_path, "engine/a.py", "import http.server\ndef f():\n    return open(__file__)")
+    assert deeds_at_import(tmp_path, "engine") == ""
