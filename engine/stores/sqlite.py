@@ -85,8 +85,9 @@ class SqliteStore:
         return self._read(sql, table.value, channel_id)
 
     def find(self, table: Table, key: str) -> list[tuple[str, bytes]]:
-        sql = "SELECT channel, value FROM rows WHERE tab = ? AND key = ? ORDER BY channel"
-        return self._read(sql, table.value, key)
+        # Left alone, the planner walks the whole table by its primary key.
+        sql = "SELECT channel, value FROM rows INDEXED BY rows_key WHERE tab = ? AND key = ?"
+        return self._read(f"{sql} ORDER BY channel", table.value, key)
 
     def close(self) -> None:
         self._writer.close()
