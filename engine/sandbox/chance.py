@@ -12,7 +12,6 @@ import base64
 import hmac
 import random
 import uuid
-from collections.abc import Sequence
 from typing import Any
 
 from engine.transcript.draws import Draws
@@ -56,7 +55,7 @@ class Chance(random.Random):
         """n random bytes."""
         return self.take(n)
 
-    def randrange(self, start: int, stop: int | None = None, step: int = 1) -> int:  # type: ignore[override]
+    def randrange(self, start: int, stop: int | None = None, step: int = 1) -> int:
         """One of range(start, stop, step)."""
         numbers = range(start) if stop is None else range(start, stop, step)
         return numbers[self.below(len(numbers))]
@@ -65,7 +64,7 @@ class Chance(random.Random):
         """A whole number from a to b, both included."""
         return a + self.below(b - a + 1)
 
-    def choice(self, seq: Sequence[Any]) -> Any:
+    def choice(self, seq: Any) -> Any:
         """One item of a sequence."""
         if not len(seq):
             raise IndexError("cannot choose from an empty sequence")
@@ -104,7 +103,7 @@ def random_names(chance: Chance) -> dict[str, Any]:
 
     def generator(seed: Any = None) -> random.Random:
         """``Random(7)`` repeats itself as its author wants; ``Random()`` is the room's dice."""
-        return chance if seed is None else random.Random(seed)  # noqa: S311
+        return chance if seed is None else random.Random(seed)
 
     names = {name: getattr(chance, name) for name in _RANDOM}
     return names | {"Random": generator, "SystemRandom": lambda *_: chance}

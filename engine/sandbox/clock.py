@@ -7,7 +7,8 @@ entry that triggered it; each reading is a microsecond later than the one before
 
 from __future__ import annotations
 
-import _strptime
+import _strptime  # type: ignore[import-not-found]
+import calendar
 import datetime as real
 import time
 from typing import Any
@@ -46,7 +47,7 @@ def time_names(clock: Clock) -> dict[str, Any]:
         return time.strftime(format, gmtime() if t is None else t)
 
     def strptime(text: str, format: str = "%a %b %d %H:%M:%S %Y") -> Any:
-        return _strptime._strptime_time(text, format)  # type: ignore[attr-defined]
+        return _strptime._strptime_time(text, format)
 
     def asctime(t: Any = None) -> str:
         return time.asctime(gmtime() if t is None else t)
@@ -54,7 +55,7 @@ def time_names(clock: Clock) -> dict[str, Any]:
     names: dict[str, Any] = {
         "gmtime": gmtime, "localtime": gmtime, "strftime": strftime, "strptime": strptime,
         "asctime": asctime, "ctime": lambda seconds=None: asctime(gmtime(seconds)),
-        "mktime": lambda t: float(real.datetime(*t[:6], tzinfo=real.UTC).timestamp()),
+        "mktime": lambda t: float(calendar.timegm(t)),
         "sleep": clock.sleep, "struct_time": time.struct_time, "timezone": 0, "altzone": 0,
         "daylight": 0, "tzname": ("UTC", "UTC"),
     }  # fmt: skip
@@ -79,14 +80,14 @@ class _Like(type):
 def datetime_names(clock: Clock) -> dict[str, Any]:
     """``date`` and ``datetime`` whose now and today are the hook's."""
 
-    class date(real.date, metaclass=_Like):  # noqa: N801
+    class date(real.date, metaclass=_Like):
         stands_for = real.date
 
         @classmethod
         def today(cls) -> Any:
             return cls.fromtimestamp(clock.now())
 
-    class datetime(real.datetime, metaclass=_Like):  # noqa: N801
+    class datetime(real.datetime, metaclass=_Like):
         stands_for = real.datetime
 
         @classmethod
@@ -102,8 +103,8 @@ def datetime_names(clock: Clock) -> dict[str, Any]:
             return cls.fromtimestamp(clock.now(), real.UTC).replace(tzinfo=None)
 
         @classmethod
-        def strptime(cls, text: str, format: str) -> Any:  # type: ignore[override]
-            return _strptime._strptime_datetime(cls, text, format)  # type: ignore[attr-defined]
+        def strptime(cls, text: str, format: str) -> Any:
+            return _strptime._strptime_datetime(cls, text, format)
 
     for made in (date, datetime):
         made.__qualname__, made.__module__ = made.__name__, "datetime"

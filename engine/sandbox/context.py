@@ -9,18 +9,12 @@ from __future__ import annotations
 
 import copy
 import math
-import re
 from typing import Any
 
 from engine.sandbox.chance import CONTEXT, Chance
 from engine.sandbox.clock import Clock
 from engine.sandbox.modules import proxy
-from engine.sandbox.values import plain, size
-
-KIND = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:-]{0,31}")
-#: No clock of a room runs longer.
-LONGEST = 366 * 86400.0
-TIMERS = 32
+from engine.sandbox.values import KIND, LONGEST, TIMERS, plain, size
 
 
 class OutputLimit(Exception):

@@ -11,11 +11,12 @@ from __future__ import annotations
 import operator
 import string
 import types
+from collections.abc import Callable
 from typing import Any
 
 from engine.sandbox.language import DENIED, METHODS
 
-INPLACE = {
+INPLACE: dict[str, Callable[[Any, Any], Any]] = {
     "+=": operator.iadd, "-=": operator.isub, "*=": operator.imul, "/=": operator.itruediv,
     "%=": operator.imod, "**=": operator.ipow, "<<=": operator.ilshift, ">>=": operator.irshift,
     "|=": operator.ior, "^=": operator.ixor, "&=": operator.iand, "//=": operator.ifloordiv,
@@ -67,7 +68,7 @@ def _special(obj: Any, name: str) -> Any:
         if isinstance(obj, type | types.FunctionType | types.MethodType):
             value = getattr(obj, name)
             return value if isinstance(value, str | None) else None
-    elif name in METHODS and (isinstance(obj, super) or _may_subclass(obj)):
+    elif name in METHODS and (isinstance(obj, super) or _is_own(obj) or _may_subclass(obj)):
         return refuse_hidden(getattr(obj, name), name)
     raise AttributeError(f'"{name}" is an invalid attribute name because it starts with "_"')
 

@@ -14,7 +14,7 @@ from engine.sandbox.clock import Clock
 from engine.sandbox.context import Context
 from engine.sandbox.guards import bot_classes
 from engine.sandbox.hints import hint_for
-from engine.sandbox.modules import build
+from engine.sandbox.modules import Modules
 from engine.sandbox.prints import Prints, bot_lines, last_line
 from engine.sandbox.values import plain
 from engine.sandbox.vocabulary import bot_globals
@@ -33,7 +33,7 @@ def answer(request: dict[str, Any]) -> dict[str, Any]:
 
 def inspect(text: str) -> dict[str, Any]:
     """Read a source without running it."""
-    nothing = {
+    nothing: dict[str, Any] = {
         "hooks": [], "class_name": None, "manifest": None, "network": False, "dice": False
     }  # fmt: skip
     try:
@@ -63,11 +63,10 @@ def run(call: dict[str, Any], limits: dict[str, Any]) -> dict[str, Any]:
     clock.at = call["now"]
     ctx = Context(call, limits, chance, clock)
     try:
-        modules = build(chance, clock, prints)
-        _execute(call, ctx, bot_globals(modules, prints))
+        _execute(call, ctx, bot_globals(Modules(chance, clock, prints), prints))
         if ctx._broken:
             raise ctx._broken
-    except BaseException as error:  # the boundary: whatever a bot raises is a result
+    except BaseException as error:  # noqa: BLE001 the boundary: what a bot raises is a result
         return {"failed": _failure(error, prints), "draws": chance.drawn}
     return {"finished": _finished(ctx, prints), "draws": chance.drawn}
 
@@ -77,7 +76,7 @@ def _execute(call: dict[str, Any], ctx: Context, space: dict[str, Any]) -> None:
     class_name, hooks = source.referee(tree)
     if call["hook"] not in hooks or class_name is None:
         return
-    exec(language.restrict(tree), space)  # noqa: S102
+    exec(language.restrict(tree), space)
     bot = _instance(space[class_name], ctx, call["params"])
     getattr(bot, call["hook"])(*call["args"])
 

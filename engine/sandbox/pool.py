@@ -1,4 +1,4 @@
-"""Where the host hands over a hook and gets a result. Changes when workers are shared out otherwise.
+"""Where the host hands over a hook and gets a result. Changes when workers are shared otherwise.
 
 On the other side of every worker's socket is a stranger's code. Whatever it does, the
 call ends at its deadline, the result is one of two values, and the process is gone.

@@ -74,7 +74,7 @@ def last_line(error: BaseException) -> str:
     """``KeyError: 'x'``"""
     try:
         text = str(error)
-    except Exception:  # the bot's own __str__ may raise whatever it likes
+    except Exception:  # noqa: BLE001 the bot's own __str__ may raise whatever it likes
         text = "<no text>"
     return f"{type(error).__name__}: {text}\n" if text else f"{type(error).__name__}\n"
 

@@ -47,7 +47,9 @@ def referee(tree: ast.Module) -> tuple[str | None, tuple[str, ...]]:
     best: str | None = None
     for node in _top_level(tree.body):
         if isinstance(node, ast.ClassDef):
-            inherited = [known.get(base.id, set()) for base in node.bases if _is_name(base)]
+            inherited = [
+                known.get(base.id, set()) for base in node.bases if isinstance(base, ast.Name)
+            ]
             known[node.name] = _own_hooks(node).union(*inherited)
             if best is None or len(known[node.name]) >= len(known[best]):
                 best = node.name

@@ -8,10 +8,17 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from typing import Any
 
 #: The largest whole number every JSON reader keeps exact.
 EXACT = 2**53 - 1
+#: A message's kind, and a timer's name.
+KIND = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:-]{0,31}")
+#: No clock of a room runs longer, in seconds.
+LONGEST = 366 * 86400.0
+#: Timers one hook may set or cancel.
+TIMERS = 32
 #: Deeper nesting is refused before it can exhaust somebody's stack.
 DEPTH = 64
 
@@ -42,8 +49,7 @@ def plain(value: Any, path: str, depth: int = 0) -> Any:
     if isinstance(value, dict):
         return _object(value, path, depth)
     if isinstance(value, list | tuple):
-        base = list if isinstance(value, list) else tuple
-        items = base.__iter__(value)
+        items = list.__iter__(value) if isinstance(value, list) else tuple.__iter__(value)
         return [plain(item, f"{path}[{i}]", depth + 1) for i, item in enumerate(items)]
     raise BadValue(f"{path}: {type(value).__name__} is not a JSON value{_remedy(value)}")
 

@@ -7,21 +7,21 @@ globals, vars, dir, id or the real __import__; getattr and setattr are the guard
 from __future__ import annotations
 
 import builtins
-from collections.abc import Mapping
 from typing import Any
 
 from RestrictedPython.Guards import guarded_iter_unpack_sequence, guarded_unpack_sequence
 
 from engine.sandbox import guards
-from engine.sandbox.modules import importer
+from engine.sandbox.imports import words
+from engine.sandbox.modules import Modules, importer
 from engine.sandbox.prints import Prints
 
-_PLAIN = (
+_PLAIN = words(
     "abs all any ascii bin bool bytearray bytes callable chr classmethod complex dict divmod"
     " enumerate filter float format frozenset hash hex int isinstance issubclass iter len list map"
     " max min next object oct ord pow property range repr reversed round set slice sorted"
     " staticmethod str sum super tuple zip Ellipsis False None NotImplemented True __build_class__"
-).split()
+)
 _EXCEPTIONS = [
     name
     for name, value in vars(builtins).items()
@@ -41,7 +41,7 @@ def one_argument_type(obj: object) -> type:
     return type(obj)
 
 
-def bot_globals(modules: Mapping[str, object], prints: Prints) -> dict[str, Any]:
+def bot_globals(modules: Modules, prints: Prints) -> dict[str, Any]:
     """Fresh globals for one hook, guards and builtins in place."""
     names = {name: getattr(builtins, name) for name in (*_PLAIN, *_EXCEPTIONS)}
     names |= _GUARDED

@@ -21,8 +21,7 @@ from engine.sandbox.call import (
     SourceReport,
     Turn,
 )
-from engine.sandbox.context import KIND, LONGEST, TIMERS
-from engine.sandbox.values import BadValue, plain, read, size, text
+from engine.sandbox.values import KIND, LONGEST, TIMERS, BadValue, plain, read, size, text
 
 TEXT = 1 << 14
 

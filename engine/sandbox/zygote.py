@@ -106,7 +106,7 @@ def main(control_fd: str, host: str, root: str, allowance: str) -> None:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)  # ends with the host, not with its terminal
     control = socket.socket(fileno=int(control_fd))
-    os.closerange(int(control_fd) + 1, 1 << 20)
+    os.closerange(int(control_fd) + 1, os.sysconf("SC_OPEN_MAX"))
     modules.preload()
     sys.path.remove(root)
     zygote = Zygote(
