@@ -30,6 +30,7 @@ from engine.transcript.canonical import NotCanonical
 log = logging.getLogger(__name__)
 
 WAITING = 256  #: items that may wait for one channel
+RETRY_HOOKS = 5.0  #: seconds until hooks are tried again that we could not run
 REPEAT_MS = 600_000  #: how long a repeated post is recognised
 
 Decide = Callable[[Channel], list[Event]]
@@ -139,6 +140,8 @@ class Lines:
             await self._settle(room)
         except Exception:  # our own fault; the hooks stay due and are tried again
             log.exception("hooks of %s could not be run", room.channel_id)
+            loop = asyncio.get_running_loop()
+            loop.call_later(RETRY_HOOKS, self.settle_soon, room)
         room.bell.ring()
 
     async def _step(self, room: Room, items: Sequence[_Item]) -> None:

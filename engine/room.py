@@ -74,7 +74,7 @@ class Posted:
     at: int
 
 
-@dataclass
+@dataclass(repr=False, eq=False)  # a room in a log line would put private words there
 class Room:
     """See the module. ``settled`` is the size of the log up to which all hooks have run."""
 
@@ -103,14 +103,18 @@ class Room:
         if kept is not None and (read := snapshot.read(kept)) is not None:
             room.channel, room.head = read
             room._kept = room.head.size
-        for key, value in store.scan(Table.BOT, channel_id):
-            room.memories[int(key)] = Memory(**json.loads(value))
+        room.load_memories()
         for key, value in store.scan(Table.POSTED, channel_id):
             room.posted[key] = Posted(**json.loads(value))
         for key, value in store.scan(Table.MARK, channel_id):
             room.marks[key] = int(value)
         room._fold_from_due()
         return room
+
+    def load_memories(self) -> None:
+        """Read what the referees know and how far they have come."""
+        for key, value in self.store.scan(Table.BOT, self.channel_id):
+            self.memories[int(key)] = Memory(**json.loads(value))
 
     def _fold_from_due(self) -> None:
         """Fold so that every entry a referee still has to hear is among the unsettled."""

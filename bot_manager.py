@@ -1,0 +1,322 @@
+"""BotManager: attaches referees and lets them hear the log.
+
+Each bot is a cursor in its channel's log. For each hook that is due: read its inputs,
+run it in the sandbox, append its words, its new state and its cursor in one change. A
+crash in between runs the hook again on the same inputs; the log shows it once. A hook
+that fails changes nothing but a `bot:error` message; the room lives on.
+
+On the other side is a stranger's code. What it returns is data: checked for size and
+addressees here, committed as a whole or not at all. It never shares a process with this
+file (`engine.sandbox`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+import logging
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from channel_manager import Bot, ChannelManager
+from engine import hooks, outputs
+from engine.channel import rules
+from engine.channel.commands import NewBot
+from engine.channel.names import LABEL
+from engine.errors import (
+    BotNotFound,
+    BotRejected,
+    HeadMoved,
+    InvalidRequest,
+    RateLimited,
+)
+from engine.room import Draft, Memory, Room
+from engine.sandbox.call import Failed, HookCall, HookResult, SourceReport
+from engine.sandbox.pool import Pool
+from engine.stores.base import Append, Row, Table
+from engine.transcript.canonical import NotCanonical, canonical, parse
+
+log = logging.getLogger(__name__)
+
+BUILTIN = "builtin://"
+AUTHOR_LOG = 50  #: notes kept for a room's creator
+DEFAULT_SEATS = ("alice", "bob", "carol", "dave", "erin", "frank", "grace", "heidi")
+
+
+@dataclass(frozen=True)
+class BotSpec:
+    """A referee as a caller asks for it: one of ``preset`` and ``code``."""
+
+    preset: str | None = None
+    code: str | None = None
+    name: str | None = None
+    version: str | None = None
+    manifest: Mapping[str, Any] | None = None
+    params: Mapping[str, Any] | None = None
+    slot: str | None = None
+
+
+@dataclass
+class _Allowance:
+    """How many more messages a room's bots may hear at once."""
+
+    left: float
+    at: float
+
+
+class BotManager:
+    """See the module. Register with ``channels.referees = BotManager(channels, pool, …)``."""
+
+    def __init__(
+        self,
+        channels: ChannelManager,
+        pool: Pool,
+        *,
+        bots_dir: Path,
+        inline: bool = True,
+        hooks_per_minute: int = 120,
+    ) -> None:
+        self._channels = channels
+        self._pool = pool
+        self._bots_dir = bots_dir
+        self._inline = inline
+        self._per_minute = hooks_per_minute
+        self._presets: dict[str, tuple[str, SourceReport]] = {}
+        self._allowances: dict[str, _Allowance] = {}
+
+    # --- attaching -------------------------------------------------------------------------
+
+    async def presets(self) -> list[Bot]:
+        """Every referee shipped with this server, as it would be attached."""
+        names = sorted(path.stem for path in self._bots_dir.glob("*_bot.py"))
+        return [await self.prepare(BotSpec(preset=_class_name(name))) for name in names]
+
+    async def prepare(self, spec: BotSpec) -> Bot:
+        """Inspect a referee and return what `attach` needs.
+
+        Raise `BotRejected` (line and reason), `BotNotFound`, `TooLarge`, `InvalidRequest`.
+        """
+        if (spec.preset is None) == (spec.code is None):
+            raise InvalidRequest("a referee is either a preset or source code, one of the two")
+        if spec.preset is not None:
+            preset = spec.preset.removeprefix(BUILTIN)
+            source, report = await self._preset(preset)
+            return _bot(spec, source, report, f"{BUILTIN}{preset}")
+        if not self._inline:
+            raise BotRejected(
+                "this server runs shipped referees only (INLINE_BOTS=off)",
+                hint="list_bots names them.",
+            )
+        source = spec.code or ""
+        return _bot(spec, source, await self._pool.inspect(source), None)
+
+    async def _preset(self, name: str) -> tuple[str, SourceReport]:
+        if name not in self._presets:
+            path = self._bots_dir / f"{_file_name(name)}.py"
+            known = re.fullmatch(r"[A-Z][A-Za-z]{1,40}Bot", name) and path.is_file()
+            if not known:
+                raise BotNotFound(f"there is no preset {name[:60]!r}")
+            source = path.read_text(encoding="utf-8")
+            self._presets[name] = (source, await self._pool.inspect(source))
+        return self._presets[name]
+
+    # --- hearing ---------------------------------------------------------------------------
+
+    def admit(self, room: Room) -> None:
+        """Take one message from the room's allowance, or raise `RateLimited`; nothing is
+        lost, the poster is told when to repeat."""
+        listening = [bot for bot in room.channel.bots if "on_message" in bot.hooks]
+        if not listening:
+            return
+        now = self._channels.now()
+        has = self._allowances.setdefault(room.channel_id, _Allowance(self._per_minute, now))
+        has.left = min(self._per_minute, has.left + (now - has.at) * self._per_minute / 60)
+        has.at = now
+        if has.left < len(listening):
+            wait = (len(listening) - has.left) * 60 / self._per_minute
+            raise RateLimited(
+                f"this room's referees take at most {self._per_minute} messages a minute",
+                retry_after=wait,
+            )
+        has.left -= len(listening)
+
+    async def settle(self, room: Room) -> None:
+        """Run every hook that is due, in order; see `Referees` in channel_manager."""
+        silent: set[int] = set()
+        while (due := hooks.due(room)) is not None:
+            if await self._hear(room, due):
+                silent.discard(due.bot.at)
+            else:
+                silent.add(due.bot.at)
+        if silent:
+            await self._keep_cursors(room, silent)
+        room.settle_all()
+
+    async def _hear(self, room: Room, due: hooks.Due) -> bool:
+        """Run one hook and commit it. False when it was silent: only its cursor moved."""
+        memory = room.memories.get(due.bot.at) or Memory({}, due.step.entry, due.number)
+        call = self._call(room, due, memory)
+        result = await self._pool.run(call)
+        ran = outputs.ran(room.channel, due, result, memory.state, mint=self._channels.mint)
+        state = memory.state if ran.state is None else ran.state
+        after = Memory(state, due.step.entry, due.number + 1)
+        if isinstance(result, Failed):
+            log.info(
+                "%s of bot %s in %s failed: %s", due.hook, due.bot.id, room.channel_id, result.error
+            )
+        notes = self._notes(room, due, result)
+        if ran.command.silent and not notes:
+            room.memories[due.bot.at] = after
+            return False
+        await self._commit(room, due, ran, after, notes)
+        return True
+
+    def _call(self, room: Room, due: hooks.Due, memory: Memory) -> HookCall:
+        args = due.args
+        if due.hook == "on_message":
+            shown = room.shown(args[0], frozenset({f"bot:{due.bot.id}"}))
+            args = (outputs.message_json(room.channel_id, shown),)
+        return HookCall(
+            source=self._channels.source(room, due.bot.code_hash),
+            hook=due.hook,
+            args=args,
+            params=due.bot.params,
+            state=memory.state,
+            players=hooks.players_at(due.step.channel, due.step.entry),
+            now=due.step.ts / 1000,
+            bot_id=due.bot.id,
+            seed=self._channels.mint(32),
+        )
+
+    async def _commit(
+        self,
+        room: Room,
+        due: hooks.Due,
+        ran: outputs.Result,
+        after: Memory,
+        notes: Sequence[Row],
+    ) -> None:
+        """Append the run with the bot's new state and cursor, all or nothing."""
+        before = room.memories.get(due.bot.at)
+        while True:
+            happened = rules.decide(room.channel, ran.command)
+            draft = room.draft([(event, due.step.ts) for event in happened])
+            rows = [
+                after.row(room.channel_id, due.bot.at),
+                *notes,
+                *_private_rows(room, draft, ran),
+            ]
+            try:
+                await asyncio.wrap_future(room.store.append(room.change(draft, rows)))
+            except HeadMoved:  # another node wrote; perhaps it has run this very hook
+                room.refresh()
+                room.load_memories()
+                if room.memories.get(due.bot.at) != before:
+                    return
+                continue
+            room.memories[due.bot.at] = after
+            room.adopt(draft)
+            room.bell.ring()
+            return
+
+    async def _keep_cursors(self, room: Room, bots: set[int]) -> None:
+        """Hooks that left no trace in the log need not be heard again after a restart."""
+        rows = [room.memories[at].row(room.channel_id, at) for at in sorted(bots)]
+        change = Append(room.channel_id, 0, b"", (), rows, unconditional=True)
+        await asyncio.wrap_future(room.store.append(change))
+
+    # --- the author's log ------------------------------------------------------------------
+
+    def _notes(self, room: Room, due: hooks.Due, result: HookResult) -> list[Row]:
+        """What the hook printed, and the text of its error: for the room's creator only."""
+        note: dict[str, Any] = {"bot_id": due.bot.id, "hook": due.hook}
+        if result.prints:
+            note["print"] = result.prints
+        if isinstance(result, Failed):
+            note |= {"error": result.error, "line": result.line, "text": result.text}
+        elif result.timers:
+            note["text"] = "timers do not run yet on this server; set_turn has no clock"
+        if len(note) == 2:
+            return []
+        key = f"{due.step.entry:010d}-{due.number:03d}-{due.bot.at}"
+        return [Row(Table.LOG, room.channel_id, key, json.dumps(note).encode())]
+
+    async def take_author_log(self, room: Room) -> list[dict[str, Any]]:
+        """Return what referees printed since the creator last asked, and forget it."""
+        if not room.channel.bots:
+            return []
+        kept = self._channels.store.scan(Table.LOG, room.channel_id)
+        if kept:
+            gone = [Row(Table.LOG, room.channel_id, key, None) for key, _ in kept]
+            change = Append(room.channel_id, 0, b"", (), gone, unconditional=True)
+            await asyncio.wrap_future(room.store.append(change))
+        return [json.loads(value) for _, value in kept[-AUTHOR_LOG:]]
+
+
+def default_slots(bot: Bot) -> list[str]:
+    """The slots of a room that was asked for by its referee alone."""
+    seats = bot.new.manifest.get("seats")
+    if isinstance(seats, int) and 1 <= seats <= len(DEFAULT_SEATS):
+        seats = list(DEFAULT_SEATS[:seats])
+    if not (isinstance(seats, list) and seats and all(isinstance(s, str) for s in seats)):
+        seats = list(DEFAULT_SEATS[:2])
+    return [f"bot:{bot.new.label}", *(f"invite:{seat}" for seat in seats)]
+
+
+def _private_rows(room: Room, draft: Draft, ran: outputs.Result) -> list[Row]:
+    if not draft.steps:
+        return []
+    messages = draft.steps[-1].messages
+    return [
+        outputs.private_row(room.channel_id, messages[place].id, opening)
+        for place, opening in ran.openings.items()
+    ]
+
+
+def _bot(spec: BotSpec, source: str, report: SourceReport, ref: str | None) -> Bot:
+    manifest = dict(spec.manifest or report.manifest or {})
+    name = spec.name or _text(manifest.get("name")) or report.class_name or "text"
+    params = dict(spec.params or {})
+    manifest.setdefault("hooks", list(report.hooks))
+    try:
+        params, manifest = parse(canonical(params)), parse(canonical(manifest))
+    except NotCanonical as error:
+        raise InvalidRequest(f"params or manifest: {error}") from None
+    wanted = _text(manifest.get("label")) or _label(name)
+    new = NewBot(
+        name=name[:80],
+        version=(spec.version or _text(manifest.get("version")) or "1")[:32],
+        code_hash="sha256:" + hashlib.sha256(source.encode()).hexdigest(),
+        manifest=manifest,
+        manifest_hash="sha256:" + hashlib.sha256(canonical(manifest)).hexdigest(),
+        params=params,
+        reach={"network": report.network, "dice": report.dice},
+        hooks=report.hooks,
+        label=wanted if LABEL.fullmatch(wanted) else "referee",
+        ref=ref,
+        slot=spec.slot,
+    )
+    return Bot(new, source)
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def _label(name: str) -> str:
+    """PriceBot -> price-bot."""
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "-", name).lower()[:32]
+
+
+def _file_name(preset: str) -> str:
+    """GuessBot -> guess_bot; TLSBot -> tls_bot."""
+    return re.sub(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", preset).lower()
+
+
+def _class_name(file_name: str) -> str:
+    words = file_name.split("_")
+    return "".join("TLS" if word == "tls" else word.capitalize() for word in words)
