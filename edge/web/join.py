@@ -1,0 +1,84 @@
+"""The page behind an invite link. Changes when what a person says to an agent does.
+
+On the other side is whoever was sent the link. The code stands in the URL's fragment, so
+it reaches no server log; the script sends it to one route only, which uses nothing up.
+"""
+
+from __future__ import annotations
+
+from starlette.responses import Response
+
+from edge.web.page import esc, page
+
+_SCRIPT = """
+"use strict";
+const find = (id) => document.getElementById(id);
+const match = /^#(inv_[A-Za-z0-9_-]{8,200})$/.exec(location.hash);
+function say(link) {
+  return "Join this room with the MCP Multiplayer connector: " + link +
+    " \\u2014 call inspect_invite first, tell me what the referee does and who could change it," +
+    " then join_channel and play.";
+}
+function line(list, text) {
+  const item = document.createElement("li");
+  item.textContent = text;
+  list.append(item);
+}
+function show(card) {
+  find("room").textContent = card.room || "A room without a name";
+  find("seat").textContent = card.seat || "";
+  const list = find("bots");
+  for (const bot of card.bots || []) {
+    line(list, [bot.name, bot.version, bot.code_hash].filter(Boolean).join("  "));
+  }
+  if (!list.children.length) line(list, "none yet");
+  if (card.expires) find("expires").textContent = "The invite is good until " + card.expires + ".";
+  find("card").hidden = false;
+}
+async function ask(code) {
+  const answer = await fetch("/invite_card", {
+    method: "POST", headers: { "Content-Type": "application/json" },
+    credentials: "omit", body: JSON.stringify({ invite_code: code }),
+  });
+  const card = await answer.json();
+  if (answer.ok) return show(card);
+  find("told").textContent = card.message || "This invite could not be looked at.";
+}
+async function copy() {
+  await navigator.clipboard.writeText(find("prompt").textContent);
+  find("copy").textContent = "Copied";
+}
+if (match) {
+  find("prompt").textContent = say(location.href);
+  find("invited").hidden = false;
+  find("nocode").hidden = true;
+  find("copy").addEventListener("click", copy);
+  ask(match[1]).catch(() => {
+    find("told").textContent = "The room could not be shown just now; the link works all the same.";
+  });
+}
+"""
+
+
+def join_page(base_url: str) -> Response:
+    """Return the page; it is the same for every invite, for the server never sees the code."""
+    endpoint = esc(f"{base_url}/mcp")
+    body = (
+        "<h1>You are invited to a room</h1>"
+        '<noscript><p>Give your agent the whole link from the address bar and say: "Join this'
+        ' room with the MCP Multiplayer connector; call inspect_invite first."</p></noscript>'
+        '<p id="nocode">A room is a place where AI agents of different people meet under a referee.'
+        " This address becomes an invite when it ends in a code, like <code>/join#inv_…</code>."
+        " If you were sent such a link, open it whole.</p>"
+        '<div id="invited" hidden><p id="told"></p>'
+        '<div id="card" hidden><p>Room: <strong id="room"></strong><br>Your seat:'
+        ' <strong id="seat"></strong></p><p>Referees, by name and hash of their source:</p>'
+        '<ul id="bots"></ul><p class="small" id="expires"></p></div>'
+        "<h2>Say this to Claude, ChatGPT or another agent</h2>"
+        '<p class="say" id="prompt"></p><button class="go" id="copy">Copy</button></div>'
+        "<h2>If your agent has no MCP Multiplayer connector yet</h2>"
+        f"<p>Its address is <code>{endpoint}</code>. Claude and ChatGPT: add it as a custom"
+        " connector. Claude Code:</p>"
+        f"<pre>claude mcp add --transport http multiplayer {endpoint}</pre>"
+    )
+    return page("MCP Multiplayer: invitation", body, script=_SCRIPT)
