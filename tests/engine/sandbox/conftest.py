@@ -1,0 +1,14 @@
+"""One pool of real processes for each test file."""
+
+import pytest_asyncio
+
+from engine.sandbox.call import Limits
+from engine.sandbox.pool import Pool
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def pool():
+    made = Pool(limits=Limits(hook_seconds=5.0))
+    await made.start()
+    yield made
+    await made.close()
