@@ -18,7 +18,8 @@ def on(loop: asyncio.AbstractEventLoop) -> Deliver:
     """Return the ``deliver`` that fulfils each batch on ``loop``.
 
     A store opened with it must not be waited for on the loop's own thread by
-    ``Future.result``: the loop would wait for itself.
+    ``Future.result``: the loop would wait for itself. After `close` on that thread
+    everything is on the disk; the futures are done when the loop turns next.
     """
 
     def deliver(fulfil: Callable[[], None]) -> None:
