@@ -156,8 +156,9 @@ def watch(event, args):
     quiet = True
     frame = sys._getframe(1)
     while frame and not frame.f_code.co_filename.startswith("<frozen importlib"):
-        if frame.f_code.co_filename.startswith(root):
-            print(frame.f_code.co_filename.removeprefix(root), frame.f_lineno, event, args[:1])
+        file = frame.f_code.co_filename
+        if file.startswith(root) and "site-packages" not in file:
+            print(file.removeprefix(root), frame.f_lineno, event, args[:1])
             break
         frame = frame.f_back
     quiet = False
