@@ -68,6 +68,13 @@ class Pool:
         if self._keeper is not None:
             await self._keeper.close()
 
+    async def __aenter__(self) -> Pool:
+        await self.start()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
     async def run(self, call: HookCall) -> HookResult:
         """Call one hook. Returns at the deadline at the latest; a failing bot is a result.
 

@@ -1,10 +1,11 @@
+# ruff: noqa: E501 the rows are read as a table
 """Ordinary Python works: each row is a body an author would write, and what it answers."""
 
 import textwrap
 
 import pytest
 
-from engine.sandbox.call import Failed, Finished, HookCall
+from engine.sandbox.call import Finished, HookCall
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

@@ -1,0 +1,290 @@
+# ruff: noqa: E501 the rows are read as a table
+"""Ways out of the language, one per row. Stopped by language.py, guards.py and imports.py.
+
+A row is refused when it is attached, or raises when it runs; what it must never do is
+return. The process behind the language is attacked in test_bot_native.py.
+"""
+
+import textwrap
+
+import pytest
+import pytest_asyncio
+
+from engine.errors import BotRejected
+from engine.sandbox.call import Failed, HookCall
+from engine.sandbox.pool import Pool
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+GADGETS = {
+    # imports
+    "os": "import os\nreturn os.getpid()",
+    "os by path": "import os.path\nreturn 1",
+    "from os": "from os import environ\nreturn dict(environ)",
+    "subprocess": "import subprocess\nreturn 1",
+    "builtins module": "import builtins\nreturn 1",
+    "ctypes": "import ctypes\nreturn 1",
+    "importlib": "import importlib\nreturn 1",
+    "gc": "import gc\nreturn 1",
+    "inspect": "import inspect\nreturn 1",
+    "operator": "import operator\nreturn operator.attrgetter('__class__')(1)",
+    "string": "import string\nreturn 1",
+    "pickle": "import pickle\nreturn 1",
+    "threading": "import threading\nreturn 1",
+    "multiprocessing": "import multiprocessing\nreturn 1",
+    "asyncio": "import asyncio\nreturn 1",
+    "the sandbox itself": "import engine.sandbox.guards\nreturn 1",
+    "restricted python": "import RestrictedPython\nreturn 1",
+    "star import": "from json import *\nreturn 1",
+    "relative import": "from . import worker\nreturn 1",
+    "unlisted submodule": "import json.decoder\nreturn 1",
+    "import_from fallback to sys.modules": "from requests import sessions\nreturn sessions",
+    "import_from fallback of a package": "from email import generator\nreturn generator",
+    "module under a module": "import requests\nreturn requests.sys",
+    "module under random": "import random\nreturn random._os",
+    "__import__": "return __import__('os')",
+    # names and attributes
+    "eval": "return eval('2+2')",
+    "exec": "exec('x = 1')\nreturn 1",
+    "compile": "return compile('1', 'x', 'eval')",
+    "open": "return open('/etc/passwd').read()",
+    "globals": "return list(globals())",
+    "vars": "return vars(self)",
+    "dir": "return dir(self)",
+    "__builtins__": "return __builtins__",
+    "private name": "_x = 1\nreturn _x",
+    "dunder class chain": "return ().__class__.__base__.__subclasses__()",
+    "dunder dict": "return self.__dict__",
+    "dunder globals": "return self.answer.__globals__",
+    "dunder through getattr": "return getattr(self, '__dict__')",
+    "dunder through hasattr": "return 1 // hasattr(self, '__dict__')",
+    "dunder through setattr": "setattr(self, '__class__', int)\nreturn 1",
+    "getattr with a str subclass": """
+        class S(str):
+            def __eq__(self, other):
+                return True
+            def __hash__(self):
+                return hash('x')
+        return getattr(self, S('__dict__'))
+        """,
+    "private attribute of ctx": "return self.ctx._state",
+    "private attribute of ctx through getattr": "return getattr(self.ctx, '_limits')",
+    "ctx is read-only": "self.ctx.players = ['me']\nreturn 1",
+    "a rebound guard": "_getattr_ = getattr\nreturn 1",
+    "a guard as an argument": "def f(_getattr_):\n    return 1\nreturn f(1)",
+    "a guard as a keyword pattern": "match {}:\n    case {**_write_}:\n        return 1",
+    "a guard as a capture": "match 1:\n    case _getattr_:\n        return 1",
+    "a guard by import": "import json as _getattr_\nreturn 1",
+    "a guard by except": "try:\n    1 / 0\nexcept Exception as _getattr_:\n    return 1",
+    "a guard by walrus": "return (_getattr_ := 1)",
+    "a guard by global": "global _getattr_\nreturn 1",
+    # frames, code, tracebacks
+    "traceback frame": """
+        try:
+            1 / 0
+        except Exception as e:
+            return e.__traceback__.tb_frame
+        """,
+    "traceback in exit": """
+        class C:
+            def __enter__(self):
+                return self
+            def __exit__(self, kind, error, tb):
+                self.got = getattr(tb, 'tb_frame')
+        with C() as c:
+            1 / 0
+        return 1
+        """,
+    "generator frame": "g = (x for x in [1])\nreturn g.gi_frame",
+    "generator frame through getattr": "g = (x for x in [1])\nreturn getattr(g, 'gi_frame').f_back",
+    "generator code": "g = (x for x in [1])\nreturn getattr(g, 'gi_code')",
+    "generator yieldfrom": "g = (x for x in [1])\nreturn g.gi_yieldfrom",
+    "function code": "return getattr(self.answer, '__code__')",
+    "AttributeError.obj": """
+        import urllib3
+        try:
+            urllib3.nothing
+        except AttributeError as e:
+            return e.obj
+        """,
+    "AttributeError.obj through getattr": """
+        try:
+            self.nothing
+        except AttributeError as e:
+            return getattr(e, 'obj')
+        """,
+    "except star": "try:\n    1 / 0\nexcept* ZeroDivisionError:\n    return 1",
+    "settrace": "import sys\nsys.settrace(print)\nreturn 1",
+    "setprofile": "import sys\nreturn sys.setprofile",
+    "sys.modules": "import sys\nreturn sys.modules",
+    "sys._getframe": "import sys\nreturn sys._getframe",
+    "exc_info traceback": """
+        import sys
+        try:
+            1 / 0
+        except Exception:
+            return sys.exc_info()[2].tb_lineno
+        """,
+    "walk_stack": "import traceback\nreturn traceback.walk_stack(None)",
+    "FrameSummary reads files": "import traceback\nreturn traceback.FrameSummary('/etc/passwd', 1, 'x').line",
+    "StackSummary": "import traceback\nreturn traceback.StackSummary",
+    "linecache": "import linecache\nreturn 1",
+    "formatwarning reads files": "import warnings\nreturn warnings.formatwarning('x', UserWarning, '/etc/passwd', 1)",
+    # formatting
+    "format reads a dunder": "return '{0.__class__.__base__}'.format(self)",
+    "format reads a private attribute": "return '{0._state}'.format(self.ctx)",
+    "format reads an item of a dunder": "return '{x.ctx.__dict__[a]}'.format(x=self)",
+    "format_map": "return '{a.__class__}'.format_map({'a': 1})",
+    "unbound format": "return str.format('{0.__class__}', 1)",
+    "format of a str subclass": """
+        class S(str):
+            pass
+        return S('{0.__class__.__mro__}').format(1)
+        """,
+    "UserString": "from collections import UserString\nreturn UserString('{0.__class__}').format(1)",
+    # evaluation inside libraries
+    "get_type_hints": "from typing import get_type_hints\nreturn get_type_hints",
+    "functional NamedTuple": "from typing import NamedTuple\nreturn NamedTuple('N', [('x', 'eval(1)')])",
+    "ForwardRef evaluation": "from typing import List\nreturn List['x'].__args__[0]._evaluate",
+    "singledispatch": "from functools import singledispatch\nreturn singledispatch",
+    "update_wrapper": "from functools import update_wrapper\nreturn update_wrapper",
+    "wraps with code": """
+        import functools, json
+        @functools.wraps(json.dumps, assigned=('__code__',))
+        def f(*a):
+            return 1
+        return f.__wrapped__
+        """,
+    "namedtuple with an expression for a field": """
+        from collections import namedtuple
+        return namedtuple('N', ['x=eval("1")'])
+        """,
+    # classes
+    "metaclass": "class A(metaclass=type):\n    pass\nreturn 1",
+    "class keyword": "class A(x=1):\n    pass\nreturn 1",
+    "three-argument type": "return type('A', (), {})",
+    "inherit from a library class": "import requests\nclass A(requests.Session):\n    pass\nreturn 1",
+    "inherit from a proxy": "import json\nclass A(type(json)):\n    pass\nreturn 1",
+    "inherit from ctx": "class A(type(self.ctx)):\n    pass\nreturn 1",
+    "inherit from type": "class A(type(type(1))):\n    pass\nreturn 1",
+    "getattribute": "class A:\n    def __getattribute__(self, n):\n        return 1\nreturn 1",
+    "getattr method": "class A:\n    def __getattr__(self, n):\n        return 1\nreturn 1",
+    "class lies about itself": "class A:\n    __class__ = dict\nreturn 1",
+    "init_subclass": "class A:\n    def __init_subclass__(cls):\n        pass\nreturn 1",
+    "reduce": "class A:\n    def __reduce__(self):\n        return print, ()\nreturn 1",
+    "del": "class A:\n    def __del__(self):\n        pass\nreturn 1",
+    "slots": "class A:\n    __slots__ = ()\nreturn 1",
+    "match reads attributes": "match self:\n    case object(ctx=c):\n        return 1",
+    "mro": "class A:\n    pass\nreturn A.mro()",
+    # changing libraries
+    "overwrite a module's function": "import json\njson.dumps = print\nreturn 1",
+    "setattr on a module": "import json\nsetattr(json, 'dumps', print)\nreturn 1",
+    "overwrite a library class": "import requests\nrequests.Session.get = print\nreturn 1",
+    "overwrite a builtin class": "dict.get = print\nreturn 1",
+    "overwrite by augmented assignment": "import json\njson.dumps += 1\nreturn 1",
+    "delete from a module": "import json\ndel json.dumps\nreturn 1",
+    "write into a library function": "import json\njson.dumps.x = 1\nreturn 1",
+    # files through libraries
+    "urlopen file": "import urllib.request\nreturn urllib.request.urlopen('file:///etc/passwd').read()",
+    "urlretrieve": "from urllib.request import urlretrieve\nreturn 1",
+    "FileHandler": "from urllib.request import FileHandler\nreturn 1",
+    "keylog_filename": "import ssl\nc = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)\nc.keylog_filename = '/tmp/k'\nreturn 1",
+    "keylog_filename through setattr": """
+        import ssl
+        setattr(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), 'keylog_filename', '/tmp/k')
+        return 1
+        """,
+    "load_cert_chain": "import ssl\nreturn ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_cert_chain('/etc/passwd')",
+    "load_verify_locations": """
+        import ssl
+        return getattr(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), 'load_verify_locations')('/etc/passwd')
+        """,
+    "create_default_context with a file": "import ssl\nreturn ssl.create_default_context(cafile='/etc/passwd')",
+    "io.open": "import io\nreturn io.open('/etc/passwd')",
+    "FileIO": "import io\nreturn io.FileIO('/etc/passwd')",
+    "file_digest": "import hashlib\nreturn hashlib.file_digest",
+    "from_path": "import charset_normalizer\nreturn charset_normalizer.from_path('/etc/passwd')",
+    "cookiejar": "import http.cookiejar\nreturn 1",
+    "resolve_cert_reqs": "import urllib3.util.ssl_\nreturn 1",
+    "raw ssl by a wrong version": """
+        import urllib3
+        try:
+            urllib3.PoolManager(ssl_version='NOPE').request('GET', 'https://127.0.0.1', retries=False)
+        except AttributeError as e:
+            return e.obj.os
+        """,
+    # network
+    "requests": "import requests\nreturn requests.get('https://example.com').text",
+    "http.client": "import http.client\nreturn http.client.HTTPConnection('127.0.0.1', 80).request('GET', '/')",
+    "urllib.request": "import urllib.request\nreturn urllib.request.urlopen('http://127.0.0.1/').read()",
+    "urllib3": "import urllib3\nreturn urllib3.PoolManager().request('GET', 'http://127.0.0.1/', retries=False)",
+    "socket": "import socket\nreturn socket.socket()",
+    "socket on the worker's own descriptor": "import socket\nreturn socket.socket(fileno=3)",
+    "name look-up": "import socket\nreturn socket.getaddrinfo('localhost', 80)",
+    "create_connection": "import socket\nreturn socket.create_connection(('127.0.0.1', 80))",
+    "get_server_certificate": "import ssl\nreturn ssl.get_server_certificate(('127.0.0.1', 443))",
+    "async": "async def f():\n    pass\nreturn 1",
+    # chance
+    "the seed": "import random\nreturn random.SystemRandom()._draws",
+    "the stream behind ctx.random": "return self.ctx.random.seed",
+    "uuid1": "import uuid\nreturn uuid.uuid1()",
+}  # fmt: skip
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def pool():
+    made = Pool()
+    await made.start()
+    yield made
+    await made.close()
+
+
+def source(body: str) -> str:
+    return f"""
+class Bot:
+    def __init__(self, ctx, params):
+        self.ctx = ctx
+    def on_init(self):
+        self.ctx.post("bot", {{"got": repr(self.answer())}})
+    def answer(self):
+{textwrap.indent(textwrap.dedent(body).strip(), " " * 8)}
+"""
+
+
+@pytest.mark.parametrize("name", GADGETS)
+async def test_the_gadget_gets_nothing(pool, name):
+    text = source(GADGETS[name])
+    try:
+        await pool.inspect(text)
+    except BotRejected as refusal:
+        assert "Line " in str(refusal)
+    # Attached or not, run it: the worker must not depend on the check before it.
+    result = await pool.run(HookCall(text, "on_init", seed=b"s" * 32))
+    assert isinstance(result, Failed), result
+    assert result.error not in ("Crashed", "TimeLimit"), result
+    assert ".py" not in result.text  # no line of ours
+
+
+async def test_there_are_more_rows_than_the_known_corpus_has():
+    assert len(GADGETS) > 101
+
+
+WORDS = {
+    "import os": "Import of 'os' is not allowed",
+    "import os, subprocess": "Import of 'subprocess' is not allowed",
+    "from os import path": "Import of 'os' is not allowed",
+    "eval('2+2')": "Eval calls are not allowed",
+    "exec('1')": "Exec calls are not allowed",
+    "x._private": '"_private" is an invalid attribute name because it starts with "_"',
+    "_private = 1": '"_private" is an invalid variable name because it starts with "_"',
+    "__builtins__": '"__builtins__" is an invalid variable name because it starts with "_"',
+    "open('x')": "'open' is not available to bots",
+}
+
+
+@pytest.mark.parametrize("line", WORDS)
+@pytest.mark.parametrize("head", ["", "class Bot:\n    pass\n\n"])
+async def test_a_refusal_uses_the_documented_words_and_names_the_line(pool, line, head):
+    with pytest.raises(BotRejected, match=f"Line {4 if head else 1}: ") as refusal:
+        await pool.inspect(head + line)
+    assert WORDS[line] in str(refusal.value)
