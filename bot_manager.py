@@ -12,7 +12,6 @@ file (`engine.sandbox`).
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import json
 import logging
@@ -38,6 +37,7 @@ from engine.room import Draft, Memory, Room
 from engine.sandbox.call import Failed, HookCall, HookResult, SourceReport
 from engine.sandbox.pool import Pool
 from engine.stores.base import Append, Row, Table
+from engine.stores.landing import landed
 from engine.transcript.canonical import NotCanonical, canonical, parse
 
 log = logging.getLogger(__name__)
@@ -211,7 +211,7 @@ class BotManager:
                 *_private_rows(room, draft, ran),
             ]
             try:
-                await asyncio.wrap_future(room.store.append(room.change(draft, rows)))
+                await landed(room.store.append(room.change(draft, rows)))
             except HeadMoved:  # another node wrote; perhaps it has run this very hook
                 room.refresh()
                 room.load_memories()
@@ -227,7 +227,7 @@ class BotManager:
         """Hooks that left no trace in the log need not be heard again after a restart."""
         rows = [room.memories[at].row(room.channel_id, at) for at in sorted(bots)]
         change = Append(room.channel_id, 0, b"", (), rows, unconditional=True)
-        await asyncio.wrap_future(room.store.append(change))
+        await landed(room.store.append(change))
 
     # --- the author's log ------------------------------------------------------------------
 
@@ -253,7 +253,7 @@ class BotManager:
         if kept:
             gone = [Row(Table.LOG, room.channel_id, key, None) for key, _ in kept]
             change = Append(room.channel_id, 0, b"", (), gone, unconditional=True)
-            await asyncio.wrap_future(room.store.append(change))
+            await landed(room.store.append(change))
         return [json.loads(value) for _, value in kept[-AUTHOR_LOG:]]
 
 

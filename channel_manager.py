@@ -29,16 +29,17 @@ from engine.channel.commands import (
     TakeSeat,
     Update,
 )
-from engine.channel.events import Invite, Join
+from engine.channel.events import Invite
 from engine.channel.names import CHANNEL_ID, SlotSpec
 from engine.channel.ops import NEED_INVITE, Op
 from engine.channel.state import Slot
-from engine.errors import ChannelNotFound, NotMember, RateLimited
+from engine.errors import ChannelNotFound, InviteInvalid, NotMember, RateLimited
 from engine.lines import Lines, Wish
 from engine.reading import Page, anything, my_turn, newest_page, page
 from engine.results import Joined, Posted, Seat, Synced, Updated
 from engine.room import Room
 from engine.stores.base import Append, Row, Store, Table
+from engine.stores.landing import landed
 from engine.transcript.canonical import canonical, parse
 
 ROOMS = 1024  #: folds kept in memory
@@ -234,6 +235,14 @@ class ChannelManager:
 
     # --- joining and leaving ---------------------------------------------------------------
 
+    def invited(self, text: str) -> tuple[Room, Slot]:
+        """The room and seat that an invite code belongs to, whatever has become of it."""
+        found = token_rows.find(self.store, text)
+        if not found.is_invite:
+            raise InviteInvalid("this is not an invite")
+        room = self.room(found.channel_id)
+        return room, room.channel.slot(found.opens["slot"])
+
     async def inspect_invite(self, account: str, text: str) -> tuple[Room, Slot, str]:
         """Return room, seat and terms of an invite that this account could redeem, and
         remember that it has looked at these terms. Uses nothing up."""
@@ -273,13 +282,15 @@ class ChannelManager:
             token_rows.rejoin_row(self._rejoin_key, room.channel_id, slot_id, generation),
         ]
         wish = Wish(lambda channel: rules.decide(channel, command), rows)
-        outcome = await self.lines.submit(room, wish)
+        await self.lines.submit(room, wish)
         await self._handled(room)
-        seat = Seat(room, room.channel.slot(slot_id))
-        fresh = any(isinstance(step.event, Join) for step in outcome.steps)
-        missed = self._read(seat, 0 if fresh else room.marks.get(slot_id, 0), limit)
-        token = tokens.rejoin_token(self._rejoin_key, room.channel_id, slot_id, generation)
-        return Joined(seat, token, missed)
+        return self.own_seat(room, room.channel.slot(slot_id), limit)
+
+    def own_seat(self, room: Room, slot: Slot, limit: int = 50) -> Joined:
+        """What the holder of a seat gets on taking it: its token and what was said."""
+        seat = Seat(room, slot)
+        token = tokens.rejoin_token(self._rejoin_key, room.channel_id, slot.id, slot.generation)
+        return Joined(seat, token, self._read(seat, room.marks.get(slot.id, 0), limit))
 
     async def leave_channel(self, account: str, channel_id: str, label: str | None) -> Room:
         """Give a seat up for good; its invite and rejoin token are void."""
@@ -431,7 +442,7 @@ class ChannelManager:
 
     async def _write_rows(self, room: Room, rows: Sequence[Row]) -> None:
         change = Append(room.channel_id, 0, b"", (), rows, unconditional=True)
-        await asyncio.wrap_future(self.store.append(change))
+        await landed(self.store.append(change))
 
     # --- marks and the end -----------------------------------------------------------------
 

@@ -13,6 +13,9 @@ from urllib.parse import urlsplit
 from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+#: The release; `pyproject.toml` says the same (a test holds them together).
+VERSION = "0.1.0"
+
 #: Names under which a browser or program on this very machine may call us.
 LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
 

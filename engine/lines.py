@@ -25,6 +25,7 @@ from engine.channel.views import Opening
 from engine.errors import BadMessage, HeadMoved, MultiplayerError, RateLimited, Unavailable
 from engine.room import Draft, Posted, Room, Step, private_row
 from engine.stores.base import Row, Table
+from engine.stores.landing import landed
 from engine.transcript.canonical import NotCanonical
 
 log = logging.getLogger(__name__)
@@ -150,7 +151,7 @@ class Lines:
             if made.draft.leaves or made.rows:
                 try:
                     change = room.change(made.draft, made.rows)
-                    await asyncio.wrap_future(room.store.append(change))
+                    await landed(room.store.append(change))
                 except HeadMoved:  # another node was first: decide again on what it wrote
                     room.refresh()
                     continue

@@ -20,7 +20,7 @@ from engine.transcript.chain import b64u
 INVITE = re.compile(r"inv_[A-Za-z0-9]{8,64}(?:\.\d+\.[A-Z2-7]+)?")
 REJOIN = re.compile(r"rejoin_[A-Za-z0-9_-]{16,86}")
 #: Access and refresh tokens of our own authorization server (edge/oauth).
-BEARER = re.compile(r"mp[trc]_[A-Za-z0-9_-]{43}")
+BEARER = re.compile(r"mp[trcs]_[A-Za-z0-9_-]{43}")
 
 
 def code_in(text: str) -> str | None:

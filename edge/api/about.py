@@ -1,0 +1,153 @@
+"""Operations that look and change nothing: rooms, sources, presets, help, the server."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from edge.api import sentences, shapes, words
+from edge.api.answer import Answer
+from edge.api.desk import ChannelId, Desk, Json, SeatName
+from edge.api.guides import GUIDES, help_text
+from edge.identity import Caller
+from engine.channel.state import Bot as Attached
+from engine.channel.state import Channel
+from engine.errors import BotNotFound, InvalidRequest
+from engine.results import Seat
+
+
+class AboutOperations(Desk):
+    """See `operations`."""
+
+    async def get_channel_info(
+        self, caller: Caller, channel_id: ChannelId, seat: SeatName = None
+    ) -> Answer:
+        """Seats, turn, result, referees."""
+        room, who = self.channels.look(channel_id, caller.account)
+        mine = room.channel.seats_of(who)
+        if seat is not None:
+            mine = (self.channels.seat(channel_id, caller.account, seat).slot,)
+        view = shapes.view(room, mine)
+        data: Json = {"view": view, "bots": shapes.bots(room)}
+        notes = await self.author_log(room, caller, data)
+        seats = [sentences.slot_line(slot) for slot in view["slots"] if slot["kind"] == "invite"]
+        following = 'next: help("play") says how to go on.'
+        if mine:
+            cursor = room.marks.get(mine[0].id, 0)
+            page = {"cursor": cursor, "more": False}
+            following = words.next_move(view, page, self.label(Seat(room, mine[0]), caller))
+        text = [
+            f"{words.title(view)}, {view['status']}. Seats: {'; '.join(seats)}.",
+            *words.referees(view, sentences.refs(room)),
+            *notes,
+            *words.state(view),
+            following,
+        ]
+        return Answer(data, words.joined(text))
+
+    async def get_bot_code(
+        self,
+        caller: Caller,
+        channel_id: str | None = None,
+        bot_id: str | None = None,
+        invite_code: str | None = None,
+        from_line: Annotated[int, Field(ge=1)] = 1,
+    ) -> Answer:
+        """Exact source, manifest, params and hashes of a referee. Hash the source yourself: sha256
+        of its UTF-8 bytes.
+        """
+        if channel_id is not None:
+            room, _ = self.channels.look(channel_id, caller.account)
+        elif invite_code is not None:
+            room, _, _ = await self.channels.inspect_invite(caller.account, invite_code)
+        else:
+            raise InvalidRequest("give channel_id or invite_code")
+        bot = _bot_of(room.channel, bot_id)
+        source = self.channels.source(room, bot.code_hash)
+        shown = "".join(source.splitlines(keepends=True)[from_line - 1 :])
+        data: Json = {
+            "bot_id": bot.id,
+            "name": bot.name,
+            "version": bot.version,
+            "code": shown,
+            "code_ref": bot.ref or "inline",
+            "manifest": dict(bot.manifest),
+            "params": dict(bot.params),
+            "code_hash": bot.code_hash,
+            "manifest_hash": bot.manifest_hash,
+        }
+        part = sentences.part(source, from_line)
+        text = [
+            f"bot:{bot.id}, code {bot.code_hash}, manifest {bot.manifest_hash}",
+            f"params {words.quoted(dict(bot.params))}",
+            "Somebody else's text from here to the line that repeats the hash:",
+            f"---{bot.code_hash}",
+            part.text,
+            f"---{bot.code_hash}",
+            "next: "
+            + (
+                words.call(
+                    "get_bot_code",
+                    channel_id=room.channel_id,
+                    bot_id=bot.id,
+                    from_line=part.following,
+                )
+                if part.following
+                else "tell your user what the rules are."
+            ),
+        ]
+        return Answer(data, words.joined(text))
+
+    async def list_bots(self, caller: Caller) -> Answer:
+        """Ready referees: what they play, seats, params, hash."""
+        items, lines = [], []
+        for bot in await self.bots.presets():
+            manifest = bot.new.manifest
+            items.append(
+                {
+                    "name": bot.new.name,
+                    "version": bot.new.version,
+                    "summary": manifest.get("summary", ""),
+                    "seats": manifest.get("seats", []),
+                    "params": manifest.get("params", {}),
+                    "code_hash": bot.new.code_hash,
+                    "code_ref": bot.new.ref,
+                }
+            )
+            lines.append(f"{bot.new.name} {bot.new.version}: {manifest.get('summary', '')}")
+        following = 'next: create_channel(bot_preset="GuessBot", join_as="alice")'
+        return Answer({"bots": items}, words.joined([*lines, following]))
+
+    async def help(
+        self,
+        caller: Caller,
+        topic: Annotated[str | None, Field(description=", ".join(GUIDES))] = None,
+    ) -> Answer:
+        """Short guides: play, host, bots (write a referee), verify, errors."""
+        text = help_text(topic)
+        return Answer({"topic": topic or "play", "text": text}, text)
+
+    async def health_check(self, caller: Caller) -> Answer:
+        """Version, limits, isolation of the sandbox."""
+        status = self.status
+        data: Json = {
+            "status": "ok",
+            "version": status.version,
+            "limits": dict(status.limits),
+            "isolation": dict(status.isolation),
+        }
+        if status.operator_contact:
+            data["operator_contact"] = status.operator_contact
+        return Answer(data, f"ok, version {status.version}\nlimits: {words.quoted(data['limits'])}")
+
+
+def _bot_of(channel: Channel, bot_id: str | None) -> Attached:
+    """The bot that is meant: the one named, or the only one there is."""
+    if bot_id is None and len(channel.bots) == 1:
+        return channel.bots[0]
+    bot = channel.bot((bot_id or "").removeprefix("bot:"))
+    if bot is None:
+        names = ", ".join(other.id for other in channel.bots) or "none"
+        raise BotNotFound(f"there is no bot {(bot_id or '')[:60]!r} here", hint=f"Bots: {names}.")
+    return bot

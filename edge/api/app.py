@@ -1,0 +1,117 @@
+"""The server's face to the proxy: MCP on `/mcp`, REST twins beside it.
+
+On the other side is whoever can reach the port. Nothing but `/healthz` and the card of an
+invite (for the join page, by its code) answers without the proxy's signed caller.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from channel_manager import ChannelManager
+from edge import identity
+from edge.api import errors, rest, tools
+from edge.api.card import invite_card
+from edge.api.dispatch import Dispatch
+from edge.identity import Caller, Checker, NotSigned
+from engine.errors import InvalidRequest, MultiplayerError
+
+log = logging.getLogger(__name__)
+
+_CALLER = "mpx.caller"
+_HEADER = identity.HEADER.encode()
+OPEN = frozenset({"/healthz", "/invite_card"})
+
+
+class Face:
+    """A raw ASGI callable: who is calling is settled before any framework runs."""
+
+    def __init__(self, mcp: ASGIApp, rest_app: ASGIApp, checker: Checker) -> None:
+        self._mcp = mcp
+        self._rest = rest_app
+        self._checker = checker
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._mcp(scope, receive, send)  # the lifespan of its session manager
+            return
+        if scope["path"] not in OPEN:
+            statement = next((v for k, v in scope["headers"] if k == _HEADER), b"")
+            try:
+                scope[_CALLER] = self._checker.check(statement.decode("latin-1"))
+            except NotSigned as error:
+                log.info("refused a request without a signed caller: %s", error)
+                await _unsigned(scope, receive, send)
+                return
+        inner = self._mcp if scope["path"] == "/mcp" else self._rest
+        await inner(scope, receive, send)
+
+
+async def _unsigned(scope: Scope, receive: Receive, send: Send) -> None:
+    body = {
+        "error": "UNAUTHORIZED",
+        "message": "requests come through the proxy only",
+        "hint": "Connect to the proxy's address (PUBLIC_URL, port 8100 by default).",
+    }
+    await JSONResponse(body, 401)(scope, receive, send)
+
+
+def caller(request: Any) -> Caller:
+    """Who the proxy says is calling; `Face` has checked it."""
+    found: Caller = request.scope[_CALLER]
+    return found
+
+
+def face(
+    name: str, version: str, dispatch: Dispatch, channels: ChannelManager, checker: Checker
+) -> Face:
+    """Both projections of ``dispatch`` behind the check of the caller."""
+    mcp = tools.server(name, version, dispatch, caller)
+    # Stateless: no session is kept in either era, so a restart strands nobody.
+    mcp_app = mcp.http_app(path="/mcp", stateless_http=True, json_response=True)
+    open_routes = [
+        Route("/healthz", _healthz, methods=["GET"]),
+        Route("/invite_card", _card(channels), methods=["POST"]),
+    ]
+    rest_app = Starlette(
+        routes=[*open_routes, *rest.routes(dispatch, caller)],
+        exception_handlers={404: _no_such_route, 405: _no_such_route},
+    )
+    return Face(mcp_app, rest_app, checker)
+
+
+async def _healthz(request: Request) -> Response:
+    return JSONResponse({"status": "ok"})
+
+
+async def _no_such_route(request: Request, error: Exception) -> Response:
+    status = getattr(error, "status_code", 404)
+    refusal = InvalidRequest(
+        "there is no such operation", hint="POST or GET /<operation>; the MCP endpoint is /mcp."
+    )
+    return JSONResponse(errors.body(refusal), status)
+
+
+def _card(channels: ChannelManager) -> Callable[[Request], Awaitable[Response]]:
+    async def endpoint(request: Request) -> Response:
+        try:
+            asked = json.loads(await request.body() or b"{}")
+            code = asked.get("invite_code") if isinstance(asked, dict) else None
+            if not isinstance(code, str):
+                raise InvalidRequest("invite_code is missing")
+            return JSONResponse(invite_card(channels, code))
+        except ValueError:
+            return rest.refusal(InvalidRequest("the body must be a JSON object"))
+        except MultiplayerError as error:
+            return rest.refusal(error)
+
+    return endpoint

@@ -1,0 +1,52 @@
+"""What all operations stand on: the managers, the caller's seat in words, the author's log."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from pydantic import Field
+
+from bot_manager import BotManager
+from channel_manager import ChannelManager
+from edge.api import words
+from edge.identity import Caller
+from engine.results import Seat
+from engine.room import Room
+
+ChannelId = Annotated[str, Field(description="chn_…")]
+SeatName = Annotated[str | None, Field(description="only if you hold several")]
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Status:
+    """What health_check reports: fixed at start."""
+
+    version: str
+    limits: Mapping[str, Any]
+    isolation: Mapping[str, Any]
+    operator_contact: str = ""
+
+
+class Desk:
+    """The base of the groups of operations."""
+
+    def __init__(self, channels: ChannelManager, bots: BotManager, status: Status) -> None:
+        self.channels = channels
+        self.bots = bots
+        self.status = status
+
+    def label(self, seat: Seat, caller: Caller) -> str | None:
+        """The seat argument for `next:`: only a caller with several seats needs it."""
+        own = seat.room.channel.seats_of(self.channels.who(seat.room, caller.account))
+        return seat.slot.label if len(own) > 1 else None
+
+    async def author_log(self, room: Room, caller: Caller, data: Json) -> list[str]:
+        if room.channel.creator != self.channels.who(room, caller.account):
+            return []
+        notes = await self.bots.take_author_log(room)
+        if notes:
+            data["author_log"] = notes
+        return words.author_log(notes)

@@ -1,0 +1,136 @@
+"""One way in for both projections: find the operation, check the arguments, call it,
+translate the refusal.
+
+On the other side is whoever holds a token. Arguments are checked against the method's
+signature before anything else happens; what does not fit is refused in our words, not in
+a library's.
+"""
+
+from __future__ import annotations
+
+import inspect
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, ValidationError, create_model
+
+from edge.api.answer import Answer
+from edge.api.errors import Internal
+from edge.api.limit import Limiter
+from edge.api.operations import TABLE, Entry, Operations
+from edge.identity import Caller
+from engine.errors import InvalidRequest, MultiplayerError
+
+log = logging.getLogger(__name__)
+
+
+class Arguments(BaseModel):
+    """Base of every operation's arguments."""
+
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
+
+
+@dataclass(frozen=True)
+class Operation:
+    """An operation as both projections need it."""
+
+    entry: Entry
+    description: str
+    schema: Mapping[str, Any]
+    arguments: type[Arguments]
+    call: Callable[..., Awaitable[Answer]]
+
+    @property
+    def name(self) -> str:
+        return self.entry.name
+
+
+class Dispatch:
+    """The table in working order."""
+
+    def __init__(self, operations: Operations, limiter: Limiter) -> None:
+        self._limiter = limiter
+        self.operations = {
+            entry.name: _operation(entry, getattr(operations, entry.name)) for entry in TABLE
+        }
+
+    async def __call__(
+        self, operation: Operation, caller: Caller, arguments: Mapping[str, Any]
+    ) -> Answer:
+        """Carry an operation out, or raise a `MultiplayerError` and nothing else."""
+        try:
+            self._limiter.take(caller.account)
+            checked = _check(operation, arguments)
+            return await operation.call(caller, **checked)
+        except MultiplayerError as refusal:
+            log.info("%s refused: %s", operation.name, refusal.code)
+            raise
+        except Exception as error:  # our own fault; the caller learns that and no more
+            log.exception("%s failed", operation.name)
+            raise Internal("something went wrong here") from error
+
+
+def _check(operation: Operation, arguments: Mapping[str, Any]) -> dict[str, Any]:
+    try:
+        checked = operation.arguments.model_validate(arguments)
+    except ValidationError as error:
+        raise InvalidRequest(_complaint(operation, error)) from None
+    return {name: getattr(checked, name) for name in checked.model_fields_set}
+
+
+def _complaint(operation: Operation, error: ValidationError) -> str:
+    """Name the first argument that does not fit, and what would."""
+    fault = error.errors(include_url=False, include_input=False)[0]
+    known = operation.schema["properties"]
+    name = str(fault["loc"][0]) if fault["loc"] else ""
+    if fault["type"] == "extra_forbidden":
+        return (
+            f"{operation.name} has no argument {name[:40]!r}; it takes {', '.join(known) or 'none'}"
+        )
+    if fault["type"] == "missing":
+        return f"{operation.name} needs {name}"
+    place = ".".join(str(part) for part in fault["loc"] if part in known or isinstance(part, int))
+    return f"{place or operation.name}: {fault['msg'].rstrip('.').lower()[:200]}"
+
+
+def _operation(entry: Entry, method: Callable[..., Awaitable[Answer]]) -> Operation:
+    signature = inspect.signature(method, eval_str=True)
+    fields: dict[str, Any] = {
+        parameter.name: (
+            parameter.annotation,
+            ... if parameter.default is parameter.empty else parameter.default,
+        )
+        for parameter in list(signature.parameters.values())[1:]
+    }
+    model = create_model(entry.name, __base__=Arguments, **fields)
+    return Operation(entry, _unwrapped(method), _schema(model), model, method)
+
+
+def _unwrapped(method: Callable[..., Any]) -> str:
+    """The docstring with its source lines joined; a blank line stays a line break."""
+    paragraphs = (inspect.getdoc(method) or "").split("\n\n")
+    return "\n".join(" ".join(paragraph.split()) for paragraph in paragraphs)
+
+
+def _schema(model: type[BaseModel]) -> dict[str, Any]:
+    """The input schema in few tokens: no titles, no null alternatives, no null defaults."""
+    schema = model.model_json_schema()
+    properties = {name: _plain(field) for name, field in schema.get("properties", {}).items()}
+    plain: dict[str, Any] = {"type": "object", "properties": properties}
+    if schema.get("required"):
+        plain["required"] = schema["required"]
+    return plain
+
+
+def _plain(field: Mapping[str, Any]) -> dict[str, Any]:
+    kept = {key: value for key, value in field.items() if key not in ("title", "anyOf")}
+    if kept.get("default") in (None, ""):
+        kept.pop("default", None)
+    if kept.get("additionalProperties") is True:
+        del kept["additionalProperties"]
+    if "items" in kept:
+        kept["items"] = _plain(kept["items"])
+    kinds = [_plain(kind) for kind in field.get("anyOf", ()) if kind.get("type") != "null"]
+    return (kinds[0] | kept) if len(kinds) == 1 else (kept | {"anyOf": kinds}) if kinds else kept

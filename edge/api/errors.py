@@ -1,0 +1,57 @@
+"""Refusals on the wire: one table for HTTP, one line for MCP (contract §5)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from engine.errors import (
+    BotRejected,
+    Conflict,
+    Malformed,
+    MultiplayerError,
+    NotFound,
+    RateLimited,
+    Refused,
+    TooLarge,
+    Unavailable,
+)
+
+#: The first family that an error belongs to gives its status.
+STATUS: dict[type[MultiplayerError], int] = {
+    Malformed: 400,
+    Refused: 403,
+    NotFound: 404,
+    Conflict: 409,
+    TooLarge: 413,
+    BotRejected: 422,
+    RateLimited: 429,
+    Unavailable: 503,
+    MultiplayerError: 500,
+}
+
+
+class Internal(MultiplayerError):
+    """Our own fault. The caller learns nothing of it but that it may try again."""
+
+    code = "INTERNAL_ERROR"
+    hint = "This is the server's fault. Repeat the call; if it stays, tell the operator."
+
+
+def status(error: MultiplayerError) -> int:
+    return next(code for family, code in STATUS.items() if isinstance(error, family))
+
+
+def body(error: MultiplayerError) -> dict[str, Any]:
+    return {"error": error.code, "message": str(error), "hint": error.hint}
+
+
+def headers(error: MultiplayerError) -> dict[str, str]:
+    """``Retry-After`` in whole seconds, rounded up (RFC 9110 §10.2.3)."""
+    after = getattr(error, "retry_after", None)
+    return {} if after is None else {"Retry-After": str(max(1, -int(-after // 1)))}
+
+
+def line(error: MultiplayerError) -> str:
+    """``CODE: sentence. Hint.`` on one line, whatever names the sentence quotes."""
+    sentence = str(error).rstrip(".")
+    return " ".join(f"{error.code}: {sentence}. {error.hint}".split())

@@ -1,0 +1,81 @@
+"""Operations as REST twins: ``/<name>`` with the tool's arguments, JSON or query."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from edge.api import errors
+from edge.api.dispatch import Dispatch, Operation
+from edge.identity import Caller
+from engine.errors import BadMessage, InvalidRequest, MultiplayerError
+from engine.transcript.canonical import NotCanonical, parse
+
+Identify = Callable[[Request], Caller]
+
+
+def routes(dispatch: Dispatch, identify: Identify) -> list[Route]:
+    return [
+        Route(
+            f"/{path}", _endpoint(dispatch, operation, identify), methods=[operation.entry.method]
+        )
+        for operation in dispatch.operations.values()
+        for path in (operation.name, *operation.entry.routes)
+    ]
+
+
+def refusal(error: MultiplayerError) -> Response:
+    return JSONResponse(errors.body(error), errors.status(error), errors.headers(error))
+
+
+def _endpoint(
+    dispatch: Dispatch, operation: Operation, identify: Identify
+) -> Callable[[Request], Awaitable[Response]]:
+    async def endpoint(request: Request) -> Response:
+        try:
+            if operation.entry.method == "GET":
+                arguments = _query(operation, request.query_params)
+            else:
+                arguments = _json(await request.body())
+            answer = await dispatch(operation, identify(request), arguments)
+        except MultiplayerError as error:
+            return refusal(error)
+        return JSONResponse(answer.data)
+
+    return endpoint
+
+
+def _json(body: bytes) -> dict[str, Any]:
+    """Read strictly: two readers of one request must not see two requests."""
+    try:
+        arguments = parse(body or b"{}")
+    except NotCanonical as error:
+        raise BadMessage(str(error)) from None
+    if not isinstance(arguments, dict):
+        raise InvalidRequest("the body must be a JSON object")
+    return arguments
+
+
+def _query(operation: Operation, query: Mapping[str, str]) -> dict[str, Any]:
+    """Query values are text; numbers are read as the schema wants them."""
+    properties = operation.schema["properties"]
+    found: dict[str, Any] = {}
+    for name, value in query.items():
+        wanted = properties.get(name, {}).get("type")
+        found[name] = _number(name, value) if wanted == "integer" else value
+    return found
+
+
+def _number(name: str, value: str) -> int:
+    try:
+        number = json.loads(value)
+    except ValueError:
+        number = None
+    if type(number) is not int:
+        raise InvalidRequest(f"{name} must be a whole number")
+    return number

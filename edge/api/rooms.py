@@ -1,0 +1,237 @@
+"""Operations that open, enter, leave and change a room."""
+
+from __future__ import annotations
+
+from typing import Annotated
+from urllib.parse import urlsplit
+
+from pydantic import Field
+
+from bot_manager import BotSpec
+from channel_manager import Bot
+from edge.api import sentences, shapes, wishes, words
+from edge.api.answer import Answer
+from edge.api.desk import ChannelId, Desk, Json, SeatName
+from edge.identity import Caller
+from engine.channel.names import slot_specs
+from engine.channel.ops import BRING_BOT, read_ops
+
+
+class RoomOperations(Desk):
+    """See `operations`."""
+
+    async def create_channel(
+        self,
+        caller: Caller,
+        name: Annotated[str, Field(description="title, shown to guests")] = "",
+        slots: Annotated[
+            list[str] | None,
+            Field(
+                description="bot:label, invite:label, invite:label:admin, in order. "
+                "Default: what the preset needs"
+            ),
+        ] = None,
+        bot_preset: str | None = None,
+        bot_code: Annotated[
+            str | None, Field(description="Python source of your own referee")
+        ] = None,
+        bots: Annotated[list[Json] | None, Field(description="several referees")] = None,
+        bot_params: Json | None = None,
+        join_as: Annotated[
+            str | None, Field(description="label of the seat you take at once")
+        ] = None,
+        entropy: Annotated[
+            str | None, Field(description="your share of the dice: 32+ characters nobody can guess")
+        ] = None,
+    ) -> Answer:
+        """Open a room with a referee bot and get one invite per free seat.
+
+        Shortest: create_channel(bot_preset="GuessBot", join_as="alice"): two seats, you in the
+        first. list_bots names the presets; help("bots") shows how to write your own.
+
+        Give each invite link to one person; they paste it to their agent. Links are shown only
+        here (a lost one: update_channel reissue_invite). Without an admin seat nobody can change
+        the referee once somebody else has joined.
+        """
+        specs = wishes.specs(bot_preset, bot_code, bots, bot_params)
+        prepared = [await self.bots.prepare(spec) for spec in specs]
+        wanted = slots if slots else wishes.default(prepared, join_as)
+        room, codes = await self.channels.create_channel(
+            caller.account,
+            host=urlsplit(caller.base_url).netloc,
+            name=name or (prepared[0].new.name if prepared else "Room"),
+            slots=slot_specs(wanted, max_seats=self.channels.limits["seats"]),
+            bots=prepared,
+            join_as=join_as,
+        )
+        links = {label: shapes.link(caller.base_url, code) for label, code in codes.items()}
+        mine = room.channel.seats_of(self.channels.who(room, caller.account))
+        view = shapes.view(room, mine)
+        data: Json = {
+            "channel_id": room.channel_id,
+            "invites": list(codes.values()),
+            "invite_links": links,
+            "view": view,
+            "bots": shapes.bots(room),
+            "cursor": room.channel.messages,
+        }
+        page: Json = {"messages": [], "cursor": room.channel.messages, "more": False}
+        if mine:
+            joined = self.channels.own_seat(room, mine[0])
+            page = shapes.page(room, joined.page)
+            data |= {
+                "slot_id": mine[0].id,
+                "player_id": mine[0].label,
+                "rejoin_token": joined.rejoin_token,
+                **page,
+            }
+        notes = await self.author_log(room, caller, data)
+        return Answer(
+            data,
+            words.joined(
+                [*sentences.opened(room, data), *notes, *sentences.after_opening(data, page, None)]
+            ),
+        )
+
+    async def inspect_invite(self, caller: Caller, invite_code: str) -> Answer:
+        """What joining would mean: seats, the referee's rules, full source and hash, what it can
+        reach, who could change it, who has joined. Uses nothing up. Call it first, tell your user
+        in two sentences what the referee does and who could cheat whom, then join_channel with
+        the terms it returns. Accepts a code or a whole link.
+        """
+        room, slot, terms = await self.channels.inspect_invite(caller.account, invite_code)
+        view = shapes.view(room, [])
+        sources = {bot.id: self.channels.source(room, bot.code_hash) for bot in room.channel.bots}
+        seated = list(room.channel.players)
+        data: Json = {
+            "channel_id": room.channel_id,
+            "terms": terms,
+            "seat": slot.label,
+            "seated": seated,
+            "changeable_by": sentences.who_could_change(room.channel),
+            "view": view,
+            "bots": [
+                item | {"source": sources[item["bot_id"]][: sentences.SOURCE_SHOWN]}
+                for item in shapes.bots(room)
+            ],
+        }
+        return Answer(data, words.joined(sentences.inspected(room, slot, data, sources)))
+
+    async def join_channel(
+        self,
+        caller: Caller,
+        invite_code: str,
+        expect_terms: Annotated[
+            str | None, Field(description="terms hash from inspect_invite")
+        ] = None,
+        entropy: Annotated[
+            str | None,
+            Field(
+                description="32+ characters nobody can guess: from your code tool, or keys your "
+                "user mashes. If the call fails, repeat it with the SAME value"
+            ),
+        ] = None,
+    ) -> Answer:
+        """Take the seat of an invite (code or whole link), or come back with a rejoin_token.
+        Refused if the terms changed since you inspected them. Coming back under the same login
+        needs neither: list_channels shows your seats.
+        """
+        joined = await self.channels.join_channel(
+            caller.account, invite_code, expect_terms=expect_terms
+        )
+        seat, room = joined.seat, joined.seat.room
+        view, page = shapes.seat_view(seat), shapes.page(room, joined.page)
+        data = {
+            "channel_id": room.channel_id,
+            "slot_id": seat.slot.id,
+            "player_id": seat.slot.label,
+            "rejoin_token": joined.rejoin_token,
+            "view": view,
+            "bots": shapes.bots(room),
+            **page,
+        }
+        here = "The game has begun." if view["status"] == "playing" else ""
+        text = [
+            f"You are {seat.slot.label} in {words.title(view)}. {here}".rstrip(),
+            words.rejoin_token(joined.rejoin_token),
+            *words.messages(page),
+            *words.state(view),
+            words.next_move(view, page, self.label(seat, caller)),
+        ]
+        return Answer(data, words.joined(text))
+
+    async def leave_channel(
+        self, caller: Caller, channel_id: ChannelId, seat: SeatName = None
+    ) -> Answer:
+        """Give up your seat for good. In a game this may count as losing."""
+        room = await self.channels.leave_channel(caller.account, channel_id, seat)
+        mine = room.channel.seats_of(self.channels.who(room, caller.account))
+        view = shapes.view(room, mine)
+        data = {"channel_id": channel_id, "view": view, "bots": shapes.bots(room)}
+        return Answer(
+            data,
+            words.joined(
+                [f"You have left {words.title(view)}.", words.log(view), "next: tell your user."]
+            ),
+        )
+
+    async def update_channel(
+        self, caller: Caller, channel_id: ChannelId, ops: list[Json], seat: SeatName = None
+    ) -> Answer:
+        """ops: {"op":"reissue_invite","player_id":"bob"} {"op":"start"} (begin without the empty
+        seats) {"op":"close"} {"op":"rename","name":"…"} {"op":"yield_slot","player_id":"bob"}
+        {"op":"set_bot","bot_id":"…","bot_preset":"…"} {"op":"remove_bot","bot_id":"…"}
+        {"op":"set_admin","player_id":"bob","admin":true}
+        {"op":"accept_change","terms":"sha256:…"}. All or nothing, in order.
+        """
+        read = read_ops(ops)
+        self.channels.look(channel_id, caller.account)
+        prepared: dict[int, Bot] = {}
+        for place, op in enumerate(read):
+            if op.op in BRING_BOT:
+                fields = {key: value for key, value in op.fields.items() if key != "bot_id"}
+                prepared[place] = await self.bots.prepare(
+                    BotSpec(
+                        preset=fields.get("bot_preset"),
+                        code=fields.get("bot_code"),
+                        name=fields.get("name"),
+                        manifest=fields.get("manifest"),
+                        params=fields.get("params"),
+                    )
+                )
+        updated = await self.channels.update_channel(
+            caller.account, channel_id, read, bots=prepared, seat=seat
+        )
+        room = updated.room
+        mine = room.channel.seats_of(self.channels.who(room, caller.account))
+        view = shapes.view(room, mine)
+        data: Json = {"view": view, "bots": shapes.bots(room)}
+        lines = [f"Done: {', '.join(op.op for op in read)} in {words.title(view)}."]
+        if updated.proposed and room.channel.proposal is not None:
+            data["proposed_terms"] = room.channel.proposal.terms
+            lines = [f"Waiting for everybody's consent to terms {room.channel.proposal.terms}."]
+        if updated.invites:
+            data["invites"] = list(updated.invites.values())
+            data["invite_links"] = {
+                label: shapes.link(caller.base_url, code) for label, code in updated.invites.items()
+            }
+            lines += sentences.links(data["invite_links"], room)
+        notes = await self.author_log(room, caller, data)
+        lines += [*notes, *words.state(view), "next: tell your user."]
+        return Answer(data, words.joined(lines))
+
+    async def attach_bot(
+        self,
+        caller: Caller,
+        channel_id: ChannelId,
+        bot_preset: str | None = None,
+        bot_code: str | None = None,
+        name: str | None = None,
+        manifest: Json | None = None,
+        params: Json | None = None,
+        seat: SeatName = None,
+    ) -> Answer:
+        """Add a referee while you alone may (creator before anybody else joined, or admin)."""
+        op: Json = {"op": "attach_bot", "bot_preset": bot_preset, "bot_code": bot_code}
+        op |= {"name": name, "manifest": manifest, "params": params}
+        return await self.update_channel(caller, channel_id, [op], seat)

@@ -1,0 +1,188 @@
+"""The longer answers in words; `words` has the pieces and their rules of quoting."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from edge.api import words
+from engine.channel.rules import DAY
+from engine.channel.state import Channel, Slot
+from engine.room import Room
+
+SOURCE_SHOWN = 12_000  #: characters of source in one answer
+Json = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Part:
+    """Whole lines of a source, as many as fit; ``following`` is the first one left out."""
+
+    text: str
+    following: int | None
+
+
+def part(source: str, from_line: int) -> Part:
+    lines = source.splitlines(keepends=True)
+    taken: list[str] = []
+    size = 0
+    for number, line in enumerate(lines[from_line - 1 :], start=from_line):
+        size += len(line)
+        if taken and size > SOURCE_SHOWN:
+            return Part("".join(taken), number)
+        taken.append(line)
+    return Part("".join(taken), None)
+
+
+def refs(room: Room) -> dict[str, str | None]:
+    return {bot.id: bot.ref for bot in room.channel.bots}
+
+
+def opened(room: Room, data: Json) -> list[str]:
+    """create_channel: the room, its referees, the links to pass on."""
+    view = data["view"]
+    you = f" You are {data['player_id']}." if "player_id" in data else ""
+    free = ", ".join(words.waiting_for(view))
+    lines = [f"Room {words.title(view)}.{you} Free: {free or 'none'}."]
+    lines += words.referees(view, refs(room))
+    if view["bots"] and not any(slot["admin"] for slot in view["slots"]):
+        lines.append("Nobody can change the referee once somebody else has joined.")
+    lines += links(data["invite_links"], room)
+    if "rejoin_token" in data:
+        lines.append(words.rejoin_token(data["rejoin_token"]))
+    return lines
+
+
+def links(invite_links: Mapping[str, str], room: Room) -> list[str]:
+    """One link for each free seat, with the day on which it expires."""
+    lines = []
+    for label, link in invite_links.items():
+        seat = room.channel.seat(label)
+        assert seat is not None
+        until = seat.invited + room.channel.limits["invite_days"] * DAY
+        day = datetime.fromtimestamp(until / 1000, UTC).date()
+        lines += [f"Link for {label}, one use, until {day}:", link]
+    return lines
+
+
+def after_opening(data: Json, page: Json, seat: str | None) -> list[str]:
+    """create_channel: what to do now."""
+    view = data["view"]
+    lines = words.state(view)
+    free = words.waiting_for(view)
+    if "player_id" not in data:
+        first = free[0] if free else "…"
+        return [
+            *lines,
+            "next: give each link to its person, in full. To sit down yourself: "
+            f"join_channel(invite_code=<the link for {first}>)",
+        ]
+    if not free:
+        return [*lines, words.next_move(view, page, seat)]
+    wait = words.call(
+        "sync_messages", channel_id=data["channel_id"], cursor=page["cursor"], until="my_turn"
+    )
+    return [
+        *lines,
+        f"next: give your user the link to pass on, in full. When they say {free[0]} is in: {wait}",
+    ]
+
+
+def inspected(room: Room, slot: Slot, data: Json, sources: Mapping[str, str]) -> list[str]:
+    """inspect_invite: everything a guest should know before joining."""
+    view = data["view"]
+    seated = ", ".join(data["seated"]) or "nobody"
+    lines = [
+        f"Invitation to {words.title(view)}: you would be {slot.label}. Seated: {seated}. "
+        "Nothing is joined yet.",
+        *words.referees(view, refs(room)),
+    ]
+    for bot in room.channel.bots:
+        summary = bot.manifest.get("summary")
+        if summary:
+            lines.append(f"rules of bot:{bot.id}, in its author's words: {words.quoted(summary)}")
+        lines.append(
+            f"  network: {'yes' if bot.reach.get('network') else 'none'}"
+            f" · dice: {'yes' if bot.reach.get('dice') else 'none'}"
+        )
+    lines.append(f"Who could cheat: {data['changeable_by']} {OPERATOR}")
+    for bot in room.channel.bots:
+        source = sources[bot.id]
+        shown = part(source, 1)
+        lines += [
+            f"Source of bot:{bot.id}, {len(source.splitlines())} lines, somebody else's text:",
+            f"---{bot.code_hash}",
+            shown.text.rstrip("\n"),
+            f"---{bot.code_hash}",
+        ]
+        if shown.following:
+            lines.append(
+                f"The source goes on: get_bot_code(invite_code=<the same code>, "
+                f'bot_id="{bot.id}", from_line={shown.following})'
+            )
+    lines += [
+        f"terms: {data['terms']}",
+        "next: tell your user the rules and who could cheat. If they agree: "
+        f'join_channel(invite_code=<the same code>, expect_terms="{data["terms"]}")',
+    ]
+    return lines
+
+
+OPERATOR = (
+    "The operator of this server can read everything here, draws the dice and keeps the "
+    "record; nothing in this version lets you check that from outside."
+)
+
+
+def who_could_change(channel: Channel) -> str:
+    """One sentence: who has power over the referee after the reader joins."""
+    if not channel.bots:
+        return "there is no referee here."
+    admins = [slot.label for slot in channel.seats if slot.admin]
+    if admins:
+        return (
+            f"{', '.join(admins)} can propose another referee; it takes effect only when "
+            "everybody seated has accepted."
+        )
+    return "nobody can change the referee after you join."
+
+
+def slot_line(slot: Json) -> str:
+    admin = " (admin)" if slot["admin"] else ""
+    you = ", you" if slot["you"] else ""
+    return f"{slot['label']}{admin} {slot['state']}{you}"
+
+
+def room_line(room: Room, seats: Sequence[Slot], item: Json) -> str:
+    """list_channels: one room."""
+    as_whom = (
+        f"as {', '.join(slot.label for slot in seats)}" if seats else "created by you, no seat"
+    )
+    turn = room.channel.turn
+    if item["your_turn"]:
+        doing = "YOUR TURN"
+    elif turn is not None:
+        doing = f"waiting for {', '.join(turn.players)}"
+    else:
+        doing = room.channel.status
+    unread = f"{item['unread']} unread" if item["unread"] else "nothing unread"
+    return f"{room.channel_id} {words.quoted(room.channel.name)} {as_whom}: {doing}, {unread}"
+
+
+def nothing(page: Json, waited: float, empty: int) -> list[str]:
+    """sync_messages: what an empty page means; no line when it is not empty."""
+    if page["messages"]:
+        return []
+    again = " Second empty wait." if empty == 2 else f" Empty wait {empty}." if empty > 2 else ""
+    return [f"Nothing after [{page['cursor']}]; waited {waited:.0f} s.{again}"]
+
+
+def stop_waiting(view: Json, page: Json, seat: str | None) -> str:
+    turn = view["turn"]
+    whose = f"it is {', '.join(turn['players'])}'s move" if turn else "nothing has happened"
+    later = words.call(
+        "sync_messages", channel_id=view["channel_id"], cursor=page["cursor"], seat=seat
+    )
+    return f"next: stop waiting. Tell your user {whose}; when they come back: {later}"

@@ -1,0 +1,51 @@
+"""The facts of an answer as JSON (contract §3 and §5). `words` says them in sentences."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterable
+from typing import Any
+
+from engine.channel import views
+from engine.channel.state import Slot
+from engine.outputs import message_json
+from engine.reading import Page
+from engine.results import Seat
+from engine.room import Room
+
+
+def head(room: Room) -> dict[str, Any]:
+    """Size and root of the log, as a checkpoint of C2SP tlog-checkpoint writes them."""
+    root = base64.b64encode(room.head.root).decode()
+    return {"size": room.head.size, "root": root}
+
+
+def view(room: Room, mine: Iterable[Slot]) -> dict[str, Any]:
+    labels = frozenset(slot.label for slot in mine)
+    return views.view(room.channel, room.channel_id, mine=labels, head=head(room))
+
+
+def seat_view(seat: Seat) -> dict[str, Any]:
+    return view(seat.room, [seat.slot])
+
+
+def bots(room: Room) -> list[dict[str, Any]]:
+    return [views.bot_item(bot) for bot in room.channel.bots]
+
+
+def page(room: Room, missed: Page) -> dict[str, Any]:
+    return {
+        "messages": [message_json(room.channel_id, message) for message in missed.messages],
+        "cursor": missed.cursor,
+        "more": missed.more,
+    }
+
+
+def changes_view(missed: Page) -> bool:
+    """True when something on the page may have changed what `view` says."""
+    return any(message.sender == "system" for message in missed.messages)
+
+
+def link(base_url: str, code: str) -> str:
+    """The code stands in the fragment, so it reaches no log."""
+    return f"{base_url}/join#{code}"

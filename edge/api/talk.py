@@ -1,0 +1,138 @@
+"""Operations of the turn: speak, read, wait, and find one's rooms again."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from edge.api import sentences, shapes, words
+from edge.api.answer import Answer
+from edge.api.desk import ChannelId, Desk, Json, SeatName
+from edge.identity import Caller
+from engine.channel.state import Slot
+from engine.outputs import rfc3339
+from engine.room import Room
+
+
+class TalkOperations(Desk):
+    """See `operations`."""
+
+    async def post_message(
+        self,
+        caller: Caller,
+        channel_id: ChannelId,
+        body: str | Json,
+        cursor: Annotated[int | None, Field(description="last cursor you were given")] = None,
+        wait_ms: Annotated[int, Field(ge=0, le=45_000)] = 0,
+        to: list[str] | None = None,
+        kind: str = "user",
+        seat: SeatName = None,
+        idempotency_key: Annotated[str | None, Field(max_length=200)] = None,
+        limit: Annotated[int, Field(ge=1, le=500)] = 50,
+    ) -> Answer:
+        """Post to the room; the reply has the referee's answer. In a game pass cursor (from your
+        last result) and wait_ms=25000: the call returns when it is your turn again, the game ends
+        or time is up, with everything you missed. One call is one turn. body: text ("guess 42")
+        or an object. to=["bot:dealer"] keeps a move sealed from the other players. Repeating a
+        call with the same cursor and body does not post twice.
+        """
+        posted = await self.channels.post_message(
+            caller.account,
+            channel_id,
+            body,
+            kind=kind,
+            to=to,
+            seat=seat,
+            cursor=cursor,
+            idempotency_key=idempotency_key,
+            wait=wait_ms / 1000,
+            limit=limit,
+        )
+        own = posted.seat
+        view, page = shapes.seat_view(own), shapes.page(own.room, posted.page)
+        data: Json = {"msg_id": posted.msg_id, "ts": rfc3339(posted.ts), **page, "view": view}
+        pending = []
+        if posted.pending:
+            data["pending"] = True
+            pending = ["The referee is still busy with it; its answer comes with your next call."]
+        notes = await self.author_log(own.room, caller, data)
+        text = [
+            f"posted [{posted.msg_id}]",
+            *pending,
+            *words.messages(page),
+            *notes,
+            *words.state(view),
+            words.next_move(view, page, self.label(own, caller)),
+        ]
+        return Answer(data, words.joined(text))
+
+    async def sync_messages(
+        self,
+        caller: Caller,
+        channel_id: ChannelId,
+        cursor: Annotated[int | None, Field(description="last cursor you were given")] = None,
+        timeout_ms: Annotated[int, Field(ge=0, le=45_000)] = 25_000,
+        until: Literal["any", "my_turn"] = "any",
+        limit: Annotated[int, Field(ge=1, le=500)] = 50,
+        seat: SeatName = None,
+    ) -> Answer:
+        """Messages after cursor, in order; waits up to timeout_ms for the first. Without cursor:
+        the newest page. until="my_turn" wakes only for your turn, the end, or a message to you.
+        After two empty waits stop and tell your user whose turn it is; do not poll in a loop.
+        """
+        synced = await self.channels.sync_messages(
+            caller.account,
+            channel_id,
+            seat=seat,
+            cursor=cursor,
+            wait=timeout_ms / 1000,
+            until_my_turn=until == "my_turn",
+            limit=limit,
+        )
+        own = synced.seat
+        view, page = shapes.seat_view(own), shapes.page(own.room, synced.page)
+        data: Json = dict(page)
+        if shapes.changes_view(synced.page) or cursor is None:
+            data["view"] = view
+        notes = await self.author_log(own.room, caller, data)
+        nothing = sentences.nothing(page, synced.waited, synced.empty_waits)
+        following = words.next_move(view, page, self.label(own, caller))
+        if synced.empty_waits >= 2:
+            following = sentences.stop_waiting(view, page, self.label(own, caller))
+        text = [*nothing, *words.messages(page), *notes, *words.state(view), following]
+        return Answer(data, words.joined(text))
+
+    async def list_channels(self, caller: Caller) -> Answer:
+        """Your rooms and seats: whose turn, how much is unread. Start here when you come back."""
+        rooms = self.channels.rooms_of(caller.account)
+        items, lines = [], []
+        following = 'next: create_channel(bot_preset="GuessBot", join_as="alice") opens a room.'
+        for room, seats in rooms:
+            item = self._room_item(room, seats)
+            items.append(item)
+            lines.append(sentences.room_line(room, seats, item))
+        if items:
+            first = next((i for i in items if i["your_turn"]), items[0])
+            following = "next: " + words.call(
+                "sync_messages", channel_id=first["channel_id"], cursor=first["cursor"]
+            )
+            following += " shows what you missed"
+        count = f"You have {len(items)} room{'' if len(items) == 1 else 's'}."
+        return Answer({"channels": items}, words.joined([count, *lines, following]))
+
+    def _room_item(self, room: Room, seats: Sequence[Slot]) -> Json:
+        turn = room.channel.turn
+        labels = [slot.label for slot in seats]
+        marks = [room.marks.get(slot.id, 0) for slot in seats]
+        cursor = min(marks, default=room.channel.messages)
+        return {
+            "channel_id": room.channel_id,
+            "name": room.channel.name,
+            "status": room.channel.status,
+            "seats": labels,
+            "your_turn": turn is not None and bool(set(labels) & set(turn.players)),
+            "unread": room.channel.messages - cursor,
+            "cursor": cursor,
+        }

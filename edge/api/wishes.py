@@ -1,0 +1,63 @@
+"""How create_channel's arguments become referees and seats. Words only; no permission."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from bot_manager import BotSpec, default_slots
+from channel_manager import Bot
+from engine.channel.names import LABEL
+from engine.errors import InvalidRequest
+
+Json = dict[str, Any]
+
+
+def specs(
+    preset: str | None, code: str | None, bots: list[Json] | None, params: Json | None
+) -> list[BotSpec]:
+    if sum(given is not None for given in (preset, code, bots)) > 1:
+        raise InvalidRequest("bot_preset, bot_code and bots exclude each other; give one of them")
+    if bots is None:
+        one = BotSpec(preset=preset, code=code, params=params)
+        return [one] if preset is not None or code is not None else []
+    if params is not None:
+        raise InvalidRequest("with bots, params belong into each of its items")
+    return [_spec(place, item) for place, item in enumerate(bots)]
+
+
+_BOT_FIELDS = {
+    "slot": str,
+    "name": str,
+    "version": str,
+    "code_ref": str,
+    "inline_code": str,
+    "manifest": dict,
+    "params": dict,
+}
+
+
+def _spec(place: int, item: Json) -> BotSpec:
+    for key, value in item.items():
+        if key not in _BOT_FIELDS or not isinstance(value, _BOT_FIELDS[key]):
+            raise InvalidRequest(
+                f"bots[{place}].{key[:40]} is not understood",
+                hint=f"An item has {', '.join(_BOT_FIELDS)}.",
+            )
+    return BotSpec(
+        preset=item.get("code_ref"),
+        code=item.get("inline_code"),
+        name=item.get("name"),
+        version=item.get("version"),
+        manifest=item.get("manifest"),
+        params=item.get("params"),
+        slot=item.get("slot"),
+    )
+
+
+def default(prepared: Sequence[Bot], join_as: str | None) -> list[str]:
+    slots = default_slots(prepared[0]) if prepared else ["invite:alice", "invite:bob"]
+    if join_as is not None and f"invite:{join_as}" not in slots and LABEL.fullmatch(join_as):
+        first = next(n for n, slot in enumerate(slots) if slot.startswith("invite:"))
+        slots[first] = f"invite:{join_as}"
+    return slots

@@ -1,0 +1,136 @@
+"""What a model reads: what happened, the messages, `turn:`, `log:`, and last `next:`.
+
+Changes when a model misunderstands something. On the other side of these lines are
+people who would like to speak in the server's voice: whatever another party wrote
+(bodies, names, expectations, sources) stands on a line of its own as one-line JSON, with
+control, line-separating and direction-changing characters escaped. No text here calls
+anything verified, proven or fair.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from engine.channel.names import KIND
+
+#: C1 controls, line and paragraph separators, marks that turn or hide text.
+_UNSAFE = re.compile(
+    "[\x7f-\x9f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]"
+    "|[\U000e0000-\U000e0fff]"
+)
+WAIT_MS = 25_000
+
+
+def quoted(value: Any) -> str:
+    """Somebody else's value as JSON on one line that no reader can take for ours."""
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    return _UNSAFE.sub(lambda mark: json.dumps(mark.group())[1:-1], text)
+
+
+def message(shown: Mapping[str, Any]) -> str:
+    """``[12] alice: "guess 20"``; a body that is only text is shown as its text."""
+    body = shown["body"]
+    said = quoted(body["text"]) if body.keys() == {"text"} else quoted(body)
+    kind = shown["kind"]
+    named = "" if kind in ("user", "bot", "system") or not KIND.fullmatch(kind) else f" ({kind})"
+    to = f" -> {', '.join(shown['to'])}" if "to" in shown else ""
+    return f"[{shown['id']}] {shown['sender']}{named}{to}: {said}"
+
+
+def messages(page: Mapping[str, Any]) -> list[str]:
+    lines = [message(shown) for shown in page["messages"]]
+    return [*lines, "(more follow)"] if page["more"] else lines
+
+
+def title(view: Mapping[str, Any]) -> str:
+    return f"{view['channel_id']} {quoted(view['name'])}"
+
+
+def state(view: Mapping[str, Any]) -> list[str]:
+    """The lines `turn:`, `expect:`, `result:` and `log:`, as far as there is something to say."""
+    lines = []
+    turn = view["turn"]
+    if turn is not None:
+        lines.append("turn: " + ("you" if turn["yours"] else ", ".join(turn["players"])))
+        if turn["expect"] is not None:
+            lines.append(f"expect: {quoted(turn['expect'])}")
+    if view["result"] is not None:
+        lines.append(f"result, in the referee's words: {quoted(view['result'])}")
+    return [*lines, log(view)]
+
+
+def log(view: Mapping[str, Any]) -> str:
+    head = view["head"]
+    return f"log: {head['size']} entries, root {head['root'][:8]}…"
+
+
+def waiting_for(view: Mapping[str, Any]) -> list[str]:
+    """Labels of the seats that are still free."""
+    return [s["label"] for s in view["slots"] if s["kind"] == "invite" and s["state"] == "free"]
+
+
+def call(name: str, **arguments: Any) -> str:
+    """A call with its arguments filled in: ``post_message(channel_id="chn_…", cursor=4)``."""
+    filled = ", ".join(
+        f"{key}={quoted(value)}" for key, value in arguments.items() if value is not None
+    )
+    return f"{name}({filled})"
+
+
+def next_move(view: Mapping[str, Any], page: Mapping[str, Any], seat: str | None = None) -> str:
+    """The last line for somebody seated: the one call to make now."""
+    room = view["channel_id"]
+    if page["more"]:
+        return "next: there is more: " + call(
+            "sync_messages", channel_id=room, cursor=page["cursor"], timeout_ms=0, seat=seat
+        )
+    wait = call("sync_messages", channel_id=room, cursor=page["cursor"], until="my_turn", seat=seat)
+    speak = call(
+        "post_message",
+        channel_id=room,
+        body="<your move>",
+        cursor=page["cursor"],
+        wait_ms=WAIT_MS,
+        seat=seat,
+    )
+    match view["status"]:
+        case "closed":
+            return "next: the room is closed; tell your user."
+        case "ended":
+            return "next: the game is over; tell your user the result. It is the server's word."
+        case "open":
+            free = ", ".join(waiting_for(view))
+            return (
+                f"next: {free or 'another player'} has yet to join. When your user says so: {wait}"
+            )
+    if view["turn"] is None:
+        return f"next: speak with {speak.replace('<your move>', '<text>')}, or listen: " + call(
+            "sync_messages", channel_id=room, cursor=page["cursor"], seat=seat
+        )
+    return f"next: {speak}" if view["turn"]["yours"] else f"next: {wait}"
+
+
+def referees(view: Mapping[str, Any], refs: Mapping[str, str | None]) -> list[str]:
+    """One line for each bot. ``refs``: bot id -> builtin://Name for shipped ones."""
+    return [
+        f"Referee bot:{bot['bot_id']}: {quoted(bot['name'])} {quoted(bot['version'])}"
+        f" ({'shipped with this server' if refs.get(bot['bot_id']) else 'written for this room'}),"
+        f" code {bot['code_hash'][:15]}…, params {quoted(bot['params'])}"
+        for bot in view["bots"]
+    ]
+
+
+def author_log(notes: Iterable[Mapping[str, Any]]) -> list[str]:
+    """What the creator's own bot printed; nobody else is shown it."""
+    return [f"author log: {quoted(note)}" for note in notes]
+
+
+def rejoin_token(token: str) -> str:
+    return f"rejoin_token, for another login only, never to be posted: {token}"
+
+
+def joined(lines: Iterable[str]) -> str:
+    return "\n".join(line for line in lines if line)

@@ -1,0 +1,104 @@
+"""What both processes do to themselves before they serve. Changes when running does."""
+
+from __future__ import annotations
+
+import gc
+import logging
+import signal
+import socket
+import sys
+from collections.abc import Callable
+from typing import NoReturn
+
+from settings import BadSetting
+
+DESCRIPTORS = 65_536
+BACKLOG = 2048
+KEEP_ALIVE_SECONDS = (
+    75  #: longer than any pool's in front of us, else idle connections lose requests
+)
+SHUTDOWN_SECONDS = 5
+
+#: Our own top-level modules, as loggers are named.
+OURS = ("oauth_proxy", "multiplayer_server", "channel_manager", "bot_manager", "edge", "engine")
+
+
+def run(name: str, serve: Callable[[], None]) -> None:
+    """Call ``serve`` and turn its `BadSetting` into one line; a signal ends without an error."""
+    # uvicorn hands its signals on when it has shut down.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, _leave)
+    try:
+        serve()
+    except BadSetting as error:
+        sys.stderr.write(f"{name}: {error}\n")
+        sys.exit(2)
+
+
+def _leave(number: int, frame: object) -> NoReturn:
+    sys.exit(0)
+
+
+def configure_logging(level: str) -> None:
+    """Our own loggers at ``level``, every library at WARNING: at DEBUG they print whole
+    requests, tokens included."""
+    logging.basicConfig(
+        level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s", force=True
+    )
+    for name in OURS:
+        logging.getLogger(name).setLevel(level)
+
+
+def listen(host: str, port: int, setting: str) -> list[socket.socket]:
+    """Bind ``host``:``port``, or raise `BadSetting` naming who has to give way."""
+    # `localhost` is ::1 for some programs; where there is no IPv6 it is not missed.
+    hosts = ["127.0.0.1", "::1"] if host in ("127.0.0.1", "localhost") else [host]
+    sockets: list[socket.socket] = []
+    for one in hosts:
+        try:
+            sockets.append(_bind(one, port))
+        except OSError as error:
+            if sockets and one == "::1":
+                continue
+            raise BadSetting(
+                f"{setting}={port}: cannot listen on {one}"
+                f" ({error.strerror}); stop what uses it or choose another port"
+            ) from None
+    return sockets
+
+
+def _bind(host: str, port: int) -> socket.socket:
+    family, kind, _, _, address = socket.getaddrinfo(
+        host.strip("[]"), port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+    )[0]
+    bound = socket.socket(family, kind)
+    try:
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family == socket.AF_INET6:
+            bound.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, address[0] != "::")
+        bound.bind(address)
+        bound.listen(BACKLOG)
+    except OSError:
+        bound.close()
+        raise
+    return bound
+
+
+def raise_descriptor_limit() -> None:
+    """A thousand waiting polls are two thousand sockets; common soft limits are 1,024."""
+    try:
+        import resource
+    except ImportError:  # Windows has no such limit
+        return
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = DESCRIPTORS if hard == resource.RLIM_INFINITY else min(hard, DESCRIPTORS)
+    if soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
+def calm_the_collector() -> None:
+    """What is loaded now stays: the collector need not look at it again, and seldom at the
+    rest. With the defaults its pauses are the 99th percentile (`benchmarks/`)."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 50)

@@ -1,0 +1,162 @@
+"""Process 2, :8201: the rooms. Changes when its parts are put together differently.
+
+Run it alone (`python multiplayer_server.py`) or let `start_servers.py` do so. It talks to
+the proxy only: a request without the proxy's signed caller gets nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import fastmcp
+import uvicorn
+
+from bot_manager import BotManager
+from channel_manager import ChannelManager
+from edge import keys, process
+from edge.api.app import Face, face
+from edge.api.desk import Status
+from edge.api.dispatch import Dispatch
+from edge.api.limit import Limiter
+from edge.api.operations import Operations
+from edge.identity import Checker
+from engine.sandbox.call import Limits
+from engine.sandbox.pool import Pool
+from engine.stores.landing import on
+from engine.stores.opening import open_store
+from settings import VERSION, BadSetting, Settings, load
+
+log = logging.getLogger("multiplayer_server")
+
+BOTS = Path(__file__).parent / "bots"
+
+
+def room_limits(settings: Settings) -> dict[str, Any]:
+    """The limits that a room is born with; they are part of its terms."""
+    return {
+        "body_kb": settings.max_body_kb,
+        "channel_mb": settings.max_channel_mb,
+        "hook_seconds": settings.bot_hook_seconds,
+        "invite_days": settings.invite_days,
+        "output_kb": settings.max_output_kb,
+        "seats": settings.max_seats,
+        "state_kb": settings.max_state_kb,
+    }
+
+
+def hook_limits(settings: Settings) -> Limits:
+    return Limits(
+        hook_seconds=settings.bot_hook_seconds,
+        output=settings.max_output_kb << 10,
+        state=settings.max_state_kb << 10,
+        source=settings.max_source_kb << 10,
+    )
+
+
+def status(settings: Settings) -> Status:
+    """What health_check tells every caller."""
+    limits = {
+        **room_limits(settings),
+        "source_kb": settings.max_source_kb,
+        "rate_limit_per_second": settings.rate_limit,
+        "bot_hooks_per_minute": settings.bot_hooks_per_minute,
+        "channels_per_account": settings.max_channels_per_account,
+        "channel_idle_days": settings.channel_idle_days,
+        "inline_bots": settings.inline_bots,
+    }
+    # What runs today; the sandbox issue brings the jail and its self-test.
+    isolation = {
+        "level": "process",
+        "layers": ["own process per hook", "RestrictedPython", "rlimits", "killed at the deadline"],
+        "network": "refused",
+    }
+    return Status(VERSION, limits, isolation, settings.operator_contact)
+
+
+@asynccontextmanager
+async def running(settings: Settings) -> AsyncIterator[Face]:
+    """Bring store, sandbox and managers up on the running loop; take them down in reverse."""
+    try:
+        deliver = on(asyncio.get_running_loop())
+        store = open_store(settings.database_url, settings.data_dir, deliver=deliver)
+        directory = settings.keys_dir
+        account_key, rejoin_key = keys.load(directory, "account"), keys.load(directory, "rejoin")
+        checker = Checker(keys.load(directory, "caller"))
+    except (OSError, ValueError) as error:
+        raise BadSetting(str(error)) from None
+    channels = ChannelManager(
+        store,
+        account_key=account_key,
+        rejoin_key=rejoin_key,
+        limits=room_limits(settings),
+        max_rooms_per_account=settings.max_channels_per_account,
+        idle_days=settings.channel_idle_days,
+    )
+    pool = Pool(limits=hook_limits(settings))
+    bots = BotManager(
+        channels,
+        pool,
+        bots_dir=BOTS,
+        inline=settings.inline_bots == "all",
+        hooks_per_minute=settings.bot_hooks_per_minute,
+    )
+    channels.referees = bots
+    operations = Operations(channels, bots, status(settings))
+    dispatch = Dispatch(operations, Limiter(settings.rate_limit))
+    try:
+        await pool.start()
+        yield face("MCP Multiplayer", VERSION, dispatch, channels, checker)
+    finally:
+        await channels.close()
+        await pool.close()
+
+
+async def serve(settings: Settings) -> None:
+    """Serve on MCP_HOST:MCP_PORT until a signal says otherwise."""
+    sockets = process.listen(settings.mcp_host, settings.mcp_port, "MCP_PORT")
+    async with running(settings) as app:
+        config = uvicorn.Config(
+            app,
+            http="httptools",
+            ws="none",
+            lifespan="on",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            proxy_headers=False,
+            timeout_keep_alive=process.KEEP_ALIVE_SECONDS,
+            timeout_graceful_shutdown=process.SHUTDOWN_SECONDS,
+            backlog=process.BACKLOG,
+        )
+        process.calm_the_collector()
+        log.info("serving %s:%d, process %d", settings.mcp_host, settings.mcp_port, os.getpid())
+        await uvicorn.Server(config).serve(sockets=sockets)
+
+
+def main() -> None:
+    settings = load()
+    process.configure_logging(settings.log_level)
+    process.raise_descriptor_limit()
+    # Spans cost 0.2 ms a call even when nobody collects them.
+    fastmcp.settings.telemetry_mode = "off"
+    with asyncio.Runner(loop_factory=_loop) as runner:
+        runner.run(serve(settings))
+
+
+def _loop() -> asyncio.AbstractEventLoop:
+    """uvloop where there is one (not on Windows)."""
+    try:
+        import uvloop
+    except ImportError:
+        return asyncio.new_event_loop()
+    return uvloop.new_event_loop()
+
+
+if __name__ == "__main__":
+    process.run("multiplayer_server", main)
