@@ -17,7 +17,7 @@ import json
 import logging
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +25,8 @@ from channel_manager import Bot, ChannelManager
 from engine import hooks, outputs
 from engine.channel import rules
 from engine.channel.commands import NewBot
-from engine.channel.names import LABEL
+from engine.channel.names import LABEL, room_name
+from engine.channel.views import Opening
 from engine.errors import (
     BotNotFound,
     BotRejected,
@@ -133,8 +134,9 @@ class BotManager:
         if not listening:
             return
         now = self._channels.now()
-        has = self._allowances.setdefault(room.channel_id, _Allowance(self._per_minute, now))
-        has.left = min(self._per_minute, has.left + (now - has.at) * self._per_minute / 60)
+        most = max(self._per_minute, len(listening))  # with many bots, one message at least
+        has = self._allowances.setdefault(room.channel_id, _Allowance(most, now))
+        has.left = min(most, has.left + max(0.0, now - has.at) * self._per_minute / 60)
         has.at = now
         if has.left < len(listening):
             wait = (len(listening) - has.left) * 60 / self._per_minute
@@ -205,10 +207,14 @@ class BotManager:
         while True:
             happened = rules.decide(room.channel, ran.command)
             draft = room.draft([(event, due.step.ts) for event in happened])
+            openings = ran.openings
+            if happened and happened[0] != ran.command.run:  # the rules refuse the whole run
+                state = before.state if before else {}
+                after, openings = replace(after, state=state), {}
             rows = [
                 after.row(room.channel_id, due.bot.at),
                 *notes,
-                *_private_rows(room, draft, ran),
+                *_private_rows(room, draft, openings),
             ]
             try:
                 await landed(room.store.append(room.change(draft, rows)))
@@ -267,13 +273,13 @@ def default_slots(bot: Bot) -> list[str]:
     return [f"bot:{bot.new.label}", *(f"invite:{seat}" for seat in seats)]
 
 
-def _private_rows(room: Room, draft: Draft, ran: outputs.Result) -> list[Row]:
+def _private_rows(room: Room, draft: Draft, openings: Mapping[int, Opening]) -> list[Row]:
     if not draft.steps:
         return []
     messages = draft.steps[-1].messages
     return [
         outputs.private_row(room.channel_id, messages[place].id, opening)
-        for place, opening in ran.openings.items()
+        for place, opening in openings.items()
     ]
 
 
@@ -288,7 +294,7 @@ def _bot(spec: BotSpec, source: str, report: SourceReport, ref: str | None) -> B
         raise InvalidRequest(f"params or manifest: {error}") from None
     wanted = _text(manifest.get("label")) or _label(name)
     new = NewBot(
-        name=name[:80],
+        name=room_name(name[:80]),
         version=(spec.version or _text(manifest.get("version")) or "1")[:32],
         code_hash="sha256:" + hashlib.sha256(source.encode()).hexdigest(),
         manifest=manifest,

@@ -3,20 +3,19 @@
 Each operation builds a command, hands it to its channel's queue (`engine.lines`) and
 reads what the caller has missed. The rules are in `engine.channel`, the log's form in
 `engine.transcript`, durability in `engine.stores`; this file supplies the impure things
-the engine refuses to touch: the clock, randomness, keys and the store.
+the engine refuses to touch: the clock, randomness, keys and the store. Which rooms are in
+memory and who may enter them: `engine.rooms`.
 
 Reads never enter the queue. Waiting costs one future (`engine.wakeups`).
 """
 
 from __future__ import annotations
 
-import asyncio
 import secrets
 import time
-from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 from engine import posting, token_rows
 from engine.channel import rules, terms, tokens
@@ -29,43 +28,21 @@ from engine.channel.commands import (
     TakeSeat,
     Update,
 )
-from engine.channel.events import Invite
-from engine.channel.names import CHANNEL_ID, SlotSpec
+from engine.channel.events import Accept, Invite, Propose
+from engine.channel.names import SlotSpec
 from engine.channel.ops import NEED_INVITE, Op
 from engine.channel.state import Slot
-from engine.errors import ChannelNotFound, InviteInvalid, NotMember, RateLimited
-from engine.lines import Lines, Wish
+from engine.errors import InviteInvalid, MultiplayerError, RateLimited
+from engine.lines import Wish
 from engine.reading import Page, anything, my_turn, newest_page, page
 from engine.results import Joined, Posted, Seat, Synced, Updated
 from engine.room import Room
-from engine.stores.base import Append, Row, Store, Table
-from engine.stores.landing import landed
+from engine.rooms import Rooms
+from engine.stores.base import Row, Store, Table
 from engine.transcript.canonical import canonical, parse
 
-ROOMS = 1024  #: folds kept in memory
-FLUSH_MARKS = 2.0  #: seconds a mark may be in memory only; losing it repeats messages
 HANDLED = 12.0  #: seconds a post waits for the referees at most
 LONGEST_WAIT = 45.0  #: seconds; hosted clients give up between 45 and 300
-
-
-class Referees(Protocol):
-    """What runs the hooks of a room's bots: `bot_manager.BotManager`."""
-
-    def admit(self, room: Room) -> None:
-        """Raise `RateLimited` when the room's bots have no time for one more message."""
-
-    async def settle(self, room: Room) -> None:
-        """Run every hook that is due, append what comes of it, and say so in ``room.settled``."""
-
-
-class NoReferees:
-    """For rooms without bots, and tests: nothing is ever due."""
-
-    def admit(self, room: Room) -> None:
-        pass
-
-    async def settle(self, room: Room) -> None:
-        room.settle_all()
 
 
 @dataclass(frozen=True)
@@ -79,7 +56,7 @@ class Bot:
         return Row(Table.BLOB, channel_id, self.new.code_hash, self.source.encode())
 
 
-class ChannelManager:
+class ChannelManager(Rooms):
     """The operations on channels. ``origin_host`` heads the origin of new logs."""
 
     def __init__(
@@ -94,74 +71,12 @@ class ChannelManager:
         now: Callable[[], float] = time.time,
         mint: Callable[[int], bytes] = secrets.token_bytes,
     ) -> None:
-        self.store = store
+        super().__init__(store, account_key=account_key, now=now)
         self.limits = limits
-        self.now = now
         self.mint = mint
-        self.referees: Referees = NoReferees()
-        self.lines = Lines(self.now_ms, lambda room: self.referees.settle(room))
-        self._account_key = account_key
         self._rejoin_key = rejoin_key
         self._max_rooms = max_rooms_per_account
         self._idle_days = idle_days
-        self._rooms: OrderedDict[str, Room] = OrderedDict()
-        self._flush: asyncio.TimerHandle | None = None
-
-    def now_ms(self) -> int:
-        return int(self.now() * 1000)
-
-    # --- rooms and seats -------------------------------------------------------------------
-
-    def room(self, channel_id: str) -> Room:
-        """Return the room. An id of the wrong form is called one; an unknown id is refused
-        in the words of a room where the caller has no seat."""
-        if not CHANNEL_ID.fullmatch(channel_id):
-            raise ChannelNotFound(f"{channel_id[:80]!r} is not a channel id")
-        room = self._rooms.get(channel_id)
-        if room is not None:
-            self._rooms.move_to_end(channel_id)
-            return room
-        room = Room.load(self.store, channel_id)
-        if room is None:
-            raise NotMember(rules.STRANGER)
-        self._keep(room)
-        self.lines.settle_soon(room)
-        return room
-
-    def _keep(self, room: Room) -> None:
-        self._rooms[room.channel_id] = room
-        for old in list(self._rooms)[: max(0, len(self._rooms) - ROOMS)]:
-            idle = self._rooms[old]
-            if not self.lines.busy(idle) and not len(idle.bell) and not idle.moved_marks:
-                del self._rooms[old]
-
-    def who(self, room: Room, account: str) -> str:
-        """The account as this channel's log knows it."""
-        return tokens.who(self._account_key, room.channel.origin, account)
-
-    def seat(self, channel_id: str, account: str, label: str | None) -> Seat:
-        """The seat that speaks for this account, or the reason why none does."""
-        room = self.room(channel_id)
-        return Seat(room, rules.seat_of(room.channel, self.who(room, account), label))
-
-    def look(self, channel_id: str, account: str) -> tuple[Room, str]:
-        """A room that this account may look at, member or creator, and its name there."""
-        room = self.room(channel_id)
-        who = self.who(room, account)
-        if not rules.may_look(room.channel, who):
-            raise NotMember(rules.STRANGER)
-        return room, who
-
-    def rooms_of(self, account: str) -> list[tuple[Room, tuple[Slot, ...]]]:
-        """Every room this account created or sits in, newest activity first."""
-        found = []
-        for channel_id, _ in self.store.find(Table.ACCOUNT, account):
-            room = self.room(channel_id)
-            who = self.who(room, account)
-            seats = room.channel.seats_of(who)
-            if seats or room.channel.creator == who:
-                found.append((room, seats))
-        return sorted(found, key=lambda pair: -pair[0].head.ts)
 
     # --- opening ---------------------------------------------------------------------------
 
@@ -211,7 +126,7 @@ class ChannelManager:
         self._keep(room)
         try:
             await self.lines.submit(room, Wish(lambda _: rules.create(command), rows))
-        except BaseException:
+        except MultiplayerError:  # a request that was cancelled has its room opened all the same
             self._rooms.pop(channel_id, None)
             raise
         await self._handled(room)
@@ -290,7 +205,15 @@ class ChannelManager:
         """What the holder of a seat gets on taking it: its token and what was said."""
         seat = Seat(room, slot)
         token = tokens.rejoin_token(self._rejoin_key, room.channel_id, slot.id, slot.generation)
-        return Joined(seat, token, self._read(seat, room.marks.get(slot.id, 0), limit))
+        # Until the seat is used, the answer that gave it may have been lost: all of it again.
+        after = 0 if slot.id in room.arrived else room.marks.get(slot.id, 0)
+        missed = page(room, seat.names, after, limit, since=slot.since)
+        if slot.id in room.arrived:
+            room.read_on_arrival(slot.id, missed.cursor)
+        else:
+            room.mark(slot.id, missed.cursor)
+        self._flush_soon()
+        return Joined(seat, token, missed)
 
     async def leave_channel(self, account: str, channel_id: str, label: str | None) -> Room:
         """Give a seat up for good; its invite and rejoin token are void."""
@@ -331,7 +254,8 @@ class ChannelManager:
         await self._handled(room)
         fresh = {step.event.hash for step in outcome.steps if isinstance(step.event, Invite)}
         invites = {label: code for label, code in codes.values() if tokens.digest(code) in fresh}
-        return Updated(room, invites, proposed=room.channel.proposal is not None)
+        asked = any(isinstance(step.event, Propose | Accept) for step in outcome.steps)
+        return Updated(room, invites, proposed=asked and room.channel.proposal is not None)
 
     # --- speaking and reading --------------------------------------------------------------
 
@@ -359,8 +283,9 @@ class ChannelManager:
         if cursor is not None and not 0 <= cursor <= room.channel.messages:
             page(room, own.names, cursor, 1)  # says what is wrong with the cursor
         words = posting.prepare(body, private=to is not None, store=self.store, mint=self.mint)
+        occupancy = f"{slot.id}.{slot.generation}"
         repeat = posting.repeat_key(
-            slot.id, kind, words.body, to, cursor=cursor, key=idempotency_key
+            occupancy, kind, words.body, to, cursor=cursor, key=idempotency_key
         )
         if repeat not in room.posted:
             self.referees.admit(room)
@@ -373,15 +298,19 @@ class ChannelManager:
             None if to is None else tuple(to),
             words.sealed,
         )
-        wish = Wish(lambda channel: rules.decide(channel, command), (), words.opening, repeat)
         start = room.marks.get(slot.id, 0) if cursor is None else cursor
+        wish = Wish(
+            lambda channel: rules.decide(channel, command), (), words.opening, repeat, start
+        )
         outcome = await self.lines.submit(room, wish)
         posted = outcome.posted
         assert posted is not None
+        start = posted.since if cursor is None else cursor
         pending = not await self._handled(room, posted.entry + 1)
         if wait > 0 and not pending:
             mine = slot.label
             await room.bell.until(lambda: my_turn(room, mine, start), min(wait, LONGEST_WAIT))
+        own = self.seat(channel_id, account, slot.label)  # it may have been taken over meanwhile
         missed = self._read(own, start, limit, but=posted.msg_id)
         return Posted(own, posted.msg_id, posted.ts, missed, pending)
 
@@ -402,7 +331,7 @@ class ChannelManager:
         room, slot = own.room, own.slot
         began = time.monotonic()
         if cursor is None and not until_my_turn:
-            missed = newest_page(room, own.names, limit)
+            missed = newest_page(room, own.names, limit, since=slot.since)
             room.mark(slot.id, missed.cursor)
             self._flush_soon()
             return Synced(own, missed, 0.0, 0)
@@ -415,22 +344,14 @@ class ChannelManager:
             else (lambda: anything(room, own.names, after))
         )
         found = await room.bell.until(condition, min(wait, LONGEST_WAIT))
-        own = self.seat(channel_id, account, seat)  # the seat may have been taken over meanwhile
+        own = self.seat(channel_id, account, label)  # it may have been taken over meanwhile
         missed = self._read(own, after, limit)
         empty = 0 if found or missed.messages or not wait else room.empty_waits.get(slot.id, 0) + 1
         room.empty_waits[slot.id] = empty
         return Synced(own, missed, time.monotonic() - began, empty)
 
-    def source(self, room: Room, code_hash: str) -> str:
-        """The source text that a room's bot was attached with."""
-        kept = self.store.get(Table.BLOB, room.channel_id, code_hash)
-        return "" if kept is None else kept.decode()
-
-    def unread(self, seat: Seat) -> int:
-        return seat.room.channel.messages - seat.room.marks.get(seat.slot.id, 0)
-
     def _read(self, seat: Seat, after: int, limit: int, *, but: int = 0) -> Page:
-        missed = page(seat.room, seat.names, after, limit, but=but)
+        missed = page(seat.room, seat.names, after, limit, but=but, since=seat.slot.since)
         seat.room.mark(seat.slot.id, missed.cursor)
         self._flush_soon()
         return missed
@@ -439,24 +360,6 @@ class ChannelManager:
         """Wait until the referees have heard the first ``size`` entries (all there are)."""
         heard = room.head.size if size is None else size
         return await room.bell.until(lambda: room.settled >= heard, HANDLED)
-
-    async def _write_rows(self, room: Room, rows: Sequence[Row]) -> None:
-        change = Append(room.channel_id, 0, b"", (), rows, unconditional=True)
-        await landed(self.store.append(change))
-
-    # --- marks and the end -----------------------------------------------------------------
-
-    def _flush_soon(self) -> None:
-        if self._flush is None:
-            loop = asyncio.get_running_loop()
-            self._flush = loop.call_later(FLUSH_MARKS, self.flush_marks)
-
-    def flush_marks(self) -> None:
-        """Write down how far everybody has read; nobody waits for it."""
-        self._flush = None
-        for room in self._rooms.values():
-            if change := room.marks_change():
-                self.store.append(change)
 
     async def close(self) -> None:
         """Finish what is queued, write the marks down and let go of the store."""

@@ -42,13 +42,15 @@ class Wish:
     """What somebody wants to happen, ready to be decided on whatever state its turn finds.
 
     ``rows`` are written if it happens. A post brings ``opening`` (what opens its private
-    body) and ``repeat`` (the key under which the same post is recognised).
+    body) and ``repeat`` (the key under which the same post is recognised), and
+    ``since``, what its caller had read.
     """
 
     decide: Decide
     rows: Sequence[Row] = ()
     opening: Opening | None = None
     repeat: str | None = None
+    since: int = 0
 
 
 @dataclass(frozen=True)
@@ -154,6 +156,7 @@ class Lines:
                     await landed(room.store.append(change))
                 except HeadMoved:  # another node was first: decide again on what it wrote
                     room.refresh()
+                    room.load_posted()
                     continue
                 room.adopt(made.draft)
                 room.posted.update(made.posted)
@@ -184,7 +187,9 @@ class Lines:
         made.rows += wish.rows
         if not steps or not isinstance(steps[-1].event, Msg):
             return Outcome(steps)
-        posted = Posted(steps[-1].messages[0].id, steps[-1].entry, steps[-1].ts, item.now)
+        posted = Posted(
+            steps[-1].messages[0].id, steps[-1].entry, steps[-1].ts, item.now, wish.since
+        )
         if wish.opening is not None:
             made.rows.append(private_row(room.channel_id, posted.msg_id, wish.opening))
         if key is not None:

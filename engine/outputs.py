@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from engine.channel import rules, tokens
+from engine.channel import events, rules, tokens
 from engine.channel.commands import Ran
 from engine.channel.events import Run
 from engine.channel.state import Channel
@@ -21,10 +21,12 @@ from engine.errors import BadMessage
 from engine.hooks import Due
 from engine.room import private_row
 from engine.sandbox.call import Failed, Finished, HookResult, Said
-from engine.transcript.canonical import NotCanonical, through
-from engine.transcript.chain import b64u
+from engine.transcript.canonical import NotCanonical, canonical, through
+from engine.transcript.chain import MAX_ENTRY, b64u
 
 Mint = Callable[[int], bytes]
+
+LARGEST_RUN = MAX_ENTRY - 256  #: bytes; the rest is for its place in the log
 
 
 @dataclass(frozen=True)
@@ -43,9 +45,15 @@ def ran(
     bot's before the hook."""
     if isinstance(result, Finished):
         try:
-            return _finished(channel, due, result, state, mint)
+            finished = _finished(channel, due, result, state, mint)
+            size = len(canonical(events.write(finished.command.run)))
         except (BadMessage, NotCanonical) as error:
-            result = Failed("BadMessage", text=str(error))
+            result = Failed("BadMessage", text=str(error), prints=result.prints)
+        else:
+            if size <= LARGEST_RUN:
+                return finished
+            text = f"what the hook did takes {size} bytes in the log, at most {LARGEST_RUN} fit"
+            result = Failed("OutputLimit", text=text, prints=result.prints)
     return Result(Ran(_failure(due, result), silent=False))
 
 
@@ -97,6 +105,8 @@ def _sealed(channel: Channel, said: Said, mint: Mint) -> tuple[dict[str, Any], O
     if said.private is None:
         salt = b64u(mint(16))
         return {"k": said.kind, "d": tokens.seal(salt, body), "to": to}, {"": [salt, body]}
+    if "" in said.private:  # that name stands for a whole body in what is kept
+        raise BadMessage("a private value needs a name")
     hidden = {name: [b64u(mint(16)), value] for name, value in through(dict(said.private)).items()}
     digests = sorted(tokens.seal_value(salt, name, value) for name, (salt, value) in hidden.items())
     return {"k": said.kind, "b": {**body, "_sd": digests}, "to": to}, hidden

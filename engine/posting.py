@@ -6,6 +6,7 @@ people he does not know; a live code or token in it would let them become him.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -37,6 +38,8 @@ def prepare(
 ) -> Words:
     """Return the words of a post, or raise `BadMessage` for what has no canonical form and
     for a live code or token among them."""
+    if not isinstance(body, str | Mapping):
+        raise BadMessage("a body is text or a JSON object")
     try:
         data = canonical({"text": body} if isinstance(body, str) else body)
     except NotCanonical as error:
@@ -60,7 +63,7 @@ def _refuse_secrets(text: str, store: Store) -> None:
 
 
 def repeat_key(
-    slot: str,
+    seat: str,
     kind: str,
     body: Mapping[str, Any],
     to: Sequence[str] | None,
@@ -69,10 +72,14 @@ def repeat_key(
     key: str | None,
 ) -> str | None:
     """The name under which the same post is recognised: the caller's own key, else cursor
-    and body together. None: without either, every call is a new post."""
+    and body together. None: without either, every call is a new post. ``seat`` names one
+    occupancy of a seat: nobody repeats what another has said.
+
+    Nothing here was checked yet, so the text is JSON in ASCII, which takes any string.
+    """
     if key is not None:
-        return f"{slot}:k:{tokens.digest(key)}"
+        return f"{seat}:k:{tokens.digest(json.dumps(key))}"
     if cursor is None:
         return None
-    said = canonical([cursor, kind, body, list(to) if to is not None else None])
-    return f"{slot}:c:{tokens.digest(said.decode())}"
+    said = [cursor, kind, body, None if to is None else list(to)]
+    return f"{seat}:c:{tokens.digest(json.dumps(said, sort_keys=True))}"

@@ -7,7 +7,7 @@ Plain functions on a room; the manager does the waiting. Every message passes
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,9 +31,12 @@ class Page:
     more: bool
 
 
-def page(room: Room, names: frozenset[str], after: int, limit: int, *, but: int = 0) -> Page:
+def page(
+    room: Room, names: frozenset[str], after: int, limit: int, *, but: int = 0, since: int = 0
+) -> Page:
     """Return what follows message ``after``, without message ``but`` (the caller's own
-    post, which it does not need to read again)."""
+    post, which it does not need to read again). ``since`` is the entry with which the
+    reader sat down; what was whispered to the seat before stays sealed."""
     newest = room.channel.messages
     if not 0 <= after <= newest:
         raise InvalidRequest(
@@ -44,21 +47,24 @@ def page(room: Room, names: frozenset[str], after: int, limit: int, *, but: int 
     taken: list[Message] = []
     weight, cursor = 0, after
     while cursor < newest:
-        for message in room.messages_after(cursor, min(limit - len(taken) + 1, _READ)):
+        found = room.messages_after(cursor, min(limit - len(taken) + 1, _READ))
+        for message in found:
             if message.id != but:
-                shown = room.shown(message, names)
+                shown = room.shown(message, names, since=since)
                 weight += _weight(shown.body)
                 if len(taken) == limit or (taken and weight > PAGE_BYTES):
                     return Page(tuple(taken), cursor, more=True)
                 taken.append(shown)
             cursor = message.id
+        if not found:
+            cursor = newest
     return Page(tuple(taken), cursor, more=False)
 
 
-def newest_page(room: Room, names: frozenset[str], limit: int) -> Page:
+def newest_page(room: Room, names: frozenset[str], limit: int, *, since: int = 0) -> Page:
     """Return the last messages of the room, as many as fit into a page."""
     start = max(0, room.channel.messages - max(1, min(limit, PAGE_MESSAGES)))
-    return page(room, names, start, limit)
+    return page(room, names, start, limit, since=since)
 
 
 def _weight(body: Mapping[str, Any]) -> int:
@@ -68,13 +74,13 @@ def _weight(body: Mapping[str, Any]) -> int:
 def anything(room: Room, names: frozenset[str], after: int) -> bool:
     """True when something above ``after`` can be read. An envelope that this reader cannot
     open ends no wait."""
-    newest = room.channel.messages
-    while after < newest:
-        for message in room.messages_after(after, _READ):
-            if views.opens(message, names):
-                return True
-            after = message.id
-    return False
+    return any(views.opens(message, names) for message in _above(room, after))
+
+
+def _above(room: Room, after: int) -> Iterator[Message]:
+    while found := room.messages_after(after, _READ):
+        yield from found
+        after = found[-1].id
 
 
 def my_turn(room: Room, label: str, after: int) -> bool:
@@ -91,11 +97,9 @@ def my_turn(room: Room, label: str, after: int) -> bool:
     if channel.turn is not None and label in channel.turn.players:
         return True
     turnless = channel.turn is None and (channel.status == "playing" or not channel.bots)
-    while after < channel.messages:
-        for message in room.messages_after(after, _READ):
-            if message.to is not None and label in message.to:
-                return True
-            if turnless and message.to is None and message.sender not in ("system", label):
-                return True
-            after = message.id
+    for message in _above(room, after):
+        if message.to is not None and label in message.to:
+            return True
+        if turnless and message.to is None and message.sender not in ("system", label):
+            return True
     return False

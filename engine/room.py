@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from engine.channel import events, snapshot, views
-from engine.channel.events import Erased, Event, Run
+from engine.channel.events import Erased, Event, Join, Run
 from engine.channel.evolve import Place, evolve
 from engine.channel.state import Channel
 from engine.channel.views import Message, Opening
@@ -66,17 +66,20 @@ class Memory:
 
 @dataclass(frozen=True)
 class Posted:
-    """A post that may be asked for again. ``at`` is when it was made, in ms."""
+    """A post that may be asked for again. ``at`` is when it was made, in ms; ``since`` what
+    its caller had read, so that asking again gives the same answer."""
 
     msg_id: int
     entry: int
     ts: int
     at: int
+    since: int = 0
 
 
 @dataclass(repr=False, eq=False)  # a room in a log line would put private words there
 class Room:
-    """See the module. ``settled`` is the size of the log up to which all hooks have run."""
+    """See the module. ``settled`` is the size of the log up to which all hooks have run;
+    ``arrived`` are seats that were taken and not used yet: the answer may have been lost."""
 
     store: Store
     channel_id: str
@@ -88,6 +91,7 @@ class Room:
     posted: dict[str, Posted] = field(default_factory=dict)
     marks: dict[str, int] = field(default_factory=dict)
     moved_marks: set[str] = field(default_factory=set)
+    arrived: set[str] = field(default_factory=set)
     empty_waits: dict[str, int] = field(default_factory=dict)
     bell: Bell = field(default_factory=Bell)
     _recent: deque[Message] = field(default_factory=lambda: deque(maxlen=RECENT))
@@ -95,7 +99,11 @@ class Room:
 
     @classmethod
     def load(cls, store: Store, channel_id: str) -> Room | None:
-        """Fold the log from its last snapshot, or return None when there is no such log."""
+        """Fold the log from its last snapshot, or return None when there is no such log.
+
+        A snapshot is of a moment when no hook was due, so every entry that a referee still
+        has to hear lies behind it and comes to be among the unsettled.
+        """
         if store.head(channel_id) is None:
             return None
         room = cls(store, channel_id)
@@ -104,11 +112,10 @@ class Room:
             room.channel, room.head = read
             room._kept = room.head.size
         room.load_memories()
-        for key, value in store.scan(Table.POSTED, channel_id):
-            room.posted[key] = Posted(**json.loads(value))
+        room.load_posted()
         for key, value in store.scan(Table.MARK, channel_id):
             room.marks[key] = int(value)
-        room._fold_from_due()
+        room.refresh()
         return room
 
     def load_memories(self) -> None:
@@ -116,13 +123,11 @@ class Room:
         for key, value in self.store.scan(Table.BOT, self.channel_id):
             self.memories[int(key)] = Memory(**json.loads(value))
 
-    def _fold_from_due(self) -> None:
-        """Fold so that every entry a referee still has to hear is among the unsettled."""
-        present = {bot.at for bot in self.channel.bots}
-        due = [m.entry for at, m in self.memories.items() if not present or at in present]
-        if due and min(due) < self.head.size:
-            self.channel, self.head = Channel(), Head()
-        self.refresh()
+    def load_posted(self) -> None:
+        """Read which posts may be asked for again, oldest first."""
+        rows = self.store.scan(Table.POSTED, self.channel_id)
+        known = [(key, Posted(**json.loads(value))) for key, value in rows]
+        self.posted = dict(sorted(known, key=lambda pair: pair[1].at))
 
     def refresh(self) -> None:
         """Fold what was appended since, by us before a restart or by another node."""
@@ -142,6 +147,8 @@ class Room:
         self.head = self.head.after(leaf.hash, ts)
 
     def _adopt_step(self, made: Step) -> None:
+        if isinstance(made.event, Erased):
+            self._recent.clear()  # it has no gaps
         self._recent.extend(made.messages)
         self.unsettled.append(made)
 
@@ -162,18 +169,23 @@ class Room:
     def change(self, draft: Draft, rows: Sequence[Row]) -> Append:
         """What the store has to append for ``draft``; takes the moved marks along."""
         extra = [*rows, *self._mark_rows()]
-        if draft.head.size - self._kept >= snapshot.EVERY:
-            data = snapshot.write(draft.channel, draft.head)
+        if self._snapshot_due():
+            data = snapshot.write(self.channel, self.head)
             extra.append(Row(Table.SNAPSHOT, self.channel_id, "latest", data))
         return Append(self.channel_id, self.head.size, self.head.last, draft.leaves, extra)
 
     def adopt(self, draft: Draft) -> None:
         """The store has kept ``draft``: it is the room's state from now on."""
-        if draft.head.size - self._kept >= snapshot.EVERY:
-            self._kept = draft.head.size
+        if self._snapshot_due():
+            self._kept = self.head.size
         for made in draft.steps:
             self._adopt_step(made)
+            if isinstance(made.event, Join):
+                self._arrive(made.event.slot)
         self.channel, self.head = draft.channel, draft.head
+
+    def _snapshot_due(self) -> bool:
+        return not self.unsettled and self.head.size - self._kept >= snapshot.EVERY
 
     def settle_all(self) -> None:
         """No hook is due any more."""
@@ -183,7 +195,8 @@ class Room:
     # --- readers ---------------------------------------------------------------------------
 
     def messages_after(self, message: int, limit: int) -> list[Message]:
-        """Return at most ``limit`` messages above ``message``, as the log has them."""
+        """Return at most ``limit`` messages above ``message``, as the log has them. None: what
+        is there has been erased."""
         if message >= self.channel.messages or limit <= 0:
             return []
         oldest = self._recent[0].id if self._recent else self.channel.messages + 1
@@ -191,9 +204,15 @@ class Room:
             start = message + 1 - oldest
             return [self._recent[n] for n in range(start, min(start + limit, len(self._recent)))]
         found: list[Message] = []
-        for leaf in self.store.leaves_after_message(self.channel_id, message, limit):
-            found += step(self.channel, decode(leaf), leaf).messages
-        return [one for one in found if one.id > message][:limit]
+        while not found:
+            leaves = self.store.leaves_after_message(self.channel_id, message, limit)
+            for leaf in leaves:
+                found += step(self.channel, decode(leaf), leaf).messages
+            if not leaves:
+                break
+            found = [one for one in found if one.id > message]
+            message = leaves[-1].messages
+        return found[:limit]
 
     def opening(self, message: Message) -> Opening | None:
         """What was kept to open a private message, or None."""
@@ -202,9 +221,12 @@ class Room:
         kept = self.store.get(Table.PRIVATE, self.channel_id, _private_key(message.id))
         return None if kept is None else json.loads(kept)
 
-    def shown(self, message: Message, names: frozenset[str]) -> Message:
-        """The message as the reader called ``names`` may see it."""
-        if message.to is None or not views.opens(message, names):
+    def shown(self, message: Message, names: frozenset[str], *, since: int = 0) -> Message:
+        """The message as the reader called ``names``, here since entry ``since``, may see it.
+
+        Whoever takes a seat does not read what was whispered to its last occupant.
+        """
+        if message.to is None or message.entry < since or not views.opens(message, names):
             return message
         return views.open_for(message, names, self.opening(message))
 
@@ -212,6 +234,23 @@ class Room:
 
     def mark(self, slot: str, message: int) -> None:
         """This seat was given, or has named, everything up to ``message``."""
+        if slot in self.arrived:
+            self.arrived.remove(slot)
+            self.moved_marks.add(slot)
+        self._move_mark(slot, message)
+
+    def read_on_arrival(self, slot: str, message: int) -> None:
+        """This seat was given everything up to ``message`` in the answer that seated it. The
+        mark on the disk stays behind until the seat is used: that answer may be lost."""
+        self._move_mark(slot, message)
+
+    def _arrive(self, slot: str) -> None:
+        """The seat's mark was its last occupant's."""
+        self.marks[slot] = 0
+        self.moved_marks.add(slot)
+        self.arrived.add(slot)
+
+    def _move_mark(self, slot: str, message: int) -> None:
         if message > self.marks.get(slot, 0):
             self.marks[slot] = message
             self.moved_marks.add(slot)
@@ -219,9 +258,12 @@ class Room:
     def _mark_rows(self) -> list[Row]:
         moved, self.moved_marks = self.moved_marks, set()
         return [
-            Row(Table.MARK, self.channel_id, slot, b"%d" % self.marks[slot])
+            Row(Table.MARK, self.channel_id, slot, b"%d" % self._known_mark(slot))
             for slot in sorted(moved)
         ]
+
+    def _known_mark(self, slot: str) -> int:
+        return 0 if slot in self.arrived else self.marks[slot]
 
     def marks_change(self) -> Append | None:
         """The marks that moved since they were last written, as a change of rows only."""

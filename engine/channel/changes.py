@@ -118,9 +118,15 @@ def accept(channel: Channel, proposal: Proposal, seat: Slot) -> list[Event]:
     if seat.id in proposal.accepted:
         return []
     events: list[Event] = [Accept(seat.id, proposal.terms)]
-    accepted = {*proposal.accepted, seat.id}
-    if any(slot.id not in accepted for slot in channel.seated):
-        return events
+    return [*events, *agreed(ahead(channel, events))]
+
+
+def agreed(channel: Channel) -> list[Event]:
+    """What was proposed, carried out if every seat that is taken has accepted it."""
+    proposal = channel.proposal
+    seated = {slot.id for slot in channel.seated}
+    if proposal is None or not seated or seated - set(proposal.accepted):
+        return []
     ops = [_read(op) for op in proposal.ops]
     update = Update(
         who="",
@@ -129,7 +135,8 @@ def accept(channel: Channel, proposal: Proposal, seat: Slot) -> list[Event]:
         bots={place: bot for place, (_, bot) in enumerate(ops) if bot},
         invites={},
     )
-    return [*events, Change(proposal.terms, sorted(accepted)), *carry_out(channel, update)]
+    accepted = sorted(proposal.accepted)
+    return [Change(proposal.terms, accepted), *carry_out(channel, update)]
 
 
 def _write(op: Op, bot: NewBot | None) -> dict[str, Any]:

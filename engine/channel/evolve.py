@@ -1,5 +1,7 @@
 """How one event changes the state. Total: whatever was decided can be folded.
 
+A proposal names the terms it leads to, so whatever touches the terms voids it.
+
 Changes together with `events` and `state`. The verifier folds with this very file.
 """
 
@@ -73,7 +75,7 @@ def _fold(channel: Channel, event: Event, place: Place) -> Channel:  # noqa: C90
                 channel, slot, state="free", invite=invite, invited=place.ts, used_by="", who=""
             )
         case Admin(slot, on):
-            return _seat(channel, slot, admin=on)
+            return replace(_seat(channel, slot, admin=on), proposal=None)
         case Rename(name):
             return replace(channel, name=name)
         case Detach(bot):
@@ -146,7 +148,7 @@ def _attach(channel: Channel, event: Attach, place: Place) -> Channel:
         ref=event.ref,
     )
     seated = _seat(channel, event.slot, state="taken")
-    return replace(seated, bots=(*channel.bots, bot))
+    return replace(seated, bots=(*channel.bots, bot), proposal=None)
 
 
 def _detach(channel: Channel, bot_id: str) -> Channel:
@@ -155,7 +157,8 @@ def _detach(channel: Channel, bot_id: str) -> Channel:
     owner = channel.bots[0] is bot
     freed = _seat(channel, bot.slot, state="free")
     bots = tuple(other for other in channel.bots if other is not bot)
-    return replace(freed, bots=bots, turn=None if owner else channel.turn)
+    turn = None if owner else channel.turn
+    return replace(freed, bots=bots, turn=turn, proposal=None)
 
 
 def _leave(channel: Channel, slot_id: str) -> Channel:

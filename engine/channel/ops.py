@@ -70,7 +70,7 @@ def _read(place: int, op: Mapping[str, Any]) -> Op:
         wrong = (
             f"lacks {', '.join(sorted(missing))}"
             if missing
-            else f"has no {', '.join(sorted(unknown))}"
+            else f"has no {', '.join(repr(str(key)[:40]) for key in sorted(unknown, key=str))}"
         )
         raise BadOp(f"ops[{place}]: {name} {wrong}")
     for key, value in fields.items():

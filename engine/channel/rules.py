@@ -52,7 +52,9 @@ def decide(channel: Channel, command: Command) -> list[Event]:
         case TakeOver():
             return _take_over(channel, command)
         case GiveUp(who, seat):
-            return [Leave(seat_of(channel, who, seat).id)]
+            gone: list[Event] = [Leave(seat_of(channel, who, seat).id)]
+            # Whoever has left need not agree any more; the others may have done so.
+            return [*gone, *changes.agreed(changes.ahead(channel, gone))]
         case Post():
             return _post(channel, command)
         case Update():
@@ -223,11 +225,14 @@ def _update(channel: Channel, update: Update) -> list[Event]:
         return _accept(channel, update)
     if changes.needs_consent(channel, update):
         return changes.propose(channel, update)
-    return changes.carry_out(channel, update)
+    happened = changes.carry_out(channel, update)
+    return [*happened, *changes.agreed(changes.ahead(channel, happened))]
 
 
 def _why_not(channel: Channel, op: Op) -> str:
     admins = [slot.label for slot in channel.seats if slot.admin]
+    if op.op == "accept_change":
+        return "only who holds a seat accepts a change"
     if admins:
         return f"{op.op} takes an admin seat; here that is {', '.join(admins)}"
     if op.op == "close":
@@ -240,8 +245,10 @@ def _accept(channel: Channel, update: Update) -> list[Event]:
         raise BadOp("accept_change must stand alone")
     seat = seat_of(channel, update.who, update.seat)
     proposal = channel.proposal
-    wanted = update.ops[0]["terms"]
-    if proposal is None or wanted.removeprefix("sha256:") != proposal.terms.removeprefix("sha256:"):
+    wanted = update.ops[0]["terms"].removeprefix("sha256:")
+    if proposal is None and wanted == terms.of(channel).removeprefix("sha256:"):
+        return []  # the answer to the last acceptance was lost
+    if proposal is None or wanted != proposal.terms.removeprefix("sha256:"):
         raise TermsChanged(
             "no change with these terms is proposed"
             if proposal is None

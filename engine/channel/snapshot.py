@@ -14,7 +14,7 @@ from typing import Any
 from engine.channel.state import Bot, Channel, Proposal, Slot, Turn
 from engine.transcript.chain import Head
 
-FORM = 1
+FORM = 2
 EVERY = 256  #: entries between two snapshots
 
 

@@ -23,6 +23,10 @@ REJOIN = re.compile(r"rejoin_[A-Za-z0-9_-]{16,86}")
 BEARER = re.compile(r"mp[trcs]_[A-Za-z0-9_-]{43}")
 
 
+_OUR_INVITE = re.compile(r"inv_[a-z2-7]{24}")  #: as `invite_code` writes 15 bytes
+_OUR_REJOIN = re.compile(r"rejoin_[A-Za-z0-9_-]{43}")
+
+
 def code_in(text: str) -> str | None:
     """Return the invite code or rejoin token in ``text``, which may be a whole link."""
     found = REJOIN.search(text) or INVITE.search(text)
@@ -30,8 +34,10 @@ def code_in(text: str) -> str | None:
 
 
 def secrets_in(text: str) -> list[str]:
-    """Return everything in ``text`` that has the form of a code or token."""
-    return [match for form in (INVITE, REJOIN, BEARER) for match in form.findall(text)]
+    """Return everything in ``text`` that has the form of a code or token; also without what
+    follows it, for a ``_`` or a word that touches a token looks like a part of it."""
+    found = [match for form in (INVITE, REJOIN, BEARER) for match in form.findall(text)]
+    return found + [short for form in (_OUR_INVITE, _OUR_REJOIN) for short in form.findall(text)]
 
 
 def digest(code: str) -> str:

@@ -99,7 +99,7 @@ def _said(channel: Channel, event: Event) -> list[_Said]:  # noqa: C901  a flat 
             return [_system(type="bots_announced", bots=[], removed=bot)]
         case Propose(slot, ops, terms):
             by = channel.label(slot)
-            shown = [{k: v for k, v in op.items() if k != "manifest"} for op in ops]
+            shown = [_brief(op) for op in ops]
             return [_system(type="change_proposed", by=by, changes=shown, terms=terms)]
         case Close():
             return [_system(type="closed")]
@@ -109,6 +109,15 @@ def _said(channel: Channel, event: Event) -> list[_Said]:  # noqa: C901  a flat 
             return _ran(event)
         case _:
             return []
+
+
+def _brief(op: Mapping[str, Any]) -> dict[str, Any]:
+    """A proposed op as members read it: its referee without the manifest, which is announced
+    when it comes; its hash stands here."""
+    bot = op.get("bot")
+    if bot is None:
+        return dict(op)
+    return {**op, "bot": {key: value for key, value in bot.items() if key != "manifest"}}
 
 
 def _announced(event: Attach) -> list[_Said]:

@@ -1,0 +1,136 @@
+"""Rooms in memory: which are loaded, who may enter one, how far everybody has read.
+
+Changes when rooms are kept or found otherwise. The manager's operations stand on it; it
+changes no channel itself.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+from engine.channel import rules, tokens
+from engine.channel.names import CHANNEL_ID
+from engine.channel.state import Slot
+from engine.errors import ChannelNotFound, NotMember
+from engine.lines import Lines
+from engine.results import Seat
+from engine.room import Room
+from engine.stores.base import Append, Row, Store, Table
+from engine.stores.landing import landed
+
+ROOMS = 1024  #: folds kept in memory
+FLUSH_MARKS = 2.0  #: seconds a mark may be in memory only; losing it repeats messages
+
+
+class Referees(Protocol):
+    """What runs the hooks of a room's bots: `bot_manager.BotManager`."""
+
+    def admit(self, room: Room) -> None:
+        """Raise `RateLimited` when the room's bots have no time for one more message."""
+
+    async def settle(self, room: Room) -> None:
+        """Run every hook that is due, append what comes of it, and say so in ``room.settled``."""
+
+
+class NoReferees:
+    """For rooms without bots, and tests: nothing is ever due."""
+
+    def admit(self, room: Room) -> None:
+        pass
+
+    async def settle(self, room: Room) -> None:
+        room.settle_all()
+
+
+class Rooms:
+    """See the module. ``referees`` is set by whoever runs bots."""
+
+    def __init__(self, store: Store, *, account_key: bytes, now: Callable[[], float]) -> None:
+        self.store = store
+        self.now = now
+        self.referees: Referees = NoReferees()
+        self.lines = Lines(self.now_ms, lambda room: self.referees.settle(room))
+        self._account_key = account_key
+        self._rooms: OrderedDict[str, Room] = OrderedDict()
+        self._flush: asyncio.TimerHandle | None = None
+
+    def now_ms(self) -> int:
+        return int(self.now() * 1000)
+
+    def room(self, channel_id: str) -> Room:
+        """Return the room. An id of the wrong form is called one; an unknown id is refused
+        in the words of a room where the caller has no seat."""
+        if not CHANNEL_ID.fullmatch(channel_id):
+            raise ChannelNotFound(f"{channel_id[:80]!r} is not a channel id")
+        room = self._rooms.get(channel_id)
+        if room is not None:
+            self._rooms.move_to_end(channel_id)
+            return room
+        room = Room.load(self.store, channel_id)
+        if room is None:
+            raise NotMember(rules.STRANGER)
+        self._keep(room)
+        self.lines.settle_soon(room)
+        return room
+
+    def _keep(self, room: Room) -> None:
+        self._rooms[room.channel_id] = room
+        for old in list(self._rooms)[: max(0, len(self._rooms) - ROOMS)]:
+            idle = self._rooms[old]
+            if not self.lines.busy(idle) and not len(idle.bell) and not idle.moved_marks:
+                del self._rooms[old]
+
+    def who(self, room: Room, account: str) -> str:
+        """The account as this channel's log knows it."""
+        return tokens.who(self._account_key, room.channel.origin, account)
+
+    def seat(self, channel_id: str, account: str, label: str | None) -> Seat:
+        """The seat that speaks for this account, or the reason why none does."""
+        room = self.room(channel_id)
+        return Seat(room, rules.seat_of(room.channel, self.who(room, account), label))
+
+    def look(self, channel_id: str, account: str) -> tuple[Room, str]:
+        """A room that this account may look at, member or creator, and its name there."""
+        room = self.room(channel_id)
+        who = self.who(room, account)
+        if not rules.may_look(room.channel, who):
+            raise NotMember(rules.STRANGER)
+        return room, who
+
+    def rooms_of(self, account: str) -> list[tuple[Room, tuple[Slot, ...]]]:
+        """Every room this account created or sits in, newest activity first."""
+        found = []
+        for channel_id, _ in self.store.find(Table.ACCOUNT, account):
+            room = self.room(channel_id)
+            who = self.who(room, account)
+            seats = room.channel.seats_of(who)
+            if seats or room.channel.creator == who:
+                found.append((room, seats))
+        return sorted(found, key=lambda pair: -pair[0].head.ts)
+
+    def source(self, room: Room, code_hash: str) -> str:
+        """The source text that a room's bot was attached with."""
+        kept = self.store.get(Table.BLOB, room.channel_id, code_hash)
+        return "" if kept is None else kept.decode()
+
+    def unread(self, seat: Seat) -> int:
+        return seat.room.channel.messages - seat.room.marks.get(seat.slot.id, 0)
+
+    async def _write_rows(self, room: Room, rows: Sequence[Row]) -> None:
+        change = Append(room.channel_id, 0, b"", (), rows, unconditional=True)
+        await landed(self.store.append(change))
+
+    def _flush_soon(self) -> None:
+        if self._flush is None:
+            loop = asyncio.get_running_loop()
+            self._flush = loop.call_later(FLUSH_MARKS, self.flush_marks)
+
+    def flush_marks(self) -> None:
+        """Write down how far everybody has read; nobody waits for it."""
+        self._flush = None
+        for room in self._rooms.values():
+            if change := room.marks_change():
+                self.store.append(change)
