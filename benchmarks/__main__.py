@@ -1,0 +1,93 @@
+"""`python -m benchmarks`: run scenarios, print ratios, write them down.
+
+python -m benchmarks                     all of them, about six minutes
+python -m benchmarks post delivery       these
+python -m benchmarks --seconds 1 post    shorter runs, less steady figures
+python -m benchmarks --json out.json     where to write (default: benchmarks/results/)
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import time
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+from benchmarks.check import check
+from benchmarks.delivery import delivery
+from benchmarks.history import history
+from benchmarks.idle import idle
+from benchmarks.posting import echo, post, turn
+from benchmarks.stage import Json, Stage, stage
+from edge.process import raise_descriptor_limit
+
+SCENARIOS: dict[str, Callable[[Stage], Awaitable[list[Json]]]] = {
+    "check": check,
+    "post": post,
+    "turn": turn,
+    "echo": echo,
+    "history": history,
+    "delivery": delivery,
+    "idle": idle,
+}
+RESULTS = Path(__file__).parent / "results"
+
+
+async def measure(names: list[str], seconds: float) -> dict[str, list[Json]]:
+    found = {}
+    for name in names:
+        async with stage(seconds) as prepared:
+            print(f"{name}:", flush=True)
+            found[name] = await SCENARIOS[name](prepared)
+        for line in found[name]:
+            print("  " + "  ".join(_shown(line)), flush=True)
+    return found
+
+
+def _shown(line: Json) -> list[str]:
+    """Figures in one line; what a server's rate comes to is spelt out in the JSON."""
+    shown = []
+    for name, value in line.items():
+        if isinstance(value, dict):
+            shown.append(
+                f"{name} {value['per_second']:.0f}/s p50 {value['p50']:.1f} p99 {value['p99']:.1f}"
+                f" cpu {value['cpu']:.2f} ms"
+            )
+        else:
+            shown.append(f"{name} {value:.2f}" if isinstance(value, float) else f"{name} {value}")
+    return shown
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        prog="benchmarks", description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    parser.add_argument("scenarios", nargs="*", metavar="|".join(SCENARIOS), help="default: all")
+    parser.add_argument("--seconds", type=float, default=3.0, help="of one run (default 3)")
+    parser.add_argument("--json", type=Path, default=None)
+    chosen = parser.parse_args()
+    names = chosen.scenarios or list(SCENARIOS)
+    if unknown := [name for name in names if name not in SCENARIOS]:
+        parser.error(f"no scenario is called {unknown[0]}; there are {', '.join(SCENARIOS)}")
+    raise_descriptor_limit()
+    with asyncio.Runner(loop_factory=_loop()) as runner:
+        found = runner.run(measure(names, chosen.seconds))
+    stamp = time.strftime("%Y%m%d-%H%M%S", time.gmtime())
+    path: Path = chosen.json or RESULTS / f"{stamp}.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps({"at": stamp, "seconds": chosen.seconds, **found}, indent=1))
+    print(f"written to {path}")
+
+
+def _loop() -> Callable[[], asyncio.AbstractEventLoop]:
+    try:
+        import uvloop
+    except ImportError:
+        return asyncio.new_event_loop
+    return uvloop.new_event_loop
+
+
+if __name__ == "__main__":
+    main()
