@@ -1,0 +1,134 @@
+"""The real pair of processes on free ports, for tests that come from outside. Changes when
+running them does."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import httpx
+
+ROOT = Path(__file__).parent.parent
+SERVER = "multiplayer_server.py"
+PROXY = "oauth_proxy.py"
+PATIENCE = 60.0  #: seconds; on a busy machine a start takes many times its usual two
+
+
+def eventually(condition: Callable[[], bool], what: str, seconds: float = PATIENCE) -> None:
+    """Wait until ``condition`` holds, or fail naming ``what`` was waited for."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, f"waited {seconds:.0f} s for {what}"
+        time.sleep(0.02)
+
+
+def _unused_ports() -> tuple[int, int]:
+    with (
+        socket.create_server(("127.0.0.1", 0)) as one,
+        socket.create_server(("127.0.0.1", 0)) as two,
+    ):
+        return int(one.getsockname()[1]), int(two.getsockname()[1])
+
+
+class Pair:
+    """Proxy and server on a data directory of their own.
+
+    ``supervised``: run by start_servers.py, which starts again who dies, after a pause that
+    doubles. Otherwise as in two terminals, and `kill` starts again at once.
+    """
+
+    def __init__(
+        self,
+        directory: Path,
+        *,
+        supervised: bool = False,
+        **environment: str,
+    ) -> None:
+        ports = _unused_ports()
+        self.base = f"http://127.0.0.1:{ports[0]}"
+        self.directory = directory
+        self._supervised = supervised
+        self._environment = {
+            **os.environ,
+            "PROXY_PORT": str(ports[0]),
+            "MCP_PORT": str(ports[1]),
+            "DATA_DIR": str(directory / "data"),
+            "RATE_LIMIT": "0",
+            **environment,
+        }
+        self._running: dict[str, subprocess.Popen[bytes]] = {}
+        self._groups: list[int] = []
+
+    @property
+    def output(self) -> str:
+        """Everything either process has said."""
+        return (self.directory / "output").read_text(errors="replace")
+
+    def start(self) -> Pair:
+        self.directory.mkdir(parents=True, exist_ok=True)
+        for name in ("start_servers.py",) if self._supervised else (SERVER, PROXY):
+            self._run(name)
+        self.wait()
+        return self
+
+    def wait(self) -> None:
+        """Wait until proxy and server answer."""
+        try:
+            eventually(self.healthy, "the pair to answer")
+        except AssertionError as error:
+            raise AssertionError(f"{error}; it said:\n{self.output[-4000:]}") from None
+
+    def healthy(self) -> bool:
+        try:
+            return httpx.get(f"{self.base}/healthz").status_code == 200
+        except httpx.TransportError:
+            return False
+
+    def kill(self, name: str) -> None:
+        """kill -9 one of the two. It is back some time later; `wait` waits for that."""
+        if self._supervised:
+            os.kill(self._child(name), signal.SIGKILL)
+            return
+        self._running[name].kill()
+        self._running[name].wait()
+        self._run(name)
+
+    def stop(self) -> None:
+        """End whatever still runs, all of each process group."""
+        for group in self._groups:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(group, signal.SIGKILL)
+        for process in self._running.values():
+            process.wait()
+
+    def _run(self, name: str) -> None:
+        with (self.directory / "output").open("ab") as output:
+            self._running[name] = subprocess.Popen(
+                [sys.executable, "-u", str(ROOT / name)],
+                env=self._environment,
+                cwd=self.directory,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        self._groups.append(self._running[name].pid)
+
+    def _child(self, name: str) -> int:
+        group = self._running["start_servers.py"].pid
+        for entry in Path("/proc").glob("[0-9]*"):
+            try:
+                fields = (entry / "stat").read_text().rpartition(")")[2].split()
+                command = (entry / "cmdline").read_text().split("\0")
+            except (FileNotFoundError, ProcessLookupError):
+                continue
+            if int(fields[2]) == group and fields[0] not in "ZX" and name in command:
+                return int(entry.name)
+        raise AssertionError(f"{name} is not running")
