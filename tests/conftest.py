@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
+
+from tests.pair import Pair
 
 
 @pytest.fixture
@@ -23,3 +25,13 @@ def free_port() -> Callable[[], int]:
                 return port
 
     return find
+
+
+@pytest.fixture(scope="session")
+def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
+    """The real pair, shared by every test that harms nobody; who kills starts one of his own."""
+    running = Pair(tmp_path_factory.mktemp("pair"), supervised=True, MAX_CHANNELS_PER_ACCOUNT="500")
+    try:
+        yield running.start()
+    finally:
+        running.stop()
