@@ -87,6 +87,7 @@ async def running(settings: Settings) -> AsyncIterator[Face]:
         store = open_store(settings.database_url, settings.data_dir, deliver=deliver)
         directory = settings.keys_dir
         account_key, rejoin_key = keys.load(directory, "account"), keys.load(directory, "rejoin")
+        ticket_key = keys.load(directory, "ticket")
         checker = Checker(keys.load(directory, "caller"))
     except (OSError, ValueError) as error:
         raise BadSetting(str(error)) from None
@@ -107,7 +108,7 @@ async def running(settings: Settings) -> AsyncIterator[Face]:
         hooks_per_minute=settings.bot_hooks_per_minute,
     )
     channels.referees = bots
-    operations = Operations(channels, bots, status(settings))
+    operations = Operations(channels, bots, status(settings), ticket_key=ticket_key)
     dispatch = Dispatch(operations, Limiter(settings.rate_limit))
     try:
         await pool.start()

@@ -1,7 +1,8 @@
 """The server's face to the proxy: MCP on `/mcp`, REST twins beside it.
 
-On the other side is whoever can reach the port. Nothing but `/healthz` and the card of an
-invite (for the join page, by its code) answers without the proxy's signed caller.
+On the other side is whoever can reach the port. Without the proxy's signed caller only
+`/healthz` answers, and what carries its own proof: the card of an invite (for the join
+page, by its code) and the file behind a link of get_transcript (by its ticket).
 """
 
 from __future__ import annotations
@@ -22,6 +23,8 @@ from edge import identity
 from edge.api import errors, rest, tools
 from edge.api.card import invite_card
 from edge.api.dispatch import Dispatch
+from edge.api.operations import Operations
+from edge.api.transcripts import PATH as TRANSCRIPT
 from edge.identity import Caller, Checker, NotSigned
 from engine.errors import InvalidRequest, MultiplayerError
 
@@ -44,7 +47,7 @@ class Face:
         if scope["type"] != "http":
             await self._mcp(scope, receive, send)  # the lifespan of its session manager
             return
-        if scope["path"] not in OPEN:
+        if scope["path"] not in OPEN and not scope["path"].startswith(TRANSCRIPT):
             statement = next((v for k, v in scope["headers"] if k == _HEADER), b"")
             try:
                 scope[_CALLER] = self._checker.check(statement.decode("latin-1"))
@@ -81,6 +84,7 @@ def face(
     open_routes = [
         Route("/healthz", _healthz, methods=["GET"]),
         Route("/invite_card", _card(channels), methods=["POST"]),
+        Route(TRANSCRIPT + "{ticket}", _record(dispatch.desk), methods=["GET"]),
     ]
     rest_app = Starlette(
         routes=[*open_routes, *rest.routes(dispatch, caller)],
@@ -113,5 +117,21 @@ def _card(channels: ChannelManager) -> Callable[[Request], Awaitable[Response]]:
             return rest.refusal(InvalidRequest("the body must be a JSON object"))
         except MultiplayerError as error:
             return rest.refusal(error)
+
+    return endpoint
+
+
+def _record(desk: Operations) -> Callable[[Request], Awaitable[Response]]:
+    async def endpoint(request: Request) -> Response:
+        try:
+            name, data = await desk.transcript_file(request.path_params["ticket"])
+        except MultiplayerError as error:
+            return rest.refusal(error)
+        disposition = f'attachment; filename="{name}"'
+        return Response(
+            data,
+            media_type="application/zip",
+            headers={"Content-Disposition": disposition, "Cache-Control": "no-store"},
+        )
 
     return endpoint

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any
@@ -33,10 +34,19 @@ class Status:
 class Desk:
     """The base of the groups of operations."""
 
-    def __init__(self, channels: ChannelManager, bots: BotManager, status: Status) -> None:
+    def __init__(
+        self,
+        channels: ChannelManager,
+        bots: BotManager,
+        status: Status,
+        *,
+        ticket_key: bytes | None = None,
+    ) -> None:
         self.channels = channels
         self.bots = bots
         self.status = status
+        #: signs links to records; without one of the server's, links die with the process
+        self.ticket_key = ticket_key or secrets.token_bytes(32)
 
     def label(self, seat: Seat, caller: Caller) -> str | None:
         """The seat argument for `next:`: only a caller with several seats needs it."""

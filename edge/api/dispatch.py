@@ -52,6 +52,7 @@ class Dispatch:
 
     def __init__(self, operations: Operations, limiter: Limiter) -> None:
         self._limiter = limiter
+        self.desk = operations
         self.operations = {
             entry.name: _operation(entry, getattr(operations, entry.name)) for entry in TABLE
         }
@@ -73,8 +74,17 @@ class Dispatch:
 
 
 def _check(operation: Operation, arguments: Mapping[str, Any]) -> dict[str, Any]:
+    fields = operation.schema["properties"]
+    required = operation.schema.get("required", ())
+    given = {}
+    for name, value in arguments.items():
+        if value is None and name in fields and name not in required:
+            continue  # what many clients send for an argument they leave out
+        if isinstance(value, bool) and fields.get(name, {}).get("type") == "integer":
+            raise InvalidRequest(f"{name} must be {_wanted(fields[name])}")
+        given[name] = value
     try:
-        checked = operation.arguments.model_validate(arguments)
+        checked = operation.arguments.model_validate(given)
     except ValidationError as error:
         raise InvalidRequest(_complaint(operation, error)) from None
     return {name: getattr(checked, name) for name in checked.model_fields_set}
@@ -91,8 +101,35 @@ def _complaint(operation: Operation, error: ValidationError) -> str:
         )
     if fault["type"] == "missing":
         return f"{operation.name} needs {name}"
-    place = ".".join(str(part) for part in fault["loc"] if part in known or isinstance(part, int))
-    return f"{place or operation.name}: {fault['msg'].rstrip('.').lower()[:200]}"
+    place, wanted = name, known[name]
+    for part in fault["loc"][1:]:
+        if isinstance(part, int):
+            place, wanted = f"{place}[{part}]", wanted.get("items", {})
+    return f"{place} must be {_wanted(wanted)}"
+
+
+_KINDS = {"string": "text", "boolean": "true or false", "object": "a JSON object"}
+
+
+def _wanted(schema: Mapping[str, Any]) -> str:
+    """Say in words what a schema takes."""
+    if "anyOf" in schema:
+        return " or ".join(_wanted(kind) for kind in schema["anyOf"])
+    if "enum" in schema:
+        return " or ".join(f'"{value}"' for value in schema["enum"])
+    match schema.get("type"):
+        case "integer" if "minimum" in schema and "maximum" in schema:
+            return f"a whole number from {schema['minimum']} to {schema['maximum']}"
+        case "integer" if "minimum" in schema:
+            return f"a whole number from {schema['minimum']}"
+        case "integer":
+            return "a whole number"
+        case "array":
+            return f"a list, each item {_wanted(schema['items'])}"
+        case "string" if "maxLength" in schema:
+            return f"text of at most {schema['maxLength']} characters"
+        case kind:
+            return _KINDS.get(str(kind), "something else")
 
 
 def _operation(entry: Entry, method: Callable[..., Awaitable[Answer]]) -> Operation:

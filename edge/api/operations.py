@@ -14,9 +14,10 @@ from typing import Literal
 from edge.api.about import AboutOperations
 from edge.api.rooms import RoomOperations
 from edge.api.talk import TalkOperations
+from edge.api.transcripts import TranscriptOperations
 
 
-class Operations(RoomOperations, TalkOperations, AboutOperations):
+class Operations(RoomOperations, TalkOperations, AboutOperations, TranscriptOperations):
     """All of them, for one server."""
 
 
@@ -46,6 +47,7 @@ TABLE = (
     Entry("attach_bot", "Add a referee", "POST"),
     Entry("update_channel", "Manage a room", "POST", destructive=True),
     Entry("leave_channel", "Leave", "POST", destructive=True),
+    Entry("get_transcript", "Evidence", "GET", read_only=True),
     Entry("help", "Help", "GET", read_only=True),
     Entry("health_check", "Server status", "GET", read_only=True),
 )

@@ -37,6 +37,8 @@ log = logging.getLogger(__name__)
 
 METHODS = ("GET", "POST", "DELETE", "OPTIONS")
 INVITE_CARD = "/invite_card"
+#: The file behind a link of get_transcript: the ticket in the path is its own permission.
+_RECORD = re.compile(r"/transcript/[A-Za-z0-9_.-]{1,1024}")
 _OPERATION = re.compile(r"/[A-Za-z][A-Za-z0-9_-]{0,63}")
 _MCP = ("/", "/mcp", "/mcp/")
 SWEEP_SECONDS = 3600.0
@@ -117,6 +119,8 @@ class Proxy:
             return "mcp"
         if path in self._public_paths:
             return path
+        if _RECORD.fullmatch(path):
+            return "transcript"
         # A name the server answered is an operation; any other is a stranger's text, which may be
         # a code pasted into the address bar.
         served = status not in (0, 401, 404, 405, 421) and _OPERATION.fullmatch(path)
@@ -132,6 +136,8 @@ class Proxy:
             await _misdirected(send)
         elif path in self._public_paths:
             await self._public(scope, receive, send, headers)
+        elif scope["method"] == "GET" and _RECORD.fullmatch(path):
+            await self._record(scope, receive, send)
         elif scope["method"] in ("GET", "HEAD") and path == "/" and _is_browser(headers):
             page = landing(
                 self._settings.base_url(host),
@@ -167,14 +173,20 @@ class Proxy:
             return
         wait = self._parts.cards.take(self._parts.addresses.of(scope))
         if wait > 0:
-            after = [("Retry-After", str(int(wait) + 1))]
-            hint = "Wait as long as Retry-After says."
-            await refuse(
-                send, 429, "RATE_LIMITED", "Too many invites looked at.", hint, headers=after
-            )
+            await _too_often(send, wait, "Too many invites looked at.")
             return
         await self._parts.forward.carry(
             {**scope, "query_string": b""}, receive, send, path=INVITE_CARD, added=[], extra=[]
+        )
+
+    async def _record(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """A member's copy of a record, by its ticket; a zip is dear, so addresses are counted."""
+        wait = self._parts.cards.take(self._parts.addresses.of(scope))
+        if wait > 0:
+            await _too_often(send, wait, "Too many records fetched.")
+            return
+        await self._parts.forward.carry(
+            {**scope, "query_string": b""}, receive, send, path=scope["path"], added=[], extra=[]
         )
 
     @property
@@ -277,6 +289,12 @@ async def _misdirected(send: Send) -> None:
         "This server does not answer under that host name.",
         "Use the address the server prints at start; its operator sets PUBLIC_URL or DOMAIN.",
     )
+
+
+async def _too_often(send: Send, wait: float, message: str) -> None:
+    after = [("Retry-After", str(int(wait) + 1))]
+    hint = "Wait as long as Retry-After says."
+    await refuse(send, 429, "RATE_LIMITED", message, hint, headers=after)
 
 
 async def _foreign_page(send: Send) -> None:

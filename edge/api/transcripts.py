@@ -1,0 +1,92 @@
+"""get_transcript: a member's copy of the record, by a link that needs no login.
+
+On the other side is whoever holds the link. It names one room and one seat, is signed by
+a key that nobody else has (HMAC-SHA256) and dies after a day or with the seat. A server
+that says "verified" proves nothing, so this one does not.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import hmac
+import json
+from typing import Any, Literal
+
+from edge.api import shapes, words
+from edge.api.answer import Answer
+from edge.api.desk import ChannelId, Desk, Json, SeatName
+from edge.identity import Caller
+from engine import bundle
+from engine.errors import InviteInvalid
+from engine.transcript.chain import b64u
+
+LIFETIME = 86_400  #: seconds a link lives
+INLINE = 64 << 10  #: bytes of entries in an inline answer
+INLINE_ENTRIES = 1000
+PATH = "/transcript/"
+
+
+class TranscriptOperations(Desk):
+    """See `operations`."""
+
+    async def get_transcript(
+        self,
+        caller: Caller,
+        channel_id: ChannelId,
+        format: Literal["link", "inline"] = "link",
+        seat: SeatName = None,
+    ) -> Answer:
+        """A 24 h download link to the room's full record, for your user to keep and check.
+        The server cannot vouch for itself: never call a game verified because this tool
+        answered."""
+        own = self.channels.seat(channel_id, caller.account, seat)
+        head = shapes.head(own.room)
+        if format == "inline":
+            return await self._inline(own.room.channel_id, head)
+        # `who` is the account as this channel's log knows it: the link may be passed on.
+        claims = [channel_id, own.slot.id, own.slot.who, int(self.channels.now()) + LIFETIME]
+        url = caller.base_url + PATH + self._ticket(claims)
+        text = [
+            "The record of the room so far, a zip; the link works for a day, without a login:",
+            url,
+            f"log: {head['size']} entries, root {head['root'][:8]}…",
+            'next: give your user the link. help("verify") says what the record shows.',
+        ]
+        return Answer({"url": url, **head}, words.joined(text))
+
+    async def _inline(self, channel_id: str, head: Json) -> Answer:
+        lines: list[str] = []
+        weight = 0
+        for leaf in self.channels.store.leaves(channel_id, 0, INLINE_ENTRIES):
+            line = (leaf.data or b"").decode()
+            weight += len(line)
+            if weight > INLINE and lines:
+                break
+            lines.append(line)
+        entries = [json.loads(line) if line else None for line in lines]  # None: erased
+        cut = len(lines) < head["size"]
+        data = {"entries": entries, "more": cut, **head}
+        following = "next: for the rest: " if cut else "next: for a file: "
+        link = words.call("get_transcript", channel_id=channel_id)
+        text = [*map(words.quoted, entries), following + link]
+        return Answer(data, words.joined(text))
+
+    def _ticket(self, claims: list[Any]) -> str:
+        payload = b64u(json.dumps(claims).encode())
+        return f"{payload}.{b64u(hmac.digest(self.ticket_key, payload.encode(), 'sha256'))}"
+
+    async def transcript_file(self, ticket: str) -> tuple[str, bytes]:
+        """Return name and bytes of the zip that ``ticket`` stands for."""
+        payload, _, mac = ticket.partition(".")
+        expected = b64u(hmac.digest(self.ticket_key, payload.encode(), "sha256"))
+        if not hmac.compare_digest(mac.encode(), expected.encode()):
+            raise InviteInvalid("this link is not one of ours", hint="Ask get_transcript again.")
+        claims = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
+        channel_id, slot_id, who, until = claims
+        room = self.channels.room(channel_id)
+        slot, channel, head = room.channel.slot(slot_id), room.channel, room.head
+        if until < self.channels.now() or slot.who != who:
+            raise InviteInvalid("this link has expired", hint="Ask get_transcript again.")
+        data = await asyncio.to_thread(bundle.write, room, channel, head, frozenset({slot.label}))
+        return f"{channel_id}-{head.size}.zip", data
