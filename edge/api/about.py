@@ -34,9 +34,10 @@ class AboutOperations(Desk):
         seats = [sentences.slot_line(slot) for slot in view["slots"] if slot["kind"] == "invite"]
         following = 'next: help("play") says how to go on.'
         if mine:
-            cursor = room.marks.get(mine[0].id, 0)
-            page = {"cursor": cursor, "more": False}
-            following = words.next_move(view, page, self.label(Seat(room, mine[0]), caller))
+            playing = room.channel.turn.players if room.channel.turn else ()
+            slot = next((slot for slot in mine if slot.label in playing), mine[0])
+            page = {"cursor": room.marks.get(slot.id, 0), "more": False}
+            following = words.next_move(view, page, self.label(Seat(room, slot), caller))
         text = [
             f"{words.title(view)}, {view['status']}. Seats: {'; '.join(seats)}.",
             *words.referees(view, sentences.refs(room)),
@@ -65,7 +66,7 @@ class AboutOperations(Desk):
             raise InvalidRequest("give channel_id or invite_code")
         bot = _bot_of(room.channel, bot_id)
         source = self.channels.source(room, bot.code_hash)
-        shown = "".join(source.splitlines(keepends=True)[from_line - 1 :])
+        shown = "\n".join(source.split("\n")[from_line - 1 :])
         data: Json = {
             "bot_id": bot.id,
             "name": bot.name,
@@ -82,14 +83,13 @@ class AboutOperations(Desk):
             f"bot:{bot.id}, code {bot.code_hash}, manifest {bot.manifest_hash}",
             f"params {words.quoted(dict(bot.params))}",
             "Somebody else's text from here to the line that repeats the hash:",
-            f"---{bot.code_hash}",
-            part.text,
-            f"---{bot.code_hash}",
+            *sentences.fenced(part, bot.code_hash),
             "next: "
             + (
                 words.call(
                     "get_bot_code",
-                    channel_id=room.channel_id,
+                    channel_id=channel_id,
+                    invite_code=None if channel_id is not None else invite_code,
                     bot_id=bot.id,
                     from_line=part.following,
                 )
@@ -126,7 +126,8 @@ class AboutOperations(Desk):
     ) -> Answer:
         """Short guides: play, host, bots (write a referee), verify, errors."""
         text = help_text(topic)
-        return Answer({"topic": topic or "play", "text": text}, text)
+        following = "next: list_channels shows your rooms; create_channel opens one."
+        return Answer({"topic": topic or "play", "text": text}, words.joined([text, following]))
 
     async def health_check(self, caller: Caller) -> Answer:
         """Version, limits, isolation of the sandbox."""
@@ -139,7 +140,13 @@ class AboutOperations(Desk):
         }
         if status.operator_contact:
             data["operator_contact"] = status.operator_contact
-        return Answer(data, f"ok, version {status.version}\nlimits: {words.quoted(data['limits'])}")
+        text = [
+            f"ok, version {status.version}",
+            f"limits: {words.quoted(data['limits'])}",
+            f"isolation of referees: {words.quoted(data['isolation'])}",
+            "next: list_channels shows your rooms.",
+        ]
+        return Answer(data, words.joined(text))
 
 
 def _bot_of(channel: Channel, bot_id: str | None) -> Attached:

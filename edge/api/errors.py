@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from edge.api import words
 from engine.errors import (
     BotRejected,
     Conflict,
@@ -54,4 +55,4 @@ def headers(error: MultiplayerError) -> dict[str, str]:
 def line(error: MultiplayerError) -> str:
     """``CODE: sentence. Hint.`` on one line, whatever names the sentence quotes."""
     sentence = str(error).rstrip(".")
-    return " ".join(f"{error.code}: {sentence}. {error.hint}".split())
+    return words.plain(" ".join(f"{error.code}: {sentence}. {error.hint}".split()))

@@ -55,6 +55,8 @@ def _json(body: bytes) -> dict[str, Any]:
     try:
         arguments = parse(body or b"{}")
     except NotCanonical as error:
+        if isinstance(error.__cause__, json.JSONDecodeError | UnicodeDecodeError):
+            raise InvalidRequest("the body must be a JSON object") from None
         raise BadMessage(str(error)) from None
     if not isinstance(arguments, dict):
         raise InvalidRequest("the body must be a JSON object")

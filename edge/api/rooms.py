@@ -15,6 +15,7 @@ from edge.api.desk import ChannelId, Desk, Json, SeatName
 from edge.identity import Caller
 from engine.channel.names import slot_specs
 from engine.channel.ops import BRING_BOT, read_ops
+from engine.channel.tokens import code_in
 
 
 class RoomOperations(Desk):
@@ -115,7 +116,8 @@ class RoomOperations(Desk):
                 for item in shapes.bots(room)
             ],
         }
-        return Answer(data, words.joined(sentences.inspected(room, slot, data, sources)))
+        code = code_in(invite_code)
+        return Answer(data, words.joined(sentences.inspected(room, slot, data, sources, code)))
 
     async def join_channel(
         self,
@@ -217,7 +219,7 @@ class RoomOperations(Desk):
             }
             lines += sentences.links(data["invite_links"], room)
         notes = await self.author_log(room, caller, data)
-        lines += [*notes, *words.state(view), "next: tell your user."]
+        lines += [*notes, *words.state(view), sentences.after_change(updated, view, mine)]
         return Answer(data, words.joined(lines))
 
     async def attach_bot(

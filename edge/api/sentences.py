@@ -10,6 +10,7 @@ from typing import Any
 from edge.api import words
 from engine.channel.rules import DAY
 from engine.channel.state import Channel, Slot
+from engine.results import Updated
 from engine.room import Room
 
 SOURCE_SHOWN = 12_000  #: characters of source in one answer
@@ -24,8 +25,13 @@ class Part:
     following: int | None
 
 
+def lines_of(source: str) -> list[str]:
+    """The lines as Python counts them: its errors name them, so nothing else may end one."""
+    return [f"{line}\n" for line in source.split("\n")]
+
+
 def part(source: str, from_line: int) -> Part:
-    lines = source.splitlines(keepends=True)
+    lines = lines_of(source)
     taken: list[str] = []
     size = 0
     for number, line in enumerate(lines[from_line - 1 :], start=from_line):
@@ -34,6 +40,11 @@ def part(source: str, from_line: int) -> Part:
             return Part("".join(taken), number)
         taken.append(line)
     return Part("".join(taken), None)
+
+
+def fenced(shown: Part, code_hash: str) -> list[str]:
+    """A stranger's source between two lines that it cannot hold: they name its own hash."""
+    return [f"---{code_hash}", words.source(shown.text).rstrip("\n"), f"---{code_hash}"]
 
 
 def refs(room: Room) -> dict[str, str | None]:
@@ -73,25 +84,29 @@ def after_opening(data: Json, page: Json, seat: str | None) -> list[str]:
     lines = words.state(view)
     free = words.waiting_for(view)
     if "player_id" not in data:
-        first = free[0] if free else "…"
+        sit = words.call("join_channel", invite_code=next(iter(data["invite_links"].values())))
         return [
             *lines,
-            "next: give each link to its person, in full. To sit down yourself: "
-            f"join_channel(invite_code=<the link for {first}>)",
+            f"next: give each link to its person, in full. To be {free[0]} yourself: {sit}",
         ]
     if not free:
         return [*lines, words.next_move(view, page, seat)]
     wait = words.call(
         "sync_messages", channel_id=data["channel_id"], cursor=page["cursor"], until="my_turn"
     )
+    what = "the link" if len(free) == 1 else "each link"
     return [
         *lines,
-        f"next: give your user the link to pass on, in full. When they say {free[0]} is in: {wait}",
+        f"next: give your user {what} to pass on, in full. When they say {' and '.join(free)} "
+        f"{'is' if len(free) == 1 else 'are'} in: {wait}",
     ]
 
 
-def inspected(room: Room, slot: Slot, data: Json, sources: Mapping[str, str]) -> list[str]:
-    """inspect_invite: everything a guest should know before joining."""
+def inspected(
+    room: Room, slot: Slot, data: Json, sources: Mapping[str, str], code: str | None = None
+) -> list[str]:
+    """inspect_invite: everything a guest should know before joining. ``code`` is the one
+    the caller came with."""
     view = data["view"]
     seated = ", ".join(data["seated"]) or "nobody"
     lines = [
@@ -103,31 +118,32 @@ def inspected(room: Room, slot: Slot, data: Json, sources: Mapping[str, str]) ->
         summary = bot.manifest.get("summary")
         if summary:
             lines.append(f"rules of bot:{bot.id}, in its author's words: {words.quoted(summary)}")
-        lines.append(
-            f"  network: {'yes' if bot.reach.get('network') else 'none'}"
-            f" · dice: {'yes' if bot.reach.get('dice') else 'none'}"
-        )
+        network = "wanted, refused in this version" if bot.reach.get("network") else "none"
+        dice = "yes" if bot.reach.get("dice") else "none"
+        lines.append(f"  network: {network} · dice: {dice}")
     lines.append(f"Who could cheat: {data['changeable_by']} {OPERATOR}")
     for bot in room.channel.bots:
         source = sources[bot.id]
         shown = part(source, 1)
         lines += [
-            f"Source of bot:{bot.id}, {len(source.splitlines())} lines, somebody else's text:",
-            f"---{bot.code_hash}",
-            shown.text.rstrip("\n"),
-            f"---{bot.code_hash}",
+            f"Source of bot:{bot.id}, {_count(source)} lines, somebody else's text:",
+            *fenced(shown, bot.code_hash),
         ]
         if shown.following:
-            lines.append(
-                f"The source goes on: get_bot_code(invite_code=<the same code>, "
-                f'bot_id="{bot.id}", from_line={shown.following})'
+            more = words.call(
+                "get_bot_code", invite_code=code, bot_id=bot.id, from_line=shown.following
             )
+            lines.append(f"The source goes on: {more}")
+    join = words.call("join_channel", invite_code=code, expect_terms=data["terms"])
     lines += [
         f"terms: {data['terms']}",
-        "next: tell your user the rules and who could cheat. If they agree: "
-        f'join_channel(invite_code=<the same code>, expect_terms="{data["terms"]}")',
+        f"next: tell your user the rules and who could cheat. If they agree: {join}",
     ]
     return lines
+
+
+def _count(source: str) -> int:
+    return len(lines_of(source.removesuffix("\n")))
 
 
 OPERATOR = (
@@ -169,6 +185,44 @@ def room_line(room: Room, seats: Sequence[Slot], item: Json) -> str:
         doing = room.channel.status
     unread = f"{item['unread']} unread" if item["unread"] else "nothing unread"
     return f"{room.channel_id} {words.quoted(room.channel.name)} {as_whom}: {doing}, {unread}"
+
+
+def after_change(updated: Updated, view: Json, mine: Sequence[Slot]) -> str:
+    """update_channel: what to do now."""
+    room, channel = updated.room, updated.room.channel
+    if updated.invites:
+        return "next: give your user the link to pass on, in full."
+    if updated.proposed and channel.proposal is not None:
+        accept = words.call(
+            "update_channel",
+            channel_id=room.channel_id,
+            ops=[{"op": "accept_change", "terms": channel.proposal.terms}],
+        )
+        return f"next: the others must agree; each of them calls {accept}"
+    if len(mine) == 1 and view["status"] == "playing":
+        page = {"cursor": room.marks.get(mine[0].id, 0), "more": False}
+        return words.next_move(view, page)
+    return "next: tell your user."
+
+
+def after_list(items: Sequence[Json]) -> str:
+    """list_channels: the room that waits for the caller most."""
+    seated = [item for item in items if item["seats"]]
+    if not items:
+        return 'next: create_channel(bot_preset="GuessBot", join_as="alice") opens a room.'
+    if not seated:
+        return "next: " + words.call("get_channel_info", channel_id=items[0]["channel_id"])
+    first = min(seated, key=lambda item: (not item["your_turn"], not item["unread"]))
+    if not (first["your_turn"] or first["unread"]):
+        return "next: nothing waits for you; tell your user."
+    read = words.call(
+        "sync_messages",
+        channel_id=first["channel_id"],
+        cursor=first["cursor"],
+        timeout_ms=0,
+        seat=first["seats"][0] if len(first["seats"]) > 1 else None,
+    )
+    return f"next: {read} shows what you missed and whose move it is"
 
 
 def nothing(page: Json, waited: float, empty: int) -> list[str]:

@@ -99,7 +99,8 @@ class TalkOperations(Desk):
         notes = await self.author_log(own.room, caller, data)
         nothing = sentences.nothing(page, synced.waited, synced.empty_waits)
         following = words.next_move(view, page, self.label(own, caller))
-        if synced.empty_waits >= 2:
+        yours = view["turn"] is not None and view["turn"]["yours"]
+        if synced.empty_waits >= 2 and not yours and view["status"] in ("open", "playing"):
             following = sentences.stop_waiting(view, page, self.label(own, caller))
         text = [*nothing, *words.messages(page), *notes, *words.state(view), following]
         return Answer(data, words.joined(text))
@@ -108,17 +109,11 @@ class TalkOperations(Desk):
         """Your rooms and seats: whose turn, how much is unread. Start here when you come back."""
         rooms = self.channels.rooms_of(caller.account)
         items, lines = [], []
-        following = 'next: create_channel(bot_preset="GuessBot", join_as="alice") opens a room.'
         for room, seats in rooms:
             item = self._room_item(room, seats)
             items.append(item)
             lines.append(sentences.room_line(room, seats, item))
-        if items:
-            first = next((i for i in items if i["your_turn"]), items[0])
-            following = "next: " + words.call(
-                "sync_messages", channel_id=first["channel_id"], cursor=first["cursor"]
-            )
-            following += " shows what you missed"
+        following = sentences.after_list(items)
         count = f"You have {len(items)} room{'' if len(items) == 1 else 's'}."
         return Answer({"channels": items}, words.joined([count, *lines, following]))
 

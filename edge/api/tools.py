@@ -25,7 +25,7 @@ from edge.api import errors
 from edge.api.dispatch import Dispatch, Operation
 from edge.api.guides import INSTRUCTIONS
 from edge.identity import Caller
-from engine.errors import InvalidRequest, MultiplayerError
+from engine.errors import BadMessage, InvalidRequest, MultiplayerError
 from engine.transcript.canonical import NotCanonical, canonical
 
 log = logging.getLogger(__name__)
@@ -98,5 +98,5 @@ def _checked(arguments: dict[str, Any]) -> dict[str, Any]:
     try:
         canonical(arguments)
     except NotCanonical as error:
-        raise InvalidRequest(str(error)) from None
+        raise BadMessage(str(error)) from None
     return arguments

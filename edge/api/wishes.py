@@ -20,7 +20,11 @@ def specs(
         raise InvalidRequest("bot_preset, bot_code and bots exclude each other; give one of them")
     if bots is None:
         one = BotSpec(preset=preset, code=code, params=params)
-        return [one] if preset is not None or code is not None else []
+        if preset is None and code is None:
+            if params is not None:
+                raise InvalidRequest("bot_params need a bot_preset or bot_code to go to")
+            return []
+        return [one]
     if params is not None:
         raise InvalidRequest("with bots, params belong into each of its items")
     return [_spec(place, item) for place, item in enumerate(bots)]
@@ -41,7 +45,7 @@ def _spec(place: int, item: Json) -> BotSpec:
     for key, value in item.items():
         if key not in _BOT_FIELDS or not isinstance(value, _BOT_FIELDS[key]):
             raise InvalidRequest(
-                f"bots[{place}].{key[:40]} is not understood",
+                f"bots[{place}]: {key[:40]!r} is not understood",
                 hint=f"An item has {', '.join(_BOT_FIELDS)}.",
             )
     return BotSpec(

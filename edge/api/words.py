@@ -21,19 +21,31 @@ _UNSAFE = re.compile(
     "[\x7f-\x9f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]"
     "|[\U000e0000-\U000e0fff]"
 )
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f]")  # a tab and a line feed may stay
 WAIT_MS = 25_000
 
 
 def quoted(value: Any) -> str:
     """Somebody else's value as JSON on one line that no reader can take for ours."""
-    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    return plain(json.dumps(value, ensure_ascii=False, separators=(",", ":")))
+
+
+def plain(text: str) -> str:
+    """``text`` with what turns, hides or separates it written out, as \\u202e."""
     return _UNSAFE.sub(lambda mark: json.dumps(mark.group())[1:-1], text)
+
+
+def source(text: str) -> str:
+    """A source as it is shown: its own lines, but nothing that moves or hides what stands in
+    them. Only the exact text in the structured answer has its hash."""
+    return _CONTROL.sub(lambda mark: json.dumps(mark.group())[1:-1], plain(text))
 
 
 def message(shown: Mapping[str, Any]) -> str:
     """``[12] alice: "guess 20"``; a body that is only text is shown as its text."""
     body = shown["body"]
-    said = quoted(body["text"]) if body.keys() == {"text"} else quoted(body)
+    only_text = body.keys() == {"text"} and isinstance(body["text"], str)
+    said = quoted(body["text"] if only_text else body)
     kind = shown["kind"]
     named = "" if kind in ("user", "bot", "system") or not KIND.fullmatch(kind) else f" ({kind})"
     to = f" -> {', '.join(shown['to'])}" if "to" in shown else ""

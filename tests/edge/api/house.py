@@ -12,6 +12,7 @@ from typing import Any, Literal, TypeAlias
 import httpx
 from fastmcp import Client
 from fastmcp.client.transports import StreamableHttpTransport
+from mcp_types import TextContent
 
 from edge import identity, keys
 from edge.api.operations import TABLE
@@ -120,7 +121,9 @@ async def via_client(client: Client[Any], name: str, /, **arguments: Any) -> Sai
     result = await client.call_tool(name, arguments, raise_on_error=False)
     data = result.structured_content or {}
     assert result.is_error == ("error" in data)
-    return Said(data, result.content[0].text)
+    said = result.content[0]
+    assert isinstance(said, TextContent)
+    return Said(data, said.text)
 
 
 @asynccontextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack
 from typing import Any, TypeAlias
 
 import pytest
@@ -26,7 +27,7 @@ class Echo:
 #: What is the caller's, the moment's or the room's own, and so never the same twice.
 OWN = {
     *("channel_id", "invites", "invite_links", "rejoin_token", "head", "ts"),
-    *("proposed_terms",),
+    *("proposed_terms", "url", "root"),
 }
 
 
@@ -47,18 +48,18 @@ class Way:
         self.house = house
         self.way = way
         self.clients: dict[str, Client[Any]] = {}
+        self.open = AsyncExitStack()
 
     async def __call__(self, account: str, name: str, /, **arguments: Any) -> Said:
         if self.way == "rest":
             return await self.house.rest(account, name, **arguments)
         if account not in self.clients:
-            self.clients[account] = self.house.client(account, self.way)  # type: ignore[arg-type]
-            await self.clients[account].__aenter__()
+            client = self.house.client(account, self.way)  # type: ignore[arg-type]
+            self.clients[account] = await self.open.enter_async_context(client)
         return await via_client(self.clients[account], name, **arguments)
 
     async def close(self) -> None:
-        for client in self.clients.values():
-            await client.__aexit__(None, None, None)
+        await self.open.aclose()
 
 
 @pytest_asyncio.fixture(loop_scope="module")
@@ -93,6 +94,7 @@ async def story(ask: Way) -> dict[str, Said]:
     await act(bob, "sync_messages", **channel, cursor=0, timeout_ms=0, limit=500)
     await act(bob, "list_channels")
     await act(bob, "get_channel_info", **channel)
+    await act(bob, "get_transcript", **channel)
     change = [{"op": "set_admin", "player_id": "bob", "admin": True}]
     await act(alice, "update_channel", **channel, ops=change)
     await act(bob, "leave_channel", **channel)

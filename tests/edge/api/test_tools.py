@@ -1,0 +1,111 @@
+"""The list of tools as a client meets it: complete, annotated, short."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from fastmcp import FastMCP
+
+from edge.api.operations import TABLE
+from tests.edge.api.house import MODES, House, Mode
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+#: Characters a token stands for; the count by a real tokenizer comes with the referees.
+CHARACTERS = 4
+MOST_TOKENS = 2_500
+
+
+async def listed(house: House, mode: Mode) -> dict[str, dict[str, Any]]:
+    async with house.client(house.account(), mode) as client:
+        tools = await client.list_tools()
+    plain = [tool.model_dump(mode="json", by_alias=True, exclude_none=True) for tool in tools]
+    return {tool["name"]: tool for tool in plain}
+
+
+@pytest.mark.parametrize("mode", MODES)
+async def test_every_operation_of_the_table_is_a_tool_and_no_other(
+    house: House, mode: Mode
+) -> None:
+    assert list(await listed(house, mode)) == [entry.name for entry in TABLE]
+
+
+async def test_both_eras_list_the_same_tools(house: House) -> None:
+    assert await listed(house, "legacy") == await listed(house, "auto")
+
+
+async def test_every_tool_has_a_title_and_a_description_of_its_own(house: House) -> None:
+    tools = (await listed(house, "auto")).values()
+    assert all(tool["title"] and tool["description"].endswith((".", ")")) for tool in tools)
+    assert len({tool["title"] for tool in tools}) == len(tools)
+    assert not [tool["name"] for tool in tools if "  " in tool["description"]]
+
+
+async def test_what_only_looks_says_so_and_so_needs_no_consent_of_the_user(house: House) -> None:
+    tools = await listed(house, "auto")
+    looks = {name for name, tool in tools.items() if tool["annotations"]["readOnlyHint"]}
+    assert looks == {
+        *("inspect_invite", "sync_messages", "list_channels", "get_channel_info"),
+        *("get_bot_code", "list_bots", "get_transcript", "help", "health_check"),
+    }
+
+
+async def test_what_cannot_be_undone_says_so_and_a_move_does_not(house: House) -> None:
+    tools = await listed(house, "auto")
+    ends = {name for name, tool in tools.items() if tool["annotations"].get("destructiveHint")}
+    assert ends == {"update_channel", "leave_channel"}
+    assert tools["post_message"]["annotations"]["destructiveHint"] is False
+    assert tools["join_channel"]["annotations"]["idempotentHint"] is True
+
+
+async def test_no_tool_has_an_output_schema(house: House) -> None:
+    assert not [t["name"] for t in (await listed(house, "auto")).values() if "outputSchema" in t]
+
+
+async def test_schemas_hold_no_titles_and_no_null_alternatives(house: House) -> None:
+    schemas = [tool["inputSchema"] for tool in (await listed(house, "auto")).values()]
+    assert "null" not in json.dumps(schemas)
+    assert not [
+        name
+        for schema in schemas
+        for name, field in schema["properties"].items()
+        if "title" in field
+    ]
+
+
+async def test_what_is_needed_is_required_and_nothing_else(house: House) -> None:
+    required = {
+        name: set(tool["inputSchema"].get("required", ()))
+        for name, tool in (await listed(house, "auto")).items()
+    }
+    needed = {name: wanted for name, wanted in required.items() if wanted}
+    assert needed == {
+        "inspect_invite": {"invite_code"},
+        "join_channel": {"invite_code"},
+        "post_message": {"channel_id", "body"},
+        "sync_messages": {"channel_id"},
+        "get_channel_info": {"channel_id"},
+        "get_transcript": {"channel_id"},
+        "attach_bot": {"channel_id"},
+        "update_channel": {"channel_id", "ops"},
+        "leave_channel": {"channel_id"},
+    }
+
+
+async def test_all_definitions_together_stay_within_their_budget(house: House) -> None:
+    text = json.dumps(list((await listed(house, "auto")).values()), separators=(",", ":"))
+    assert len(text) / CHARACTERS <= MOST_TOKENS
+
+
+async def test_the_two_private_seams_of_fastmcp_are_where_we_use_them() -> None:
+    low = FastMCP[None]("probe")._mcp_server
+    assert hasattr(low, "get_tool_input_schema")
+    assert callable(low.add_request_handler)
+
+
+async def test_an_unknown_tool_is_refused_in_our_words(house: House) -> None:
+    said = await house.tool(house.account(), "make_coffee")
+    assert said.refused == "INVALID_REQUEST"
+    assert "make_coffee" in said.text
