@@ -72,7 +72,12 @@ def run(call: dict[str, Any], limits: dict[str, Any]) -> dict[str, Any]:
 
 
 def _execute(call: dict[str, Any], ctx: Context, space: dict[str, Any]) -> None:
-    tree = language.parse(call["source"])
+    try:
+        tree = language.parse(call["source"])
+    except (SyntaxError, language.Rejected):
+        if source.looks_like_code(call["source"]):
+            raise
+        return  # a text
     class_name, hooks = source.referee(tree)
     if call["hook"] not in hooks or class_name is None:
         return

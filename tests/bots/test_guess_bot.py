@@ -1,3 +1,4 @@
+
 """A game of GuessBot as a script: moves in, words out, in the real sandbox."""
 
 import hashlib

@@ -1,3 +1,4 @@
+# ruff: noqa: E501 the rows are read as a table
 """Processes come and go as promised: deadline, crash, death of the zygote, death of the host."""
 
 import asyncio
@@ -231,7 +232,7 @@ async def test_a_zygote_that_cannot_start_is_unavailable(monkeypatch, tmp_path):
 
 async def test_the_zygote_has_no_secret_of_the_host(monkeypatch):
     monkeypatch.setenv("ACCESS_PASSCODE", "xyzzy")
-    async with Pool() as pool:
+    async with Pool(spares=0) as pool:
         environment = Path(f"/proc/{pool._keeper.pid}/environ").read_bytes()
         names = {pair.split(b"=")[0] for pair in environment.split(b"\0") if pair}
         assert names == {b"PYTHONHASHSEED", b"TZ", b"LANG", b"HOME"}
