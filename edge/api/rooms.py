@@ -17,6 +17,12 @@ from engine.channel.names import slot_specs
 from engine.channel.ops import BRING_BOT, read_ops
 from engine.channel.tokens import code_in
 
+#: Part of the contract; a log born as `mpx-log/0` has no place for it.
+Entropy = Annotated[
+    str | None,
+    Field(description="not used in this version: the dice are the server's"),
+]
+
 
 class RoomOperations(Desk):
     """See `operations`."""
@@ -41,9 +47,7 @@ class RoomOperations(Desk):
         join_as: Annotated[
             str | None, Field(description="label of the seat you take at once")
         ] = None,
-        entropy: Annotated[
-            str | None, Field(description="your share of the dice: 32+ characters nobody can guess")
-        ] = None,
+        entropy: Entropy = None,
     ) -> Answer:
         """Open a room with a referee bot and get one invite per free seat.
 
@@ -126,13 +130,7 @@ class RoomOperations(Desk):
         expect_terms: Annotated[
             str | None, Field(description="terms hash from inspect_invite")
         ] = None,
-        entropy: Annotated[
-            str | None,
-            Field(
-                description="32+ characters nobody can guess: from your code tool, or keys your "
-                "user mashes. If the call fails, repeat it with the SAME value"
-            ),
-        ] = None,
+        entropy: Entropy = None,
     ) -> Answer:
         """Take the seat of an invite (code or whole link), or come back with a rejoin_token.
         Refused if the terms changed since you inspected them. Coming back under the same login
