@@ -37,6 +37,10 @@ class _Listed(Tool):
     async def run(self, arguments: dict[str, Any]) -> ToolResult:
         raise NotImplementedError("tools/call is answered by our own handler")
 
+    def get_meta(self) -> dict[str, Any] | None:
+        """FastMCP's own tags: nothing a model should pay for."""
+        return None
+
 
 def server(
     name: str,
