@@ -20,6 +20,7 @@ from fastmcp import FastMCP
 from fastmcp.tools.base import Tool, ToolResult
 from mcp.server.context import ServerRequestContext
 from mcp_types import CallToolRequestParams, CallToolResult, TextContent, ToolAnnotations
+from mcp_types import Tool as MCPTool
 
 from edge.api import errors
 from edge.api.dispatch import Dispatch, Operation
@@ -37,9 +38,9 @@ class _Listed(Tool):
     async def run(self, arguments: dict[str, Any]) -> ToolResult:
         raise NotImplementedError("tools/call is answered by our own handler")
 
-    def get_meta(self) -> dict[str, Any] | None:
-        """FastMCP's own tags: nothing a model should pay for."""
-        return None
+    def to_mcp_tool(self, **overrides: Any) -> MCPTool:
+        """Without FastMCP's own tags, which a model would pay for on every list."""
+        return super().to_mcp_tool(**{"_meta": None, **overrides})
 
 
 def server(
