@@ -3,11 +3,23 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
 
 import pytest
+import pytest_asyncio
+from hypothesis import settings
 
+from channel_manager import ChannelManager
+from engine.stores.base import Store
+from engine.stores.memory import MemoryStore
+from engine.stores.sqlite import SqliteStore
+from tests.harness import Clock, House, Mint, manager
 from tests.pair import Pair
+
+# The same examples in every run, however busy the machine: a test fails for one reason.
+settings.register_profile("steady", derandomize=True, deadline=None)
+settings.load_profile("steady")
 
 
 @pytest.fixture
@@ -25,6 +37,46 @@ def free_port() -> Callable[[], int]:
                 return port
 
     return find
+
+
+@pytest.fixture
+def clock() -> Clock:
+    """The time of day, which stands still unless a test moves it."""
+    return Clock()
+
+
+@pytest.fixture
+def mint() -> Mint:
+    """Counted chance."""
+    return Mint()
+
+
+@pytest.fixture(params=["memory", "sqlite"])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
+    """A keeper of each kind."""
+    kept: Store = MemoryStore() if request.param == "memory" else _on_disk(tmp_path)
+    yield kept
+    kept.close()
+
+
+def _on_disk(tmp_path: Path) -> Store:
+    return SqliteStore(tmp_path / "channels.db")
+
+
+@pytest_asyncio.fixture
+async def channels(store: Store, clock: Clock, mint: Mint) -> AsyncIterator[ChannelManager]:
+    """The operations on channels, without referees."""
+    made = manager(store, clock, mint)
+    yield made
+    await made.close()
+
+
+@pytest_asyncio.fixture
+async def house(store: Store, clock: Clock, mint: Mint) -> AsyncIterator[House]:
+    """The operations on channels, with referees by script."""
+    made = House(store, clock, mint)
+    yield made
+    await made.channels.close()
 
 
 @pytest.fixture(scope="session")

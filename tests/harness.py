@@ -1,0 +1,228 @@
+"""What tests of rooms share: time that stands still, counted chance, a sandbox by script."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, cast
+
+from bot_manager import BotManager, BotSpec
+from channel_manager import Bot, ChannelManager
+from engine.channel.names import slot_specs
+from engine.room import Room
+from engine.sandbox.call import HOOKS, Finished, HookCall, HookResult, SourceReport
+from engine.sandbox.pool import Pool
+from engine.stores.base import Append, Leaf, Row, Store, Table
+from engine.transcript import chain
+from engine.transcript.chain import Head
+
+LIMITS: Mapping[str, Any] = {
+    "body_kb": 16,
+    "seats": 32,
+    "invite_days": 7,
+    "channel_mb": 64,
+    "output_kb": 48,
+    "state_kb": 256,
+    "hook_seconds": 5,
+}
+BOTS_DIR = Path(__file__).parent.parent / "bots"
+
+
+@dataclass
+class Clock:
+    """Time that moves when told to. Seconds since the epoch."""
+
+    at: float = 1_800_000_000.0
+
+    def __call__(self) -> float:
+        return self.at
+
+    def advance(self, seconds: float) -> None:
+        self.at += seconds
+
+
+@dataclass
+class Mint:
+    """Bytes that differ from call to call and are the same in every run."""
+
+    seed: str = "mint"
+    calls: int = 0
+
+    def __call__(self, size: int) -> bytes:
+        self.calls += 1
+        return hashlib.shake_256(f"{self.seed} {self.calls}".encode()).digest(size)
+
+
+def manager(store: Store, clock: Clock, mint: Mint, **settings: Any) -> ChannelManager:
+    """A manager of channels with keys that outlive it."""
+    return ChannelManager(
+        store,
+        account_key=b"a" * 32,
+        rejoin_key=b"r" * 32,
+        limits=settings.pop("limits", LIMITS),
+        now=clock,
+        mint=mint,
+        **settings,
+    )
+
+
+async def opened(
+    channels: ChannelManager, *slots: str, account: str = "host", **wishes: Any
+) -> tuple[Room, dict[str, str]]:
+    """Open a room with these slots; two seats when none are named."""
+    specs = slot_specs(slots or ("invite:alice", "invite:bob"), max_seats=LIMITS["seats"])
+    wishes.setdefault("name", "test")
+    return await channels.create_channel(account, host="localhost", slots=specs, **wishes)
+
+
+def leaves(store: Store, channel_id: str) -> list[Leaf]:
+    """The whole log."""
+    return store.leaves(channel_id, 0, 1_000_000)
+
+
+def verified(store: Store, channel_id: str) -> Head:
+    """Check the log as an outsider would, and return its head."""
+    return chain.verify([leaf.data for leaf in leaves(store, channel_id)])
+
+
+def entries(store: Store, channel_id: str, kind: str = "") -> list[dict[str, Any]]:
+    """The log's entries, or those of one type."""
+    found = [json.loads(leaf.data or b"{}") for leaf in leaves(store, channel_id)]
+    return [entry for entry in found if not kind or entry["t"] == kind]
+
+
+Hook = Callable[[HookCall], HookResult]
+
+
+@dataclass
+class ScriptedPool:
+    """The sandbox's place, taken by Python functions: a source is the name of a script."""
+
+    scripts: dict[str, Mapping[str, Hook]] = field(default_factory=dict)
+    calls: list[HookCall] = field(default_factory=list)
+    before: Callable[[HookCall], Any] | None = None  #: awaited before each hook
+
+    def script(self, source: str, **hooks: Hook) -> str:
+        self.scripts[source] = hooks
+        return source
+
+    async def inspect(self, source: str) -> SourceReport:
+        hooks = self.scripts.get(source)
+        known = tuple(hook for hook in HOOKS if hooks and hook in hooks)
+        name = source if hooks is not None else None
+        return SourceReport(known, name, None, network=False, dice=False)
+
+    async def run(self, call: HookCall) -> HookResult:
+        self.calls.append(call)
+        if self.before is not None:
+            await self.before(call)
+        return self.scripts[call.source][call.hook](call)
+
+    def heard(self, source: str = "") -> list[str]:
+        """The hooks that were called, with what on_join and on_message were told."""
+        return [
+            " ".join([call.hook, *(_told(arg) for arg in call.args)])
+            for call in self.calls
+            if not source or call.source == source
+        ]
+
+
+def _told(arg: Any) -> str:
+    return str(arg) if isinstance(arg, str) else str(arg["body"].get("text", arg["body"]))
+
+
+def quiet(call: HookCall) -> HookResult:
+    """A hook that does nothing."""
+    return Finished()
+
+
+@dataclass
+class House:
+    """Rooms with referees, in memory or on disk."""
+
+    store: Store
+    clock: Clock = field(default_factory=Clock)
+    mint: Mint = field(default_factory=Mint)
+    pool: ScriptedPool = field(default_factory=ScriptedPool)
+    hooks_per_minute: int = 100_000
+
+    def __post_init__(self) -> None:
+        self.start()
+
+    def start(self) -> None:
+        """Begin as after a restart: new managers on what the store has kept."""
+        self.channels = manager(self.store, self.clock, self.mint)
+        self.bots = BotManager(
+            self.channels,
+            cast(Pool, self.pool),
+            bots_dir=BOTS_DIR,
+            hooks_per_minute=self.hooks_per_minute,
+        )
+        self.channels.referees = self.bots
+
+    async def bot(self, source: str, **spec: Any) -> Bot:
+        return await self.bots.prepare(BotSpec(code=source, **spec))
+
+    async def room(self, *sources: str, slots: tuple[str, ...] = (), **wishes: Any) -> Room:
+        """Open a room with these referees and everybody seated: alice is account A, bob B."""
+        bots = [await self.bot(source) for source in sources]
+        wanted = slots or ("invite:alice", "invite:bob")
+        room, codes = await opened(self.channels, *wanted, bots=bots, **wishes)
+        for label, account in (("alice", "A"), ("bob", "B")):
+            if label in codes:
+                await self.channels.join_channel(account, codes[label])
+        return room
+
+
+class CountingStore:
+    """A store that counts what it is asked for, and fails when told to."""
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+        self.calls = 0
+        self.leaves_read = 0
+        self.fail: list[Exception] = []  #: what the next appends with leaves come to
+
+    def append(self, change: Append) -> Any:
+        self.calls += 1
+        if self.fail and change.leaves:
+            raise self.fail.pop(0)
+        return self.store.append(change)
+
+    def head(self, channel_id: str) -> Leaf | None:
+        self.calls += 1
+        return self.store.head(channel_id)
+
+    def leaves(self, channel_id: str, start: int, limit: int) -> list[Leaf]:
+        self.calls += 1
+        found = self.store.leaves(channel_id, start, limit)
+        self.leaves_read += len(found)
+        return found
+
+    def leaves_after_message(self, channel_id: str, message: int, limit: int) -> list[Leaf]:
+        self.calls += 1
+        found = self.store.leaves_after_message(channel_id, message, limit)
+        self.leaves_read += len(found)
+        return found
+
+    def get(self, table: Table, channel_id: str, key: str) -> bytes | None:
+        self.calls += 1
+        return self.store.get(table, channel_id, key)
+
+    def scan(self, table: Table, channel_id: str) -> list[tuple[str, bytes]]:
+        self.calls += 1
+        return self.store.scan(table, channel_id)
+
+    def find(self, table: Table, key: str) -> list[tuple[str, bytes]]:
+        self.calls += 1
+        return self.store.find(table, key)
+
+    def close(self) -> None:
+        self.store.close()
+
+
+def rows(store: Store, table: Table, channel_id: str) -> list[Row]:
+    return [Row(table, channel_id, key, value) for key, value in store.scan(table, channel_id)]
