@@ -13,7 +13,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 import aiohttp
 from multidict import CIMultiDict
@@ -26,6 +26,8 @@ from edge.proxy.replies import refuse
 log = logging.getLogger(__name__)
 
 MAX_BODY = 1 << 20
+MAX_DRAINED = 8 << 20
+DRAIN_SECONDS = 2.0
 CONNECT_SECONDS = 5.0
 #: Shorter than the server's own keep-alive (75 s), so that a pooled connection is never one
 #: the server is about to close.
@@ -39,7 +41,10 @@ Extra = list[tuple[bytes, bytes]]
 
 
 class TooLarge(Exception):
-    """The request's body exceeds MAX_BODY."""
+    """The request's body exceeds MAX_BODY. ``more`` of it may still come."""
+
+    def __init__(self, *, more: bool) -> None:
+        self.more = more
 
 
 class Gone(Exception):
@@ -96,9 +101,11 @@ class Forward:
         with the server's answer and ``extra`` headers."""
         try:
             body = await _read(receive, scope)
-        except TooLarge:
+        except TooLarge as excess:
+            if excess.more:
+                await _drain(receive)
             hint = f"At most {MAX_BODY} bytes; health_check shows the limits."
-            # The rest of the body is not read: the connection cannot be used again.
+            # There may still be more of it: the connection cannot be used again.
             closing = [("Connection", "close"), *_decoded(extra)]
             await refuse(send, 413, "TOO_LARGE", "The request is too long.", hint, headers=closing)
             return
@@ -173,7 +180,7 @@ async def unavailable(send: Send, extra: Extra) -> None:
 async def _read(receive: Receive, scope: Scope) -> bytes:
     for name, value in scope["headers"]:
         if name == b"content-length" and value.isdigit() and int(value) > MAX_BODY:
-            raise TooLarge
+            raise TooLarge(more=True)
     message = await receive()
     if message["type"] == "http.disconnect":
         raise Gone
@@ -181,17 +188,28 @@ async def _read(receive: Receive, scope: Scope) -> bytes:
     if not message.get("more_body") and len(first) <= MAX_BODY:
         return first
     parts, size = [first], len(first)
-    while message.get("more_body"):
+    while message.get("more_body") and size <= MAX_BODY:
         message = await receive()
         if message["type"] == "http.disconnect":
             raise Gone
         parts.append(message.get("body", b""))
         size += len(parts[-1])
-        if size > MAX_BODY:
-            raise TooLarge
     if size > MAX_BODY:
-        raise TooLarge
+        raise TooLarge(more=message.get("more_body", False))
     return b"".join(parts)
+
+
+async def _drain(receive: Receive) -> None:
+    """Read on for a moment: closing on unread bytes resets the connection, and the client would
+    never see why."""
+    size = 0
+    with suppress(TimeoutError):
+        async with asyncio.timeout(DRAIN_SECONDS):
+            while size < MAX_DRAINED:
+                message = await receive()
+                size += len(message.get("body", b""))
+                if not message.get("more_body"):
+                    return
 
 
 async def _stream(answer: aiohttp.ClientResponse, send: Send, extra: Extra) -> None:

@@ -1,7 +1,7 @@
 """What crosses between client and server. Changes when a protocol adds a header that may not.
 
 On the other side of the first function is the client: it may not pass a statement about
-who it is, nor its token, on to the server (`tests/attacks/test_forged_caller.py`). Of the
+who it is, nor its token, on to the server (`tests/attacks/test_forged_caller_header.py`). Of the
 second the server: it may not reach the client's cookies.
 
 Names are let through unless listed, because MCP's `Mcp-Param-*` are open-ended and unknown

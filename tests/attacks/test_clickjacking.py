@@ -1,0 +1,51 @@
+"""A page frames one of ours, or gets its words executed there. Stopped by edge/web/page.py."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from tests.edge.harness import WEB_URI, lab, wish_for
+
+EVIL = "</strong><script>alert(1)</script><img src=x onerror=alert(2)>"
+
+
+async def test_no_page_may_be_framed_or_load_anything(tmp_path: Path) -> None:
+    async with lab(tmp_path, access_passcode="word") as locked, lab(tmp_path / "b") as it:
+        client = await it.register(redirect_uris=[WEB_URI])
+        secret = await locked.register()
+        pages = [
+            await it.http.get(wish_for(client)),
+            await it.http.get("/oauth/authorize"),
+            await it.http.get("/join"),
+            await it.http.get("/", headers={"Accept": "text/html"}),
+            await locked.http.get(wish_for(secret)),
+        ]
+    for page in pages:
+        assert page.headers["content-type"].startswith("text/html")
+        policy = page.headers["content-security-policy"]
+        assert "frame-ancestors 'none'" in policy
+        assert "default-src 'none'" in policy
+        assert "unsafe-inline" not in policy
+        assert page.headers["x-frame-options"] == "DENY"
+        assert page.headers["referrer-policy"] == "no-referrer"
+        assert not re.search(r'(src|href)="(https?:)?//', page.text)
+
+
+async def test_a_clients_name_is_text(tmp_path: Path) -> None:
+    async with lab(tmp_path) as it:
+        client = await it.register(client_name=EVIL + "\u202e\x00\n", redirect_uris=[WEB_URI])
+        assert "\u202e" not in client["client_name"]
+        page = (await it.http.get(wish_for(client, state=EVIL))).text
+        assert "<script>" not in page
+        assert "<img" not in page
+        assert "&lt;script&gt;" in page
+
+
+async def test_the_page_names_where_the_code_goes_and_lets_it_go_there_only(tmp_path: Path) -> None:
+    async with lab(tmp_path) as it:
+        client = await it.register(redirect_uris=[WEB_URI])
+        page = await it.http.get(wish_for(client))
+        assert "client.example" in page.text
+        policy = page.headers["content-security-policy"]
+        assert "form-action 'self' https://client.example;" in policy

@@ -1,0 +1,74 @@
+"""Somebody who reads the log looks for a token. Stopped by logging nothing secret, and by
+keeping libraries at WARNING (oauth_proxy.py)."""
+
+from __future__ import annotations
+
+import io
+import logging
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from oauth_proxy import configure_logging
+from tests.edge.harness import VERIFIER, Upstream, lab, returned, serving, wish_for
+
+
+@pytest.fixture
+def log() -> Iterator[io.StringIO]:
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    root.handlers = []
+    configure_logging("DEBUG")
+    stream = io.StringIO()
+    for handler in root.handlers:
+        assert isinstance(handler, logging.StreamHandler)
+        handler.setStream(stream)
+    yield stream
+    root.handlers, root.level = handlers, level
+    for name in ("edge", "oauth_proxy"):
+        logging.getLogger(name).setLevel(logging.NOTSET)
+
+
+async def test_a_whole_visit_at_debug_leaves_no_secret(tmp_path: Path, log: io.StringIO) -> None:
+    secrets = [VERIFIER, "st4te", "inv_secretinvite", "hunter2", "argument-value", "body-value"]
+    async with (
+        serving(Upstream()) as port,
+        lab(tmp_path, mcp_port=port, access_passcode="hunter2") as it,
+    ):
+        client = (
+            await it.http.post(
+                "/register",
+                json={"redirect_uris": ["http://127.0.0.1/cb"]},
+                headers={"Authorization": "Bearer hunter2"},
+            )
+        ).json()
+        page = await it.http.get(wish_for(client))
+        form = dict(re.findall(r'name="(\w+)" value="([^"]*)"', page.text))
+        form["request"] = wish_for(client).split("?")[1]
+        answer = await it.http.post("/oauth/authorize", data=form | {"passcode": "hunter2"})
+        code = returned(answer)["code"]
+        proof = {"client_secret": client["client_secret"]}
+        token = (await it.redeem(client, code, **proof)).json()
+        await it.redeem(client, "mpc_wrong", **proof)
+        assert (await it.call(token["access_token"], "/who?a=argument-value")).status_code == 200
+        await it.call(token["access_token"], "/mcp", content=b"body-value")
+        await it.call(token["access_token"], "/inv_secretinvite/x")
+        await it.http.get("/inv_secretinvite")
+        await it.call("mpt_" + "x" * 43, "/mcp")
+        secrets += [code, *token.values(), client["client_secret"], it.http.cookies["mpx_browser"]]
+        await it.redeem(client, code, **proof)
+    told = log.getvalue()
+    assert "POST rest/who 200" in told
+    assert "POST mcp 200" in told
+    assert "POST /token 400" in told
+    assert "presented" in told or "refused" in told or "approved" in told
+    found = [text for text in secrets if isinstance(text, str) and len(text) > 4 and text in told]
+    assert not [text for text in found if text != "Bearer"]
+    assert "mpt_" not in told
+
+
+def test_libraries_stay_quiet(log: io.StringIO) -> None:
+    for name in ("authlib", "authlib.oauth2.rfc6749.grants", "httpx", "uvicorn", "aiohttp.client"):
+        assert not logging.getLogger(name).isEnabledFor(logging.INFO)
