@@ -38,8 +38,11 @@ that is the server's word.
 """
 
 
-def write(room: Room, channel: Channel, head: Head, names: frozenset[str]) -> bytes:
-    """Return the zip of the log up to ``head``, for the reader called ``names``.
+def write(
+    room: Room, channel: Channel, head: Head, names: frozenset[str], *, since: int = 0
+) -> bytes:
+    """Return the zip of the log up to ``head``, for the reader called ``names``, who sat
+    down with entry ``since``: what was whispered to the seat before stays sealed.
 
     Reads the store and what it is given, so it may run on a thread of its own while the
     room goes on.
@@ -54,7 +57,8 @@ def write(room: Room, channel: Channel, head: Head, names: frozenset[str]) -> by
                 kept = room.store.get(Table.BLOB, room.channel_id, made.event.code_hash)
                 sources[made.event.code_hash.removeprefix("sha256:")] = kept or b""
             for message in made.messages:
-                if message.to is not None and views.opens(message, names):
+                mine = message.entry >= since and views.opens(message, names)
+                if message.to is not None and mine:
                     openings.append({"id": message.id, "opening": room.opening(message)})
         _add(bundle, "README.txt", README.encode())
         _add(bundle, "entries.jsonl", b"".join(lines))

@@ -96,6 +96,8 @@ def my_turn(room: Room, label: str, after: int) -> bool:
         return True
     if channel.turn is not None and label in channel.turn.players:
         return True
+    if channel.messages - after > PAGE_MESSAGES:
+        return True  # more than a page behind: reading comes first, and a look at all is dear
     turnless = channel.turn is None and (channel.status == "playing" or not channel.bots)
     for message in _above(room, after):
         if message.to is not None and label in message.to:

@@ -88,5 +88,6 @@ class TranscriptOperations(Desk):
         slot, channel, head = room.channel.slot(slot_id), room.channel, room.head
         if until < self.channels.now() or slot.who != who:
             raise InviteInvalid("this link has expired", hint="Ask get_transcript again.")
-        data = await asyncio.to_thread(bundle.write, room, channel, head, frozenset({slot.label}))
+        names = frozenset({slot.label})
+        data = await asyncio.to_thread(bundle.write, room, channel, head, names, since=slot.since)
         return f"{channel_id}-{head.size}.zip", data

@@ -58,6 +58,19 @@ async def test_a_whisper_is_opened_for_its_ends_and_for_nobody_else(house: House
         assert b"heron" not in files["entries.jsonl"]
 
 
+async def test_a_successor_gets_no_whisper_to_the_last_occupant(house: House) -> None:
+    pair = await house.pair(slots=["invite:alice:admin", "invite:bob"])
+    await house.rest(
+        pair.alice, "post_message", channel_id=pair.id, body="the word is heron", to=["bob"]
+    )
+    ops = [{"op": "yield_slot", "player_id": "bob"}]
+    fresh = await house.rest(pair.alice, "update_channel", channel_id=pair.id, ops=ops)
+    successor = house.account()
+    await house.rest(successor, "join_channel", invite_code=fresh.data["invites"][0])
+    _, files = await record(house, successor, pair.id)
+    assert b"heron" not in b"".join(files.values())
+
+
 async def test_no_code_no_token_and_no_account_is_in_it(house: House) -> None:
     pair = await house.pair(bot_preset="GuessBot")
     said, files = await record(house, pair.alice, pair.id)
