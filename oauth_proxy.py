@@ -52,9 +52,8 @@ def create_app(
 ) -> Proxy:
     """Put the proxy together. Nothing runs until it is entered or served."""
     addresses = Addresses(parse_trusted(settings.trusted_proxies))
-    signer = identity.Signer(keys.load(settings.keys_dir, "caller"), now=now)
-    passcode_key = keys.load(settings.keys_dir, "passcode")
-    door = Door(settings.access_passcode, passcode_key, guesses=guesses)
+    signer = identity.Signer(_key(settings, "caller"), now=now)
+    door = Door(settings.access_passcode, _key(settings, "passcode"), guesses=guesses)
     store = database or open_database(settings)
     issuers = settings.issuers
     clients = Clients(store, now=now)
@@ -93,6 +92,13 @@ def create_app(
             close=store.close,
         )
     )
+
+
+def _key(settings: Settings, name: str) -> bytes:
+    try:
+        return keys.load(settings.keys_dir, name)
+    except OSError as error:
+        raise BadSetting(f"DATA_DIR={settings.data_dir}: no usable keys there ({error})") from None
 
 
 def configure_logging(level: str) -> None:

@@ -27,7 +27,7 @@ from tests.edge.harness import LOOPBACK_URI, Clock, lab, wish_for
         '{"redirect_uris": [1]}',
         '{"redirect_uris": [null]}',
         '{"client_name": 1, "redirect_uris": ["https://x.example/"]}',
-        '{"redirect_uris": ["https://x.example/"], "token_endpoint_auth_method": "private_key_jwt"}',
+        '{"redirect_uris": ["https://x.y/"], "token_endpoint_auth_method": "private_key_jwt"}',
         '{"redirect_uris": ["https://x.example/"], "response_types": ["token"]}',
         '{"redirect_uris": ["https://x.example/"], "grant_types": ["password"]}',
         '{"grant_types": ["client_credentials"], "token_endpoint_auth_method": "none"}',

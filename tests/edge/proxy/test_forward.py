@@ -35,14 +35,16 @@ async def road(data: Path, upstream: Upstream | None = None) -> AsyncIterator[Ro
         token = (await it.sign_in(await it.register()))["access_token"]
     async with serving(upstream) as inner:
         app = create_app(settings_for(data, mcp_port=inner))
-        async with serving(app) as outer:
-            # The name is ours on any port; the issuer's port is the configured one.
-            async with httpx.AsyncClient(
+        # The name is ours on any port; the issuer's port is the configured one.
+        async with (
+            serving(app) as outer,
+            httpx.AsyncClient(
                 base_url=f"http://localhost:{outer}",
                 headers={"Authorization": f"Bearer {token}"},
                 timeout=10,
-            ) as http:
-                yield Road(http, upstream, data)
+            ) as http,
+        ):
+            yield Road(http, upstream, data)
 
 
 async def test_both_endpoints_reach_the_same_place_with_body_and_query(tmp_path: Path) -> None:
