@@ -2,8 +2,8 @@
 
 Runs in the forked child before it reads anything. On the other side, a moment later,
 is a stranger's code: it may open no descriptor, start no process, gain no privilege,
-outlive nobody and use no more than its share. seccomp, Landlock and a uid of its own
-are the next layer. Tried by tests/attacks/test_bot_native.py.
+outlive nobody and use no more than its share. seccomp, Landlock and a uid for each
+bot are the next layer. Tried by tests/attacks/test_bot_native.py.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import signal
 
 #: The one descriptor that leads out, after /dev/null three times.
 ANSWER_FD = 3
+_NOBODY = 65534
 _PDEATHSIG, _DUMPABLE, _NO_NEW_PRIVS = 1, 4, 38
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -33,6 +34,7 @@ def enter(answers: int, devnull: int, *, memory: int, cpu_seconds: int) -> None:
     for fd in (0, 1, 2):
         os.dup2(devnull, fd)
     os.closerange(ANSWER_FD + 1, 64)  # the zygote never holds more
+    _become_nobody()
     _prctl(_DUMPABLE, 0)
     _prctl(_NO_NEW_PRIVS, 1)
     for limit, value in (
@@ -61,6 +63,20 @@ def _give_way() -> None:
         pass
     finally:
         os.close(fd)
+
+
+def _become_nobody() -> None:
+    """Give root away, so that limits cannot be raised again; an ordinary user has none to give."""
+    if os.getuid():
+        return
+    parent = os.getppid()
+    try:
+        os.setgroups([])
+        os.setresgid(_NOBODY, _NOBODY, _NOBODY)
+        os.setresuid(_NOBODY, _NOBODY, _NOBODY)
+    except PermissionError:  # root of a container without the capability: it has little to give
+        return
+    die_with_parent(parent)  # the kernel forgets the wish when the uid changes
 
 
 def _prctl(option: int, value: int) -> None:

@@ -10,6 +10,7 @@ import contextlib
 import json
 import socket
 import struct
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -23,7 +24,14 @@ from engine.sandbox.pool import Pool, Worker
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 CALL = HookCall("class A: pass", "on_init", players=("alice",))
 LIMITS = Limits(hook_seconds=0.5)
-FINISHED = {"said": [], "state": None, "turn": None, "end": None, "timers": {}, "prints": ""}
+FINISHED: dict[str, Any] = {
+    "said": [],
+    "state": None,
+    "turn": None,
+    "end": None,
+    "timers": {},
+    "prints": "",
+}
 FAILED = {"error": "E", "line": None, "text": "", "prints": ""}
 
 
@@ -56,15 +64,15 @@ def frame(value: object) -> bytes:
     return frames.pack(data)
 
 
-def finished(**changed: object) -> dict:
+def finished(**changed: object) -> dict[str, Any]:
     return {"finished": {**FINISHED, **changed}, "draws": 0}
 
 
-def failed(**changed: object) -> dict:
+def failed(**changed: object) -> dict[str, Any]:
     return {"failed": {**FAILED, **changed}, "draws": 0}
 
 
-def said(**post: object) -> dict:
+def said(**post: object) -> dict[str, Any]:
     return finished(said=[{"kind": "bot", "body": {}, **post}])
 
 
@@ -125,7 +133,7 @@ FORGED = {
 
 
 @pytest.mark.parametrize("name", FORGED)
-async def test_a_forged_answer_is_a_crash(name):
+async def test_a_forged_answer_is_a_crash(name: str) -> None:
     pool = Traitor(frame(FORGED[name]))
     result = await pool.run(CALL)
     await pool.writing
@@ -137,12 +145,12 @@ async def test_a_forged_answer_is_a_crash(name):
     "sent",
     [b"", b"\0", b"\0\0\0\5abc", struct.pack("!I", 2**32 - 1) + b"x" * 100, b"\xff" * 64],
 )
-async def test_a_broken_frame_is_a_crash(sent):
+async def test_a_broken_frame_is_a_crash(sent: bytes) -> None:
     result = await Traitor(sent).run(CALL)
     assert isinstance(result, Failed) and result.error == "Crashed"
 
 
-async def test_an_honest_answer_is_believed():
+async def test_an_honest_answer_is_believed() -> None:
     result = await Traitor(frame(said(to=["alice"], private={"x": 1}))).run(CALL)
     assert isinstance(result, Finished) and result.said[0].private == {"x": 1}
 
@@ -157,7 +165,7 @@ async def test_an_honest_answer_is_believed():
         {"report": {"hooks": [], "class_name": None, "manifest": None, "network": 1, "dice": False}},
     ],
 )  # fmt: skip
-async def test_a_forged_report_rejects_the_source(report):
+async def test_a_forged_report_rejects_the_source(report: Any) -> None:
     with pytest.raises(BotRejected):
         await Traitor(frame(report)).inspect("class A: pass")
 
@@ -172,13 +180,13 @@ JSONISH = st.recursive(
 
 
 @given(JSONISH)
-async def test_no_json_gets_past_broken(value):
+async def test_no_json_gets_past_broken(value: Any) -> None:
     for shape in (value, {"finished": value, "draws": 0}, {"failed": value, "draws": 0}):
         parse(json.dumps(shape).encode())
 
 
 @given(st.binary(max_size=200))
-async def test_no_bytes_get_past_broken(data):
+async def test_no_bytes_get_past_broken(data: bytes) -> None:
     parse(data)
 
 

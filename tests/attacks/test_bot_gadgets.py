@@ -6,6 +6,7 @@ return. The process behind the language is attacked in test_bot_native.py.
 """
 
 import textwrap
+from collections.abc import AsyncIterator
 
 import pytest
 import pytest_asyncio
@@ -232,7 +233,7 @@ GADGETS = {
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def pool():
+async def pool() -> AsyncIterator[Pool]:
     made = Pool()
     await made.start()
     yield made
@@ -252,7 +253,7 @@ class Bot:
 
 
 @pytest.mark.parametrize("name", GADGETS)
-async def test_the_gadget_gets_nothing(pool, name):
+async def test_the_gadget_gets_nothing(pool: Pool, name: str) -> None:
     text = source(GADGETS[name])
     try:
         await pool.inspect(text)
@@ -265,7 +266,7 @@ async def test_the_gadget_gets_nothing(pool, name):
     assert ".py" not in result.text  # no line of ours
 
 
-async def test_there_are_more_rows_than_the_known_corpus_has():
+async def test_there_are_more_rows_than_the_known_corpus_has() -> None:
     assert len(GADGETS) > 101
 
 
@@ -284,7 +285,9 @@ WORDS = {
 
 @pytest.mark.parametrize("line", WORDS)
 @pytest.mark.parametrize("head", ["", "class Bot:\n    pass\n\n"])
-async def test_a_refusal_uses_the_documented_words_and_names_the_line(pool, line, head):
+async def test_a_refusal_uses_the_documented_words_and_names_the_line(
+    pool: Pool, line: str, head: str
+) -> None:
     with pytest.raises(BotRejected, match=f"Line {4 if head else 1}: ") as refusal:
         await pool.inspect(head + line)
     assert WORDS[line] in str(refusal.value)

@@ -1,8 +1,8 @@
-
 """A game of GuessBot as a script: moves in, words out, in the real sandbox."""
 
 import hashlib
 import re
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ import pytest_asyncio
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from engine.sandbox.call import HOOKS, Failed, Finished, HookCall
+from engine.sandbox.call import HOOKS, Failed, Finished, Hook, HookCall
 from engine.sandbox.pool import Pool
 
 SOURCE = (Path(__file__).parents[2] / "bots" / "guess_bot.py").read_text()
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def pool():
+async def pool() -> AsyncIterator[Pool]:
     made = Pool()
     await made.start()
     yield made
@@ -41,7 +41,7 @@ class Room:
     end: Any = None
     hooks: int = 0
 
-    async def call(self, hook: str, *args: Any) -> list[dict[str, Any]]:
+    async def call(self, hook: Hook, *args: Any) -> list[dict[str, Any]]:
         self.hooks += 1
         seed = hashlib.sha256(self.seed + bytes([self.hooks % 256])).digest()
         call = HookCall(
@@ -83,7 +83,7 @@ class Room:
 
 
 @pytest_asyncio.fixture(loop_scope="module")
-async def room(pool):
+async def room(pool: Pool) -> Room:
     made = Room(pool)
     await made.begin("alice", "bob")
     return made
@@ -97,21 +97,24 @@ def committed(room: Room) -> None:
     assert re.fullmatch("[0-9a-f]{32}", reveal["salt"])
 
 
-async def test_it_is_announced_with_its_manifest_and_hooks(pool):
+async def test_it_is_announced_with_its_manifest_and_hooks(pool: Pool) -> None:
     report = await pool.inspect(SOURCE)
     assert report.class_name == "GuessBot"
     assert set(report.hooks) == set(HOOKS) - {"on_join", "on_timer"}
+    assert report.manifest is not None
     assert report.manifest["label"] == "guess-referee" and report.manifest["max_seats"] == 8
     assert report.dice and not report.network
 
 
-async def test_it_greets_then_commits_and_gives_the_first_turn_to_the_first_who_joined(room):
+async def test_it_greets_then_commits_and_gives_the_first_turn_to_the_first_who_joined(
+    room: Room,
+) -> None:
     assert [w["type"] for w in room.words] == ["prompt", "commitment"]
     assert set(room.words[1]) == {"type", "commitment_hash"}
     assert room.turn.players == ("alice",) and room.turn.expect == "guess N, 1 to 100"
 
 
-async def test_high_and_low_are_seen_from_the_guess_and_the_turn_passes(room):
+async def test_high_and_low_are_seen_from_the_guess_and_the_turn_passes(room: Room) -> None:
     guess = 100 if room.target < 100 else 1
     expected = "high" if guess > room.target else "low"
     assert await room.say("alice", f"guess {guess}") == [
@@ -121,21 +124,23 @@ async def test_high_and_low_are_seen_from_the_guess_and_the_turn_passes(room):
 
 
 @pytest.mark.parametrize("form", ["guess {}", "  GUESS   {} ", "Guess +{}"])
-async def test_a_hit_wins_and_opens_the_commitment(room, form):
+async def test_a_hit_wins_and_opens_the_commitment(room: Room, form: str) -> None:
     judge, reveal = await room.say("alice", form.format(room.target))
     assert judge["result"] == "correct" and reveal["type"] == "reveal"
     assert room.end == {"winners": ["alice"], "reason": f"hit {room.target} in 1 guesses"}
     committed(room)
 
 
-async def test_a_structured_guess_is_the_same_move(room):
+async def test_a_structured_guess_is_the_same_move(room: Room) -> None:
     move = {"type": "move", "game": "guess", "action": "guess", "value": room.target}
     assert (await room.say("alice", move))[0]["result"] == "correct"
     assert (await room.say("bob", "guess 3")) == []
 
 
 @pytest.mark.parametrize("value", [0, 101, -5, 10**14, 1.5, True, None, "42", [1], {"a": 1}])
-async def test_what_is_no_number_in_range_is_invalid_and_costs_nothing(room, value):
+async def test_what_is_no_number_in_range_is_invalid_and_costs_nothing(
+    room: Room, value: Any
+) -> None:
     move = {"type": "move", "game": "guess", "action": "guess", "value": value}
     (judge,) = await room.say("alice", move)
     assert judge["result"] == "invalid"
@@ -145,12 +150,12 @@ async def test_what_is_no_number_in_range_is_invalid_and_costs_nothing(room, val
 @pytest.mark.parametrize(
     "text", ["guess abc", "guess 4.5", "guess 1e3", "guess 9999999999999999999"]
 )
-async def test_a_guess_in_words_is_invalid(room, text):
+async def test_a_guess_in_words_is_invalid(room: Room, text: str) -> None:
     (judge,) = await room.say("alice", text)
     assert judge["result"] == "invalid" and judge["guess"] == text.split()[1]
 
 
-async def test_out_of_turn_is_a_violation_that_moves_nothing(room):
+async def test_out_of_turn_is_a_violation_that_moves_nothing(room: Room) -> None:
     before = dict(room.state)
     (violation,) = await room.say("bob", "guess 5")
     assert violation["type"] == "violation" and violation["player"] == "bob"
@@ -158,16 +163,16 @@ async def test_out_of_turn_is_a_violation_that_moves_nothing(room):
 
 
 @pytest.mark.parametrize("body", ["hello", "I guess 42 is it", "guess", {"type": "move"}, {"x": 1}])
-async def test_chat_is_ignored(room, body):
+async def test_chat_is_ignored(room: Room, body: Any) -> None:
     assert await room.say("alice", body) == []
 
 
-async def test_help_is_answered_at_any_time(room):
+async def test_help_is_answered_at_any_time(room: Room) -> None:
     (answer,) = await room.say("bob", " !HELP ")
     assert "1 to 100" in answer["text"]
 
 
-async def test_an_unknown_action_and_an_early_move_are_violations(pool, room):
+async def test_an_unknown_action_and_an_early_move_are_violations(pool: Pool, room: Room) -> None:
     (violation,) = await room.say("alice", {"type": "move", "game": "guess", "action": "fold"})
     assert violation["type"] == "violation"
     early = Room(pool, players=["alice"])
@@ -176,7 +181,7 @@ async def test_an_unknown_action_and_an_early_move_are_violations(pool, room):
 
 
 @pytest.mark.parametrize("how", ["text", "structured", "leave"])
-async def test_of_two_players_the_other_wins_when_one_concedes(room, how):
+async def test_of_two_players_the_other_wins_when_one_concedes(room: Room, how: str) -> None:
     if how == "leave":
         await room.leave("alice")
     else:
@@ -186,7 +191,9 @@ async def test_of_two_players_the_other_wins_when_one_concedes(room, how):
     committed(room)
 
 
-async def test_of_more_players_the_one_who_concedes_is_out_and_the_others_play_on(pool):
+async def test_of_more_players_the_one_who_concedes_is_out_and_the_others_play_on(
+    pool: Pool,
+) -> None:
     room = Room(pool)
     await room.begin("a", "b", "c")
     await room.say("b", "concede")
@@ -196,11 +203,11 @@ async def test_of_more_players_the_one_who_concedes_is_out_and_the_others_play_o
     (violation,) = await room.say("b", "guess 1")
     assert violation["reason"] == "out of the game"
     await room.leave("c")
-    assert room.end["winners"] == ["a"]
+    assert room.end == {"winners": ["a"], "reason": "c conceded"}
     committed(room)
 
 
-async def test_one_guess_each_is_a_bet_that_nobody_may_win(pool):
+async def test_one_guess_each_is_a_bet_that_nobody_may_win(pool: Pool) -> None:
     room = Room(pool, params={"guesses": 1, "low": 5, "high": 7})
     await room.begin("a", "b")
     miss = 5 if room.target != 5 else 6
@@ -211,7 +218,7 @@ async def test_one_guess_each_is_a_bet_that_nobody_may_win(pool):
     committed(room)
 
 
-async def test_when_the_only_one_with_a_guess_left_concedes_nobody_wins(pool):
+async def test_when_the_only_one_with_a_guess_left_concedes_nobody_wins(pool: Pool) -> None:
     room = Room(pool, params={"guesses": 1})
     await room.begin("a", "b", "c")
     await room.say("a", f"guess {room.wrong()}")
@@ -223,17 +230,17 @@ async def test_when_the_only_one_with_a_guess_left_concedes_nobody_wins(pool):
 @pytest.mark.parametrize(
     "params", [{"low": 5, "high": 5}, {"low": "1"}, {"guesses": 0}, {"high": True}]
 )
-async def test_params_that_make_no_game_are_refused(pool, params):
+async def test_params_that_make_no_game_are_refused(pool: Pool, params: dict[str, Any]) -> None:
     result = await pool.run(HookCall(SOURCE, "on_init", params=params))
     assert isinstance(result, Failed) and result.error == "ValueError"
 
 
-async def test_starting_twice_or_with_nobody_changes_nothing(room, pool):
+async def test_starting_twice_or_with_nobody_changes_nothing(room: Room, pool: Pool) -> None:
     assert await room.call("on_start") == []
     assert await Room(pool).call("on_start") == []
 
 
-async def test_the_same_seed_gives_the_same_number_and_another_seed_another(pool):
+async def test_the_same_seed_gives_the_same_number_and_another_seed_another(pool: Pool) -> None:
     targets = []
     for seed in (b"1", b"1", b"2", b"3"):
         room = Room(pool, seed=seed, params={"high": 10**6})
@@ -258,7 +265,9 @@ MOVE = st.one_of(
     moves=st.lists(st.tuples(st.integers(0, 7), MOVE), max_size=12),
     seed=st.binary(min_size=1, max_size=4),
 )
-async def test_every_game_ends_and_every_commitment_holds(pool, count, guesses, moves, seed):
+async def test_every_game_ends_and_every_commitment_holds(
+    pool: Pool, count: int, guesses: int | None, moves: list[tuple[int, Any]], seed: bytes
+) -> None:
     room = Room(pool, {"low": 1, "high": 8, "guesses": guesses}, seed)
     await room.begin(*[f"p{i}" for i in range(count)])
     for who, move in moves:

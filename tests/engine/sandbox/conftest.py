@@ -1,5 +1,7 @@
 """One pool of real processes for each test file."""
 
+from collections.abc import AsyncIterator
+
 import pytest_asyncio
 
 from engine.sandbox.call import Limits
@@ -7,7 +9,7 @@ from engine.sandbox.pool import Pool
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def pool():
+async def pool() -> AsyncIterator[Pool]:
     made = Pool(limits=Limits(hook_seconds=5.0))
     await made.start()
     yield made

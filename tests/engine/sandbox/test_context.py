@@ -2,26 +2,33 @@
 """What a referee can do through ctx, and what it hears when it does it wrong."""
 
 import textwrap
+from typing import Any
 
 import pytest
 
 from engine.sandbox.call import Failed, Finished, HookCall, Said, Turn
+from engine.sandbox.pool import Pool
 from engine.transcript.draws import Draws
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
-async def do(pool, *lines, hook="on_init", args=(), **call):
+async def do(pool: Pool, *lines: str, hook: Any = "on_init", args: Any = (), **call: Any) -> Any:
     """Run lines as the body of a hook of a class without __init__."""
     body = textwrap.indent("\n".join(lines), " " * 8)
     source = (
         f"class Bot:\n    def {hook}(self{', x' * bool(args)}):\n        ctx = self.ctx\n{body}\n"
     )
-    defaults = {"players": ("alice", "bob"), "seed": b"k" * 32, "bot_id": "ref", "now": 100.0}
+    defaults: dict[str, Any] = {
+        "players": ("alice", "bob"),
+        "seed": b"k" * 32,
+        "bot_id": "ref",
+        "now": 100.0,
+    }
     return await pool.run(HookCall(source, hook, args, **{**defaults, **call}))
 
 
-async def test_posts_keep_their_order_kind_and_addressees(pool):
+async def test_posts_keep_their_order_kind_and_addressees(pool: Pool) -> None:
     result = await do(
         pool,
         'ctx.post("bot", "hi")',
@@ -39,7 +46,7 @@ async def test_posts_keep_their_order_kind_and_addressees(pool):
     )
 
 
-async def test_state_is_copied_both_ways(pool):
+async def test_state_is_copied_both_ways(pool: Pool) -> None:
     result = await do(
         pool,
         "a = ctx.get_state()",
@@ -54,7 +61,7 @@ async def test_state_is_copied_both_ways(pool):
     assert (await do(pool, "assert ctx.get_state() == {}")).state is None
 
 
-async def test_turn_end_and_timers_are_collected(pool):
+async def test_turn_end_and_timers_are_collected(pool: Pool) -> None:
     result = await do(
         pool,
         'ctx.set_turn("alice", seconds=60, expect="guess N")',
@@ -70,11 +77,13 @@ async def test_turn_end_and_timers_are_collected(pool):
 @pytest.mark.parametrize(
     ("players", "turn"), [("None", ()), ("[]", ()), ('["bob", "bob", "alice"]', ("bob", "alice"))]
 )
-async def test_a_turn_may_be_nobodys_or_several_players(pool, players, turn):
+async def test_a_turn_may_be_nobodys_or_several_players(
+    pool: Pool, players: str, turn: tuple[str, ...]
+) -> None:
     assert (await do(pool, f"ctx.set_turn({players})")).turn == Turn(turn)
 
 
-async def test_a_bot_knows_where_it_is(pool):
+async def test_a_bot_knows_where_it_is(pool: Pool) -> None:
     result = await do(
         pool,
         'ctx.post("bot", {"p": ctx.players, "id": ctx.bot_id, "now": int(ctx.now()),'
@@ -85,7 +94,7 @@ async def test_a_bot_knows_where_it_is(pool):
     assert result.said[0].body == {**expected, "params": {"n": 1}}
 
 
-async def test_dice_come_from_the_seed_in_one_numbered_stream(pool):
+async def test_dice_come_from_the_seed_in_one_numbered_stream(pool: Pool) -> None:
     result = await do(
         pool,
         "import random, secrets",
@@ -102,7 +111,7 @@ async def test_dice_come_from_the_seed_in_one_numbered_stream(pool):
     assert result.draws == draws.position == 8
 
 
-async def test_a_hook_that_fails_tells_how_many_draws_it_saw(pool):
+async def test_a_hook_that_fails_tells_how_many_draws_it_saw(pool: Pool) -> None:
     result = await do(pool, "ctx.random.random()", "1 / 0")
     assert isinstance(result, Failed) and result.draws == 1
 
@@ -147,20 +156,20 @@ WRONG = {
 
 
 @pytest.mark.parametrize("line", WRONG)
-async def test_an_error_says_what_where_and_what_to_do(pool, line):
+async def test_an_error_says_what_where_and_what_to_do(pool: Pool, line: str) -> None:
     result = await do(pool, "pass", line, hook="on_message", args=({"body": {}},))
     assert isinstance(result, Failed) and result.line == 5, result
     assert WRONG[line] in result.text and f"line 5: {line.strip()[:60]}" in result.text
     assert result.error == result.text.split(":")[0].split("\n")[0] and not result.killed
 
 
-async def test_an_error_deep_in_a_library_is_told_at_the_bots_own_line(pool):
+async def test_an_error_deep_in_a_library_is_told_at_the_bots_own_line(pool: Pool) -> None:
     result = await do(pool, "import json", 'json.loads("{")')
     assert (result.error, result.line) == ("JSONDecodeError", 5)
     assert ".py" not in result.text
 
 
-async def test_what_a_bot_prints_is_kept_and_cut(pool):
+async def test_what_a_bot_prints_is_kept_and_cut(pool: Pool) -> None:
     result = await do(
         pool, 'print("a", 1, sep="-", end="!")', "import sys", 'sys.stdout.write("b")'
     )
@@ -183,7 +192,9 @@ async def test_what_a_bot_prints_is_kept_and_cut(pool):
         ),
     ],
 )
-async def test_a_flood_changes_nothing_even_if_the_bot_catches_the_error(pool, lines, error):
+async def test_a_flood_changes_nothing_even_if_the_bot_catches_the_error(
+    pool: Pool, lines: list[str], error: str
+) -> None:
     result = await do(pool, *lines)
     assert isinstance(result, Failed) and result.error == error
 
@@ -202,19 +213,19 @@ async def test_a_flood_changes_nothing_even_if_the_bot_catches_the_error(pool, l
         "class B(dict):\n    p = 1\n",
     ],
 )
-async def test_every_way_to_get_the_context_works(pool, head):
+async def test_every_way_to_get_the_context_works(pool: Pool, head: str) -> None:
     source = head + "    def on_init(self):\n        self.ctx.post('bot', {'p': bool(self.p)})\n"
     result = await pool.run(HookCall(source, "on_init", params={"x": 1}))
     assert isinstance(result, Finished), result
     assert result.said[0].body == {"p": True}
 
 
-async def test_a_hook_that_is_not_there_does_nothing(pool):
+async def test_a_hook_that_is_not_there_does_nothing(pool: Pool) -> None:
     source = "raise ValueError('not even the top level runs')\nclass A:\n  def on_init(self): pass"
     assert await pool.run(HookCall(source, "on_timer", ("x",))) == Finished()
 
 
-async def test_an_error_at_the_top_level_or_in_init_fails_the_hook(pool):
+async def test_an_error_at_the_top_level_or_in_init_fails_the_hook(pool: Any) -> None:
     hook = "\n    def on_init(self): pass"
     result = await pool.run(HookCall(f"x = 1 / 0\nclass A:{hook}", "on_init"))
     assert (result.error, result.line) == ("ZeroDivisionError", 1)

@@ -6,6 +6,7 @@ import textwrap
 import pytest
 
 from engine.sandbox.call import Finished, HookCall
+from engine.sandbox.pool import Pool
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -407,7 +408,7 @@ class Bot:
 
 
 @pytest.mark.parametrize("name", ORDINARY)
-async def test_ordinary_python_works(pool, name):
+async def test_ordinary_python_works(pool: Pool, name: str) -> None:
     body, expected = ORDINARY[name]
     source = bot(body)
     await pool.inspect(source)

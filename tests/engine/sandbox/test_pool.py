@@ -1,4 +1,4 @@
-# ruff: noqa: E501 the rows are read as a table
+# ruff: noqa: ASYNC110, ASYNC240, E501 waits on /proc; the rows are read as a table
 """Processes come and go as promised: deadline, crash, death of the zygote, death of the host."""
 
 import asyncio
@@ -7,7 +7,9 @@ import select
 import signal
 import subprocess
 import sys
+from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import pytest_asyncio
@@ -21,6 +23,11 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 ROOT = Path(__file__).parents[3]
 
 
+def a_pool(**kwargs: Any) -> Any:
+    """Untyped, because these tests look inside."""
+    return Pool(**kwargs)
+
+
 def bot(*body: str) -> str:
     lines = "".join(f"        {line}\n" for line in body)
     return f"class Bot:\n    def on_init(self):\n{lines}"
@@ -31,7 +38,7 @@ FOREVER = bot("while True:", "    pass")
 
 
 @pytest_asyncio.fixture(loop_scope="module")
-async def hasty():
+async def hasty() -> AsyncIterator[Pool]:
     made = Pool(limits=Limits(hook_seconds=0.3), spares=1)
     await made.start()
     yield made
@@ -72,7 +79,7 @@ def children(pid: int) -> list[int]:
         ),
     ],
 )
-async def test_a_hook_that_does_not_end_is_killed_at_its_deadline(hasty, source):
+async def test_a_hook_that_does_not_end_is_killed_at_its_deadline(hasty: Any, source: str) -> None:
     loop = asyncio.get_running_loop()
     start = loop.time()
     result = await hasty.run(HookCall(source, "on_init"))
@@ -81,15 +88,15 @@ async def test_a_hook_that_does_not_end_is_killed_at_its_deadline(hasty, source)
     assert isinstance(await hasty.run(HookCall(HELLO, "on_init")), Finished)
 
 
-async def test_a_killed_worker_is_really_gone(hasty):
+async def test_a_killed_worker_is_really_gone(hasty: Any) -> None:
     while not (workers := children(hasty._keeper.pid)):
         await asyncio.sleep(0)
     assert (await hasty.run(HookCall(FOREVER, "on_init"))).killed
     assert await asyncio.to_thread(ended, workers[0])
 
 
-async def test_a_cancelled_call_kills_its_worker_and_frees_its_slot():
-    async with Pool(spares=0, at_once=1) as pool:
+async def test_a_cancelled_call_kills_its_worker_and_frees_its_slot() -> None:
+    async with a_pool(spares=0, at_once=1) as pool:
         running = asyncio.create_task(pool.run(HookCall(FOREVER, "on_init")))
         while not children(pool._keeper.pid):
             await asyncio.sleep(0)
@@ -101,12 +108,12 @@ async def test_a_cancelled_call_kills_its_worker_and_frees_its_slot():
         assert isinstance(await pool.run(HookCall(HELLO, "on_init")), Finished)
 
 
-async def test_no_more_run_at_once_than_allowed(monkeypatch):
-    async with Pool(spares=0, at_once=2, limits=Limits(hook_seconds=0.3)) as pool:
+async def test_no_more_run_at_once_than_allowed(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with a_pool(spares=0, at_once=2, limits=Limits(hook_seconds=0.3)) as pool:
         most = 0
         fork = pool._fork
 
-        def counted(keeper):
+        def counted(keeper: Any) -> Any:
             nonlocal most
             worker = fork(keeper)
             most = max(most, len(keeper._deaths))
@@ -119,7 +126,7 @@ async def test_no_more_run_at_once_than_allowed(monkeypatch):
         assert most <= 2
 
 
-async def test_many_calls_at_once_get_each_its_own_answer(pool):
+async def test_many_calls_at_once_get_each_its_own_answer(pool: Any) -> None:
     def echo(n: int) -> HookCall:
         return HookCall(
             "class E:\n def on_join(self, who):\n  self.ctx.post('bot', who)", "on_join", (f"p{n}",)
@@ -129,7 +136,7 @@ async def test_many_calls_at_once_get_each_its_own_answer(pool):
     assert [r.said[0].body["text"] for r in results] == [f"p{n}" for n in range(40)]
 
 
-async def test_nothing_is_carried_from_one_hook_to_the_next(pool):
+async def test_nothing_is_carried_from_one_hook_to_the_next(pool: Any) -> None:
     source = (
         "import json\nclass B:\n    n = 0\n    def on_init(self):\n        B.n += 1\n"
         "        json.nothing = 1\n"
@@ -142,21 +149,21 @@ async def test_nothing_is_carried_from_one_hook_to_the_next(pool):
     assert said == [{"n": 1}] * 3
 
 
-async def test_a_memory_bomb_is_a_memory_limit(pool):
+async def test_a_memory_bomb_is_a_memory_limit(pool: Any) -> None:
     for line in ("x = [0] * 10 ** 9", "x = 'a' * 10 ** 12", "x = bytearray(1 << 30)"):
         result = await pool.run(HookCall(bot(line), "on_init"))
         assert isinstance(result, Failed) and result.error == "MemoryLimit"
         assert result.line == 3 and not result.killed
 
 
-async def test_endless_recursion_is_told_with_its_line(pool):
+async def test_endless_recursion_is_told_with_its_line(pool: Any) -> None:
     result = await pool.run(HookCall(bot("f = lambda: f()", "f()"), "on_init"))
     assert result.error == "RecursionError" and result.line == 3
     assert "hint" in result.text
 
 
-async def test_the_zygote_dying_fails_calls_under_way_and_the_next_call_works():
-    async with Pool() as pool:
+async def test_the_zygote_dying_fails_calls_under_way_and_the_next_call_works() -> None:
+    async with a_pool() as pool:
         zygote = pool._keeper.pid
         running = asyncio.create_task(pool.run(HookCall(FOREVER, "on_init")))
         while len(pool._keeper._deaths) < 3:  # one running, two spares
@@ -170,8 +177,8 @@ async def test_the_zygote_dying_fails_calls_under_way_and_the_next_call_works():
         assert pool._keeper.pid != zygote
 
 
-async def test_closing_leaves_no_process_and_refuses_further_calls():
-    async with Pool(spares=3) as pool:
+async def test_closing_leaves_no_process_and_refuses_further_calls() -> None:
+    async with a_pool(spares=3) as pool:
         running = asyncio.create_task(pool.run(HookCall(FOREVER, "on_init")))
         while len(pool._keeper._deaths) < 4:
             await asyncio.sleep(0)
@@ -206,7 +213,7 @@ asyncio.run(main())
 """
 
 
-async def test_a_host_killed_outright_leaves_nothing_behind():
+async def test_a_host_killed_outright_leaves_nothing_behind() -> None:
     done = await asyncio.to_thread(
         subprocess.run,
         [sys.executable, "-c", HOST, str(ROOT)],
@@ -220,7 +227,9 @@ async def test_a_host_killed_outright_leaves_nothing_behind():
     assert all([await asyncio.to_thread(ended, pid) for pid in pids])
 
 
-async def test_a_zygote_that_cannot_start_is_unavailable(monkeypatch, tmp_path):
+async def test_a_zygote_that_cannot_start_is_unavailable(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     broken = tmp_path / "zygote.py"
     broken.write_text("raise SystemExit(3)\n")
     monkeypatch.setattr(keeper_module, "PROGRAM", broken)
@@ -230,9 +239,9 @@ async def test_a_zygote_that_cannot_start_is_unavailable(monkeypatch, tmp_path):
     await pool.close()
 
 
-async def test_the_zygote_has_no_secret_of_the_host(monkeypatch):
+async def test_the_zygote_has_no_secret_of_the_host(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ACCESS_PASSCODE", "xyzzy")
-    async with Pool(spares=0) as pool:
+    async with a_pool(spares=0) as pool:
         environment = Path(f"/proc/{pool._keeper.pid}/environ").read_bytes()
         names = {pair.split(b"=")[0] for pair in environment.split(b"\0") if pair}
         assert names == {b"PYTHONHASHSEED", b"TZ", b"LANG", b"HOME"}
@@ -242,10 +251,10 @@ async def test_the_zygote_has_no_secret_of_the_host(monkeypatch):
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestWarning")
-def test_it_runs_on_uvloop_as_well():
+def test_it_runs_on_uvloop_as_well() -> None:
     uvloop = pytest.importorskip("uvloop")
 
-    async def play():
+    async def play() -> list[type]:
         pool = Pool(limits=Limits(hook_seconds=0.3))
         await pool.start()
         results = [await pool.run(HookCall(s, "on_init")) for s in (HELLO, FOREVER, HELLO)]

@@ -2,11 +2,13 @@
 """What inspection finds: hooks and class, texts, manifests, and refusals with a line."""
 
 import textwrap
+from typing import Any
 
 import pytest
 
 from engine.errors import BotRejected, TooLarge
 from engine.sandbox.call import Finished, HookCall, Limits, SourceReport
+from engine.sandbox.pool import Pool
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -55,7 +57,7 @@ CLASSES = {
 
 
 @pytest.mark.parametrize("name", CLASSES)
-async def test_the_referee_is_the_class_with_the_hooks(pool, name):
+async def test_the_referee_is_the_class_with_the_hooks(pool: Pool, name: str) -> None:
     source, class_name, hooks = CLASSES[name]
     report = await pool.inspect(source)
     assert (report.class_name, report.hooks) == (class_name, hooks)
@@ -74,7 +76,7 @@ TEXTS = [
 
 
 @pytest.mark.parametrize("text", TEXTS)
-async def test_a_source_without_a_class_is_a_text(pool, text):
+async def test_a_source_without_a_class_is_a_text(pool: Pool, text: str) -> None:
     assert await pool.inspect(text) == SourceReport((), None, None, False, False)
     assert await pool.run(HookCall(text, "on_init")) == Finished()
 
@@ -96,23 +98,23 @@ async def test_a_source_without_a_class_is_a_text(pool, text):
         ("class A:\n x = '\ud800'", "not valid Unicode"),
     ],
 )
-async def test_broken_code_is_rejected_with_its_line(pool, source, words):
+async def test_broken_code_is_rejected_with_its_line(pool: Pool, source: str, words: str) -> None:
     with pytest.raises(BotRejected) as refusal:
         await pool.inspect(source)
     assert words in str(refusal.value)
 
 
-async def test_every_reason_is_told_up_to_a_few(pool):
-    with pytest.raises(BotRejected, match="Line 2: .*; Line 3: .*; and 2 more"):
+async def test_every_reason_is_told_up_to_a_few(pool: Pool) -> None:
+    with pytest.raises(BotRejected, match=r"Line 2: .*; Line 3: .*; and 2 more"):
         await pool.inspect("class A: pass\n" + "eval('1')\n" * 6)
 
 
-async def test_a_source_that_is_too_large_is_not_even_looked_at(pool):
+async def test_a_source_that_is_too_large_is_not_even_looked_at(pool: Pool) -> None:
     with pytest.raises(TooLarge, match="49155 bytes"):
         await pool.inspect("#" + "\N{EURO SIGN}" * (Limits().source // 3) + "  ")
 
 
-async def test_a_manifest_is_read_and_not_run(pool):
+async def test_a_manifest_is_read_and_not_run(pool: Pool) -> None:
     report = await pool.inspect(
         "MANIFEST = {'name': 'X', 'seats': ('a', 'b'), 'n': -1}\nclass X: pass\nMANIFEST['y'] = 1"
     )
@@ -135,7 +137,9 @@ async def test_a_manifest_is_read_and_not_run(pool):
         ("f = lambda self: self.ctx.random.choice([1])", False, True),
     ],
 )
-async def test_reach_is_read_from_the_imports(pool, line, network, dice):
+async def test_reach_is_read_from_the_imports(
+    pool: Pool, line: str, network: bool, dice: bool
+) -> None:
     report = await pool.inspect(f"{line}\nclass A: pass")
     assert (report.network, report.dice) == (network, dice)
 
@@ -191,7 +195,7 @@ DESIGN = {
 MESSAGE = {"id": 1, "sender": "alice", "kind": "user", "body": {"text": "price"}, "ts": "t"}
 
 
-async def test_the_examples_of_the_design_attach_and_run(pool):
+async def test_the_examples_of_the_design_attach_and_run(pool: Any) -> None:
     sources = {name: textwrap.dedent(text) for name, text in DESIGN.items()}
     for source in sources.values():
         assert (await pool.inspect(source)).hooks == ("on_init", "on_message")

@@ -3,6 +3,7 @@
 import json
 import math
 from collections import Counter, defaultdict, namedtuple
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -20,7 +21,7 @@ VALUES = st.recursive(
 
 
 @given(VALUES)
-def test_json_values_cross_unchanged(value):
+def test_json_values_cross_unchanged(value: Any) -> None:
     assert plain(value, "v") == value
     assert read(json.dumps(value).encode()) == value
     assert size(value) == len(json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode())
@@ -36,7 +37,7 @@ def test_json_values_cross_unchanged(value):
         ({"n": EXACT, "m": -EXACT}, {"n": EXACT, "m": -EXACT}),
     ],
 )
-def test_subclasses_are_read_as_their_base(value, crossed):
+def test_subclasses_are_read_as_their_base(value: Any, crossed: Any) -> None:
     got = plain(value, "v")
     assert got == crossed and type(got) is type(crossed)
 
@@ -56,14 +57,14 @@ def test_subclasses_are_read_as_their_base(value, crossed):
         ({"x": object()}, "state.x: object is not a JSON value"),
     ],
 )
-def test_anything_else_is_refused_with_its_path(value, words):
+def test_anything_else_is_refused_with_its_path(value: Any, words: str) -> None:
     with pytest.raises(BadValue) as refusal:
         plain(value, "state")
     assert words in str(refusal.value)
 
 
-def test_nesting_and_cycles_end():
-    value: list = []
+def test_nesting_and_cycles_end() -> None:
+    value: list[Any] = []
     value.append(value)
     with pytest.raises(BadValue, match=f"more than {DEPTH} levels"):
         plain(value, "v")
@@ -72,18 +73,18 @@ def test_nesting_and_cycles_end():
 @pytest.mark.parametrize(
     "data", [b"", b"{", b"NaN", b"[Infinity]", b"\xff", b"[" * 200_000, b"1" * 5000, b"{}{}"]
 )
-def test_what_is_not_json_is_a_value_error(data):
+def test_what_is_not_json_is_a_value_error(data: bytes) -> None:
     with pytest.raises(ValueError):
         read(data)
 
 
-def test_methods_a_bot_overrode_are_never_called():
-    class Sly(dict):
-        def items(self):
+def test_methods_a_bot_overrode_are_never_called() -> None:
+    class Sly(dict[str, Any]):
+        def items(self) -> Any:
             raise AssertionError
 
     class Str(str):
-        def __str__(self):
+        def __str__(self) -> str:
             raise AssertionError
 
     got = plain({"a": Sly(b=Str("c"))}, "v")
