@@ -41,17 +41,21 @@ def inspect(text: str) -> dict[str, Any]:
     except SyntaxError as error:
         if not source.looks_like_code(text):
             return {"report": nothing}
-        return {"rejected": f"Line {error.lineno}: {error.msg}"}
+        return {"rejected": _shown(f"Line {error.lineno}: {error.msg}")}
     except language.Rejected as error:
-        return {"rejected": error.text} if source.looks_like_code(text) else {"report": nothing}
+        return (
+            {"rejected": _shown(error.text)}
+            if source.looks_like_code(text)
+            else {"report": nothing}
+        )
     try:
         report = source.report(tree)
         language.restrict(tree)
         report["manifest"] = plain(report["manifest"], "MANIFEST")
     except SyntaxError as error:
-        return {"rejected": f"Line {error.lineno}: {error.msg}"}
+        return {"rejected": _shown(f"Line {error.lineno}: {error.msg}")}
     except (language.Rejected, ValueError, RecursionError) as error:
-        return {"rejected": str(error)}
+        return {"rejected": _shown(str(error))}
     return {"report": report}
 
 
@@ -125,6 +129,10 @@ def _failure(error: BaseException, prints: Prints) -> dict[str, Any]:
     return _failed(LIMITS.get(name, name), line, text, prints)
 
 
+def _shown(text: str) -> str:
+    return text[: 2 * TEXT].encode("utf-8", "replace").decode()
+
+
 def _failed(name: str, line: int | None, text: str, prints: Prints) -> dict[str, Any]:
-    shown = text.encode("utf-8", "replace").decode()
+    shown = _shown(text)
     return {"error": name[:64], "line": line, "text": shown, "prints": prints.text}

@@ -46,13 +46,13 @@ class Keeper:
         self._ready: asyncio.Future[None] = self._loop.create_future()
         self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._control.setblocking(False)
-        with theirs:
-            self.pid = self._spawn(theirs.fileno())
         self._loop.add_reader(self._control, self._hear)
         try:
+            with theirs:
+                self.pid = self._spawn(theirs.fileno())
             async with asyncio.timeout(seconds):
                 await self._ready
-        except (TimeoutError, ConnectionError) as error:
+        except OSError as error:  # TimeoutError and ConnectionError among them
             await self.close()
             raise Unavailable(
                 "The bot sandbox could not be started on this server.",
@@ -134,6 +134,8 @@ class Keeper:
         self._deaths.clear()
 
     def _kill(self) -> None:
+        if not self.pid:  # kill(0) would hit our own process group
+            return
         try:
             os.kill(self.pid, signal.SIGKILL)  # not reaped yet, so the pid is still its own
         except ProcessLookupError:

@@ -65,7 +65,7 @@ class Rejected(Exception):
     @property
     def text(self) -> str:
         """The first few reasons, each with its line."""
-        shown = [f"Line {line}: {why}" if line else why for line, why in self.found[:4]]
+        shown = [f"Line {line}: {why[:300]}" if line else why for line, why in self.found[:4]]
         more = len(self.found) - len(shown)
         return "; ".join(shown) + (f"; and {more} more" if more else "")
 

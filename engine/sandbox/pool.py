@@ -143,7 +143,9 @@ class Pool:
             try:
                 async with asyncio.timeout(START_SECONDS):
                     await self._receive(worker.sock, 16)
-                return worker
+                if not worker.death.done():
+                    return worker
+                worker.drop()  # a spare that did not live to be used
             except (TimeoutError, frames.BadFrame, OSError) as error:
                 log.warning("a worker did not come up: %r", error)
                 worker.drop()

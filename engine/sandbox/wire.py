@@ -8,6 +8,7 @@ and anything else is `Broken` (tests/attacks/test_bot_frames.py).
 from __future__ import annotations
 
 import dataclasses
+import json
 from typing import Any
 
 from engine.sandbox.call import (
@@ -21,7 +22,7 @@ from engine.sandbox.call import (
     SourceReport,
     Turn,
 )
-from engine.sandbox.values import KIND, LONGEST, TIMERS, BadValue, plain, read, size, text
+from engine.sandbox.values import KIND, LONGEST, TIMERS, BadValue, plain, read, size
 
 TEXT = 1 << 14
 
@@ -37,12 +38,16 @@ def hook_request(call: HookCall, limits: Limits) -> bytes:
         "params": dict(call.params), "state": dict(call.state), "players": list(call.players),
         "now": call.now, "bot_id": call.bot_id, "seed": call.seed.hex(),
     }  # fmt: skip
-    return text({"do": "hook", "call": told, "limits": dataclasses.asdict(limits)}).encode()
+    return _encoded({"do": "hook", "call": told, "limits": dataclasses.asdict(limits)})
 
 
 def inspect_request(source: str) -> bytes:
     """What a worker is told to look at a source."""
-    return text({"do": "inspect", "source": source}).encode()
+    return _encoded({"do": "inspect", "source": source})
+
+
+def _encoded(request: dict[str, Any]) -> bytes:
+    return json.dumps(request, allow_nan=False).encode()  # ASCII: no text can make it fail
 
 
 def largest_answer(limits: Limits) -> int:

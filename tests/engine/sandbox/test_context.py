@@ -2,6 +2,7 @@
 """What a referee can do through ctx, and what it hears when it does it wrong."""
 
 import textwrap
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -218,6 +219,53 @@ async def test_every_way_to_get_the_context_works(pool: Pool, head: str) -> None
     result = await pool.run(HookCall(source, "on_init", params={"x": 1}))
     assert isinstance(result, Finished), result
     assert result.said[0].body == {"p": True}
+
+
+COIN = """
+class Coin:
+    def __init__(self, ctx, params):
+        self.ctx = ctx
+        self.s = ctx.get_state()            # {} the first time
+    def on_start(self):                     # every seat is taken: first moment for fair dice and secrets
+        self.s = {"calls": {}}
+        self.save()
+        self.ctx.post("bot", {"text": "Call it: heads or tails, sealed: to=[\\"bot:coin\\"]"})
+        self.ctx.set_turn(self.ctx.players, seconds=3600, expect="heads | tails")
+    def on_message(self, msg):              # players' messages only: {id, sender, kind, body, ts, to?}
+        call = msg["body"].get("text", "").strip().lower()
+        if call not in ("heads", "tails"):
+            return
+        self.s["calls"][msg["sender"]] = call
+        self.save()
+        if len(self.s["calls"]) == len(self.ctx.players):
+            self.finish()
+    def on_timer(self, name):               # "turn" when a turn's seconds run out
+        self.finish()
+    def finish(self):
+        side = self.ctx.random.choice(["heads", "tails"])
+        won = [p for p, c in self.s["calls"].items() if c == side]
+        self.ctx.post("bot", {"side": side, "calls": self.s["calls"]})
+        self.ctx.end({"winners": won, "reason": "coin " + side})
+    def save(self):
+        self.ctx.set_state(self.s)
+"""
+
+
+async def test_the_bot_of_the_help_page_plays(pool: Any) -> None:
+    assert (await pool.inspect(COIN)).dice
+    call = HookCall(COIN, "on_start", players=("alice", "bob"), seed=b"c" * 32)
+    begun = await pool.run(call)
+    assert begun.turn == Turn(("alice", "bob"), 3600.0, "heads | tails")
+    state = begun.state
+    for player, side in (("alice", "Heads"), ("bob", "tails ")):
+        message = {"sender": player, "kind": "user", "body": {"text": side}}
+        said = await pool.run(replace(call, hook="on_message", args=(message,), state=state))
+        state = said.state
+    side = said.said[0].body["side"]
+    assert said.end == {
+        "winners": [{"heads": "alice", "tails": "bob"}[side]],
+        "reason": f"coin {side}",
+    }
 
 
 async def test_a_hook_that_is_not_there_does_nothing(pool: Pool) -> None:

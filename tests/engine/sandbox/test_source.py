@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from engine.errors import BotRejected, TooLarge
-from engine.sandbox.call import Finished, HookCall, Limits, SourceReport
+from engine.sandbox.call import Failed, Finished, HookCall, Limits, SourceReport
 from engine.sandbox.pool import Pool
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -102,6 +102,16 @@ async def test_broken_code_is_rejected_with_its_line(pool: Pool, source: str, wo
     with pytest.raises(BotRejected) as refusal:
         await pool.inspect(source)
     assert words in str(refusal.value)
+
+
+async def test_names_of_any_length_are_told_in_few_words(pool: Pool) -> None:
+    with pytest.raises(BotRejected, match="Line 1: Import of 'aaa") as refusal:
+        await pool.inspect(f"import {'a' * 30_000}\nclass {'B' * 10_000}: pass")
+    assert len(str(refusal.value)) < 500
+    result = await pool.run(
+        HookCall(f"import {'a' * 30_000}\nclass B:\n def on_init(s): 1", "on_init")
+    )
+    assert isinstance(result, Failed) and result.error == "BotRejected"
 
 
 async def test_every_reason_is_told_up_to_a_few(pool: Pool) -> None:
