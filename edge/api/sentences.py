@@ -44,7 +44,7 @@ def part(source: str, from_line: int) -> Part:
 
 def fenced(shown: Part, code_hash: str) -> list[str]:
     """A stranger's source between two lines that it cannot hold: they name its own hash."""
-    return [f"---{code_hash}", words.source(shown.text).rstrip("\n"), f"---{code_hash}"]
+    return [f"---{code_hash}", words.plain(shown.text).rstrip("\n"), f"---{code_hash}"]
 
 
 def refs(room: Room) -> dict[str, str | None]:

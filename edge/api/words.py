@@ -16,12 +16,12 @@ from typing import Any
 
 from engine.channel.names import KIND
 
-#: C1 controls, line and paragraph separators, marks that turn or hide text.
+#: Controls but tab and line feed, line and paragraph separators, marks that turn or hide text.
 _UNSAFE = re.compile(
-    "[\x7f-\x9f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]"
+    r"[\x00-\x08\x0b-\x1f]"
+    "|[\x7f-\x9f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]"
     "|[\U000e0000-\U000e0fff]"
 )
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f]")  # a tab and a line feed may stay
 WAIT_MS = 25_000
 
 
@@ -31,14 +31,9 @@ def quoted(value: Any) -> str:
 
 
 def plain(text: str) -> str:
-    """``text`` with what turns, hides or separates it written out, as \\u202e."""
+    """``text`` with what turns, hides or separates it written out, as \\u202e. Its line feeds
+    stay: a source is shown with its own lines."""
     return _UNSAFE.sub(lambda mark: json.dumps(mark.group())[1:-1], text)
-
-
-def source(text: str) -> str:
-    """A source as it is shown: its own lines, but nothing that moves or hides what stands in
-    them. Only the exact text in the structured answer has its hash."""
-    return _CONTROL.sub(lambda mark: json.dumps(mark.group())[1:-1], plain(text))
 
 
 def message(shown: Mapping[str, Any]) -> str:
