@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import html
+import json
 import re
 import threading
 import time
@@ -42,12 +43,13 @@ PATIENCE = 60.0
 
 
 class Refused(Exception):
-    """The server said no; ``text`` is all it said."""
+    """The server said no: ``text`` is all it said, ``status`` the HTTP status it came with."""
 
-    def __init__(self, body: Mapping[str, Any], text: str) -> None:
+    def __init__(self, body: Mapping[str, Any], text: str, status: int = 200) -> None:
         super().__init__(text)
         self.code = body["error"]
-        self.body = dict(body)
+        self.text = text
+        self.status = status
 
 
 class Away(Exception):
@@ -146,11 +148,18 @@ class Rest(Player):
     def __init__(self, http: httpx.AsyncClient, client: Json, token: str) -> None:
         self.http = http
         self.token = token
-        self._client = client
+        self.client = client
 
     @property
     def header(self) -> dict[str, str]:
         return {"Authorization": f"Bearer {self.token}"}
+
+    async def post(self, operation: str, arguments: str) -> httpx.Response:
+        """Post ``arguments`` as they stand, be they JSON or not."""
+        header = {**self.header, "Content-Type": "application/json"}
+        return await self.http.post(
+            f"/{operation}", content=arguments.encode("utf-8", "surrogatepass"), headers=header
+        )
 
     async def attempt(self, operation: str, arguments: Json) -> Json:
         asked = {name: value for name, value in arguments.items() if value is not None}
@@ -165,11 +174,11 @@ class Rest(Player):
             raise Away(answer.text)
         body: Json = answer.json()
         if answer.is_error:
-            raise Refused(body, answer.text)
+            raise Refused(body, answer.text, answer.status_code)
         return body
 
     def secrets(self) -> set[str]:
-        return {self.token, self._client["client_secret"]}
+        return {self.token, self.client["client_secret"]}
 
 
 @asynccontextmanager
@@ -190,6 +199,57 @@ async def rest(base: str, name: str, passcode: str = "") -> AsyncIterator[Rest]:
         )
         assert issued.status_code == 200, issued.text
         yield Rest(http, client, issued.json()["access_token"])
+
+
+class Wire(Rest):
+    """MCP by hand, in either era, with the same login as `Rest`: for what no client would send."""
+
+    mode: Mode = "legacy"
+    more: Mapping[str, str] = {}  #: headers to add
+
+    async def post(self, operation: str, arguments: str) -> httpx.Response:
+        params = f'"name":"{operation}","arguments":{arguments}'
+        return await self.request("tools/call", params, {"Mcp-Name": operation})
+
+    async def request(self, method: str, params: str, more: Mapping[str, str]) -> httpx.Response:
+        """One JSON-RPC request; ``params`` are the members of its params, as JSON."""
+        header = {
+            **self.header,
+            "Content-Type": "application/json",
+            "Accept": "application/json, text/event-stream",
+            "MCP-Protocol-Version": "2025-11-25",
+        }
+        if self.mode != "legacy":
+            meta = "io.modelcontextprotocol/"
+            params += (
+                f',"_meta":{{"{meta}protocolVersion":"{self.mode}","{meta}clientCapabilities":{{}},'
+                f'"{meta}clientInfo":{{"name":"wire","version":"1"}}}}'
+            )
+            header |= {"MCP-Protocol-Version": self.mode, "Mcp-Method": method, **more}
+        message = f'{{"jsonrpc":"2.0","id":1,"method":"{method}","params":{{{params}}}}}'
+        return await self.http.post(
+            "/mcp",
+            content=message.encode("utf-8", "surrogatepass"),
+            headers={**header, **self.more},
+        )
+
+    async def attempt(self, operation: str, arguments: Json) -> Json:
+        answer = await self.post(operation, json.dumps(arguments))
+        assert answer.status_code == 200, answer.text
+        result = answer.json()["result"]
+        text = result["content"][0]["text"]
+        if result.get("isError"):
+            raise Refused(result["structuredContent"], text)
+        return {**result["structuredContent"], "text": text}
+
+
+@asynccontextmanager
+async def wire(base: str, name: str, mode: Mode) -> AsyncIterator[Wire]:
+    """An account of its own that speaks MCP by hand."""
+    async with rest(base, name) as plain:
+        made = Wire(plain.http, plain.client, plain.token)
+        made.mode = mode
+        yield made
 
 
 class Tools(Player):
