@@ -17,6 +17,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 FORBIDDEN = re.compile(
     r"\b(verified|proven|provabl[ey]|fair(ly|ness)?|guaranteed)\b", re.IGNORECASE
 )
+BIG = {"high": 10**9}  #: no guess of a test hits it
 MESSAGE = re.compile(r"\[\d+\] ")
 
 
@@ -35,7 +36,7 @@ async def game(house: House) -> Game:
     alice, bob = house.account(), house.account()
     said: dict[str, Said] = {}
     said["create_channel"] = await house.tool(
-        alice, "create_channel", bot_preset="GuessBot", join_as="alice", bot_params={"guesses": 1}
+        alice, "create_channel", bot_preset="GuessBot", join_as="alice", bot_params=BIG
     )
     opened = said["create_channel"].data
     room = {"channel_id": opened["channel_id"]}
@@ -111,8 +112,8 @@ async def test_the_first_line_says_what_happened(game: Game, name: str) -> None:
 async def test_whose_turn_it_is_and_what_is_expected_stand_on_lines_of_their_own(
     game: Game,
 ) -> None:
-    assert 'turn: you\nexpect: "guess N, 1 to 100"\nlog: ' in game.said["sync_messages"].text
-    assert 'turn: bob\nexpect: "guess N, 1 to 100"\nlog: ' in game.said["post_message"].text
+    assert 'turn: you\nexpect: "guess N, 1 to 1000000000"\nlog: ' in game.said["sync_messages"].text
+    assert 'turn: bob\nexpect: "guess N, 1 to 1000000000"\nlog: ' in game.said["post_message"].text
 
 
 async def test_who_has_the_turn_is_told_to_move_and_who_has_not_to_wait(game: Game) -> None:

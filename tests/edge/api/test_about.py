@@ -1,0 +1,99 @@
+"""What can be asked of the server and its referees, and changes nothing."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import pytest
+
+from edge.api.guides import GUIDES
+from settings import VERSION
+from tests.edge.api.house import House
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+GUESS_BOT = (Path(__file__).parents[3] / "bots" / "guess_bot.py").read_text()
+FIELDS = {
+    *("bot_id", "name", "version", "code", "code_ref"),
+    *("manifest", "params", "code_hash", "manifest_hash"),
+}
+
+
+async def test_the_code_of_a_preset_is_its_file_byte_for_byte(house: House) -> None:
+    host = house.account()
+    room = await house.room(host, bot_preset="GuessBot")
+    said = await house.rest(host, "get_bot_code", channel_id=room["channel_id"])
+    assert said.data.keys() == FIELDS
+    assert said.data["code"] == GUESS_BOT
+    assert said.data["code_ref"] == "builtin://GuessBot"
+    digest = hashlib.sha256(said.data["code"].encode()).hexdigest()
+    assert said.data["code_hash"] == f"sha256:{digest}"
+
+
+async def test_code_can_be_read_from_a_line_on(house: House) -> None:
+    host = house.account()
+    room = await house.room(host, bot_preset="GuessBot")
+    said = await house.rest(
+        host, "get_bot_code", channel_id=room["channel_id"], bot_id="guess-referee", from_line=200
+    )
+    assert said.data["code"] == "".join(GUESS_BOT.splitlines(keepends=True)[199:])
+
+
+async def test_code_can_be_read_with_an_invite_before_joining(house: House) -> None:
+    room = await house.room(house.account(), bot_preset="GuessBot")
+    said = await house.rest(
+        house.account(), "get_bot_code", invite_code=room["invites"][0], bot_id="bot:guess-referee"
+    )
+    assert said.data["code"] == GUESS_BOT
+
+
+async def test_code_of_no_room_at_all_cannot_be_asked_for(house: House) -> None:
+    said = await house.rest(house.account(), "get_bot_code", bot_id="guess-referee")
+    assert said.refused == "INVALID_REQUEST"
+
+
+async def test_a_bot_that_is_not_here_is_refused_with_those_that_are(house: House) -> None:
+    host = house.account()
+    room = await house.room(host, bot_preset="GuessBot")
+    said = await house.rest(host, "get_bot_code", channel_id=room["channel_id"], bot_id="judge")
+    assert (said.status, said.refused) == (404, "BOT_NOT_FOUND")
+    assert said.data["hint"] == "Bots: guess-referee."
+
+
+async def test_presets_are_listed_with_what_they_play(house: House) -> None:
+    said = await house.rest(house.account(), "list_bots")
+    (guess,) = [bot for bot in said.data["bots"] if bot["name"] == "GuessBot"]
+    assert guess["seats"] == ["alice", "bob"]
+    assert guess["params"]["properties"].keys() == {"low", "high", "guesses"}
+    assert guess["code_hash"] == "sha256:" + hashlib.sha256(GUESS_BOT.encode()).hexdigest()
+
+
+@pytest.mark.parametrize("topic", GUIDES)
+async def test_every_guide_can_be_read(house: House, topic: str) -> None:
+    said = await house.rest(house.account(), "help", topic=topic)
+    assert said.data == {"topic": topic, "text": GUIDES[topic]}
+
+
+async def test_help_on_nothing_is_how_to_play(house: House) -> None:
+    assert (await house.rest(house.account(), "help")).data["topic"] == "play"
+
+
+async def test_a_guide_that_is_not_there_is_refused_with_those_that_are(house: House) -> None:
+    said = await house.rest(house.account(), "help", topic="poker")
+    assert said.refused == "INVALID_REQUEST"
+    assert all(topic in said.data["hint"] for topic in GUIDES)
+
+
+async def test_the_bot_of_the_guide_runs_as_written(house: House) -> None:
+    lines = GUIDES["bots"].split("\n\n")[1]
+    pair = await house.pair(bot_code=lines)
+    said = await house.rest(pair.bob, "post_message", channel_id=pair.id, body="hi")
+    assert said.data["messages"][-1]["body"] == {"n": 1, "echo": {"text": "hi"}}
+
+
+async def test_health_shows_version_limits_and_isolation(house: House) -> None:
+    data = (await house.rest(house.account(), "health_check")).data
+    assert (data["status"], data["version"]) == ("ok", VERSION)
+    assert data["limits"]["body_kb"] == 16
+    assert data["isolation"]["network"] == "refused"
