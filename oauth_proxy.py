@@ -27,7 +27,7 @@ from edge.oauth.door import Door
 from edge.oauth.endpoints import Endpoints
 from edge.oauth.registration import Registration
 from edge.oauth.server import Server
-from edge.oauth.throttle import INVITE_CARDS_PER_MINUTE, Guesses, Quota
+from edge.oauth.throttle import INVITE_CARDS_PER_MINUTE, ISSUES_PER_HOUR, Guesses, Quota
 from edge.oauth.tokens import Tokens
 from edge.proxy.address import Addresses, parse_trusted
 from edge.proxy.app import Parts, Proxy
@@ -62,10 +62,13 @@ def create_app(
     gate = Gate(tokens.bearer, now=now)
     tokens.on_revoked = gate.forget
     registrations, authorizations = Endpoints.quotas()
+    issues = Quota(ISSUES_PER_HOUR, 3600, now=now)
     endpoints = Endpoints(
         settings=settings,
         servers={
-            issuer: Server(issuer, issuers=issuers, clients=clients, tokens=tokens, door=door)
+            issuer: Server(
+                issuer, issuers=issuers, clients=clients, tokens=tokens, door=door, issues=issues
+            )
             for issuer in issuers
         },
         registration=Registration(clients, tokens, door, settings.claude_auto_token),

@@ -108,7 +108,9 @@ class Consent:
         """Answer a POST of one of our own forms."""
         if not self._csrf_holds(visit, form.get("csrf", "")):
             log.info("refused a form without a valid csrf token")
-            return Problem(403, "This page has expired. Start again from your app.")
+            return Problem(
+                403, "This page has expired or cookies are off. Start again from your app."
+            )
         try:
             grant = self._judge(visit)
         except _Stop as stop:

@@ -133,6 +133,9 @@ class Endpoints:
 
     async def answer_form(self, request: Request) -> Response:
         """A browser sends one of our own forms back."""
+        wait = self.authorizations.take(self.address(request))
+        if wait > 0:
+            return problem(429, "Too many sign-ins from your network. Try again later.", wait=wait)
         origin = request.headers.get("origin", "")
         # A browser names the page a POST comes from. "null" is a page that hides it.
         if origin and origin not in (self._base(request), *self.settings.issuers):

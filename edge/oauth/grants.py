@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
+from authlib.oauth2 import OAuth2Error  # type: ignore[import-untyped]
 from authlib.oauth2.rfc6749 import (  # type: ignore[import-untyped]
     InvalidRequestError,
     OAuth2Request,
@@ -26,6 +27,14 @@ from edge.oauth import resource
 from edge.oauth.tokens import Credential
 
 AUTH_METHODS = ["none", "client_secret_basic", "client_secret_post"]
+
+
+class TooOften(OAuth2Error):  # type: ignore[misc]
+    """One client or grant asks for more tokens than anybody needs; each is a row on the disk."""
+
+    error = "temporarily_unavailable"
+    description = "Too many tokens were asked for. Use the one you have until it expires."
+    status_code = 429
 
 
 class CodeGrant(AuthorizationCodeGrant):  # type: ignore[misc]
@@ -98,6 +107,8 @@ class RotatingGrant(RefreshTokenGrant):  # type: ignore[misc]
         found: Credential | None = self.server.tokens.refresh(
             refresh_token, self.request.client.client_id
         )
+        if found and self.server.issues.take(f"grant {found.grant_id}") > 0:
+            raise TooOften
         return found
 
     def validate_token_request(self) -> None:
@@ -126,6 +137,8 @@ class ServiceGrant(ClientCredentialsGrant):  # type: ignore[misc]
             raise UnauthorizedClientError(
                 "This server has a passcode: register with it as initial access token."
             )
+        if self.server.issues.take(self.request.client.client_id) > 0:
+            raise TooOften
 
 
 class Revocation(RevocationEndpoint):  # type: ignore[misc]

@@ -107,10 +107,11 @@ def shown_host(uri: str) -> str:
 def form_target(uri: str) -> str:
     """Return the CSP `form-action` source that lets a form's answer redirect to ``uri``.
 
-    Chromium applies form-action to the redirect that follows a POST, too.
+    Chromium applies form-action to the redirect that follows a POST, too. CSP has no way to
+    write an IPv6 address.
     """
     parts = urlsplit(uri)
-    if parts.scheme in ("http", "https"):
+    if parts.scheme in ("http", "https") and "[" not in parts.netloc:
         return f"{parts.scheme}://{parts.netloc}"
     return f"{parts.scheme}:"
 

@@ -31,6 +31,7 @@ from edge.oauth.grants import (
     ServiceGrant,
     StrictChallenge,
 )
+from edge.oauth.throttle import Quota
 from edge.oauth.tokens import ACCESS_SECONDS, Pair, Spent, Tokens
 
 log = logging.getLogger(__name__)
@@ -102,12 +103,14 @@ class Server(AuthorizationServer):  # type: ignore[misc]
         clients: Clients,
         tokens: Tokens,
         door: Door,
+        issues: Quota,
     ) -> None:
         super().__init__()
         self.issuer = issuer
         self.issuers = issuers
         self.tokens = tokens
         self.door = door
+        self.issues = issues
         self._clients = clients
         self.register_grant(CodeGrant, [StrictChallenge(required=True)])
         self.register_grant(RotatingGrant)

@@ -18,6 +18,7 @@ MAX_ADDRESSES = 10_000
 REGISTRATIONS_PER_HOUR = 200  #: per address; hosted clients share a few
 AUTHORIZATIONS_PER_HOUR = 600
 INVITE_CARDS_PER_MINUTE = 60
+ISSUES_PER_HOUR = 600  #: per client with client credentials, and per grant that refreshes
 
 FREE_GUESSES = 3  #: wrong passcodes per address before waiting begins
 FIRST_WAIT = 2.0  #: seconds; doubles with every further wrong one

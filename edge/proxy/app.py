@@ -112,7 +112,10 @@ class Proxy:
         finally:
             took = (time.perf_counter() - started) * 1000
             method = scope["method"] if scope["method"] in (*METHODS, "HEAD") else "OTHER"
-            log.info("%s %s %d %.1f ms", method, self._named(scope["path"], status), status, took)
+            name = self._named(scope["path"], status)
+            # Containers ask every few seconds; that is no news.
+            level = logging.DEBUG if name == "/healthz" else logging.INFO
+            log.log(level, "%s %s %d %.1f ms", method, name, status, took)
 
     def _named(self, path: str, status: int) -> str:
         if path in _MCP:

@@ -59,9 +59,10 @@ def page(
         "Content-Security-Policy": "; ".join(policy),
         "X-Frame-Options": "DENY",
         "X-Content-Type-Options": "nosniff",
-        "Referrer-Policy": "no-referrer",
+        # Not no-referrer: browsers then send `Origin: null` with our own forms (Fetch, "append a
+        # request Origin header"), and a form that hides where it comes from is refused.
+        "Referrer-Policy": "same-origin",
         "Cache-Control": "no-store",
-        "Cross-Origin-Opener-Policy": "same-origin",
     }
     if wait:
         headers["Retry-After"] = str(int(wait) + 1)

@@ -10,7 +10,7 @@ import pytest
 
 from edge.oauth import registration
 from edge.oauth.clients import UNUSED_DAYS
-from edge.oauth.throttle import REGISTRATIONS_PER_HOUR
+from edge.oauth.throttle import ISSUES_PER_HOUR, REGISTRATIONS_PER_HOUR
 from tests.edge.harness import LOOPBACK_URI, Clock, lab, wish_for
 
 
@@ -97,3 +97,20 @@ async def test_claude_gets_a_token_with_its_registration_only_where_the_operator
         opened = {"Authorization": "Bearer word"}
         answer = (await it.http.post("/register", json=wish, headers=opened)).json()
         assert answer["access_token"].startswith("mpt_")
+
+
+async def test_nobody_fills_the_disk_with_tokens(tmp_path: Path) -> None:
+    clock = Clock()
+    form = {"grant_type": "client_credentials"}
+    async with lab(tmp_path, clock=clock, database_url="memory://") as it:
+        answer = await it.http.post("/register", json={})
+        auth = (answer.json()["client_id"], answer.json()["client_secret"])
+        for _ in range(ISSUES_PER_HOUR):
+            assert (await it.http.post("/token", data=form, auth=auth)).status_code == 200
+        refused = await it.http.post("/token", data=form, auth=auth)
+        assert refused.status_code == 429
+        other = await it.register()
+        token = await it.sign_in(other)
+        assert (await it.refresh(other, token["refresh_token"])).status_code == 200
+        clock.at += 3600
+        assert (await it.http.post("/token", data=form, auth=auth)).status_code == 200
