@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import json
 from collections.abc import Callable, Mapping
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
@@ -15,7 +17,7 @@ from engine.channel.names import slot_specs
 from engine.room import Room
 from engine.sandbox.call import HOOKS, Finished, HookCall, HookResult, SourceReport
 from engine.sandbox.pool import Pool
-from engine.stores.base import Append, Leaf, Row, Store, Table
+from engine.stores.base import Append, Leaf, Store, Table
 from engine.transcript import chain
 from engine.transcript.chain import Head
 
@@ -184,12 +186,17 @@ class CountingStore:
         self.store = store
         self.calls = 0
         self.leaves_read = 0
+        self.appends: list[int] = []  #: how many leaves each append brought
         self.fail: list[Exception] = []  #: what the next appends with leaves come to
 
-    def append(self, change: Append) -> Any:
+    def append(self, change: Append) -> Future[None]:
         self.calls += 1
-        if self.fail and change.leaves:
-            raise self.fail.pop(0)
+        if change.leaves:
+            self.appends.append(len(change.leaves))
+            if self.fail:
+                failed: Future[None] = Future()
+                failed.set_exception(self.fail.pop(0))
+                return failed
         return self.store.append(change)
 
     def head(self, channel_id: str) -> Leaf | None:
@@ -224,5 +231,14 @@ class CountingStore:
         self.store.close()
 
 
-def rows(store: Store, table: Table, channel_id: str) -> list[Row]:
-    return [Row(table, channel_id, key, value) for key, value in store.scan(table, channel_id)]
+async def turns(count: int = 20) -> None:
+    """Let whatever is ready run; nothing in a test waits for the clock."""
+    for _ in range(count):
+        await asyncio.sleep(0)
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    """Let others run, threads too, until ``condition`` holds."""
+    async with asyncio.timeout(10):
+        while not condition():  # noqa: ASYNC110  the condition may be another thread's
+            await asyncio.sleep(0.001)
