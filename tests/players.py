@@ -259,9 +259,9 @@ class Tools(Player):
     of its own: the SDK's scopes must be left by the task that entered them.
     """
 
-    def __init__(self, connect: Connect, browser: Browser, secrets: Callable[[], set[str]]) -> None:
+    def __init__(self, connect: Connect, browser: Browser, oauth: OAuthClientProvider) -> None:
         self._connect = connect
-        self._secrets = secrets
+        self._oauth = oauth
         self.browser = browser
         self._asked: asyncio.Queue[tuple[str, Json, asyncio.Future[Any]]] = asyncio.Queue()
         self._connection: asyncio.Task[None] | None = None
@@ -297,8 +297,16 @@ class Tools(Player):
             with suppress(asyncio.CancelledError):
                 await self._connection
 
+    def login(self) -> tuple[OAuthClientInformationFull, OAuthToken]:
+        """What the client was registered as, and its tokens."""
+        client, tokens = self._oauth.context.client_info, self._oauth.context.current_tokens
+        assert client is not None and tokens is not None
+        return client, tokens
+
     def secrets(self) -> set[str]:
-        return self._secrets() | set(self.browser.codes)
+        client, tokens = self.login()
+        found = {tokens.access_token, tokens.refresh_token, client.client_secret}
+        return {secret for secret in found if secret} | set(self.browser.codes)
 
 
 Call = Callable[[str, Json], Any]
@@ -324,7 +332,7 @@ async def fastmcp_client(base: str, name: str, mode: Mode) -> AsyncIterator[Tool
 
         return call
 
-    async with _closing(Tools(connect, browser, lambda: _secrets(oauth.context))) as player:
+    async with _closing(Tools(connect, browser, oauth)) as player:
         yield player
 
 
@@ -380,14 +388,8 @@ async def sdk_client(
         client = await stack.enter_async_context(mcp.client.Client(transport, mode=mode))
         return client.call_tool
 
-    async with _closing(Tools(connect, browser, lambda: _secrets(oauth.context))) as player:
+    async with _closing(Tools(connect, browser, oauth)) as player:
         yield player
-
-
-def _secrets(context: Any) -> set[str]:
-    tokens, client = context.current_tokens, context.client_info
-    found = {tokens.access_token, tokens.refresh_token, client.client_secret}
-    return {secret for secret in found if secret}
 
 
 @asynccontextmanager
