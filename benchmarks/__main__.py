@@ -11,12 +11,15 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import signal
+import sys
 import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from benchmarks.check import check
 from benchmarks.delivery import delivery
+from benchmarks.eras import ERAS
 from benchmarks.history import history
 from benchmarks.idle import idle
 from benchmarks.posting import echo, post, turn
@@ -32,13 +35,14 @@ SCENARIOS: dict[str, Callable[[Stage], Awaitable[list[Json]]]] = {
     "delivery": delivery,
     "idle": idle,
 }
+CLIENTS = (1, 8, 32)
 RESULTS = Path(__file__).parent / "results"
 
 
-async def measure(names: list[str], seconds: float) -> dict[str, list[Json]]:
+async def measure(chosen: argparse.Namespace) -> dict[str, list[Json]]:
     found = {}
-    for name in names:
-        async with stage(seconds) as prepared:
+    for name in chosen.scenarios or SCENARIOS:
+        async with stage(chosen.seconds, chosen.eras, chosen.clients) as prepared:
             print(f"{name}:", flush=True)
             found[name] = await SCENARIOS[name](prepared)
         for line in found[name]:
@@ -66,14 +70,16 @@ def main() -> None:
     )
     parser.add_argument("scenarios", nargs="*", metavar="|".join(SCENARIOS), help="default: all")
     parser.add_argument("--seconds", type=float, default=3.0, help="of one run (default 3)")
+    parser.add_argument("--eras", nargs="+", choices=ERAS, default=ERAS)
+    parser.add_argument("--clients", nargs="+", type=int, default=CLIENTS)
     parser.add_argument("--json", type=Path, default=None)
     chosen = parser.parse_args()
-    names = chosen.scenarios or list(SCENARIOS)
-    if unknown := [name for name in names if name not in SCENARIOS]:
+    if unknown := [name for name in chosen.scenarios if name not in SCENARIOS]:
         parser.error(f"no scenario is called {unknown[0]}; there are {', '.join(SCENARIOS)}")
     raise_descriptor_limit()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # not without ending the servers
     with asyncio.Runner(loop_factory=_loop()) as runner:
-        found = runner.run(measure(names, chosen.seconds))
+        found = runner.run(measure(chosen))
     stamp = time.strftime("%Y%m%d-%H%M%S", time.gmtime())
     path: Path = chosen.json or RESULTS / f"{stamp}.json"
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -9,7 +9,7 @@ import asyncio
 import time
 
 from benchmarks import rooms
-from benchmarks.eras import ERAS, Era
+from benchmarks.eras import Era
 from benchmarks.load import percentile
 from benchmarks.stage import Json, Stage
 
@@ -18,7 +18,7 @@ SETTLE = 0.004  #: seconds for a poll to be waiting before the post
 
 
 async def delivery(stage: Stage) -> list[Json]:
-    return [await _rounds(stage, era) for era in ERAS]
+    return [await _rounds(stage, era) for era in stage.eras]
 
 
 async def _rounds(stage: Stage, era: Era) -> Json:

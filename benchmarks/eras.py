@@ -93,6 +93,8 @@ class Session:
 
     async def _send(self, body: bytes, extra: dict[str, str]) -> Reply:
         headers = self._headers | extra
+        if self._connection.closed:  # uvicorn closes what is idle for 5 s by default
+            self._connection = await Connection.open(self._port)
         return await self._connection.exchange(request("POST", "/mcp", self._port, headers, body))
 
 

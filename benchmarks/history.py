@@ -17,7 +17,7 @@ from statistics import median
 from benchmarks import rooms
 from benchmarks.eras import Session
 from benchmarks.load import drive
-from benchmarks.servers import pair
+from benchmarks.servers import free_port, pair
 from benchmarks.stage import Json, Stage
 from engine.channel.events import Event, Msg
 from engine.room import Room
@@ -31,16 +31,18 @@ RUNS = 9
 async def history(stage: Stage) -> list[Json]:
     """Uses a pair of its own: the long room is filled while no server has the file."""
     with tempfile.TemporaryDirectory() as name:
-        directory = Path(name)
-        with pair(directory) as ours:
+        directory, ports = Path(name), (free_port(), free_port())
+        with pair(directory, ports) as ours:
             (token,) = await rooms.tokens(ours.port, 1)
             session = await Session.open(ours.port, "modern", token)
             made = [(await rooms.seated([session])).channel_id for _ in LENGTHS]
             session.close()
         for channel_id, length in zip(made, LENGTHS, strict=True):
             await asyncio.to_thread(fill, directory, channel_id, length)
-        with pair(directory) as ours:
+        with pair(directory, ports) as ours:
             session = await Session.open(ours.port, "modern", token)
+            for channel_id in made:  # the newest page: its seat is up to date, as an agent's is
+                await session.call("sync_messages", {"channel_id": channel_id, "limit": 1})
             calls = [partial(_post, session, channel_id) for channel_id in made]
             costs: list[list[float]] = [[] for _ in calls]
             for _ in range(RUNS + 1):

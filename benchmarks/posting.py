@@ -12,12 +12,11 @@ from functools import partial
 from statistics import median
 
 from benchmarks import rooms
-from benchmarks.eras import ERAS, Session
+from benchmarks.eras import Session
 from benchmarks.load import RUNS, Call, drive, middle
 from benchmarks.servers import Pair, Process
 from benchmarks.stage import Json, Stage
 
-CLIENTS = (1, 8, 32)
 ECHO = """
 class Echo:
     def on_message(self, msg):
@@ -39,8 +38,8 @@ async def echo(stage: Stage) -> list[Json]:
 
 async def _compared(stage: Stage, *, cursor: bool, bot_code: str | None = None) -> list[Json]:
     found = []
-    for era in ERAS:
-        for count in CLIENTS:
+    for era in stage.eras:
+        for count in stage.clients:
             ours = await rooms.sessions(stage.pair.port, era, stage.accounts[:count])
             theirs = await rooms.sessions(stage.bare.port, era, [""] * count)
             room = await rooms.seated(ours, bot_code=bot_code)

@@ -56,15 +56,19 @@ def free_port() -> int:
 
 
 @contextmanager
-def pair(data_dir: Path) -> Iterator[Pair]:
-    """Both our processes on ``data_dir``, with no limit in the way and all else as shipped."""
-    proxy, server = free_port(), free_port()
+def pair(data_dir: Path, ports: tuple[int, int] | None = None) -> Iterator[Pair]:
+    """Both our processes on ``data_dir``, with no limit in the way and all else as shipped.
+
+    Tokens are good for the address that issued them: a restart takes the same ``ports``.
+    """
+    proxy, server = ports or (free_port(), free_port())
     settings = {
         "DATA_DIR": str(data_dir),
         "PROXY_PORT": str(proxy),
         "MCP_PORT": str(server),
         "RATE_LIMIT": "0",
         "BOT_HOOKS_PER_MINUTE": "1000000",
+        "MAX_SEATS": "33",
         "LOG_LEVEL": "INFO",
     }
     log = data_dir / "benchmark.log"

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import rooms
+from benchmarks.eras import Era
 from benchmarks.servers import Pair, Process, bare, pair
 
 ACCOUNTS = 32
@@ -22,12 +23,17 @@ class Stage:
     bare: Process
     accounts: Sequence[str]  #: access tokens
     seconds: float  #: of one run
+    eras: Sequence[Era]
+    clients: Sequence[int]
 
 
 @asynccontextmanager
-async def stage(seconds: float) -> AsyncIterator[Stage]:
+async def stage(
+    seconds: float, eras: Sequence[Era], clients: Sequence[int]
+) -> AsyncIterator[Stage]:
     """Both servers, on an empty data directory."""
     with tempfile.TemporaryDirectory() as name:
         directory = Path(name)
         with pair(directory) as ours, bare(directory) as theirs:
-            yield Stage(ours, theirs, await rooms.tokens(ours.port, ACCOUNTS), seconds)
+            accounts = await rooms.tokens(ours.port, ACCOUNTS)
+            yield Stage(ours, theirs, accounts, seconds, eras, clients)
