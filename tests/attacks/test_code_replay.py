@@ -5,6 +5,10 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
+import pytest
+
+from edge.oauth.database import Database
+from edge.oauth.tokens import Pair, Spent, Tokens
 from tests.edge.harness import Upstream, lab, returned, serving, wish_for
 
 
@@ -51,3 +55,25 @@ async def test_a_code_is_bound_to_its_redirect_uri(tmp_path: Path) -> None:
         elsewhere = "http://127.0.0.1:99/callback"
         answer = await it.redeem(client, code, redirect_uri=elsewhere)
         assert answer.json()["error"] == "invalid_grant"
+
+
+def test_both_of_two_redemptions_that_were_judged_at_once_end_with_nothing() -> None:
+    """The race made certain: both saw a fresh code before either consumed it."""
+    ended: list[bool] = []
+    database = Database(":memory:")
+    tokens = Tokens(database, issuers=("i",), on_revoked=lambda: ended.append(True))
+    code = tokens.add_code(
+        sub="acc_1", client_id="cli_1", issuer="i", redirect_uri="", challenge="c"
+    )
+    first, second = tokens.code(code, "cli_1"), tokens.code(code, "cli_1")
+    assert first
+    assert second
+    tokens.redeem(first, Pair("mpt_1", "mpr_1"))
+    assert tokens.bearer("mpt_1")
+    with pytest.raises(Spent):
+        tokens.redeem(second, Pair("mpt_2", "mpr_2"))
+    assert ended
+    for token in ("mpt_1", "mpt_2"):
+        assert tokens.bearer(token) is None
+    assert tokens.refresh("mpr_1", "cli_1") is None
+    database.close()

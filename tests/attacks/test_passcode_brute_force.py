@@ -43,6 +43,17 @@ async def test_the_right_word_lets_a_browser_in_for_good(tmp_path: Path) -> None
         assert choices((await browser.get(wish_for(other))).text)
 
 
+async def test_a_stranger_behind_the_passcode_still_needs_a_click(tmp_path: Path) -> None:
+    async with lab(tmp_path, access_passcode=WORD) as it, it.browser() as browser:
+        client = await it.register(redirect_uris=[WEB_URI])
+        page = await _try(it, browser, wish_for(client), WORD)
+        assert page.status_code == 200
+        assert choices(page.text) == ["new", "deny"]
+        form = fields(page.text) | {"choice": "new"}
+        answer = await browser.post("/oauth/authorize", data=form)
+        assert (await it.redeem(client, returned(answer)["code"])).status_code == 200
+
+
 async def test_wrong_words_wait_longer_each_time_and_the_right_one_waits_too(
     tmp_path: Path,
 ) -> None:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from edge.oauth.tokens import GRACE_SECONDS
+import pytest
+
+from edge.oauth.database import Database
+from edge.oauth.tokens import GRACE_SECONDS, Pair, Spent, Tokens
 from tests.edge.harness import Clock, Upstream, lab, serving
 
 
@@ -51,3 +54,24 @@ async def test_an_access_token_is_no_refresh_token_and_the_reverse(tmp_path: Pat
         token = await it.sign_in(client)
         assert (await it.refresh(client, token["access_token"])).status_code == 400
         assert (await it.call(token["refresh_token"])).status_code == 401
+
+
+def test_a_refresh_judged_before_the_family_ended_gets_nothing() -> None:
+    """The race made certain: revocation, or the end of the grace, between look-up and issue."""
+    clock = Clock()
+    database = Database(":memory:")
+    tokens = Tokens(database, issuers=("i",), now=clock)
+    tokens.issue(sub="acc_1", client_id="cli_1", issuer="i", pair=Pair("mpt_1", "mpr_1"))
+    one = tokens.refresh("mpr_1", "cli_1")
+    assert one
+    tokens.rotate(one, Pair("mpt_2", "mpr_2"))
+    late = tokens.refresh("mpr_1", "cli_1")
+    assert late
+    clock.at += GRACE_SECONDS + 1
+    with pytest.raises(Spent):
+        tokens.rotate(late, Pair("mpt_3", "mpr_3"))
+    assert not [t for t in ("mpt_1", "mpt_2", "mpt_3") if tokens.bearer(t)]
+    with pytest.raises(Spent):
+        tokens.rotate(one, Pair("mpt_4", "mpr_4"))
+    assert tokens.bearer("mpt_4") is None
+    database.close()
