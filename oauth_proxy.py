@@ -33,6 +33,7 @@ from edge.proxy.address import Addresses, parse_trusted
 from edge.proxy.app import Parts, Proxy
 from edge.proxy.forward import Forward
 from edge.proxy.gate import Gate
+from edge.proxy.wire import BoundedProtocol
 from settings import LOOPBACK, BadSetting, Settings, load
 
 log = logging.getLogger("oauth_proxy")
@@ -188,7 +189,7 @@ def main() -> None:
         raise_descriptor_limit()
         config = uvicorn.Config(
             create_app(settings),
-            http="httptools",
+            http=BoundedProtocol,
             ws="none",
             lifespan="on",
             log_config=None,

@@ -8,5 +8,5 @@ without a valid token reaches nothing. All of it is plain ASGI: a middleware of 
 would cost more than the whole hop.
 
 Read in this order: ``app``, ``origins``, ``address``, ``gate``, ``headers``, ``forward``,
-``replies``.
+``replies``, ``wire``.
 """

@@ -155,7 +155,7 @@ class _Server(uvicorn.Server):
 
 
 @asynccontextmanager
-async def serving(app: ASGIApp, *, port: int = 0) -> AsyncIterator[int]:
+async def serving(app: ASGIApp, *, port: int = 0, http: Any = "auto") -> AsyncIterator[int]:
     """Serve ``app`` on a real socket and give its port."""
     bound = socket.socket(proto=socket.IPPROTO_TCP)  # else asyncio leaves Nagle on: 40 ms a call
     bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -163,7 +163,12 @@ async def serving(app: ASGIApp, *, port: int = 0) -> AsyncIterator[int]:
     bound.listen()
     server = _Server(
         uvicorn.Config(
-            app, log_config=None, ws="none", server_header=False, timeout_graceful_shutdown=1
+            app,
+            http=http,
+            log_config=None,
+            ws="none",
+            server_header=False,
+            timeout_graceful_shutdown=1,
         )
     )
     task = asyncio.create_task(server.serve(sockets=[bound]))
