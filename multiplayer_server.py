@@ -122,19 +122,7 @@ async def serve(settings: Settings) -> None:
     """Serve on MCP_HOST:MCP_PORT until a signal says otherwise."""
     sockets = process.listen(settings.mcp_host, settings.mcp_port, "MCP_PORT")
     async with running(settings) as app:
-        config = uvicorn.Config(
-            app,
-            http="httptools",
-            ws="none",
-            lifespan="on",
-            log_config=None,
-            access_log=False,
-            server_header=False,
-            proxy_headers=False,
-            timeout_keep_alive=process.KEEP_ALIVE_SECONDS,
-            timeout_graceful_shutdown=process.SHUTDOWN_SECONDS,
-            backlog=process.BACKLOG,
-        )
+        config = process.web(app)
         process.calm_the_collector()
         log.info("serving %s:%d, process %d", settings.mcp_host, settings.mcp_port, os.getpid())
         await uvicorn.Server(config).serve(sockets=sockets)

@@ -7,18 +7,14 @@ door to the internet; what comes in without a token goes nowhere.
 
 from __future__ import annotations
 
-import gc
 import logging
-import signal
-import socket
-import sys
 import time
 from collections.abc import Callable
-from typing import Any, NoReturn
+from typing import Any
 
 import uvicorn
 
-from edge import identity, keys
+from edge import identity, keys, process
 from edge.oauth.accounts import Accounts
 from edge.oauth.clients import Clients
 from edge.oauth.consent import Consent
@@ -37,11 +33,6 @@ from edge.proxy.wire import BoundedProtocol
 from settings import LOOPBACK, BadSetting, Settings, load
 
 log = logging.getLogger("oauth_proxy")
-
-OURS = ("oauth_proxy", "edge")
-KEEP_ALIVE_SECONDS = 75
-SHUTDOWN_SECONDS = 5
-DESCRIPTORS = 65_536
 
 
 def create_app(
@@ -105,65 +96,6 @@ def _key(settings: Settings, name: str) -> bytes:
         raise BadSetting(f"DATA_DIR={settings.data_dir}: no usable keys there ({error})") from None
 
 
-def configure_logging(level: str) -> None:
-    """Our own loggers at ``level``, every library at WARNING: at DEBUG they print whole requests,
-    tokens included."""
-    logging.basicConfig(
-        level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s", force=True
-    )
-    for name in OURS:
-        logging.getLogger(name).setLevel(level)
-
-
-def listen(settings: Settings) -> list[socket.socket]:
-    """Bind PROXY_HOST:PROXY_PORT, or raise `BadSetting` naming who has to give way."""
-    hosts = [settings.proxy_host]
-    if settings.proxy_host in ("127.0.0.1", "localhost"):
-        # `localhost` is ::1 for some programs; where there is no IPv6 it is not missed.
-        hosts = ["127.0.0.1", "::1"]
-    sockets = []
-    for host in hosts:
-        try:
-            sockets.append(_bind(host, settings.proxy_port))
-        except OSError as error:
-            if sockets and host == "::1":
-                continue
-            raise BadSetting(
-                f"PROXY_PORT={settings.proxy_port}: cannot listen on {host}"
-                f" ({error.strerror}); stop what uses it or choose another port"
-            ) from None
-    return sockets
-
-
-def _bind(host: str, port: int) -> socket.socket:
-    family, kind, _, _, address = socket.getaddrinfo(
-        host.strip("[]"), port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-    )[0]
-    bound = socket.socket(family, kind)
-    try:
-        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        if family == socket.AF_INET6:
-            bound.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, address[0] != "::")
-        bound.bind(address)
-        bound.listen(2048)
-    except OSError:
-        bound.close()
-        raise
-    return bound
-
-
-def raise_descriptor_limit() -> None:
-    """A thousand waiting polls are two thousand sockets; common soft limits are 1,024."""
-    try:
-        import resource
-    except ImportError:  # Windows has no such limit
-        return
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = DESCRIPTORS if hard == resource.RLIM_INFINITY else min(hard, DESCRIPTORS)
-    if soft < wanted:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
-
-
 def _tls(settings: Settings) -> dict[str, Any]:
     if not settings.use_ssl:
         return {}
@@ -180,45 +112,18 @@ def _tls(settings: Settings) -> dict[str, Any]:
 
 def main() -> None:
     """Serve until a signal says otherwise."""
-    # uvicorn hands its signals on when it has shut down; they then end us without an error.
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, _leave)
-    try:
-        settings = load()
-        configure_logging(settings.log_level)
-        raise_descriptor_limit()
-        config = uvicorn.Config(
-            create_app(settings),
-            http=BoundedProtocol,
-            ws="none",
-            lifespan="on",
-            log_config=None,
-            access_log=False,
-            server_header=False,
-            proxy_headers=False,
-            timeout_keep_alive=KEEP_ALIVE_SECONDS,
-            timeout_graceful_shutdown=SHUTDOWN_SECONDS,
-            backlog=2048,
-            **_tls(settings),
-        )
-        sockets = listen(settings)
-        config.load()
-    except BadSetting as error:
-        sys.stderr.write(f"oauth_proxy: {error}\n")
-        sys.exit(2)
+    settings = load()
+    process.configure_logging(settings.log_level)
+    process.raise_descriptor_limit()
+    config = process.web(create_app(settings), http=BoundedProtocol, **_tls(settings))
+    sockets = process.listen(settings.proxy_host, settings.proxy_port, "PROXY_PORT")
+    config.load()
     if settings.base_url().startswith("http:") and settings.domain not in LOOPBACK:
         log.warning("tokens travel unencrypted: set PUBLIC_URL or USE_SSL for https")
     log.info("serving %s", settings.base_url())
-    # What is loaded now stays: the collector need not look at it again, and seldom at the rest.
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(50_000, 20, 50)
+    process.calm_the_collector()
     uvicorn.Server(config).run(sockets=sockets)
 
 
-def _leave(number: int, frame: object) -> NoReturn:
-    sys.exit(0)
-
-
 if __name__ == "__main__":
-    main()
+    process.run("oauth_proxy", main)

@@ -8,7 +8,10 @@ import signal
 import socket
 import sys
 from collections.abc import Callable
-from typing import NoReturn
+from typing import Any, NoReturn
+
+import uvicorn
+from starlette.types import ASGIApp
 
 from settings import BadSetting
 
@@ -94,6 +97,23 @@ def raise_descriptor_limit() -> None:
     wanted = DESCRIPTORS if hard == resource.RLIM_INFINITY else min(hard, DESCRIPTORS)
     if soft < wanted:
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
+def web(app: ASGIApp, **more: Any) -> uvicorn.Config:
+    """How both processes serve HTTP; ``more`` are further uvicorn settings."""
+    return uvicorn.Config(
+        app,
+        **{"http": "httptools", **more},
+        ws="none",
+        lifespan="on",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
+        timeout_graceful_shutdown=SHUTDOWN_SECONDS,
+        backlog=BACKLOG,
+    )
 
 
 def calm_the_collector() -> None:

@@ -146,6 +146,8 @@ WATCH = """
 import importlib, sys, threading
 root, *names = sys.argv[1:]
 sys.path.insert(0, root)
+import pydantic
+pydantic.create_model("First")  # the first model of a process looks for pydantic's plugins
 DEEDS = ("open", "socket.", "subprocess.", "os.mkdir", "os.fork", "os.posix_spawn", "os.chdir",
          "os.remove", "os.rename", "sqlite3.connect", "thread.start", "signal.")
 quiet = False

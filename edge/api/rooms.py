@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated
 from urllib.parse import urlsplit
 
@@ -16,12 +17,22 @@ from edge.identity import Caller
 from engine.channel.names import slot_specs
 from engine.channel.ops import BRING_BOT, read_ops
 from engine.channel.tokens import code_in
+from engine.room import Room
 
 #: Part of the contract; a log born as `mpx-log/0` has no place for it.
 Entropy = Annotated[
     str | None,
     Field(description="not used in this version: the dice are the server's"),
 ]
+Slots = Annotated[
+    list[str] | None,
+    Field(
+        description="bot:label, invite:label, invite:label:admin, in order. "
+        "Default: what the preset needs"
+    ),
+]
+Source = Annotated[str | None, Field(description="Python source of your own referee")]
+JoinAs = Annotated[str | None, Field(description="label of the seat you take at once")]
 
 
 class RoomOperations(Desk):
@@ -31,22 +42,12 @@ class RoomOperations(Desk):
         self,
         caller: Caller,
         name: Annotated[str, Field(description="title, shown to guests")] = "",
-        slots: Annotated[
-            list[str] | None,
-            Field(
-                description="bot:label, invite:label, invite:label:admin, in order. "
-                "Default: what the preset needs"
-            ),
-        ] = None,
+        slots: Slots = None,
         bot_preset: str | None = None,
-        bot_code: Annotated[
-            str | None, Field(description="Python source of your own referee")
-        ] = None,
+        bot_code: Source = None,
         bots: Annotated[list[Json] | None, Field(description="several referees")] = None,
         bot_params: Json | None = None,
-        join_as: Annotated[
-            str | None, Field(description="label of the seat you take at once")
-        ] = None,
+        join_as: JoinAs = None,
         entropy: Entropy = None,
     ) -> Answer:
         """Open a room with a referee bot and get one invite per free seat.
@@ -69,6 +70,10 @@ class RoomOperations(Desk):
             bots=prepared,
             join_as=join_as,
         )
+        return await self._opened(caller, room, codes)
+
+    async def _opened(self, caller: Caller, room: Room, codes: Mapping[str, str]) -> Answer:
+        """What the creator gets: the links, shown only here, and its own seat if it took one."""
         links = {label: shapes.link(caller.base_url, code) for label, code in codes.items()}
         mine = room.channel.seats_of(self.channels.who(room, caller.account))
         view = shapes.view(room, mine)

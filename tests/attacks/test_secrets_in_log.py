@@ -1,5 +1,5 @@
 """Somebody who reads the log looks for a token. Stopped by logging nothing secret, and by
-keeping libraries at WARNING (oauth_proxy.py)."""
+keeping libraries at WARNING (edge/process.py)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from oauth_proxy import configure_logging
+from edge.process import configure_logging
 from tests.edge.harness import VERIFIER, Upstream, lab, returned, serving, wish_for
 
 
