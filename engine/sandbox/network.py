@@ -11,7 +11,19 @@ import socket
 import urllib.request
 from typing import Any, NoReturn
 
+#: Where the jail leaves the placeholder, after /dev/null three times and the answer socket.
+PLACEHOLDER_FD = 4
 WORDS = "connections are refused in this version"
+
+
+def placeholder() -> int:
+    """An unconnected socket that leads nowhere, made while sockets can still be made.
+
+    A bot's ``socket.socket()`` is a copy of it until the host hands over a connected one.
+    The jail moves it to `PLACEHOLDER_FD` and keeps it.
+    """
+    made = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    return made.detach()
 
 
 def refuse(*args: Any, **kwargs: Any) -> NoReturn:

@@ -15,7 +15,7 @@ from typing import NoReturn
 
 from engine.sandbox import frames, jail
 from engine.sandbox.hook import answer
-from engine.sandbox.network import close_network
+from engine.sandbox.network import close_network, placeholder
 from engine.sandbox.values import read, text
 
 READY = b"{}"
@@ -35,6 +35,7 @@ def serve(answers: int, devnull: int, zygote: int, allowance: Allowance) -> NoRe
         _reset_signals()
         jail.die_with_parent(zygote)
         sock = socket.socket(fileno=os.dup(answers))
+        placeholder()  # the jail keeps it as network.PLACEHOLDER_FD
         close_network()
         jail.enter(
             sock.fileno(), devnull, memory=allowance.memory, cpu_seconds=allowance.cpu_seconds
