@@ -14,7 +14,7 @@ from edge.api import errors
 from edge.api.dispatch import Dispatch, Operation
 from edge.identity import Caller
 from engine.errors import BadMessage, InvalidRequest, MultiplayerError
-from engine.transcript.canonical import NotCanonical, parse
+from engine.transcript.canonical import NotCanonical, canonical, parse
 
 Identify = Callable[[Request], Caller]
 
@@ -54,6 +54,7 @@ def _json(body: bytes) -> dict[str, Any]:
     """Read strictly: two readers of one request must not see two requests."""
     try:
         arguments = parse(body or b"{}")
+        canonical(arguments)  # half a surrogate pair is JSON, and no log could hold it
     except NotCanonical as error:
         if isinstance(error.__cause__, json.JSONDecodeError | UnicodeDecodeError):
             raise InvalidRequest("the body must be a JSON object") from None

@@ -38,7 +38,9 @@ def parse(data: bytes | str) -> Any:
     """
     try:
         value = json.loads(data, object_pairs_hook=_unique, parse_constant=_no_constant)
-    except (ValueError, RecursionError) as error:
+    except RecursionError:
+        raise NotCanonical(f"nested deeper than {MAX_DEPTH} levels") from None
+    except ValueError as error:
         raise NotCanonical(f"not JSON: {error}") from error
     _simple(value, "", 0)
     return value

@@ -12,11 +12,10 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import httpx
 import pytest
 
 from tests.pair import SERVER, Pair
-from tests.players import Player, Rest, Tools, rest, sdk_client
+from tests.players import Player, Rest, Tools, rest, sdk_client, to
 
 pytestmark = pytest.mark.servers
 
@@ -128,7 +127,7 @@ async def _renew(pair: Pair, alice: Tools) -> set[str]:
     client, tokens = alice.login()
     form = {"grant_type": "refresh_token", "refresh_token": tokens.refresh_token}
     who = {"client_id": client.client_id, "client_secret": client.client_secret}
-    async with httpx.AsyncClient(base_url=pair.base) as http:
+    async with to(pair.base) as http:
         fresh = (await http.post("/token", data=form | who)).json()
         await http.post("/revoke", data={"token": fresh["refresh_token"]} | who)
         await http.post("/token", data=form | who)
