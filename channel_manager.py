@@ -205,13 +205,8 @@ class ChannelManager(Rooms):
         """What the holder of a seat gets on taking it: its token and what was said."""
         seat = Seat(room, slot)
         token = tokens.rejoin_token(self._rejoin_key, room.channel_id, slot.id, slot.generation)
-        # Until the seat is used, the answer that gave it may have been lost: all of it again.
-        after = 0 if slot.id in room.arrived else room.marks.get(slot.id, 0)
-        missed = page(room, seat.names, after, limit, since=slot.since)
-        if slot.id in room.arrived:
-            room.read_on_arrival(slot.id, missed.cursor)
-        else:
-            room.mark(slot.id, missed.cursor)
+        missed = page(room, seat.names, room.arrive(slot.id), limit, since=slot.since)
+        room.read_on_arrival(slot.id, missed.cursor)
         self._flush_soon()
         return Joined(seat, token, missed)
 

@@ -79,7 +79,8 @@ class Posted:
 @dataclass(repr=False, eq=False)  # a room in a log line would put private words there
 class Room:
     """See the module. ``settled`` is the size of the log up to which all hooks have run;
-    ``arrived`` are seats that were taken and not used yet: the answer may have been lost."""
+    ``arrived`` are seats not used since their holders came, with the mark they had then: the
+    answer that seated them may have been lost."""
 
     store: Store
     channel_id: str
@@ -91,7 +92,7 @@ class Room:
     posted: dict[str, Posted] = field(default_factory=dict)
     marks: dict[str, int] = field(default_factory=dict)
     moved_marks: set[str] = field(default_factory=set)
-    arrived: set[str] = field(default_factory=set)
+    arrived: dict[str, int] = field(default_factory=dict)
     empty_waits: dict[str, int] = field(default_factory=dict)
     bell: Bell = field(default_factory=Bell)
     _recent: deque[Message] = field(default_factory=lambda: deque(maxlen=RECENT))
@@ -181,7 +182,7 @@ class Room:
         for made in draft.steps:
             self._adopt_step(made)
             if isinstance(made.event, Join):
-                self._arrive(made.event.slot)
+                self._begin(made.event.slot)
         self.channel, self.head = draft.channel, draft.head
 
     def _snapshot_due(self) -> bool:
@@ -234,21 +235,23 @@ class Room:
 
     def mark(self, slot: str, message: int) -> None:
         """This seat was given, or has named, everything up to ``message``."""
-        if slot in self.arrived:
-            self.arrived.remove(slot)
+        if self.arrived.pop(slot, None) is not None:
             self.moved_marks.add(slot)
         self._move_mark(slot, message)
 
+    def arrive(self, slot: str) -> int:
+        """Return the mark from which whoever comes to this seat reads on: the same again until
+        the seat is used, for the answer may be lost. On the disk the mark stays there."""
+        return self.arrived.setdefault(slot, self.marks.get(slot, 0))
+
     def read_on_arrival(self, slot: str, message: int) -> None:
-        """This seat was given everything up to ``message`` in the answer that seated it. The
-        mark on the disk stays behind until the seat is used: that answer may be lost."""
+        """This seat was given everything up to ``message`` in the answer that seated it."""
         self._move_mark(slot, message)
 
-    def _arrive(self, slot: str) -> None:
+    def _begin(self, slot: str) -> None:
         """The seat's mark was its last occupant's."""
-        self.marks[slot] = 0
+        self.marks[slot] = self.arrived[slot] = 0
         self.moved_marks.add(slot)
-        self.arrived.add(slot)
 
     def _move_mark(self, slot: str, message: int) -> None:
         if message > self.marks.get(slot, 0):
@@ -263,7 +266,7 @@ class Room:
         ]
 
     def _known_mark(self, slot: str) -> int:
-        return 0 if slot in self.arrived else self.marks[slot]
+        return self.arrived.get(slot, self.marks[slot])
 
     def marks_change(self) -> Append | None:
         """The marks that moved since they were last written, as a change of rows only."""

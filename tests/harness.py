@@ -18,6 +18,7 @@ from engine.room import Room
 from engine.sandbox.call import HOOKS, Finished, HookCall, HookResult, SourceReport
 from engine.sandbox.pool import Pool
 from engine.stores.base import Append, Leaf, Store, Table
+from engine.stores.landing import landed
 from engine.transcript import chain
 from engine.transcript.chain import Head
 
@@ -94,6 +95,12 @@ def entries(store: Store, channel_id: str, kind: str = "") -> list[dict[str, Any
     """The log's entries, or those of one type."""
     found = [json.loads(leaf.data or b"{}") for leaf in leaves(store, channel_id)]
     return [entry for entry in found if not kind or entry["t"] == kind]
+
+
+async def flushed(channels: ChannelManager) -> None:
+    """Write the marks down and wait until they are on the disk."""
+    channels.flush_marks()
+    await landed(channels.store.append(Append("", 0, b"", unconditional=True)))
 
 
 Hook = Callable[[HookCall], HookResult]
