@@ -17,6 +17,7 @@ from edge.identity import Caller
 from engine.channel.names import slot_specs
 from engine.channel.ops import BRING_BOT, read_ops
 from engine.channel.tokens import code_in
+from engine.errors import TooLarge
 from engine.room import Room
 
 #: Part of the contract; a log born as `mpx-log/0` has no place for it.
@@ -60,13 +61,16 @@ class RoomOperations(Desk):
         the referee once somebody else has joined.
         """
         specs = wishes.specs(bot_preset, bot_code, bots, bot_params)
+        most = self.channels.limits["seats"]
+        if len(specs) > most:  # before a sandbox looks at each of them
+            raise TooLarge(f"{len(specs)} bots; a room has at most {most} slots")
         prepared = [await self.bots.prepare(spec) for spec in specs]
         wanted = slots if slots else wishes.default(prepared, join_as)
         room, codes = await self.channels.create_channel(
             caller.account,
             host=urlsplit(caller.base_url).netloc,
             name=name or (prepared[0].new.name if prepared else "Room"),
-            slots=slot_specs(wanted, max_seats=self.channels.limits["seats"]),
+            slots=slot_specs(wanted, max_seats=most),
             bots=prepared,
             join_as=join_as,
         )

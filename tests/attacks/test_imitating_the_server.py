@@ -84,7 +84,7 @@ ROOMS: dict[str, tuple[str, str, tuple[str, ...]]] = {
     ),
     "1,000 bots": (
         f'{{"bots":{json.dumps([{"code_ref": "builtin://GuessBot"}] * 1000)}}}',
-        "INVALID_REQUEST",
+        "TOO_LARGE",
         (),
     ),
     "unknown slot kind": ('{"slots":["king:alice"]}', "INVALID_REQUEST", ()),
