@@ -32,7 +32,8 @@ function show(card) {
     line(list, [bot.name, bot.version, bot.code_hash].filter(Boolean).join("  "));
   }
   if (!list.children.length) line(list, "none yet");
-  if (card.expires) find("expires").textContent = "The invite is good until " + card.expires + ".";
+  const until = card.expires && new Date(card.expires).toLocaleString();
+  if (until) find("expires").textContent = "The invite is good until " + until + ".";
   find("card").hidden = false;
 }
 async function ask(code) {

@@ -13,7 +13,7 @@ def landing(base_url: str, *, on_loopback: bool, operator: str = "") -> Response
     """Return the page that says what this is and what to paste where."""
     endpoint = f"{base_url}/mcp"
     config = json.dumps(
-        {"mcpServers": {"multiplayer": {"command": "npx", "args": ["mcp-remote", endpoint]}}},
+        {"mcpServers": {"multiplayer": {"command": "npx", "args": ["-y", "mcp-remote", endpoint]}}},
         indent=2,
     )
     editor = json.dumps({"mcpServers": {"multiplayer": {"url": endpoint}}}, indent=2)

@@ -16,7 +16,8 @@ esc = escape
 
 STYLE = """
 :root { color-scheme: light dark; --line: #8886; --soft: #8882; --go: #2a6df4; }
-body { font: 16px/1.5 system-ui, sans-serif; max-width: 38rem; margin: 8vh auto; padding: 0 1rem }
+body { font: 16px/1.5 system-ui, sans-serif; max-width: 38rem; margin: 8vh auto; padding: 0 1rem;
+  overflow-wrap: anywhere }
 h1 { font-size: 1.4rem } h2 { font-size: 1.05rem; margin-top: 1.8rem }
 code, pre { font: 14px/1.5 ui-monospace, monospace }
 pre, .say { background: var(--soft); border: 1px solid var(--line); border-radius: 8px;
