@@ -90,6 +90,8 @@ def face(
         routes=[*open_routes, *rest.routes(dispatch, caller)],
         exception_handlers={404: _no_such_route, 405: _no_such_route},
     )
+    # A redirect would name this server's own address, which no caller can reach.
+    rest_app.router.redirect_slashes = False
     return Face(mcp_app, rest_app, checker)
 
 

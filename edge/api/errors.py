@@ -31,6 +31,10 @@ STATUS: dict[type[MultiplayerError], int] = {
 }
 
 
+#: For a value that no log could hold, wherever in the arguments it stands.
+VALUE_HINT = "Correct that value and call again."
+
+
 class Internal(MultiplayerError):
     """Our own fault. The caller learns nothing of it but that it may try again."""
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from typing import Any
 
+from starlette.datastructures import QueryParams
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
@@ -58,17 +59,19 @@ def _json(body: bytes) -> dict[str, Any]:
     except NotCanonical as error:
         if isinstance(error.__cause__, json.JSONDecodeError | UnicodeDecodeError):
             raise InvalidRequest("the body must be a JSON object") from None
-        raise BadMessage(str(error)) from None
+        raise BadMessage(str(error), hint=errors.VALUE_HINT) from None
     if not isinstance(arguments, dict):
         raise InvalidRequest("the body must be a JSON object")
     return arguments
 
 
-def _query(operation: Operation, query: Mapping[str, str]) -> dict[str, Any]:
+def _query(operation: Operation, query: QueryParams) -> dict[str, Any]:
     """Query values are text; numbers are read as the schema wants them."""
     properties = operation.schema["properties"]
     found: dict[str, Any] = {}
-    for name, value in query.items():
+    for name, value in query.multi_items():
+        if name in found:
+            raise InvalidRequest(f"{name[:40]!r} stands twice in the query")
         wanted = properties.get(name, {}).get("type")
         found[name] = _number(name, value) if wanted == "integer" else value
     return found

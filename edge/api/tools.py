@@ -103,5 +103,5 @@ def _checked(arguments: dict[str, Any]) -> dict[str, Any]:
     try:
         canonical(arguments)
     except NotCanonical as error:
-        raise BadMessage(str(error)) from None
+        raise BadMessage(str(error), hint=errors.VALUE_HINT) from None
     return arguments

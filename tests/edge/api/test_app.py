@@ -76,6 +76,7 @@ async def test_the_card_of_an_unknown_code_is_not_found(house: House, code: str)
     ("method", "path", "status"),
     [
         ("GET", "/no_such_thing", 404),
+        ("GET", "/who/", 404),
         ("GET", "/post_message", 405),
         ("POST", "/sync_messages", 405),
         ("DELETE", "/who", 405),

@@ -69,6 +69,13 @@ async def test_a_number_in_a_query_must_be_a_whole_one(house: House, given: str)
     assert "cursor must be a whole number" in said.data["message"]
 
 
+async def test_an_argument_that_stands_twice_in_a_query_is_refused(house: House) -> None:
+    pair = await house.pair()
+    query = f"/who?channel_id={pair.id}&channel_id=chn_other"
+    answer = await house.http.get(query, headers=house.statement(pair.bob))
+    assert (answer.status_code, answer.json()["error"]) == (400, "INVALID_REQUEST")
+
+
 async def test_an_argument_left_out_by_sending_null_counts_as_left_out(house: House) -> None:
     pair = await house.pair()
     nothing = {"cursor": None, "to": None, "seat": None, "idempotency_key": None, "limit": None}
