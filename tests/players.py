@@ -257,6 +257,17 @@ async def wire(base: str, name: str, mode: Mode) -> AsyncIterator[Wire]:
         yield made
 
 
+FACES = ("rest", "mcp-legacy", "mcp-modern")  #: every way to say the same by hand
+
+
+def by_hand(http: httpx.AsyncClient, face: str, client: Json, token: str) -> Rest:
+    """Somebody who is signed in already, at one of the `FACES`."""
+    made = (Rest if face == "rest" else Wire)(http, client, token)
+    if isinstance(made, Wire):
+        made.mode = "legacy" if face == "mcp-legacy" else "2026-07-28"
+    return made
+
+
 class Tools(Player):
     """MCP tools. ``connect`` opens a connection and gives its ``call_tool``.
 

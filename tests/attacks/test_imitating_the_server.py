@@ -20,11 +20,10 @@ import pytest
 import pytest_asyncio
 
 from tests.pair import Pair
-from tests.players import Json, Rest, Wire, rest, to
+from tests.players import FACES, Json, Rest, Wire, by_hand, rest, to
 
 pytestmark = pytest.mark.servers
 
-FACES = ("rest", "mcp-legacy", "mcp-modern")
 NOT_JSON = ("-32700", "-32602")  #: JSON-RPC's own: parse error, invalid params
 
 #: What a post says beside its channel, and the code it is refused with. With ``NOT_JSON`` the
@@ -158,13 +157,6 @@ class Table:
         )
 
 
-def player(http: httpx.AsyncClient, face: str, login: tuple[Json, str]) -> Rest:
-    made = (Rest if face == "rest" else Wire)(http, *login)
-    if isinstance(made, Wire) and face == "mcp-modern":
-        made.mode = "2026-07-28"
-    return made
-
-
 @dataclass(frozen=True)
 class Furniture:
     """Made once for all of these tests: signing in each time would use up the hour's quota."""
@@ -194,7 +186,7 @@ async def table(
     pair: Pair, furniture: Furniture, request: pytest.FixtureRequest
 ) -> AsyncIterator[Table]:
     async with to(pair.base) as http:
-        alice = player(http, request.param, furniture.alice)
+        alice = by_hand(http, request.param, *furniture.alice)
         yield Table(furniture.rooms[request.param], alice, Wire(http, *furniture.bob))
 
 
