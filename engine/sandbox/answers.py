@@ -1,0 +1,69 @@
+"""How a failure of the network is told to a worker. Changes when bots learn of a new one.
+
+One table for both sides: the host names the failure, the worker raises the exception
+that Python code expects at that place. The words never name what a bot may not know.
+"""
+
+from __future__ import annotations
+
+import errno
+import http.client
+import os
+import socket
+import ssl
+from typing import Any
+
+from engine.sandbox.dialer import Refused
+from engine.sandbox.fetcher import Garbled, TooLong
+
+
+def told(error: Exception, *, connected: bool) -> dict[str, Any]:
+    """A failure as JSON. ``connected``: it happened after the connection stood."""
+    number: int | None = None
+    text = str(error)
+    match error:
+        case Refused():
+            kind = "refused"
+        case TooLong():
+            kind = "too_long"
+        case Garbled():
+            kind = "garbled"
+        case socket.gaierror():
+            kind, number, text = "name", error.errno, error.strerror or "Name or service not known"
+        case TimeoutError():
+            kind, text = "timeout", text or "timed out"
+        case ssl.SSLCertVerificationError():
+            kind, text = "certificate", f"certificate verify failed: {error.verify_message}"
+        case ssl.SSLError():
+            kind, text = "tls", error.reason or text
+        case OSError():
+            kind, number = "system", error.errno or errno.ECONNRESET
+            text = os.strerror(number)
+        case _:
+            kind, text = "refused", "the host or the request cannot be used"
+    answer: dict[str, Any] = {"error": kind, "text": text[:500], "connected": connected}
+    if number is not None:
+        answer["errno"] = number
+    return answer
+
+
+def raised(answer: dict[str, Any]) -> Exception:
+    """The exception for an answer that is a failure."""
+    text, number = answer["text"], answer.get("errno")
+    match answer["error"]:
+        case "refused":
+            return PermissionError(text)
+        case "too_long":
+            return OSError(errno.EFBIG, text)
+        case "garbled":
+            return http.client.RemoteDisconnected(text)
+        case "name":
+            return socket.gaierror(number, text)
+        case "timeout":
+            return TimeoutError(text)
+        case "certificate":
+            return ssl.SSLCertVerificationError(1, f"[SSL: CERTIFICATE_VERIFY_FAILED] {text}")
+        case "tls":
+            return ssl.SSLError(1, f"[SSL] {text}")
+        case _:
+            return OSError(number, text)
