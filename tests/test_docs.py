@@ -132,6 +132,24 @@ def test_lines_for_claude_code_are_those_that_start_servers_prints() -> None:
             assert f"{line}\n" in printed()
 
 
+def test_the_readmes_way_into_claude_ai_and_chatgpt_is_what_start_servers_prints() -> None:
+    settings = Settings(_env_file=None, public_url="https://mp.example")  # type: ignore[call-arg]
+    said = start_servers.welcome(settings).split("\n")
+    for place in ("claude.ai       Settings, Connectors", "ChatGPT         Settings, Connectors"):
+        (line,) = [line for line in said if place in line]
+        assert line.endswith("https://mp.example/mcp")
+
+
+@pytest.mark.servers
+def test_every_file_of_the_data_directory_is_explained_to_the_operator(docs_pair: Pair) -> None:
+    data = docs_pair.directory / "data"
+    kept = {p.relative_to(data).as_posix() for p in data.rglob("*") if p.is_file()}
+    kept = {name for name in kept if not name.endswith(("-wal", "-shm"))}
+    explained = (ROOT / "docs" / "operations.md").read_text()
+    assert kept and {name for name in kept if f"| `{name}` |" not in explained} == set()
+    assert {oct((data / name).stat().st_mode & 0o77) for name in kept} == {"0o0"}
+
+
 def test_docker_compose_has_the_profile_and_services_that_are_named() -> None:
     compose = (ROOT / "docker-compose.yml").read_text()
     for profile in re.findall(r"docker compose --profile (\w+)", EVERYTHING):

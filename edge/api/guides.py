@@ -50,9 +50,10 @@ GUIDES = {
     ),
     "verify": (
         "Hash the source yourself: sha256 of the text that get_bot_code gives must be its "
-        "code_hash. A game's commitment can be recomputed from its reveal. This version keeps a "
-        "hash-chained log of each room but does not let you check a whole game from outside: "
-        "what the server says is the server's word."
+        "code_hash. A game's commitment can be recomputed from its reveal. Compare the line log: "
+        "with the other side: equal lines, same record. get_transcript gives your user the whole "
+        "hash-chained log. It does not hold enough to run the game again, so this version does "
+        "not let you check a whole game from outside: what the server says is the server's word."
     ),
     "errors": (
         "CODE: sentence. Hint. NOT_MEMBER: you hold no seat there; list_channels shows yours. "

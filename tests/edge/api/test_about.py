@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from pathlib import Path
 
 import pytest
 
-from edge.api.guides import GUIDES
+from edge.api.guides import GUIDES, INSTRUCTIONS
+from edge.api.operations import TABLE
 from settings import VERSION
 from tests.edge.api.house import House
 
@@ -73,6 +75,13 @@ async def test_presets_are_listed_with_what_they_play(house: House) -> None:
 async def test_every_guide_can_be_read(house: House, topic: str) -> None:
     said = await house.rest(house.account(), "help", topic=topic)
     assert said.data == {"topic": topic, "text": GUIDES[topic]}
+
+
+async def test_guides_name_tools_that_are_there() -> None:
+    tools = {entry.name for entry in TABLE}
+    named = set(re.findall(r"\b([a-z]+(?:_[a-z]+)+)\(", " ".join([*GUIDES.values(), INSTRUCTIONS])))
+    in_bots = {"set_turn", "get_state", "set_state", "on_join", "on_message", "on_leave"}
+    assert named - in_bots <= tools
 
 
 async def test_help_on_nothing_is_how_to_play(house: House) -> None:
