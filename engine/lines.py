@@ -94,6 +94,7 @@ class Lines:
         self._now_ms = now_ms
         self._settle = settle
         self._lines: dict[str, _Line] = {}
+        self._retries: dict[str, asyncio.TimerHandle] = {}
 
     def busy(self, room: Room) -> bool:
         return room.channel_id in self._lines
@@ -117,7 +118,10 @@ class Lines:
         self._run(room, self._lines.setdefault(room.channel_id, _Line()))
 
     async def finish(self) -> None:
-        """Wait until every queue is empty."""
+        """Wait until every queue is empty. Hooks that could not be run stay due."""
+        for timer in self._retries.values():
+            timer.cancel()
+        self._retries.clear()
         while tasks := [line.task for line in self._lines.values() if line.task]:
             await asyncio.wait(tasks)
 
@@ -143,9 +147,15 @@ class Lines:
             await self._settle(room)
         except Exception:  # our own fault; the hooks stay due and are tried again
             log.exception("hooks of %s could not be run", room.channel_id)
-            loop = asyncio.get_running_loop()
-            loop.call_later(RETRY_HOOKS, self.settle_soon, room)
+            if room.channel_id not in self._retries:
+                loop = asyncio.get_running_loop()
+                timer = loop.call_later(RETRY_HOOKS, self._retry, room)
+                self._retries[room.channel_id] = timer
         room.bell.ring()
+
+    def _retry(self, room: Room) -> None:
+        del self._retries[room.channel_id]
+        self.settle_soon(room)
 
     async def _step(self, room: Room, items: Sequence[_Item]) -> None:
         while True:

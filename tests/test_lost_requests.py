@@ -216,4 +216,4 @@ TestBadLine.settings = settings(max_examples=150, stateful_step_count=25, deadli
 
 @pytest.mark.long
 class TestBadLineForLong(BadLine.TestCase):  # type: ignore[misc, valid-type]
-    settings = settings(max_examples=3_000, stateful_step_count=60, deadline=None)
+    settings = settings(max_examples=1_000, stateful_step_count=50, deadline=None)

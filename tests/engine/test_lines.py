@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 import pytest_asyncio
@@ -17,8 +18,9 @@ from engine.errors import (
     SlotAlreadyFilled,
     Unavailable,
 )
-from engine.lines import REPEAT_MS, WAITING
+from engine.lines import REPEAT_MS, RETRY_HOOKS, WAITING
 from engine.room import Room
+from engine.rooms import NoReferees
 from engine.stores.base import Store, Table
 from tests.harness import (
     Clock,
@@ -342,6 +344,31 @@ async def test_hooks_that_we_could_not_run_are_tried_again_by_themselves(
     await until(lambda: room.settled == room.head.size)
     assert not posted.pending
     assert "could not be run" in caplog.text
+
+
+async def test_hooks_are_tried_again_once_however_many_posts_found_them_broken(
+    channels: ChannelManager, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("channel_manager.HANDLED", 0.0)
+    channel_id = await table(channels)
+    timers: list[float] = []
+    loop = asyncio.get_running_loop()
+    call_later = loop.call_later
+
+    def note(delay: float, *args: Any, **kwargs: Any) -> asyncio.TimerHandle:
+        timers.append(delay)
+        return call_later(delay, *args, **kwargs)
+
+    class Broken(Gate):
+        async def settle(self, room: Room) -> None:
+            raise Unavailable("no sandbox")
+
+    channels.referees = Broken()
+    monkeypatch.setattr(loop, "call_later", note)
+    for _ in range(5):
+        assert (await channels.post_message("A", channel_id, "x")).pending
+    assert timers.count(RETRY_HOOKS) == 1
+    channels.referees = NoReferees()
 
 
 async def test_a_queue_that_is_empty_is_forgotten(channels: ChannelManager) -> None:
