@@ -8,6 +8,8 @@ exceptions (`engine.errors.Unavailable`).
 
 from __future__ import annotations
 
+import base64
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
@@ -31,6 +33,7 @@ class HookCall:
     now: float = 0.0  #: seconds since the epoch: the time of the entry that triggered the hook
     bot_id: str = ""
     seed: bytes = b""  #: 32 bytes from the host; every random draw of the hook comes from it
+    inline: bool = True  #: a player brought the source; False for one that ships with the server
 
 
 @dataclass(frozen=True)
@@ -54,6 +57,38 @@ class Turn:
 
 
 @dataclass(frozen=True)
+class Effect:
+    """One question to the world outside and the host's answer, as canonical JSON.
+
+    ``fetch`` and ``resolve`` can be answered again from this record; what went over a
+    ``connect`` is between the bot and its peer, and the host has not read it.
+    """
+
+    kind: Literal["fetch", "resolve", "connect"]
+    request: bytes
+    response: bytes
+
+    @property
+    def q(self) -> str:
+        """The hash of the request."""
+        return _hash(self.request)
+
+    @property
+    def r(self) -> str:
+        """The hash of the response."""
+        return _hash(self.response)
+
+
+def _hash(blob: bytes) -> str:
+    return base64.urlsafe_b64encode(hashlib.sha256(blob).digest()).rstrip(b"=").decode()
+
+
+def replayable(effects: tuple[Effect, ...]) -> bool:
+    """False when the host cannot give a bot the same answers again."""
+    return all(effect.kind != "connect" for effect in effects)
+
+
+@dataclass(frozen=True)
 class Finished:
     """The hook returned. Nothing of it has happened yet: the host commits it, or not."""
 
@@ -64,6 +99,7 @@ class Finished:
     timers: Mapping[str, float | None] = field(default_factory=dict)  #: seconds; None cancels
     prints: str = ""
     draws: int = 0  #: blocks of the seed's stream that were used
+    effects: tuple[Effect, ...] = ()  #: what it asked of the network, in order
 
 
 @dataclass(frozen=True)
@@ -71,8 +107,9 @@ class Failed:
     """The referee broke: an exception, or a limit it hit. It changed nothing.
 
     ``error`` is the exception's class name (``TimeLimit``, ``MemoryLimit``,
-    ``OutputLimit``, ``StateLimit``, ``Crashed`` for ours) and goes into the channel with ``line``;
-    ``text`` and ``prints`` reach the room's creator only.
+    ``OutputLimit``, ``StateLimit``, ``WorkspaceLimit``, ``NonDeterministic``, ``Crashed`` for
+    ours) and goes into the channel with ``line``; ``text`` and ``prints`` reach the room's
+    creator only.
     """
 
     error: str
@@ -81,6 +118,7 @@ class Failed:
     prints: str = ""
     killed: bool = False  #: the host ended it; it might have gone on
     draws: int = 0  #: as in `Finished`; unknown, so 0, when it was killed
+    effects: tuple[Effect, ...] = ()  #: as in `Finished`, up to the failure
 
 
 HookResult: TypeAlias = Finished | Failed
@@ -108,3 +146,5 @@ class Limits:
     state: int = 256 << 10
     source: int = 48 << 10
     prints: int = 8 << 10
+    response: int = 256 << 10  #: one answer of the network
+    workspace: int = 100 << 20  #: of each file, and of all files of a hook

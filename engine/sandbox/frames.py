@@ -18,16 +18,20 @@ class BadFrame(Exception):
     """The other side broke the framing, or went away in the middle."""
 
 
+class TooLong(BadFrame):
+    """The other side announced more than is read."""
+
+
 def pack(payload: bytes) -> bytes:
     """One frame."""
     return HEADER.pack(len(payload)) + payload
 
 
 def length(header: bytes, cap: int) -> int:
-    """The announced length, or BadFrame if it exceeds the cap."""
+    """The announced length, or TooLong if it exceeds the cap."""
     (announced,) = HEADER.unpack(header)
     if announced > cap:
-        raise BadFrame(f"frame of {announced} bytes, at most {cap} are read")
+        raise TooLong(f"frame of {announced} bytes, at most {cap} are read")
     return int(announced)
 
 

@@ -2,8 +2,11 @@
 
 Runs in the forked child before it reads anything. On the other side, a moment later,
 is a stranger's code: it may open no descriptor, start no process, gain no privilege,
-outlive nobody and use no more than its share. seccomp, Landlock and a uid for each
-bot are the next layer. Tried by tests/attacks/test_bot_native.py.
+outlive nobody, touch no other process and use no more than its share. Tried by
+tests/attacks/test_bot_native.py, also with each wall taken away.
+
+`survey` finds out once, by trying, which walls this machine has; `enter` then puts up exactly
+these, and a worker that cannot does not run.
 """
 
 from __future__ import annotations
@@ -12,12 +15,90 @@ import ctypes
 import os
 import resource
 import signal
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
 
-#: The one descriptor that leads out, after /dev/null three times.
+from engine.sandbox import landlock, seccomp
+from engine.sandbox.isolation import Walls
+
+#: The descriptors that lead out, after /dev/null three times.
 ANSWER_FD = 3
-_NOBODY = 65534
-_PDEATHSIG, _DUMPABLE, _NO_NEW_PRIVS = 1, 4, 38
+#: A socket that is connected to nothing (`engine.sandbox.network`).
+PLACEHOLDER_FD = 4
+DESCRIPTORS = 64
+#: Users that nobody is: each server has 256 of them to itself, most likely.
+FIRST_UID, HOSTS, UIDS = 20_000, 64, 256
+_PDEATHSIG, _DUMPABLE, _CAP_DROP, _NO_NEW_PRIVS, _AMBIENT, _AMBIENT_CLEAR = 1, 4, 24, 38, 47, 4
+_NEWUTS, _NEWIPC, _NEWNET = 0x04000000, 0x08000000, 0x40000000
 _libc = ctypes.CDLL(None, use_errno=True)
+
+
+@dataclass(frozen=True)
+class Allowance:
+    """What one worker may use up."""
+
+    memory: int
+    cpu_seconds: int
+    file_size: int
+
+
+def survey(host: int, without: Collection[str] = ()) -> Walls:
+    """Try each wall in a child. ``without`` names walls to leave out, as if there were none."""
+    first = FIRST_UID + host % HOSTS * UIDS
+    abi, no_landlock = landlock.version()
+    missing = {
+        "seccomp": _no_filter(),
+        "landlock": no_landlock or _no_entry("Landlock", lambda: landlock.install(abi)),
+        "uid": _same_user(first),
+        "namespaces": "",
+    }
+    missing |= {wall: f"{wall}: left out on request" for wall in without}
+    abi = 0 if missing["landlock"] else abi
+    return Walls(
+        seccomp=not missing["seccomp"],
+        landlock=abi,
+        governed=landlock.governed(abi),
+        uids=0 if missing["uid"] else first,
+        namespaces=() if missing["namespaces"] else _leave_namespaces(),
+        degraded=tuple(filter(None, missing.values())),
+    )
+
+
+def _no_filter() -> str:
+    why = seccomp.fault()
+    if why:
+        return why
+    seccomp.program()  # made once, here, for all workers
+    return _no_entry("seccomp", seccomp.install)
+
+
+def _no_entry(wall: str, install: Callable[[], None]) -> str:
+    return "" if _works(_no_new_privs, install) else f"{wall}: it cannot be entered here"
+
+
+def _same_user(first: int) -> str:
+    if os.getuid():
+        return "uid: bots run as the user that runs the server, because that is not root"
+    return "" if _works(lambda: become(first)) else "uid: root may not change its uid here"
+
+
+def _works(*steps: Callable[[], None]) -> bool:
+    child = os.fork()
+    if not child:
+        try:
+            for step in steps:
+                step()
+            os._exit(0)
+        finally:
+            os._exit(1)
+    return os.waitpid(child, 0)[1] == 0
+
+
+def _leave_namespaces() -> tuple[str, ...]:
+    """Move this process, and so all workers, away from the machine's network, if it may."""
+    if _libc.unshare(_NEWUTS | _NEWIPC | _NEWNET):
+        return ()
+    return ("net", "ipc", "uts")
 
 
 def die_with_parent(parent: int) -> None:
@@ -27,27 +108,26 @@ def die_with_parent(parent: int) -> None:
         os._exit(1)
 
 
-def enter(answers: int, devnull: int, *, memory: int, cpu_seconds: int) -> None:
-    """Keep one descriptor and give up the rest. Order matters: files first, limits last."""
+def enter(answers: int, unconnected: int, walls: Walls, allowance: Allowance, uid: int) -> None:
+    """Keep these two descriptors and give up the rest, or raise OSError.
+
+    Order matters: files first, then limits, then the user, whose change undoes some wishes,
+    and the filter last.
+    """
+    parent = os.getppid()
     _give_way()
-    os.dup2(answers, ANSWER_FD)
-    for fd in (0, 1, 2):
-        os.dup2(devnull, fd)
-    os.closerange(ANSWER_FD + 1, 64)  # the zygote never holds more
-    _become_nobody()
+    _keep(answers, unconnected)
+    _limit(allowance)
+    if walls.uids:
+        become(uid)
+    _drop_capabilities()
+    die_with_parent(parent)  # again: the kernel forgets the wish when the uid changes
     _prctl(_DUMPABLE, 0)
-    _prctl(_NO_NEW_PRIVS, 1)
-    for limit, value in (
-        (resource.RLIMIT_CORE, 0),
-        (resource.RLIMIT_AS, memory),
-        (resource.RLIMIT_CPU, cpu_seconds),
-        (resource.RLIMIT_FSIZE, 0),
-        (resource.RLIMIT_MEMLOCK, 0),
-        (resource.RLIMIT_MSGQUEUE, 0),
-        (resource.RLIMIT_NPROC, 0),
-        (resource.RLIMIT_NOFILE, ANSWER_FD + 1),  # no free number: open and socket fail
-    ):
-        resource.setrlimit(limit, (value, value))
+    _no_new_privs()
+    if walls.landlock:
+        landlock.install(walls.landlock)
+    if walls.seccomp:
+        seccomp.install()
 
 
 def _give_way() -> None:
@@ -65,18 +145,55 @@ def _give_way() -> None:
         os.close(fd)
 
 
-def _become_nobody() -> None:
-    """Give root away, so that limits cannot be raised again; an ordinary user has none to give."""
-    if os.getuid():
-        return
-    parent = os.getppid()
-    try:
-        os.setgroups([])
-        os.setresgid(_NOBODY, _NOBODY, _NOBODY)
-        os.setresuid(_NOBODY, _NOBODY, _NOBODY)
-    except PermissionError:  # root of a container without the capability: it has little to give
-        return
-    die_with_parent(parent)  # the kernel forgets the wish when the uid changes
+def _keep(answers: int, unconnected: int) -> None:
+    """Nothing is shared with another worker, not even the flags of /dev/null."""
+    nowhere = os.open(os.devnull, os.O_RDWR)
+    for fd, place in ((answers, 60), (nowhere, 61), (unconnected, 62)):
+        os.dup2(fd, place)  # out of each other's way first
+    for fd, place in ((61, 0), (61, 1), (61, 2), (60, ANSWER_FD), (62, PLACEHOLDER_FD)):
+        os.dup2(fd, place)
+    os.closerange(PLACEHOLDER_FD + 1, os.sysconf("SC_OPEN_MAX"))
+
+
+def _limit(allowance: Allowance) -> None:
+    for limit, value in (
+        (resource.RLIMIT_CORE, 0),
+        (resource.RLIMIT_AS, allowance.memory),
+        (resource.RLIMIT_CPU, allowance.cpu_seconds),
+        (resource.RLIMIT_FSIZE, allowance.file_size),
+        (resource.RLIMIT_MEMLOCK, 0),
+        (resource.RLIMIT_MSGQUEUE, 0),
+        (resource.RLIMIT_SIGPENDING, 0),
+        (resource.RLIMIT_NPROC, 0),  # asked only of who forks: nobody else of this user suffers
+        (resource.RLIMIT_NOFILE, DESCRIPTORS),
+    ):
+        resource.setrlimit(limit, (value, value))
+
+
+def become(uid: int) -> None:
+    """Be this user for good, and of no group but its own."""
+    _drop_bounds()
+    os.setgroups([])
+    os.setresgid(uid, uid, uid)
+    os.setresuid(uid, uid, uid)
+
+
+def _drop_bounds() -> None:
+    number = 0
+    while not _libc.prctl(_CAP_DROP, number, 0, 0, 0):
+        number += 1
+
+
+def _drop_capabilities() -> None:
+    """Also where the uid stays: root without any is nearly an ordinary user."""
+    _libc.prctl(_AMBIENT, _AMBIENT_CLEAR, 0, 0, 0)
+    header = (ctypes.c_uint32 * 2)(0x20080522, 0)
+    if _libc.capset(header, (ctypes.c_uint32 * 6)()):
+        raise OSError(ctypes.get_errno(), "capset")
+
+
+def _no_new_privs() -> None:
+    _prctl(_NO_NEW_PRIVS, 1)
 
 
 def _prctl(option: int, value: int) -> None:

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from engine.errors import Unavailable
+from engine.sandbox.isolation import Walls
 from engine.sandbox.zygote import DATAGRAM
 
 log = logging.getLogger(__name__)
@@ -33,8 +34,9 @@ _CONTROL_FD = 3
 class Keeper:
     """Starts a zygote, asks it for workers, hears of their deaths."""
 
-    def __init__(self, allowance: dict[str, int]) -> None:
+    def __init__(self, allowance: dict[str, Any]) -> None:
         self.allowance = allowance
+        self.walls = Walls()  #: what the zygote found on this machine
         self.pid = 0
         self.lost = False  #: no worker can be had from this one any more
         self._deaths: dict[int, asyncio.Future[int | None]] = {}
@@ -114,6 +116,7 @@ class Keeper:
 
     def _take(self, event: dict[str, Any]) -> None:
         if "ready" in event and not self._ready.done():
+            self.walls = Walls.from_json(event["walls"])
             self._ready.set_result(None)
         death = self._deaths.pop(event.get("dead", 0), None)
         if death is not None and not death.done():

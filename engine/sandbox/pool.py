@@ -8,21 +8,27 @@ A worker serves one call; a few wait ready, forked and jailed beforehand.
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import logging
 import math
 import os
 import socket
-from collections import deque
-from dataclasses import dataclass
+from collections import Counter, deque
+from collections.abc import Collection
+from dataclasses import dataclass, replace
+from typing import Any
 
 from engine.errors import BotRejected, TooLarge, Unavailable
-from engine.sandbox import frames, wire
+from engine.sandbox import frames, selftest, wire
 from engine.sandbox.call import Failed, HookCall, HookResult, Limits, SourceReport
+from engine.sandbox.isolation import Isolation, Policy
 from engine.sandbox.keeper import Keeper
 
 log = logging.getLogger(__name__)
 #: How long a zygote may take to load its modules, and a worker to be forked.
 START_SECONDS = 30.0
+#: However many cores there are: every worker has a user of its own.
+MOST_AT_ONCE = 128
 
 
 @dataclass
@@ -44,11 +50,23 @@ class Pool:
     """Runs hooks of strangers' code, each in a process of its own."""
 
     def __init__(
-        self, *, limits: Limits | None = None, spares: int = 2, at_once: int | None = None
+        self,
+        *,
+        limits: Limits | None = None,
+        spares: int = 2,
+        at_once: int | None = None,
+        policy: Policy = "auto",
+        without: Collection[str] = (),
     ) -> None:
+        """``without`` leaves walls out, by name: for tests, and to see what each one costs."""
         self.limits = limits or Limits()
         self.spares = spares
-        self._slots = asyncio.Semaphore(at_once or 2 * (os.cpu_count() or 1))
+        self.isolation = Isolation(
+            policy, memory=self.limits.memory, workspace=self.limits.workspace
+        )
+        self.counts: Counter[str] = Counter()  #: of hooks, and of what ended some of them
+        self._without = without
+        self._slots = asyncio.Semaphore(at_once or min(2 * (os.cpu_count() or 1), MOST_AT_ONCE))
         self._ready: deque[Worker] = deque()
         self._keeper: Keeper | None = None
         self._starting = asyncio.Lock()
@@ -80,11 +98,22 @@ class Pool:
 
         Unavailable only if no worker can be had. Cancelling kills the worker.
         """
+        result = await self._run(call)
+        self.counts["hooks"] += 1
+        if isinstance(result, Failed):
+            self.counts["failed"] += 1
+            self.counts["killed"] += result.killed
+            self.counts["timed_out"] += result.error == "TimeLimit"
+        return result
+
+    async def _run(self, call: HookCall) -> HookResult:
         request = wire.hook_request(call, self.limits)
         if len(request) > frames.LARGEST_REQUEST:
             return Failed("StateLimit", text="the hook's inputs are too large")
         worker = await self._take()
         try:
+            if call.inline and (why := self.isolation.refusal()):
+                return Failed("NotIsolated", text=why)
             async with asyncio.timeout(self.limits.hook_seconds):
                 data = await self._ask(worker, request)
             return wire.hook_result(data, call, self.limits)
@@ -99,8 +128,17 @@ class Pool:
         finally:
             worker.drop()
 
-    async def inspect(self, source: str) -> SourceReport:
+    async def inspect(self, source: str, *, inline: bool = True) -> SourceReport:
         """What a source is, compiled in a worker and not run. BotRejected with line and reason."""
+        try:
+            return await self._inspect(source, inline)
+        except (BotRejected, TooLarge) as rejection:
+            self.counts["rejected"] += 1
+            digest = hashlib.sha256(source.encode("utf-8", "replace")).hexdigest()
+            log.info("source sha256:%s rejected: %r", digest, str(rejection)[:200])
+            raise
+
+    async def _inspect(self, source: str, inline: bool) -> SourceReport:
         size = len(source.encode("utf-8", "surrogatepass"))
         if size > self.limits.source:
             raise TooLarge(f"The source has {size} bytes; at most {self.limits.source} are taken.")
@@ -110,6 +148,8 @@ class Pool:
             raise BotRejected("The source is not valid Unicode text") from None
         worker = await self._take()
         try:
+            if inline and (why := self.isolation.refusal()):
+                raise BotRejected(why, hint="A preset runs here: list_bots names them.")
             async with asyncio.timeout(self.limits.hook_seconds):
                 data = await self._ask(worker, wire.inspect_request(source))
             report = wire.source_report(data)
@@ -180,12 +220,32 @@ class Pool:
                 self._ready.clear()
                 keeper = Keeper(self._allowance())
                 await keeper.start(START_SECONDS)
+                try:
+                    await self._examine(keeper)
+                except BaseException:
+                    await keeper.close()
+                    raise
                 self._keeper = keeper
             return self._keeper
 
-    def _allowance(self) -> dict[str, int]:
+    async def _examine(self, keeper: Keeper) -> None:
+        """Let no bot near a zygote before its walls have been tried."""
+        tried, failures = await selftest.examine(lambda: self._fork(keeper))
+        self.isolation = replace(self.isolation, walls=keeper.walls, tried=tried, failures=failures)
+        told = self.isolation
+        missing = "; ".join(told.degraded) or "nothing is missing"
+        level = logging.INFO if told.level in ("full", "strong") else logging.WARNING
+        log.log(level, "isolation of bots: %s, self-test %d of %d, %s",
+                told.level, tried - len(failures), tried, missing)  # fmt: skip
+
+    def _allowance(self) -> dict[str, Any]:
         seconds = math.ceil(self.limits.hook_seconds)
-        return {"memory": self.limits.memory, "cpu_seconds": seconds + 2}
+        return {
+            "memory": self.limits.memory,
+            "cpu_seconds": seconds + 2,
+            "file_size": self.limits.workspace,
+            "without": sorted(self._without),
+        }
 
     # One exchange
 

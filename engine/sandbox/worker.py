@@ -9,37 +9,26 @@ from __future__ import annotations
 import os
 import random
 import signal
-import socket
-from dataclasses import dataclass
 from typing import NoReturn
 
-from engine.sandbox import frames, jail
+from engine.sandbox import canary, frames, jail
 from engine.sandbox.hook import answer
+from engine.sandbox.isolation import Walls
+from engine.sandbox.jail import Allowance
 from engine.sandbox.network import close_network, placeholder
 from engine.sandbox.values import read, text
 
 READY = b"{}"
 
 
-@dataclass(frozen=True)
-class Allowance:
-    """What a worker may use up, told to the zygote when it starts."""
-
-    memory: int
-    cpu_seconds: int
-
-
-def serve(answers: int, devnull: int, zygote: int, allowance: Allowance) -> NoReturn:
+def serve(answers: int, zygote: int, walls: Walls, allowance: Allowance, uid: int) -> NoReturn:
     """Run one request to its end; never returns, runs no exit handler of anybody."""
     try:
         _reset_signals()
         jail.die_with_parent(zygote)
-        sock = socket.socket(fileno=os.dup(answers))
-        placeholder()  # the jail keeps it as network.PLACEHOLDER_FD
+        unconnected = placeholder()
         close_network()
-        jail.enter(
-            sock.fileno(), devnull, memory=allowance.memory, cpu_seconds=allowance.cpu_seconds
-        )
+        jail.enter(answers, unconnected, walls, allowance, uid)
         _serve_one()
     finally:
         os._exit(1)
@@ -53,6 +42,9 @@ def _reset_signals() -> None:
 def _serve_one() -> None:
     _write(READY)
     request = read(_read())
+    if request["do"] == "attack":
+        _write(text(canary.attempt(request["attack"])).encode())
+        os._exit(0)
     random.seed(request.get("call", {}).get("seed", ""))  # libraries that draw by themselves
     _write(text(answer(request)).encode())
     os._exit(0)

@@ -10,6 +10,7 @@ Started as a program: ``python -s -P zygote.py CONTROL_FD HOST_PID ROOT ALLOWANC
 
 from __future__ import annotations
 
+import dataclasses
 import gc
 import json
 import os
@@ -26,12 +27,13 @@ DATAGRAM = 4096
 class Zygote:
     """The children, by job number."""
 
-    def __init__(self, control: socket.socket, devnull: int, allowance: Any, serve: Any) -> None:
+    def __init__(self, control: socket.socket, walls: Any, allowance: Any, serve: Any) -> None:
         self.control = control
-        self.devnull = devnull
+        self.walls = walls
         self.allowance = allowance
         self.serve = serve
         self.jobs: dict[int, int] = {}  # pid -> job
+        self.uids: dict[int, int] = {}  # pid -> the user it is, unlike any other living worker
 
     def run(self) -> None:
         """Obey until the host is gone."""
@@ -41,7 +43,7 @@ class Zygote:
         poll = select.poll()
         poll.register(self.control, select.POLLIN)
         poll.register(woken, select.POLLIN)
-        self.report(ready=os.getpid())
+        self.report(ready=os.getpid(), walls=dataclasses.asdict(self.walls))
         while True:
             for fd, _ in poll.poll():
                 if fd == woken:
@@ -65,7 +67,7 @@ class Zygote:
 
     def fork(self, job: int, answers: int) -> None:
         """Start a worker that answers on this socket."""
-        zygote = os.getpid()
+        zygote, uid = os.getpid(), self.free_uid()
         try:
             pid = os.fork()
         except OSError:
@@ -73,9 +75,17 @@ class Zygote:
             self.report(dead=job, status=-1)
             return
         if not pid:
-            self.serve(answers, self.devnull, zygote, self.allowance)
-        self.jobs[pid] = job
+            self.serve(answers, zygote, self.walls, self.allowance, uid)
+        self.jobs[pid], self.uids[pid] = job, uid
         os.close(answers)
+
+    def free_uid(self) -> int:
+        """The lowest user of our range that no worker is."""
+        taken = set(self.uids.values())
+        uid: int = self.walls.uids
+        while uid in taken:
+            uid += 1
+        return uid
 
     def bury(self) -> None:
         """Reap whoever has ended and tell the host."""
@@ -83,6 +93,7 @@ class Zygote:
             pid, status = os.waitpid(-1, os.WNOHANG)
             if not pid:
                 return
+            del self.uids[pid]
             self.report(dead=self.jobs.pop(pid), status=os.waitstatus_to_exitcode(status))
 
     def end(self) -> None:
@@ -92,7 +103,7 @@ class Zygote:
         for pid in self.jobs:
             os.waitpid(pid, 0)
 
-    def report(self, **event: int) -> None:
+    def report(self, **event: Any) -> None:
         """Tell the host."""
         self.control.send(json.dumps(event).encode())
 
@@ -107,12 +118,11 @@ def main(control_fd: str, host: str, root: str, allowance: str) -> None:
         signal.signal(number, signal.SIG_IGN)  # ends with the host, not with its terminal
     control = socket.socket(fileno=int(control_fd))
     os.closerange(int(control_fd) + 1, os.sysconf("SC_OPEN_MAX"))
+    told = json.loads(allowance)
+    walls = jail.survey(int(host), told.pop("without", ()))
     modules.preload()
     sys.path.remove(root)
-    zygote = Zygote(
-        control, os.open(os.devnull, os.O_RDWR), worker.Allowance(**json.loads(allowance)),
-        worker.serve,
-    )  # fmt: skip
+    zygote = Zygote(control, walls, jail.Allowance(**told), worker.serve)
     gc.collect()
     gc.freeze()
     try:
