@@ -60,7 +60,12 @@ def _spec(place: int, item: Json) -> BotSpec:
 
 
 def default(prepared: Sequence[Bot], join_as: str | None) -> list[str]:
+    """The slots of a room that was asked for without: the seats its first referee wants, and
+    a slot for it, or for all of them when one is to have a slot of a certain name."""
     slots = default_slots(prepared[0]) if prepared else ["invite:alice", "invite:bob"]
+    if any(bot.new.slot for bot in prepared):
+        named = [(bot.new.slot or bot.new.label).removeprefix("bot:") for bot in prepared]
+        slots = [*(f"bot:{name}" for name in named), *slots[1:]]
     if join_as is not None and f"invite:{join_as}" not in slots and LABEL.fullmatch(join_as):
         first = next(n for n, slot in enumerate(slots) if slot.startswith("invite:"))
         slots[first] = f"invite:{join_as}"

@@ -154,6 +154,14 @@ async def test_an_item_of_bots_may_name_its_slot_and_everything_else(house: Hous
     assert code.data["params"] == {"loud": True}
 
 
+async def test_a_slot_that_only_an_item_of_bots_names_is_made(house: House) -> None:
+    bots = [{"slot": "judge", "inline_code": ECHO}, {"slot": "bot:clerk", "inline_code": ECHO}]
+    room = await house.room(house.account(), bots=bots, join_as="zoe")
+    assert labels(room, "bot") == ["judge", "clerk"]
+    assert [bot["bot_id"] for bot in room["bots"]] == ["judge", "clerk"]
+    assert labels(room) == ["zoe", "bob"]
+
+
 @pytest.mark.parametrize(
     ("item", "words"),
     [
