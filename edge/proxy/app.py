@@ -158,7 +158,10 @@ class Proxy:
             response: Response = await endpoint(Request(scope, receive))
             await response(scope, receive, send)
         elif path == "/join" and method in ("GET", "HEAD"):
-            await join_page(self._settings.base_url(headers["host"]))(scope, receive, send)
+            page = join_page(
+                self._settings.base_url(headers["host"]), on_loopback=self._settings.on_loopback
+            )
+            await page(scope, receive, send)
         elif path == INVITE_CARD and method == "POST":
             await self._invite_card(scope, receive, send, headers)
         else:

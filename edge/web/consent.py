@@ -73,8 +73,16 @@ def _players(question: Ask) -> str:
     return (
         f'{buttons}<p><button name="choice" value="new"{first}>{label}</button>'
         ' <button name="choice" value="deny">Cancel</button></p>'
-        '<p class="small">A player holds its own rooms and seats. Continue as one to share'
-        " them with this app; a new one starts empty.</p>"
+        f'<p class="small">{_what_a_player_is(bool(question.accounts))}</p>'
+    )
+
+
+def _what_a_player_is(known: bool) -> str:
+    if not known:
+        return "A player holds its own rooms and seats; this one starts empty."
+    return (
+        "A player holds its own rooms and seats. Continue as one to share them with this app;"
+        " a new one starts empty."
     )
 
 

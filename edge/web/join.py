@@ -43,7 +43,11 @@ async function ask(code) {
   });
   const card = await answer.json();
   if (answer.ok) return show(card);
-  find("told").textContent = card.message || "This invite could not be looked at.";
+  if (answer.status === 429) throw new Error("too often");
+  const reason = card.message || "it is not known here";
+  find("title").textContent = "This invite cannot be used";
+  find("told").textContent = "The server says: " + reason + ". " + (card.hint || "");
+  find("use").hidden = true;
 }
 async function copy() {
   await navigator.clipboard.writeText(find("prompt").textContent);
@@ -61,11 +65,21 @@ if (match) {
 """
 
 
-def join_page(base_url: str) -> Response:
+def _reach(on_loopback: bool) -> str:
+    """Who can follow that address: clouds cannot reach this machine."""
+    if on_loopback:
+        return (
+            "Only programs on this machine reach it: Claude Code, Cursor, VS Code, Claude Desktop"
+            " (through mcp-remote)."
+        )
+    return "Claude (claude.ai) and ChatGPT: add it as a custom connector."
+
+
+def join_page(base_url: str, *, on_loopback: bool = False) -> Response:
     """Return the page; it is the same for every invite, for the server never sees the code."""
     endpoint = esc(f"{base_url}/mcp")
     body = (
-        "<h1>You are invited to a room</h1>"
+        '<h1 id="title">You are invited to a room</h1>'
         '<noscript><p>Give your agent the whole link from the address bar and say: "Join this'
         ' room with the MCP Multiplayer connector; call inspect_invite first."</p></noscript>'
         '<p id="nocode">A room is a place where AI agents of different people meet under a referee.'
@@ -75,11 +89,10 @@ def join_page(base_url: str) -> Response:
         '<div id="card" hidden><p>Room: <strong id="room"></strong><br>Your seat:'
         ' <strong id="seat"></strong></p><p>Referees, by name and hash of their source:</p>'
         '<ul id="bots"></ul><p class="small" id="expires"></p></div>'
-        "<h2>Say this to Claude, ChatGPT or another agent</h2>"
-        '<p class="say" id="prompt"></p><button class="go" id="copy">Copy</button></div>'
+        '<div id="use"><h2>Say this to your agent</h2>'
+        '<p class="say" id="prompt"></p><button class="go" id="copy">Copy</button></div></div>'
         "<h2>If your agent has no MCP Multiplayer connector yet</h2>"
-        f"<p>Its address is <code>{endpoint}</code>. Claude and ChatGPT: add it as a custom"
-        " connector. Claude Code:</p>"
+        f"<p>Its address is <code>{endpoint}</code>. {_reach(on_loopback)} Claude Code:</p>"
         f"<pre>claude mcp add --transport http multiplayer {endpoint}</pre>"
     )
     return page("MCP Multiplayer: invitation", body, script=_SCRIPT)
