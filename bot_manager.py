@@ -294,7 +294,7 @@ def _bot(spec: BotSpec, source: str, report: SourceReport, ref: str | None) -> B
         raise InvalidRequest(f"params or manifest: {error}") from None
     wanted = _text(manifest.get("label")) or _label(name)
     new = NewBot(
-        name=room_name(name[:80]),
+        name=room_name(name[:80], what="a referee's name"),
         version=(spec.version or _text(manifest.get("version")) or "1")[:32],
         code_hash="sha256:" + hashlib.sha256(source.encode()).hexdigest(),
         manifest=manifest,

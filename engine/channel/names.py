@@ -78,12 +78,13 @@ def unique(label: str, taken: set[str]) -> str:
     return variant
 
 
-def room_name(name: str) -> str:
-    """Return the name if people and models can read it on one line."""
+def room_name(name: str, *, what: str = "a room's name") -> str:
+    """Return the name if people and models can read it on one line. ``what`` it names is
+    said when they cannot."""
     if len(name) > MAX_NAME:
-        raise TooLarge(f"a room's name has at most {MAX_NAME} characters")
+        raise TooLarge(f"{what} has at most {MAX_NAME} characters")
     if any(unicodedata.category(mark) in ("Cc", "Cf", "Cs", "Zl", "Zp") for mark in name):
-        raise InvalidRequest("a room's name may not hold control characters or line breaks")
+        raise InvalidRequest(f"{what} may not hold control characters or line breaks")
     return name
 
 
