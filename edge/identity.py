@@ -13,9 +13,9 @@ from __future__ import annotations
 
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, MutableMapping
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from joserfc import jwt
 from joserfc.errors import JoseError
@@ -40,6 +40,10 @@ class Caller:
     account: str
     base_url: str
     client_id: str = ""
+
+
+#: Who the proxy says is calling, from the ASGI scope of a request that was let in.
+Identify = Callable[[MutableMapping[str, Any]], Caller]
 
 
 class NotSigned(Exception):

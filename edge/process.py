@@ -13,6 +13,7 @@ from typing import Any, NoReturn
 import uvicorn
 from starlette.types import ASGIApp
 
+from edge.corked import CorkedProtocol
 from settings import BadSetting
 
 DESCRIPTORS = 65_536
@@ -103,7 +104,7 @@ def web(app: ASGIApp, **more: Any) -> uvicorn.Config:
     """How both processes serve HTTP; ``more`` are further uvicorn settings."""
     return uvicorn.Config(
         app,
-        **{"http": "httptools", **more},
+        **{"http": CorkedProtocol, **more},
         ws="none",
         lifespan="on",
         log_config=None,

@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Awaitable, Callable
-from typing import Any
 
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -24,6 +23,7 @@ from edge.api import errors, rest, tools
 from edge.api.card import invite_card
 from edge.api.dispatch import Dispatch
 from edge.api.operations import Operations
+from edge.api.short import ShortWay
 from edge.api.transcripts import PATH as TRANSCRIPT
 from edge.identity import Caller, Checker, NotSigned
 from engine.errors import InvalidRequest, MultiplayerError
@@ -68,9 +68,9 @@ async def _unsigned(scope: Scope, receive: Receive, send: Send) -> None:
     await JSONResponse(body, 401)(scope, receive, send)
 
 
-def caller(request: Any) -> Caller:
+def caller(scope: Scope) -> Caller:
     """Who the proxy says is calling; `Face` has checked it."""
-    found: Caller = request.scope[_CALLER]
+    found: Caller = scope[_CALLER]
     return found
 
 
@@ -92,7 +92,7 @@ def face(
     )
     # A redirect would name this server's own address, which no caller can reach.
     rest_app.router.redirect_slashes = False
-    return Face(mcp_app, rest_app, checker)
+    return Face(ShortWay(mcp_app, dispatch, caller), rest_app, checker)
 
 
 async def _healthz(request: Request) -> Response:

@@ -13,11 +13,9 @@ from starlette.routing import Route
 
 from edge.api import errors
 from edge.api.dispatch import Dispatch, Operation
-from edge.identity import Caller
+from edge.identity import Identify
 from engine.errors import BadMessage, InvalidRequest, MultiplayerError
 from engine.transcript.canonical import NotCanonical, canonical, parse
-
-Identify = Callable[[Request], Caller]
 
 
 def routes(dispatch: Dispatch, identify: Identify) -> list[Route]:
@@ -43,7 +41,7 @@ def _endpoint(
                 arguments = _query(operation, request.query_params)
             else:
                 arguments = _json(await request.body())
-            answer = await dispatch(operation, identify(request), arguments)
+            answer = await dispatch(operation, identify(request.scope), arguments)
         except MultiplayerError as error:
             return refusal(error)
         return JSONResponse(answer.data)

@@ -13,7 +13,7 @@ all tools. `tests/edge/api/test_tools.py` fails when an upgrade moves them.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from fastmcp import FastMCP
@@ -23,9 +23,10 @@ from mcp_types import CallToolRequestParams, CallToolResult, TextContent, ToolAn
 from mcp_types import Tool as MCPTool
 
 from edge.api import errors
+from edge.api.answer import Answer
 from edge.api.dispatch import Dispatch, Operation
 from edge.api.guides import INSTRUCTIONS
-from edge.identity import Caller
+from edge.identity import Caller, Identify
 from engine.errors import BadMessage, InvalidRequest, MultiplayerError
 from engine.transcript.canonical import NotCanonical, canonical
 
@@ -43,14 +44,26 @@ class _Listed(Tool):
         return super().to_mcp_tool(**{"_meta": None, **overrides})
 
 
+async def answer(
+    dispatch: Dispatch, caller: Caller, name: str, arguments: dict[str, Any]
+) -> tuple[Answer, bool]:
+    """Call a tool. Return what it says, and whether that is a refusal."""
+    try:
+        operation = dispatch.operations.get(name)
+        if operation is None:
+            raise InvalidRequest(f"there is no tool {name[:60]!r}")
+        return await dispatch(operation, caller, _checked(arguments)), False
+    except MultiplayerError as error:
+        return Answer(errors.body(error), errors.line(error)), True
+
+
 def server(
     name: str,
     version: str,
     dispatch: Dispatch,
-    identify: Callable[[Any], Caller],
+    identify: Identify,
 ) -> FastMCP[None]:
-    """Return a FastMCP server whose tools are the operations. ``identify`` gets the HTTP
-    request (starlette) and returns who the proxy says is calling."""
+    """Return a FastMCP server whose tools are the operations."""
     mcp: FastMCP[None] = FastMCP(name, instructions=INSTRUCTIONS, version=version)
     schemas: dict[str, Mapping[str, Any]] = {}
     for operation in dispatch.operations.values():
@@ -61,20 +74,12 @@ def server(
     async def call(
         ctx: ServerRequestContext[Any, Any], params: CallToolRequestParams
     ) -> CallToolResult:
-        try:
-            operation = dispatch.operations.get(params.name)
-            if operation is None:
-                raise InvalidRequest(f"there is no tool {params.name[:60]!r}")
-            arguments = _checked(params.arguments or {})
-            answer = await dispatch(operation, identify(ctx.request), arguments)
-        except MultiplayerError as error:
-            return CallToolResult(
-                content=[TextContent(text=errors.line(error))],
-                structured_content=errors.body(error),
-                is_error=True,
-            )
+        assert ctx.request is not None  # calls come over HTTP only
+        said, failed = await answer(
+            dispatch, identify(ctx.request.scope), params.name, params.arguments or {}
+        )
         return CallToolResult(
-            content=[TextContent(text=answer.text)], structured_content=answer.data
+            content=[TextContent(text=said.text)], structured_content=said.data, is_error=failed
         )
 
     low.add_request_handler("tools/call", CallToolRequestParams, call)

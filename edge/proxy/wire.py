@@ -7,7 +7,7 @@ several times the CPU.
 
 from __future__ import annotations
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from edge.corked import CorkedProtocol
 
 #: What may have come without a header's end. One read of the socket may exceed it.
 MAX_HEAD = 64 * 1024
@@ -18,7 +18,7 @@ _TOO_LARGE = (
 )
 
 
-class BoundedProtocol(HttpToolsProtocol):
+class BoundedProtocol(CorkedProtocol):
     """Ends a connection whose request line and headers do not end."""
 
     _head = 0

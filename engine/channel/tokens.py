@@ -11,6 +11,7 @@ import hashlib
 import hmac
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 from engine.transcript.canonical import canonical
@@ -56,6 +57,7 @@ def rejoin_token(key: bytes, channel_id: str, slot: str, generation: int) -> str
     return "rejoin_" + b64u(hmac.digest(key, text, "sha256"))
 
 
+@lru_cache(maxsize=8192)  # each call asks, and setting HMAC up costs more than the rest of it
 def who(key: bytes, origin: str, account: str) -> str:
     """An account as one channel knows it; unlinkable across channels without the key."""
     return b64u(hmac.digest(key, f"{origin}\n{account}".encode(), "sha256"))[:16]

@@ -1,0 +1,141 @@
+"""A tool call of the handshake era has two ways through the server; nobody can tell which.
+
+A media type with a parameter is enough to be sent the library's way.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.edge.api.house import House
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+SHORT, LONG = "application/json", "application/json; charset=utf-8"
+Json = dict[str, Any]
+
+
+def request(name: str, arguments: Any = None, **params: Any) -> Json:
+    params = {"name": name, **({} if arguments is None else {"arguments": arguments}), **params}
+    return {"jsonrpc": "2.0", "id": 7, "method": "tools/call", "params": params}
+
+
+async def asked(
+    house: House, account: str, content: bytes, kind: str, **headers: str
+) -> httpx.Response:
+    return await house.http.post(
+        "/mcp",
+        content=content,
+        headers=house.statement(account)
+        | {
+            "Accept": "application/json, text/event-stream",
+            "Content-Type": kind,
+            "Mcp-Protocol-Version": "2025-11-25",
+        }
+        | headers,
+    )
+
+
+def plain(answer: httpx.Response) -> tuple[int, str | None, Any]:
+    kind = answer.headers.get("content-type")
+    return answer.status_code, kind, json.loads(answer.text or "null")
+
+
+ALIKE: list[Any] = [
+    request("help"),
+    request("help", {}),
+    request("help", {"topic": "play"}, _meta={"progressToken": 1}),
+    request("help", {"topic": "play"}, _meta={"progressToken": "one"}),
+    request("help", {"topic": "no such topic"}),
+    request("help", {"no_such_argument": 1}),
+    request("no_such_tool", {}),
+    request("list_bots") | {"id": "seven"},
+    request("get_channel_info", {"channel_id": "chn_nope"}),
+    request("post_message", {"channel_id": "chn_nope", "body": "ümläut\u2028\U0001f3b2"}),
+    request("post_message", {"channel_id": "chn_nope", "body": {"n": 2**60}}),
+]
+
+#: What the short way may not answer: the library has words of its own for it.
+LEFT_ALONE: list[Any] = [
+    request("help") | {"jsonrpc": "1.0"},
+    request("help") | {"id": None},
+    request("help") | {"id": True},
+    request("help") | {"id": 1.5},
+    request("help") | {"method": "tools/list"},
+    request("help") | {"method": "nothing"},
+    request("help") | {"params": None},
+    request("help") | {"params": []},
+    request("help", []),
+    request("help", "play"),
+    request("help", _meta={"progressToken": {}}),
+    request("help", _meta=[]),
+    {"jsonrpc": "2.0", "id": 1, "method": "tools/call"},
+    {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"arguments": {}}},
+    {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": 1}},
+    [request("help")],
+    "help",
+    None,
+]
+
+
+@pytest.mark.parametrize("body", ALIKE + LEFT_ALONE, ids=lambda body: json.dumps(body)[:80])
+async def test_both_ways_answer_alike(house: House, body: Any) -> None:
+    account, content = house.account(), json.dumps(body).encode()
+    short = await asked(house, account, content, SHORT)
+    long = await asked(house, account, content, LONG)
+    assert plain(short) == plain(long)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"{",
+        b"\xff",
+        b'{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"help",'
+        b'"arguments":{"topic":"\\ud800"}}}',
+        b'{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"help",'
+        b'"arguments":{"topic":NaN}}}',
+        b'{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"help","name":"x"}}',
+        b"[" * 5000,
+    ],
+)
+async def test_bytes_that_hardly_are_json_end_alike(house: House, content: bytes) -> None:
+    account = house.account()
+    short = await asked(house, account, content, SHORT)
+    long = await asked(house, account, content, LONG)
+    assert plain(short) == plain(long)
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({"Accept": "text/event-stream"}, 406),
+        ({"Accept": "text/html"}, 406),
+        ({"Accept": "application/json"}, 200),
+        ({"Mcp-Protocol-Version": "2025-06-18"}, 200),
+        ({"Mcp-Protocol-Version": "1999-01-01"}, 400),
+    ],
+)
+async def test_headers_decide_as_they_do_in_the_library(
+    house: House, headers: dict[str, str], status: int
+) -> None:
+    content = json.dumps(request("help")).encode()
+    short = await asked(house, house.account(), content, SHORT, **headers)
+    long = await asked(house, house.account(), content, LONG, **headers)
+    assert (short.status_code, long.status_code) == (status, status)
+    assert plain(short) == plain(long)
+
+
+async def test_a_post_through_the_short_way_is_in_the_room(house: House) -> None:
+    pair = await house.pair()
+    body = request("post_message", {"channel_id": pair.id, "body": "ümläut \u2028"})
+    posted = await asked(house, pair.alice, json.dumps(body).encode(), SHORT)
+    asking = {"channel_id": pair.id, "cursor": 0}
+    heard = (await house.rest(pair.bob, "sync_messages", **asking)).data["messages"]
+    said = posted.json()["result"]["structuredContent"]
+    assert (heard[-1]["id"], heard[-1]["body"]) == (said["msg_id"], {"text": "ümläut \u2028"})
