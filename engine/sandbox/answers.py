@@ -1,13 +1,12 @@
 """How a failure of the network is told to a worker. Changes when bots learn of a new one.
 
-One table for both sides: the host names the failure, the worker raises the exception
-that Python code expects at that place. The words never name what a bot may not know.
+The host names the failure; `raised` of `engine/sandbox/asking.py` is the other half, and
+raises what Python code expects at that place.
 """
 
 from __future__ import annotations
 
 import errno
-import http.client
 import os
 import socket
 import ssl
@@ -45,25 +44,3 @@ def told(error: Exception, *, connected: bool) -> dict[str, Any]:
     if number is not None:
         answer["errno"] = number
     return answer
-
-
-def raised(answer: dict[str, Any]) -> Exception:
-    """The exception for an answer that is a failure."""
-    text, number = answer["text"], answer.get("errno")
-    match answer["error"]:
-        case "refused":
-            return PermissionError(text)
-        case "too_long":
-            return OSError(errno.EFBIG, text)
-        case "garbled":
-            return http.client.RemoteDisconnected(text)
-        case "name":
-            return socket.gaierror(number, text)
-        case "timeout":
-            return TimeoutError(text)
-        case "certificate":
-            return ssl.SSLCertVerificationError(1, f"[SSL: CERTIFICATE_VERIFY_FAILED] {text}")
-        case "tls":
-            return ssl.SSLError(1, f"[SSL] {text}")
-        case _:
-            return OSError(number, text)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import base64
 import hmac
+import os
 import random
 import uuid
 from typing import Any
@@ -90,6 +91,13 @@ class Chance(random.Random):
             j = i + self.below(len(pool) - i)
             pool[i], pool[j] = pool[j], pool[i]
         return pool[:k]
+
+
+def seed_libraries(seed: str) -> None:
+    """What libraries draw by themselves (boundaries, nonces) is the same in a replay, too."""
+    stream = random.Random(seed)
+    random.seed(seed)
+    os.urandom = stream.randbytes
 
 
 CONTEXT = ("random", "randint", "randrange", "choice", "shuffle", "sample")

@@ -13,6 +13,8 @@ import datetime as real
 import time
 from typing import Any
 
+import requests.sessions
+
 _TICK = 1e-6
 
 
@@ -32,6 +34,15 @@ class Clock:
         if not 0 <= seconds <= 366 * 86400:
             raise ValueError("sleep length must be non-negative and at most a year")
         self.at += seconds
+
+
+def govern_libraries(clock: Clock) -> None:
+    """What libraries ask of the time (cookies, dates, how long a request took) is the hook's."""
+    time.time = lambda: clock.at
+    time.ctime = lambda seconds=None: time.asctime(
+        time.gmtime(clock.at if seconds is None else seconds)
+    )
+    requests.sessions.preferred_clock = lambda: clock.at
 
 
 def time_names(clock: Clock) -> dict[str, Any]:

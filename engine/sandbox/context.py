@@ -13,6 +13,7 @@ from typing import Any
 
 from engine.sandbox.chance import CONTEXT, Chance
 from engine.sandbox.clock import Clock
+from engine.sandbox.files import WORKSPACE
 from engine.sandbox.modules import proxy
 from engine.sandbox.values import KIND, LONGEST, TIMERS, plain, size
 
@@ -60,8 +61,9 @@ class Context:
 
     @property
     def workspace(self) -> str:
-        """The directory for temporary files. Nothing can be opened in this version."""
-        return "/workspace"
+        """The directory for temporary files: open(f"{ctx.workspace}/name", "w"). Empty at the
+        start of every hook."""
+        return WORKSPACE
 
     def now(self) -> float:
         """Seconds since the epoch, the time of what triggered this hook."""

@@ -12,7 +12,6 @@ _INSTEAD = {
     "type": 'body"]["type', "timestamp": "ts", "time": "ts",
 }  # fmt: skip
 _NAMES = {
-    "open": "bots read and write no files in this version; keep data in ctx.set_state",
     "ctx": "write self.ctx, and keep it in __init__: self.ctx = ctx",
     "params": "write self.params",
     "id": "object identities differ from run to run; use a counter in the state",
@@ -31,6 +30,4 @@ def hint_for(error: BaseException) -> str:
         return "a function calls itself without end"
     if isinstance(error, AttributeError) and str(error).endswith("no attribute 'ctx'"):
         return "keep the context in __init__(self, ctx, params): self.ctx = ctx"
-    if isinstance(error, PermissionError):
-        return "no bot can reach the network in this version"
     return ""

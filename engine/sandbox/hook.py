@@ -10,7 +10,7 @@ from typing import Any
 
 from engine.sandbox import language, source
 from engine.sandbox.chance import Chance
-from engine.sandbox.clock import Clock
+from engine.sandbox.clock import Clock, govern_libraries
 from engine.sandbox.context import Context
 from engine.sandbox.guards import bot_classes
 from engine.sandbox.hints import hint_for
@@ -65,6 +65,7 @@ def run(call: dict[str, Any], limits: dict[str, Any]) -> dict[str, Any]:
     prints = Prints(limits["prints"], text)
     chance, clock = Chance(bytes.fromhex(call["seed"])), Clock()
     clock.at = call["now"]
+    govern_libraries(clock)
     ctx = Context(call, limits, chance, clock)
     try:
         _execute(call, ctx, bot_globals(Modules(chance, clock, prints), prints))

@@ -85,10 +85,13 @@ TABLE: dict[str, str] = {
     ),
     "secrets": "",
     "socket": (
-        "AF_INET AF_INET6 AF_UNSPEC AI_CANONNAME create_connection error gaierror getaddrinfo "
-        "getdefaulttimeout gethostbyname herror htonl htons inet_aton inet_ntoa inet_ntop "
-        "inet_pton IPPROTO_TCP ntohl ntohs setdefaulttimeout SHUT_RD SHUT_RDWR SHUT_WR "
-        "SO_KEEPALIVE SOCK_STREAM socket SOL_SOCKET TCP_NODELAY timeout"
+        "AF_INET AF_INET6 AF_UNIX AF_UNSPEC AI_ADDRCONFIG AI_CANONNAME create_connection "
+        "create_server EAI_AGAIN EAI_NONAME error gaierror getaddrinfo getdefaulttimeout getfqdn "
+        "gethostbyaddr gethostbyname gethostbyname_ex gethostname getnameinfo has_ipv6 herror "
+        "htonl htons inet_aton inet_ntoa inet_ntop inet_pton IPPROTO_TCP IPPROTO_UDP MSG_PEEK "
+        "ntohl ntohs setdefaulttimeout SHUT_RD SHUT_RDWR SHUT_WR SO_KEEPALIVE SO_LINGER SO_RCVBUF "
+        "SO_REUSEADDR SO_SNDBUF SOCK_DGRAM SOCK_RAW SOCK_STREAM socket socketpair SOL_SOCKET "
+        "TCP_NODELAY timeout"
     ),
     "ssl": (
         "CERT_NONE CERT_OPTIONAL CERT_REQUIRED cert_time_to_seconds CertificateError "

@@ -34,8 +34,9 @@ _CONTROL_FD = 3
 class Keeper:
     """Starts a zygote, asks it for workers, hears of their deaths."""
 
-    def __init__(self, allowance: dict[str, Any]) -> None:
+    def __init__(self, allowance: dict[str, Any], hash_seed: int = 0) -> None:
         self.allowance = allowance
+        self.environment = ENVIRONMENT | {"PYTHONHASHSEED": str(hash_seed)}
         self.walls = Walls()  #: what the zygote found on this machine
         self.pid = 0
         self.lost = False  #: no worker can be had from this one any more
@@ -69,7 +70,7 @@ class Keeper:
         return os.posix_spawn(
             sys.executable,
             arguments,
-            ENVIRONMENT,
+            self.environment,
             file_actions=[
                 (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDWR, 0),
                 (os.POSIX_SPAWN_DUP2, 0, 1),

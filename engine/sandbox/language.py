@@ -46,7 +46,7 @@ DENIED = INSPECT_ATTRIBUTES | words(
     " sslsocket_class"
 )
 #: Builtins authors reach for that do not exist here: said at attach, not in the game.
-ABSENT = words("open compile globals locals vars dir breakpoint input memoryview delattr id help")
+ABSENT = words("compile globals locals vars dir breakpoint input memoryview delattr id help")
 _CAPTURING = words("bool bytes dict float frozenset int list set str tuple")
 
 

@@ -15,13 +15,10 @@ import types
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import certifi
-
-from engine.sandbox import guards
+from engine.sandbox import guards, network, web
 from engine.sandbox.chance import Chance, random_names, secrets_names, uuid_names
 from engine.sandbox.clock import Clock, datetime_names, time_names
 from engine.sandbox.imports import BASES, ITEMS, PACKAGES, SETTABLE, TABLE, is_allowed
-from engine.sandbox.network import urlopen
 from engine.sandbox.prints import Prints, system_names, traceback_names, warning_names
 
 #: Loaded once in the zygote: a worker can open no file any more.
@@ -43,7 +40,8 @@ def preload() -> None:
     guards.item_types.update(_named(ITEMS))
     for path, names in SETTABLE.items():
         guards.settable[_find(path)] = frozenset(names.split())
-    certificates()
+    network.install()
+    web.install()
     for path in (*TABLE, *PACKAGES):
         _listed(path)
         _children(path)
@@ -57,12 +55,6 @@ def _find(path: str) -> type:
     module, _, name = path.rpartition(".")
     found: type = getattr(importlib.import_module(module), name)
     return found
-
-
-@functools.cache
-def certificates() -> str:
-    """certifi's bundle, read while files can still be read."""
-    return certifi.contents()
 
 
 def proxy(path: str, names: Mapping[str, Any]) -> object:
@@ -106,7 +98,7 @@ class Modules:
     def __init__(self, chance: Chance, clock: Clock, prints: Prints) -> None:
         self._made: dict[str, object] = {}
         self._own: dict[str, Callable[[], dict[str, Any]]] = {
-            "certifi": lambda: {"contents": certificates, "where": lambda: "cacert.pem"},
+            "certifi": lambda: {"contents": network.authorities, "where": lambda: "cacert.pem"},
             "datetime": lambda: datetime_names(clock),
             "functools": lambda: {"wraps": wraps},
             "random": lambda: random_names(chance),
@@ -114,7 +106,7 @@ class Modules:
             "sys": lambda: system_names(prints),
             "time": lambda: time_names(clock),
             "traceback": lambda: traceback_names(prints),
-            "urllib.request": lambda: {"urlopen": urlopen},
+            "urllib.request": lambda: {"urlopen": web.urlopen},
             "uuid": lambda: uuid_names(chance),
             "warnings": lambda: warning_names(prints),
         }

@@ -9,20 +9,23 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import json
 import logging
 import math
 import os
 import socket
 from collections import Counter, deque
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from engine.errors import BotRejected, TooLarge, Unavailable
 from engine.sandbox import frames, selftest, wire
-from engine.sandbox.call import Failed, HookCall, HookResult, Limits, SourceReport
+from engine.sandbox.broker import Broker, Desk, Differs
+from engine.sandbox.call import Effect, Failed, HookCall, HookResult, Limits, SourceReport
 from engine.sandbox.isolation import Isolation, Policy
 from engine.sandbox.keeper import Keeper
+from engine.sandbox.questions import LARGEST, MARK, MOST_HEARD, read_question
 
 log = logging.getLogger(__name__)
 #: How long a zygote may take to load its modules, and a worker to be forked.
@@ -43,6 +46,10 @@ class Worker:
     def drop(self) -> None:
         """End it, if it has not ended by itself."""
         self.sock.close()
+        self.end()
+
+    def end(self) -> None:
+        """End it while somebody reads from it, who then hears of it."""
         self.keeper.kill(self.job)
 
 
@@ -53,19 +60,26 @@ class Pool:
         self,
         *,
         limits: Limits | None = None,
+        broker: Broker | None = None,
         spares: int = 2,
         at_once: int | None = None,
         policy: Policy = "auto",
         without: Collection[str] = (),
+        hash_seed: int = 0,
     ) -> None:
-        """``without`` leaves walls out, by name: for tests, and to see what each one costs."""
+        """``broker`` is what bots reach; left out, nothing but their own files. ``without``
+        leaves walls out, by name: for tests, and to see what each one costs. ``hash_seed``
+        decides the order of sets; another one shows who depends on it.
+        """
         self.limits = limits or Limits()
+        self.broker = broker or Broker(limits=self.limits)
         self.spares = spares
         self.isolation = Isolation(
             policy, memory=self.limits.memory, workspace=self.limits.workspace
         )
         self.counts: Counter[str] = Counter()  #: of hooks, and of what ended some of them
         self._without = without
+        self._hash_seed = hash_seed
         self._slots = asyncio.Semaphore(at_once or min(2 * (os.cpu_count() or 1), MOST_AT_ONCE))
         self._ready: deque[Worker] = deque()
         self._keeper: Keeper | None = None
@@ -85,6 +99,7 @@ class Pool:
         self._ready.clear()
         if self._keeper is not None:
             await self._keeper.close()
+        self.broker.close()
 
     async def __aenter__(self) -> Pool:
         await self.start()
@@ -93,12 +108,14 @@ class Pool:
     async def __aexit__(self, *_: object) -> None:
         await self.close()
 
-    async def run(self, call: HookCall) -> HookResult:
+    async def run(self, call: HookCall, *, tape: Sequence[Effect] | None = None) -> HookResult:
         """Call one hook. Returns at the deadline at the latest; a failing bot is a result.
 
+        With ``tape``, an earlier result's effects, the network is not touched: questions are
+        answered from it, and another question than the recorded one is `NonDeterministic`.
         Unavailable only if no worker can be had. Cancelling kills the worker.
         """
-        result = await self._run(call)
+        result = await self._run(call, tape)
         self.counts["hooks"] += 1
         if isinstance(result, Failed):
             self.counts["failed"] += 1
@@ -106,27 +123,44 @@ class Pool:
             self.counts["timed_out"] += result.error == "TimeLimit"
         return result
 
-    async def _run(self, call: HookCall) -> HookResult:
+    async def _run(self, call: HookCall, tape: Sequence[Effect] | None) -> HookResult:
         request = wire.hook_request(call, self.limits)
         if len(request) > frames.LARGEST_REQUEST:
             return Failed("StateLimit", text="the hook's inputs are too large")
         worker = await self._take()
+        desk = self.broker.desk(worker.end, tape)
         try:
             if call.inline and (why := self.isolation.refusal()):
                 return Failed("NotIsolated", text=why)
+            result = await self._outcome(worker, request, call, desk)
+        finally:
+            worker.drop()
+            await desk.close()
+        if isinstance(result, Failed) and desk.note:
+            result = replace(result, text=f"{result.text}\n  {desk.note}")
+        return replace(result, effects=tuple(desk.effects))
+
+    async def _outcome(
+        self, worker: Worker, request: bytes, call: HookCall, desk: Desk
+    ) -> HookResult:
+        try:
             async with asyncio.timeout(self.limits.hook_seconds):
-                data = await self._ask(worker, request)
-            return wire.hook_result(data, call, self.limits)
+                data = await self._converse(worker, request, desk)
+            result = wire.hook_result(data, call, self.limits)
+            desk.finish()
+            return result
         except TimeoutError:
             text = f"the hook took longer than {self.limits.hook_seconds:g} seconds"
             return Failed("TimeLimit", text=text, killed=True)
+        except Differs as error:
+            return Failed("NonDeterministic", text=str(error))
         except (frames.BadFrame, OSError) as error:
+            if desk.verdict is not None:
+                return Failed(desk.verdict[0], text=desk.verdict[1], killed=True)
             return await self._crashed(worker, str(error))
         except wire.Broken as error:
             log.warning("worker of %s sent a forged answer: %s", call.bot_id, error)
             return Failed("Crashed", text="the answer was not one of ours", killed=True)
-        finally:
-            worker.drop()
 
     async def inspect(self, source: str, *, inline: bool = True) -> SourceReport:
         """What a source is, compiled in a worker and not run. BotRejected with line and reason."""
@@ -218,7 +252,7 @@ class Pool:
                 for worker in self._ready:
                     worker.drop()
                 self._ready.clear()
-                keeper = Keeper(self._allowance())
+                keeper = Keeper(self._allowance(), self._hash_seed)
                 await keeper.start(START_SECONDS)
                 try:
                     await self._examine(keeper)
@@ -254,6 +288,23 @@ class Pool:
         await loop.sock_sendall(worker.sock, frames.pack(request))
         return await self._receive(worker.sock, wire.largest_answer(self.limits))
 
+    async def _converse(self, worker: Worker, request: bytes, desk: Desk) -> bytes:
+        """Hand over the request, answer every question, return the result's bytes."""
+        loop = asyncio.get_running_loop()
+        largest = max(LARGEST, wire.largest_answer(self.limits))
+        await loop.sock_sendall(worker.sock, frames.pack(request))
+        heard = 0
+        while (data := await self._receive(worker.sock, largest)).startswith(MARK):
+            heard += len(data)
+            if heard > MOST_HEARD:
+                raise wire.Broken("questions without end")
+            answer, fd = await desk.answer(read_question(data))
+            told = frames.pack(json.dumps(answer).encode())
+            if fd is not None:
+                told = _hand_over(worker.sock, told, fd)
+            await loop.sock_sendall(worker.sock, told)
+        return data
+
     async def _receive(self, sock: socket.socket, cap: int) -> bytes:
         header = await self._exactly(sock, frames.HEADER.size)
         return await self._exactly(sock, frames.length(header, cap))
@@ -275,3 +326,13 @@ class Pool:
         status = worker.death.result() if done else None
         how = "the sandbox restarted" if status is None else f"the process ended with {status}"
         return Failed("Crashed", text=f"{how} ({reason})", killed=True)
+
+
+def _hand_over(sock: socket.socket, told: bytes, fd: int) -> bytes:
+    """Send the first bytes with a descriptor, which is closed here; what is left to send."""
+    try:
+        return told[socket.send_fds(sock, [told], [fd]) :]
+    except BlockingIOError:  # our own worker reads each answer before it asks again
+        raise wire.Broken("a worker that does not read its answers") from None
+    finally:
+        os.close(fd)

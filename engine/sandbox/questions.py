@@ -22,6 +22,7 @@ from engine.transcript.canonical import NotCanonical, canonical
 MARK = b'{"ask":'
 LARGEST_BODY = 1 << 20  #: of one request
 LARGEST = 2 * LARGEST_BODY + (64 << 10)
+MOST_HEARD = 2 * LARGEST  #: of all questions of a hook
 MOST_HEADERS = 100
 MODE = re.compile(r"[rwax]\+?")
 

@@ -1,7 +1,7 @@
 """The builtins of a referee's language. Changes when authors may call something new.
 
-Given one by one: what is not listed does not exist. Never eval, exec, compile, open,
-globals, vars, dir, id or the real __import__; getattr and setattr are the guarded ones.
+Given one by one: what is not listed does not exist. Never eval, exec, compile,
+globals, vars, dir, id or the real __import__ or open; getattr and setattr are the guarded ones.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Any
 
 from RestrictedPython.Guards import guarded_iter_unpack_sequence, guarded_unpack_sequence
 
-from engine.sandbox import guards
+from engine.sandbox import files, guards
 from engine.sandbox.imports import words
 from engine.sandbox.modules import Modules, importer
 from engine.sandbox.prints import Prints
@@ -46,6 +46,7 @@ def bot_globals(modules: Modules, prints: Prints) -> dict[str, Any]:
     names = {name: getattr(builtins, name) for name in (*_PLAIN, *_EXCEPTIONS)}
     names |= _GUARDED
     names |= {"type": one_argument_type, "print": prints.print, "__import__": importer(modules)}
+    names["open"] = files.open_file
     return {
         "__builtins__": names,
         "__name__": "bot",

@@ -7,15 +7,13 @@ stranger's code runs here; whatever it does to this process ends with this proce
 from __future__ import annotations
 
 import os
-import random
 import signal
 from typing import NoReturn
 
-from engine.sandbox import canary, frames, jail
+from engine.sandbox import asking, canary, chance, frames, jail, network
 from engine.sandbox.hook import answer
 from engine.sandbox.isolation import Walls
 from engine.sandbox.jail import Allowance
-from engine.sandbox.network import close_network, placeholder
 from engine.sandbox.values import read, text
 
 READY = b"{}"
@@ -26,8 +24,7 @@ def serve(answers: int, zygote: int, walls: Walls, allowance: Allowance, uid: in
     try:
         _reset_signals()
         jail.die_with_parent(zygote)
-        unconnected = placeholder()
-        close_network()
+        unconnected = network.placeholder()
         jail.enter(answers, unconnected, walls, allowance, uid)
         _serve_one()
     finally:
@@ -45,7 +42,10 @@ def _serve_one() -> None:
     if request["do"] == "attack":
         _write(text(canary.attempt(request["attack"])).encode())
         os._exit(0)
-    random.seed(request.get("call", {}).get("seed", ""))  # libraries that draw by themselves
+    asking.begin()
+    if request["do"] == "hook":
+        chance.seed_libraries(request["call"]["seed"])
+        network.be_patient(request["limits"]["hook_seconds"])
     _write(text(answer(request)).encode())
     os._exit(0)
 

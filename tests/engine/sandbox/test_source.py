@@ -215,6 +215,6 @@ async def test_the_examples_of_the_design_attach_and_run(pool: Any) -> None:
     assert said[0].kind == "system" and "BTC" in said[0].body["text"]
     result = await pool.run(HookCall(sources["price"], "on_message", (MESSAGE,)))
     assert (result.error, result.line) == ("ConnectionError", 10)
-    assert "connections are refused in this version" in result.text
+    assert "bots of this server have no network (BOT_EGRESS=none)" in result.text
     roll = (await pool.run(HookCall(sources["three imports"], "on_message", (MESSAGE,)))).said[0]
     assert 1 <= roll.body["roll"] <= 6
