@@ -31,6 +31,7 @@ from engine.transcript.canonical import NotCanonical
 log = logging.getLogger(__name__)
 
 WAITING = 256  #: items that may wait for one channel
+PATIENCE = 12.0  #: seconds an item may wait for its turn behind slow hooks
 RETRY_HOOKS = 5.0  #: seconds until hooks are tried again that we could not run
 REPEAT_MS = 600_000  #: how long a repeated post is recognised
 
@@ -62,7 +63,7 @@ class Outcome:
     posted: Posted | None = None
 
 
-@dataclass
+@dataclass(eq=False)
 class _Item:
     wish: Wish
     now: int
@@ -102,16 +103,22 @@ class Lines:
     async def submit(self, room: Room, wish: Wish) -> Outcome:
         """Queue ``wish`` and return what came of it, once that is durable.
 
-        Raise what its decision raises, `RateLimited` when too much waits, `Unavailable`
-        when the store refuses.
+        Raise what its decision raises, `RateLimited` when too much waits or its turn does not
+        come within `PATIENCE` (then it is taken out of the queue and nothing happens),
+        `Unavailable` when the store refuses.
         """
         line = self._lines.setdefault(room.channel_id, _Line())
         if len(line.waiting) >= WAITING:
             raise RateLimited("this room has too much to do at the moment")
         done: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
-        line.waiting.append(_Item(wish, self._now_ms(), done))
+        item = _Item(wish, self._now_ms(), done)
+        line.waiting.append(item)
         self._run(room, line)
-        return await done
+        timer = asyncio.get_running_loop().call_later(PATIENCE, _give_up, line, item)
+        try:
+            return await done
+        finally:
+            timer.cancel()
 
     def settle_soon(self, room: Room) -> None:
         """Run what is due from before, without a wish of anybody's."""
@@ -206,6 +213,14 @@ class Lines:
             made.posted[key] = posted
             made.rows += _posted_rows(room, key, posted)
         return Outcome(steps, posted)
+
+
+def _give_up(line: _Line, item: _Item) -> None:
+    """Its turn has not come: a caller told so may repeat it, one who gave up need not."""
+    if item in line.waiting:
+        line.waiting.remove(item)
+        late = "this room's referees are still busy with what was said before"
+        _answer(item, RateLimited(late, retry_after=RETRY_HOOKS))
 
 
 def _before(room: Room, key: str, now: int) -> Posted | None:

@@ -154,7 +154,7 @@ def _attach(channel: Channel, event: Attach, place: Place) -> Channel:
 def _detach(channel: Channel, bot_id: str) -> Channel:
     bot = channel.bot(bot_id)
     assert bot
-    owner = channel.bots[0] is bot
+    owner = channel.referee is bot
     freed = _seat(channel, bot.slot, state="free")
     bots = tuple(other for other in channel.bots if other is not bot)
     turn = None if owner else channel.turn

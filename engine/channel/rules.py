@@ -163,7 +163,7 @@ def _ran(channel: Channel, ran: Ran) -> list[Event]:
     bot = channel.bot(run.bot)
     if ran.silent or bot is None or bot.at != run.at or channel.status == "closed":
         return []
-    owner = channel.bots[0].at == run.at
+    owner = channel.referee is bot
     if not owner and (run.turn is not None or run.end is not None):
         return [Run(run.bot, run.at, run.hook, run.on, "error:NotTheFirstBot", [])]
     return [run]

@@ -114,5 +114,11 @@ class Channel:
     def label(self, slot_id: str) -> str:
         return self.slot(slot_id).label
 
+    @property
+    def referee(self) -> Bot | None:
+        """The bot of the first bot slot: turn and end are its to say, whoever replaces it."""
+        order = {slot.id: place for place, slot in enumerate(self.slots)}
+        return min(self.bots, key=lambda bot: order[bot.slot], default=None)
+
     def bot(self, bot_id: str) -> Bot | None:
         return next((bot for bot in self.bots if bot.id == bot_id), None)

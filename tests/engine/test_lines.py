@@ -144,6 +144,22 @@ async def test_a_queue_that_is_full_takes_nobody_in(channels: ChannelManager) ->
     assert await channels.post_message("B", channel_id, "now")
 
 
+async def test_a_post_whose_turn_does_not_come_is_taken_out_and_its_poster_told(
+    channels: ChannelManager, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    channel_id = await table(channels)
+    channels.referees = gate = Gate()
+    first = asyncio.create_task(channels.post_message("A", channel_id, "first"))
+    await turns()
+    monkeypatch.setattr("engine.lines.PATIENCE", 0.0)
+    with pytest.raises(RateLimited, match="still busy") as refused:
+        await channels.post_message("B", channel_id, "late")
+    assert refused.value.retry_after > 0
+    gate.open.set()
+    await first
+    assert said(channels.store, channel_id) == ["first"]
+
+
 async def test_a_full_queue_is_full_for_its_own_channel_only(channels: ChannelManager) -> None:
     full, other = await table(channels), await table(channels)
     channels.referees = gate = Gate()

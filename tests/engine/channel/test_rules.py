@@ -379,6 +379,17 @@ def test_the_first_referee_owns_turn_and_end() -> None:
     assert table.channel.status == "open"
 
 
+def test_whoever_replaces_the_first_referee_owns_turn_and_end() -> None:
+    table = two_bots()
+    table.update("host", OPS["set_bot"])
+    assert [it.id for it in table.channel.bots] == ["clerk", "judge"]
+    (kept,) = table.ran(1, turn={"players": ["alice"]})
+    (refused,) = table.ran(0, turn={"players": []})
+    assert isinstance(kept, Run)
+    assert isinstance(refused, Run)
+    assert (kept.res, refused.res) == ("ok", "error:NotTheFirstBot")
+
+
 def test_a_silent_run_leaves_no_trace() -> None:
     assert two_bots().ran(0, silent=True) == []
 
