@@ -53,8 +53,8 @@ async def play(
 ) -> str:
     """Play the whole story and check it as the two would; return the channel's id.
 
-    ``pause`` is awaited between any two steps, and before a move with the move's name: what
-    it starts then happens while the move is under way.
+    ``pause`` is awaited between any two steps, and as "about to ..." before a step that changes
+    the room: what it starts then happens while that step is under way.
     """
     made = await alice.call(
         "create_channel",
@@ -76,6 +76,7 @@ async def play(
     assert code["code"] == referee["source"]
     await pause("read")
 
+    await pause("about to join")
     joined = await bob.call("join_channel", invite_code=link, expect_terms=seen["terms"])
     assert joined["player_id"] == "bob"
     await pause("joined")
@@ -102,14 +103,14 @@ async def _moves(
         mover = ("alice", "bob")[len(guesses) % 2]
         guess = (low + high) // 2
         guesses.append((mover, guess))
-        await pause(f"move {len(guesses)}")
+        await pause(f"about to move {len(guesses)}")
         answer = await players[mover].call(
             "post_message", channel_id=room, body=f"guess {guess}", cursor=cursors[mover]
         )
         cursors[mover] = answer["cursor"]
         verdict = [m["body"] for m in answer["messages"] if m["body"].get("type") == "judge"][-1]
         assert (verdict["player"], verdict["guess"]) == (mover, guess)
-        await pause(f"after move {len(guesses)}")
+        await pause(f"moved {len(guesses)}")
         match verdict["result"]:
             case "correct":
                 return guesses
@@ -169,26 +170,30 @@ async def test_each_may_come_with_another_client(pair: Pair) -> None:
 # Killed on the way
 
 
-@pytest.fixture
-def own_pair(tmp_path: Path) -> Iterator[Pair]:
-    """A pair that may be killed; `kill` starts again at once."""
-    running = Pair(tmp_path / "pair")
+@pytest.fixture(scope="module")
+def mortals(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
+    running = Pair(tmp_path_factory.mktemp("mortals"))
     try:
         yield running.start()
     finally:
         running.stop()
 
 
-@pytest.mark.parametrize(
-    "client", ["fastmcp-legacy", "fastmcp-modern", "sdk-legacy-at-/mcp", "rest"]
-)
+@pytest.fixture
+def own_pair(mortals: Pair) -> Pair:
+    """A pair that may be killed; `kill` starts again at once."""
+    mortals.wait()
+    return mortals
+
+
+@pytest.mark.parametrize("client", ["fastmcp-legacy", "fastmcp-modern", "rest"])
 async def test_a_kill_between_two_steps_costs_nobody_login_seat_or_move(
     own_pair: Pair, client: str
 ) -> None:
     """Three kills in one game, and none of the players notices more than a pause."""
 
     async def pause(step: str) -> None:
-        if step in ("inspected", "joined", "after move 1"):
+        if step in ("inspected", "joined", "moved 1"):
             own_pair.kill(SERVER)
 
     async with two(client, own_pair.base) as (alice, bob):
@@ -197,16 +202,34 @@ async def test_a_kill_between_two_steps_costs_nobody_login_seat_or_move(
 
 
 @pytest.mark.parametrize("client", ["fastmcp-modern", "rest"])
-async def test_a_move_under_way_when_the_server_dies_is_made_exactly_once(
+async def test_a_join_or_move_under_way_when_the_server_dies_is_made_exactly_once(
     own_pair: Pair, client: str
 ) -> None:
     async def pause(step: str) -> None:
-        if step in ("move 1", "move 2"):
-            delay = 0.004 * int(step[-1])  # about the middle of a post, but any moment will do
-            asyncio.get_running_loop().call_later(delay, own_pair.kill, SERVER)
+        if step in ("about to join", "about to move 1", "about to move 2"):
+            # About the middle of it, but any moment will do.
+            asyncio.get_running_loop().call_later(0.005, own_pair.kill, SERVER)
 
     async with two(client, own_pair.base) as (alice, bob):
         await play(alice, bob, pause, {"low": 1, "high": 1_000_000})
+        assert signed_in_once(alice, bob)
+
+
+@pytest.mark.parametrize("client", ["fastmcp-modern"])
+async def test_who_waits_when_the_server_dies_is_woken_all_the_same(
+    own_pair: Pair, client: str
+) -> None:
+    async with two(client, own_pair.base) as (alice, bob):
+        made = await alice.call("create_channel", bot_preset="GuessBot", join_as="alice")
+        room, link = made["channel_id"], made["invite_links"]["bob"]
+        waiting = asyncio.create_task(
+            alice.call("sync_messages", channel_id=room, cursor=made["cursor"], until="my_turn")
+        )
+        await bob.call("list_channels")  # a whole request later her poll is under way
+        own_pair.kill(SERVER)
+        await bob.call("join_channel", invite_code=link)
+        woken = await waiting
+        assert woken["view"]["turn"]["yours"]
         assert signed_in_once(alice, bob)
 
 
@@ -246,12 +269,12 @@ async def test_a_kill_between_any_two_steps_costs_nobody_login_seat_or_move(
     """At every boundary of one game, and again in the middle of every move of another."""
 
     async def between(step: str) -> None:
-        if not step.startswith("move"):
+        if not step.startswith("about to"):
             own_pair.kill(SERVER)
 
     async def during(step: str) -> None:
-        if step.startswith("move"):
-            delay = 0.002 * int(step.removeprefix("move "))
+        if step.startswith("about to"):
+            delay = 0.002 * int(step.split()[-1].replace("join", "1"))
             asyncio.get_running_loop().call_later(delay, own_pair.kill, SERVER)
 
     async with two(client, own_pair.base) as (alice, bob):
@@ -265,7 +288,7 @@ async def test_a_kill_between_any_two_steps_costs_nobody_login_seat_or_move(
 @pytest.mark.parametrize("client", CLIENTS)
 async def test_both_processes_may_die_between_any_two_steps(own_pair: Pair, client: str) -> None:
     async def pause(step: str) -> None:
-        if not step.startswith("move"):
+        if not step.startswith("about to"):
             own_pair.kill(PROXY)
             own_pair.kill(SERVER)
 
