@@ -19,6 +19,7 @@ from engine.sandbox import frames
 from engine.sandbox.jail import ANSWER_FD
 from engine.sandbox.values import read, text
 
+_SERVICES = {"http": 80, "https": 443}
 #: The socket to the host, as an object that takes descriptors.
 _line: list[_socket.socket] = []
 
@@ -100,3 +101,28 @@ def patience(seconds: Any) -> float | None:
     if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not seconds >= 0:
         raise ValueError("Timeout value out of range")
     return min(float(seconds), 3600.0)
+
+
+def place(address: Any) -> tuple[str, int]:
+    """``(host, port)`` as the host takes it."""
+    if not isinstance(address, tuple) or len(address) < 2:
+        raise PermissionError("bots connect to (host, port), with TCP")
+    return host_of(address[0]), port_of(address[1], lowest=1)
+
+
+def host_of(host: Any) -> str:
+    """A host's name or address as text."""
+    if isinstance(host, bytes | bytearray):
+        host = host.decode("ascii", "replace")
+    if not isinstance(host, str) or not host:
+        raise PermissionError("a host name is missing: a bot cannot reach its own machine")
+    return str.__str__(host)[:300]
+
+
+def port_of(port: Any, lowest: int = 0) -> int:
+    """A port's number; the names of two services are known."""
+    if isinstance(port, str):
+        port = _SERVICES.get(port) or (int(port) if port.isdecimal() else -1)
+    if not isinstance(port, int) or not lowest <= port <= 65535:
+        raise OverflowError("port must be 1-65535")
+    return int(port)

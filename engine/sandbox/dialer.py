@@ -64,7 +64,7 @@ class Dialer:
         name = _name(host)
         ours = [target for (n, _), (target, _) in self.egress.instead.items() if n == name]
         if ours:
-            return name, tuple(ours)
+            return name, tuple(dict.fromkeys(ours))
         found = await self._look_up(name)
         ports = [*self.egress.ports, *(p for _, p in self.egress.names if p)]
         ports += [p for _, p in self.egress.networks if p]
@@ -85,7 +85,7 @@ class Dialer:
             if (alias, port) in self.egress.instead:
                 address, port = self.egress.instead[alias, port]
                 return Place(name, port, (address,))
-        found = await self._look_up(name)
+        found = await self._look_up(name, port)
         reasons = [self._refuses(address, port, [name, *known]) for address in found]
         good = tuple(a for a, reason in zip(found, reasons, strict=True) if not reason)
         if not good:
@@ -105,11 +105,11 @@ class Dialer:
                 failed = error
         raise failed
 
-    async def _look_up(self, name: str) -> list[Address]:
+    async def _look_up(self, name: str, port: int | None = None) -> list[Address]:
         address = literal(name)
         if address is not None:
             return [address]
-        reason = self.egress.refuses_name(name)
+        reason = self.egress.refuses_name(name, port)
         if reason:
             raise Refused(reason)
         found = [literal(text) for text in await self._resolver(name)]

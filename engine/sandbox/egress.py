@@ -62,12 +62,11 @@ class Egress:
         """True when every connection is refused whatever its address."""
         return not (self.everywhere or self.names or self.networks or self.instead)
 
-    def refuses_name(self, name: str) -> str:
+    def refuses_name(self, name: str, port: int | None = None) -> str:
         """Why a name may not even be looked up, or "": a look-up is a message, too."""
-        known = {n for n, _ in self.names} | {n for n, _ in self.instead}
-        if self.everywhere or self.networks or name in known:
+        if self.everywhere or self.networks or any(name == listed for listed, _ in self.names):
             return ""
-        return NOTHING if self.nothing else _unlisted(name)
+        return NOTHING if self.nothing else _unlisted(f"{name}:{port}" if port else name)
 
     def refuses(
         self, address: Address, port: int, *, names: Collection[str] = (), local: bool = False

@@ -16,7 +16,6 @@ from dataclasses import dataclass, replace
 
 import h11
 
-METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 #: Between two machines, not between a bot and its server; we speak for ourselves there.
 _HOP = frozenset({
     "connection", "keep-alive", "proxy-connection", "proxy-authorization", "te", "trailer",

@@ -17,11 +17,10 @@ from typing import Any, NoReturn
 
 import certifi
 
-from engine.sandbox.asking import demand, patience
+from engine.sandbox.asking import demand, host_of, patience, place, port_of
 
 #: Where the jail leaves the placeholder, after /dev/null three times and the answer socket.
 PLACEHOLDER_FD = 4
-_SERVICES = {"http": 80, "https": 443}
 _NO_LISTENING = "bots connect to others; nobody can connect to a bot"
 _NO_DATAGRAMS = "bots have TCP sockets only (socket.AF_INET or AF_INET6, socket.SOCK_STREAM)"
 _NO_NAMES = "addresses have no names here; look up names with socket.getaddrinfo"
@@ -77,7 +76,7 @@ def make_socket(
 
 def connect(self: Any, address: Any) -> None:
     """``sock.connect((host, port))``: the host connects, this number then leads there."""
-    host, port = _place(address)
+    host, port = place(address)
     answer = demand(
         "connect", host=host, port=port, version=_version(self.family),
         timeout=patience(self.gettimeout()),
@@ -115,7 +114,7 @@ def create_connection(
     address: Any, timeout: Any = _DEFAULT, source_address: Any = None, *, all_errors: bool = False
 ) -> socket.socket:
     """``socket.create_connection``: the host looks the name up and connects, in one step."""
-    host, port = _place(address)
+    host, port = place(address)
     seconds = socket.getdefaulttimeout() if timeout is _DEFAULT else timeout
     answer = demand("connect", host=host, port=port, version=None, timeout=patience(seconds))
     family = socket.AF_INET if answer["version"] == 4 else socket.AF_INET6
@@ -131,10 +130,10 @@ def getaddrinfo(
     """``socket.getaddrinfo`` for TCP, by the host's resolver."""
     if type not in (0, socket.SOCK_STREAM):
         raise PermissionError(_NO_DATAGRAMS)
-    number = _port(port or 0)
+    number = port_of(port or 0)
     wanted = {0: (4, 6), socket.AF_INET: (4,), socket.AF_INET6: (6,)}.get(family, ())
     found: list[Any] = []
-    for address in demand("resolve", host=_host(host))["addresses"]:
+    for address in demand("resolve", host=host_of(host))["addresses"]:
         if (6 if ":" in address else 4) in wanted:
             six = ":" in address
             where = (address, number, 0, 0) if six else (address, number)
@@ -217,28 +216,6 @@ def install() -> None:
     setattr(ssl, "_create_default_https_context", _empty_context)  # noqa: B010 mypy refuses it
     ssl.SSLContext.load_default_certs = load_default_certs  # type: ignore[method-assign]
     ssl.SSLContext.set_default_verify_paths = load_default_certs  # type: ignore[method-assign]
-
-
-def _place(address: Any) -> tuple[str, int]:
-    if not isinstance(address, tuple) or len(address) < 2:
-        raise PermissionError(f"connect takes (host, port); {_NO_DATAGRAMS}")
-    return _host(address[0]), _port(address[1], lowest=1)
-
-
-def _host(host: Any) -> str:
-    if isinstance(host, bytes | bytearray):
-        host = host.decode("ascii", "replace")
-    if not isinstance(host, str) or not host:
-        raise PermissionError("a host name is missing: a bot cannot reach its own machine")
-    return str.__str__(host)[:300]
-
-
-def _port(port: Any, lowest: int = 0) -> int:
-    if isinstance(port, str):
-        port = _SERVICES.get(port) or (int(port) if port.isdecimal() else -1)
-    if not isinstance(port, int) or not lowest <= port <= 65535:
-        raise OverflowError("port must be 1-65535")
-    return int(port)
 
 
 def _version(family: int) -> int:

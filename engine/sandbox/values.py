@@ -15,6 +15,8 @@ from typing import Any
 EXACT = 2**53 - 1
 #: A message's kind, and a timer's name.
 KIND = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:-]{0,31}")
+#: HTTP methods a bot may use.
+METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 #: No clock of a room runs longer, in seconds.
 LONGEST = 366 * 86400.0
 #: Timers one hook may set or cancel.

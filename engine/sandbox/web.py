@@ -20,9 +20,12 @@ import urllib3.connection
 import urllib3.exceptions
 from urllib3.util.ssl_ import resolve_cert_reqs
 
-from engine.sandbox.asking import ask, patience, raised
+from engine.sandbox.asking import ask, patience, place, raised
+from engine.sandbox.values import METHODS
 
 LARGEST_BODY = 1 << 20
+_LARGEST_HEAD, _MOST_HEADERS = 64 << 10, 100
+_TOO_MUCH = f"a bot may send {LARGEST_BODY >> 10} KB in one hook, no more"
 _NO_PROXIES = "bots use no proxies; the server connects for them"
 _NO_FILES = "bots have no certificate files; verify takes True or False, cert nothing"
 
@@ -39,8 +42,8 @@ class Exchange:
 
     def sendall(self, data: Any) -> None:
         """Collect a part of the request."""
-        if len(self._sent) + len(data) > LARGEST_BODY:
-            raise PermissionError(f"a bot may send {LARGEST_BODY >> 10} KB in one hook, no more")
+        if len(self._sent) + len(data) > LARGEST_BODY + _LARGEST_HEAD:
+            raise PermissionError(_TOO_MUCH)
         self._sent += data
 
     def settimeout(self, timeout: Any) -> None:
@@ -52,9 +55,10 @@ class Exchange:
         sent, self._sent = bytes(self._sent), bytearray()
         method, target, headers, body = _taken_apart(sent)
         connection = self._connection
+        host, port = place((getattr(connection, "_dns_host", connection.host), connection.port))
         answer = ask(
-            "fetch", scheme=self._scheme, host=getattr(connection, "_dns_host", connection.host),
-            port=int(connection.port), method=method, target=target, headers=headers,
+            "fetch", scheme=self._scheme, host=host, port=port,
+            method=method, target=target, headers=headers,
             body=base64.b64encode(body).decode(), verify=self._verify,
             timeout=patience(self._timeout if isinstance(self._timeout, int | float) else None),
         )  # fmt: skip
@@ -89,13 +93,19 @@ def _failure(connection: Any, answer: dict[str, Any]) -> Exception:
 def _taken_apart(sent: bytes) -> tuple[str, str, list[list[str]], bytes]:
     head, _, body = sent.partition(b"\r\n\r\n")
     first, *lines = head.decode("latin-1").split("\r\n")
+    if len(head) > _LARGEST_HEAD or len(lines) > _MOST_HEADERS:
+        raise PermissionError("the headers of a request are too long")
     method, _, rest = first.partition(" ")
     target = rest.rpartition(" ")[0]
+    if method not in METHODS:
+        raise PermissionError(f"bots may use {', '.join(sorted(METHODS))}, not {method[:20]}")
     if not target.startswith("/") and target != "*":
         raise PermissionError(_NO_PROXIES)
     headers = [[name, value.strip()] for name, _, value in (li.partition(":") for li in lines)]
     if any(name.lower() == "transfer-encoding" for name, _ in headers):
         body = _joined(body)
+    if len(body) > LARGEST_BODY:
+        raise PermissionError(_TOO_MUCH)
     return method, target, headers, body
 
 
