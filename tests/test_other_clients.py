@@ -1,5 +1,5 @@
 """Clients written by others in another language: mcp-remote, by which Claude Desktop comes in, and
-the MCP Inspector. Each installed from npm at one version, in build/clients.
+the MCP Inspector. Each installed from npm at one version, into pytest's cache.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import json
 import os
 import shutil
 import subprocess
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -18,23 +18,35 @@ import pytest
 from mcp import StdioServerParameters
 from mcp.client import Client
 
-from tests.pair import ROOT, SERVER, Pair
+from tests.pair import SERVER, Pair
 from tests.players import Json, rest
 
 pytestmark = [pytest.mark.servers, pytest.mark.long]
 
-CLIENTS = ROOT / "build" / "clients"
 MCP_REMOTE = ("mcp-remote@0.15.1",)
 #: The Inspector wants a newer Node than most distributions ship; npm has one.
 INSPECTOR = ("@modelcontextprotocol/inspector@2.12.0", "node@22.23.3")
 
 
-def installed(name: str, *packages: str) -> Path:
-    """A directory with the packages in it, from npm the first time."""
+Install = Callable[..., Path]
+
+
+@pytest.fixture
+def install(request: pytest.FixtureRequest) -> Install:
+    """Give a directory with the packages in it, from npm the first time."""
+    cache = request.config.cache
+    assert cache is not None
+
+    def into(name: str, *packages: str) -> Path:
+        return _installed(cache.mkdir("npm") / name, packages)
+
+    return into
+
+
+def _installed(directory: Path, packages: tuple[str, ...]) -> Path:
     missing = [tool for tool in ("node", "npm", "npx") if shutil.which(tool) is None]
     if missing:
         pytest.fail(f"{', '.join(missing)} not found: this test needs Node 20 or newer with npm")
-    directory = CLIENTS / name
     stamp = directory / "installed"
     if not stamp.exists() or stamp.read_text() != " ".join(packages):
         directory.mkdir(parents=True, exist_ok=True)
@@ -62,7 +74,7 @@ def own_pair(tmp_path: Path) -> Iterator[Pair]:
 class Bridge:
     """mcp-remote as a desktop client starts it: over stdio, with a browser that only clicks on."""
 
-    def __init__(self, base: str, directory: Path) -> None:
+    def __init__(self, base: str, directory: Path, home: Path) -> None:
         self._directory = directory
         browser = directory / "browser"
         browser.write_text(
@@ -73,7 +85,7 @@ class Bridge:
         self._server = StdioServerParameters(
             command="npx",
             args=["--no", "mcp-remote", f"{base}/mcp"],
-            cwd=installed("mcp-remote", *MCP_REMOTE),
+            cwd=home,
             env={
                 **os.environ,
                 "BROWSER": str(browser),
@@ -100,9 +112,9 @@ async def call(client: Client, tool: str, **arguments: Any) -> Json:
 
 
 async def test_mcp_remote_signs_in_once_and_plays_on_after_a_kill(
-    own_pair: Pair, tmp_path: Path
+    own_pair: Pair, tmp_path: Path, install: Install
 ) -> None:
-    bridge = Bridge(own_pair.base, tmp_path)
+    bridge = Bridge(own_pair.base, tmp_path, install("mcp-remote", *MCP_REMOTE))
     async with bridge.connected() as client:
         names = {tool.name for tool in (await client.list_tools()).tools}
         assert {"create_channel", "join_channel", "post_message", "sync_messages"} <= names
@@ -121,8 +133,10 @@ async def test_mcp_remote_signs_in_once_and_plays_on_after_a_kill(
 
 
 @pytest.mark.parametrize("era", ["legacy", "modern"])
-async def test_the_mcp_inspector_lists_and_calls_tools(pair: Pair, era: str) -> None:
-    directory = installed("inspector", *INSPECTOR) / "node_modules"
+async def test_the_mcp_inspector_lists_and_calls_tools(
+    pair: Pair, install: Install, era: str
+) -> None:
+    directory = install("inspector", *INSPECTOR) / "node_modules"
     async with rest(pair.base, "inspector") as account:
         header = f"Authorization: Bearer {account.token}"
 
