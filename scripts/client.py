@@ -114,7 +114,7 @@ class SignIn:
         try:
             entry = self._file.read(account)
             if not self._good(entry):
-                entry = self._renewed(entry) or self._signed_in(account, browser)
+                entry = self._renewed(entry) or self._signed_in(account, entry, browser)
                 self._file.write(account, entry)
         except httpx.TransportError as error:
             raise Failed(f"{self._settings.base_url} does not answer: {error}") from None
@@ -137,7 +137,9 @@ class SignIn:
         answer = self._token(entry, form)
         return self._kept(entry, answer.json()) if answer.is_success else None
 
-    def _signed_in(self, account: str, browser: bool) -> Json:
+    def _signed_in(self, account: str, known: Json, browser: bool) -> Json:
+        if not browser and "refresh_token" in known:
+            raise Failed(f"The sign-in of {account} is over; sign in again with --browser.")
         if not browser:
             client = self._register(account, grant_types=["client_credentials"])
             return self._kept(client, self._issued(client, {"grant_type": "client_credentials"}))

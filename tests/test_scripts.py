@@ -126,6 +126,11 @@ def test_with_a_browser_the_account_is_the_browsers(shell: Shell, tmp_path: Path
     assert "client_secret" not in shell.kept["me"]
     shell.change("me", expires_at=0)
     assert shell.ok("get_token.py", "--account", "me") != token
+    # Not silently another account, once the sign-in is over.
+    shell.change("me", access_token="mpt_gone", refresh_token="mpr_gone")
+    code, _, complaint = shell.run("get_token.py", "--account", "me")
+    assert code == 1
+    assert "--browser" in complaint
 
 
 def test_without_a_server_the_scripts_fail_in_one_line(tmp_path: Path) -> None:
