@@ -1,6 +1,6 @@
 """How many commits a second a store makes durable, as ratios to one submitter.
 
-    python benchmarks/stores.py [--busy 0.2] [--seconds 2]
+    python -m benchmarks.stores [--busy 0.2] [--seconds 2]
 
 Each submitter posts to a channel of its own and waits for every commit. ``--busy`` lets
 each spend that many milliseconds of Python between two posts, as a server would: the
