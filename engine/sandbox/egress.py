@@ -123,7 +123,7 @@ def forms(address: Address) -> list[Address]:
         found.append(address.sixtofour)
     if address.teredo:
         found += address.teredo
-    if any(found[0] in network for network in (*_NAT64, _COMPATIBLE)):
+    if int(address) > 1 and any(found[0] in network for network in (*_NAT64, _COMPATIBLE)):
         found.append(low)
     return found
 

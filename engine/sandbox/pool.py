@@ -302,7 +302,8 @@ class Pool:
             told = frames.pack(json.dumps(answer).encode())
             if fd is not None:
                 told = _hand_over(worker.sock, told, fd)
-            await loop.sock_sendall(worker.sock, told)
+            if told:  # else the worker may have gone already, its result said
+                await loop.sock_sendall(worker.sock, told)
         return data
 
     async def _receive(self, sock: socket.socket, cap: int) -> bytes:

@@ -1,0 +1,214 @@
+# ruff: noqa: E501 the rows are read as a table
+"""A worker that has fallen to its bot asks whatever it likes. Stopped by questions.py and broker.py.
+
+The test holds the worker's end of the socket. A question that our own worker would not
+have asked ends the worker; one it could have asked gets no more than any bot gets.
+"""
+
+import asyncio
+import contextlib
+import json
+import os
+import socket
+import struct
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from engine.sandbox import frames
+from engine.sandbox.broker import QUESTIONS, Broker
+from engine.sandbox.call import Failed, Finished, HookCall, HookResult, Limits
+from engine.sandbox.pool import Pool, Worker
+from engine.sandbox.questions import LARGEST, read_question
+from engine.sandbox.wire import Broken
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+CALL = HookCall("class A: pass", "on_init", inline=False)
+LIMITS = Limits(hook_seconds=1.0)
+DONE = {
+    "finished": {"said": [], "state": None, "turn": None, "end": None, "timers": {}, "prints": ""},
+    "draws": 0,
+}
+FETCH: dict[str, Any] = {
+    "ask": "fetch", "scheme": "http", "host": "a", "port": 80, "method": "GET", "target": "/",
+    "headers": [], "body": "", "verify": True, "timeout": None,
+}  # fmt: skip
+CONNECT: dict[str, Any] = {"ask": "connect", "host": "a", "port": 80, "version": None, "timeout": 1}
+OPEN: dict[str, Any] = {"ask": "open", "path": "x", "mode": "w"}
+
+
+class Traitor(Pool):
+    """A pool whose only worker is the test; what the host answers is kept."""
+
+    def __init__(self, *sent: bytes, read: bool = True, limits: Limits = LIMITS) -> None:
+        super().__init__(limits=limits, broker=Broker(limits=limits))
+        self.sent, self.read = sent, read
+        self.answers: list[Any] = []
+        self.fds: list[int] = []
+        self.killed = asyncio.get_running_loop().create_future()
+
+    async def _ready_worker(self) -> Worker:
+        ours, theirs = socket.socketpair()
+        ours.setblocking(False)
+        theirs.settimeout(5.0)
+        self.talking = asyncio.create_task(asyncio.to_thread(self._talk, theirs))
+        return Worker(1, ours, self.killed, self)  # type: ignore[arg-type]
+
+    def _talk(self, sock: socket.socket) -> None:
+        with sock, contextlib.suppress(OSError, struct.error):
+            frames.receive(sock, frames.LARGEST_REQUEST)
+            for number, part in enumerate(self.sent, 1):
+                sock.sendall(part)
+                if self.read and number < len(self.sent):
+                    header, fds, _, _ = socket.recv_fds(sock, 4, 4)
+                    self.fds += fds
+                    length = frames.length(header, frames.LARGEST_REQUEST)
+                    self.answers.append(json.loads(sock.recv(length, socket.MSG_WAITALL)))
+
+    def kill(self, job: int) -> None:
+        if not self.killed.done():
+            self.killed.set_result(-9)
+
+    async def played(self) -> HookResult:
+        result = await self.run(CALL)
+        await self.talking
+        self.broker.close()
+        return result
+
+
+def frame(value: object) -> bytes:
+    return frames.pack(
+        value if isinstance(value, bytes) else json.dumps(value, separators=(",", ":")).encode()
+    )
+
+
+def changed(question: dict[str, Any], **fields: object) -> dict[str, Any]:
+    return {**question, **fields}
+
+
+def without(question: dict[str, Any], name: str) -> dict[str, Any]:
+    return {key: value for key, value in question.items() if key != name}
+
+
+FORGED: dict[str, object] = {
+    "nothing asked": {"ask": None},
+    "an unknown question": {"ask": "exec", "code": "1"},
+    "a question in a list": {"ask": ["fetch"]},
+    "a question that is a dict": {"ask": {}},
+    "cut off": b'{"ask":"open"',
+    "not UTF-8": b'{"ask":"\xff"}',
+    "NaN": b'{"ask":"connect","host":"a","port":80,"version":null,"timeout":NaN}',
+    "a deep array": b'{"ask":' + b"[" * 100_000,
+    "a huge number": b'{"ask":"connect","host":"a","port":' + b"9" * 5000 + b"}",
+    "infinite time": b'{"ask":"connect","host":"a","port":80,"version":null,"timeout":1e999}',
+    "a field too many": changed(OPEN, flags=0),
+    "a field too few": without(CONNECT, "host"),
+    "a fetch of a file": changed(FETCH, scheme="file"),
+    "a method of its own": changed(FETCH, method="CONNECT"),
+    "a method that is a list": changed(FETCH, method=["GET"]),
+    "a method with a line break": changed(FETCH, method="GET\r\nX: y"),
+    "headers that are a dict": changed(FETCH, headers={"a": "b"}),
+    "a header of three": changed(FETCH, headers=[["a", "b", "c"]]),
+    "a header that is a number": changed(FETCH, headers=[["a", 1]]),
+    "too many headers": changed(FETCH, headers=[["a", "b"]] * 101),
+    "a body that is not base64": changed(FETCH, body="ä"),
+    "a body too large": changed(FETCH, body="A" * (1 << 21)),
+    "verify that is a string": changed(FETCH, verify=""),
+    "a host that is null": changed(FETCH, host=None),
+    "a host too long": changed(FETCH, host="a" * 301),
+    "half a surrogate": b'{"ask":"resolve","host":"\\ud800"}',
+    "a port that is a dict": changed(CONNECT, port={}),
+    "a port that is true": changed(CONNECT, port=True),
+    "port 0": changed(CONNECT, port=0),
+    "port 65536": changed(CONNECT, port=65536),
+    "a float for a port": changed(CONNECT, port=80.5),
+    "IP version 5": changed(CONNECT, version=5),
+    "time that runs backwards": changed(CONNECT, timeout=-1),
+    "time that is a string": changed(CONNECT, timeout="1"),
+    "a mode of its own": changed(OPEN, mode="rw"),
+    "a path that is a number": changed(OPEN, path=3),
+    "a path too long": changed(OPEN, path="a" * 4097),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", FORGED)
+async def test_a_forged_question_ends_the_worker(name: str) -> None:
+    pool = Traitor(frame(FORGED[name]))
+    result = await pool.played()
+    assert isinstance(result, Failed) and (result.error, result.killed) == ("Crashed", True)
+    assert pool.killed.done() and not pool.fds
+
+
+async def test_a_frame_that_is_too_large_is_not_read() -> None:
+    result = await Traitor(frames.HEADER.pack(LARGEST + 1) + b'{"ask":').played()
+    assert isinstance(result, Failed) and result.error == "Crashed"
+
+
+async def test_half_a_question_lasts_no_longer_than_the_hook() -> None:
+    result = await Traitor(frame(OPEN)[:10], b"", read=True).played()
+    assert isinstance(result, Failed) and result.error in ("TimeLimit", "Crashed")
+
+
+async def test_questions_without_end_end_the_worker() -> None:
+    roots = frame({"ask": "roots"})
+    pool = Traitor(*[roots] * (QUESTIONS + 1), b"", limits=Limits(hook_seconds=30.0))
+    result = await pool.played()
+    assert isinstance(result, Failed) and result.error == "Crashed"
+    assert pool.answers == [{"pem": ""}] * QUESTIONS
+
+
+async def test_bytes_without_end_end_the_worker() -> None:
+    large = frame(changed(FETCH, body="A" * (1 << 20)))
+    pool = Traitor(*[large] * 20)
+    result = await pool.played()
+    assert isinstance(result, Failed) and result.error == "Crashed" and len(pool.answers) < 6
+
+
+async def test_a_worker_that_asks_and_does_not_listen_stops_only_itself() -> None:
+    pool = Traitor(*[frame(OPEN)] * 400, frame(DONE), read=False)
+    result = await pool.played()
+    assert isinstance(result, Failed | Finished)
+
+
+async def test_descriptors_are_the_workers_and_no_longer_the_hosts() -> None:
+    before = len(os.listdir("/proc/self/fd"))
+    pool = Traitor(frame(OPEN), frame(changed(OPEN, path="y")), frame(DONE))
+    assert isinstance(await pool.played(), Finished)
+    assert len(pool.fds) == 2
+    for fd in pool.fds:
+        os.close(fd)
+    assert len(os.listdir("/proc/self/fd")) == before
+
+
+async def test_a_question_while_a_source_is_inspected_rejects_the_source() -> None:
+    from engine.errors import BotRejected
+
+    pool = Traitor(frame(OPEN))
+    with pytest.raises(BotRejected):
+        await pool.inspect("class A: pass", inline=False)
+    await pool.talking
+
+
+JSONISH = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3)
+    ),
+    max_leaves=8,
+)
+
+
+@given(st.sampled_from([FETCH, CONNECT, OPEN, {"ask": "resolve", "host": "a"}]), st.data())
+async def test_no_json_gets_past_the_reader(question: dict[str, Any], data: st.DataObject) -> None:
+    field = data.draw(st.sampled_from(sorted(question)))
+    value = data.draw(JSONISH)
+    with contextlib.suppress(Broken):
+        read_question(json.dumps(changed(question, **{field: value})).encode())
+
+
+@given(st.binary(max_size=100))
+async def test_no_bytes_get_past_the_reader(data: bytes) -> None:
+    with contextlib.suppress(Broken):
+        read_question(b'{"ask":' + data)
