@@ -63,7 +63,7 @@ class Settings(BaseSettings):
     bot_hooks_per_minute: int = Field(120, ge=1)
     bot_egress: str = "public"
     bot_egress_ports: str = "80,443"
-    bot_response_kb: int = Field(256, ge=1)
+    bot_response_kb: int = Field(256, ge=1, le=4096)
     bot_egress_resolve: str = ""
     bot_egress_ca_file: str = ""
     bot_isolation: Literal["auto", "strict", "unsafe"] = "auto"

@@ -46,7 +46,9 @@ GUIDES = {
         "expect=…), ctx.end({'winners': […], 'reason': '…'}), ctx.post(kind, body, to=[…]). "
         "Not possible: os, subprocess, eval, exec, names that begin with _. An error undoes the "
         "whole event; print() and the error text reach the room's creator only. "
-        "Connections are refused in this version."
+        "requests, urllib, http.client, ssl and socket reach what this server permits "
+        "(health_check: bot_egress), ten connections a hook; open() works below ctx.workspace, "
+        "which is empty at the start of every hook."
     ),
     "verify": (
         "Hash the source yourself: sha256 of the text that get_bot_code gives must be its "

@@ -118,7 +118,7 @@ def inspected(
         summary = bot.manifest.get("summary")
         if summary:
             lines.append(f"rules of bot:{bot.id}, in its author's words: {words.quoted(summary)}")
-        network = "wanted, refused in this version" if bot.reach.get("network") else "none"
+        network = "it may ask other servers" if bot.reach.get("network") else "none"
         dice = "yes" if bot.reach.get("dice") else "none"
         lines.append(f"  network: {network} · dice: {dice}")
     lines.append(f"Who could cheat: {data['changeable_by']} {OPERATOR}")

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import ctypes
 import errno
-import fcntl
 import os
 import shutil
 import stat
@@ -20,6 +19,9 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
+
+if sys.platform != "win32":
+    import fcntl
 
 #: open()'s modes, and what they mean to the kernel.
 _FLAGS = {
