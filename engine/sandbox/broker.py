@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
+import logging
 import os
 import re
 import socket
@@ -33,6 +34,7 @@ from engine.sandbox.wire import Broken
 from engine.sandbox.workspace import Workspaces
 from engine.transcript.canonical import canonical
 
+log = logging.getLogger(__name__)
 CONNECTIONS = 10  #: of one hook, whoever makes them
 LOOK_UPS = 20
 QUESTIONS = 500  #: our own worker never needs more
@@ -64,6 +66,8 @@ class Broker:
         self.dialer = dialer or Dialer(egress or Egress())
         self.workspaces = workspaces or Workspaces(largest=self.limits.workspace)
         self.authorities = _read_authorities(ca_file)
+        if not self.dialer.egress.nothing:
+            _ = self.verified  # 15 ms, now rather than in the middle of a game
 
     def close(self) -> None:
         """Let go of look-ups and directories."""
@@ -72,7 +76,7 @@ class Broker:
 
     @cached_property
     def verified(self) -> ssl.SSLContext:
-        """TLS that believes the usual authorities, and the operator's. Takes 15 ms to make."""
+        """TLS that believes the usual authorities, and the operator's."""
         context = ssl.create_default_context(cafile=certifi.where())
         if self.authorities:
             context.load_verify_locations(cadata=self.authorities)
@@ -134,7 +138,7 @@ class Desk:
                 before = len(self._sockets)
                 work = self._connect(question)
                 answer = await self._recorded("connect", question.blob, work)
-                fresh = self._sockets[before:]
+                fresh = [] if "error" in answer else self._sockets[before:]
                 return answer, os.dup(fresh[0].fileno()) if fresh else None
 
     def finish(self) -> None:
@@ -166,6 +170,9 @@ class Desk:
             answer = told(TimeoutError(words), connected=self._connected)
         except (OSError, ValueError) as error:
             answer = told(error, connected=self._connected)
+        except Exception:  # a fault of ours must not end the room
+            log.exception("a %s failed", kind)
+            answer = told(Refused("the server failed to do this"), connected=self._connected)
         self.effects.append(Effect(kind, request, canonical(answer)))
         return answer
 
@@ -212,7 +219,7 @@ class Desk:
             place = await dialer.locate(question.host, question.port, known)
             place = place.only(question.version)
             sock = await dialer.connect(place, self._left(question.seconds))
-        self._sockets.append(sock)
+        self._sockets.append(sock)  # closed with the hook, whatever happens
         self._look_after()
         address, port = sock.getpeername()[:2]
         return {"address": address, "port": port, "version": 4 if "." in address else 6}
