@@ -106,14 +106,17 @@ class BotManager:
         if spec.preset is not None:
             preset = spec.preset.removeprefix(BUILTIN)
             source, report = await self._preset(preset)
-            return _bot(spec, source, report, f"{BUILTIN}{preset}")
+            return self._bot(spec, source, report, f"{BUILTIN}{preset}")
         if not self._inline:
             raise BotRejected(
                 "this server runs shipped referees only (INLINE_BOTS=off)",
                 hint="list_bots names them.",
             )
         source = spec.code or ""
-        return _bot(spec, source, await self._pool.inspect(source), None)
+        return self._bot(spec, source, await self._pool.inspect(source), None)
+
+    def _bot(self, spec: BotSpec, source: str, report: SourceReport, ref: str | None) -> Bot:
+        return _bot(spec, source, report, ref, self._pool.isolation.level)
 
     async def _preset(self, name: str) -> tuple[str, SourceReport]:
         if name not in self._presets:
@@ -122,7 +125,7 @@ class BotManager:
             if not known:
                 raise BotNotFound(f"there is no preset {name[:60]!r}")
             source = path.read_text(encoding="utf-8")
-            self._presets[name] = (source, await self._pool.inspect(source))
+            self._presets[name] = (source, await self._pool.inspect(source, inline=False))
         return self._presets[name]
 
     # --- hearing ---------------------------------------------------------------------------
@@ -167,9 +170,9 @@ class BotManager:
         state = memory.state if ran.state is None else ran.state
         after = Memory(state, due.step.entry, due.number + 1)
         if isinstance(result, Failed):
-            log.info(
-                "%s of bot %s in %s failed: %s", due.hook, due.bot.id, room.channel_id, result.error
-            )
+            how = "was killed" if result.killed else "failed"
+            where = (due.hook, due.bot.id, room.channel_id)
+            log.info("%s of bot %s in %s %s: %s", *where, how, result.error)
         notes = self._notes(room, due, result)
         if ran.command.silent and not notes:
             room.memories[due.bot.at] = after
@@ -192,6 +195,7 @@ class BotManager:
             now=due.step.ts / 1000,
             bot_id=due.bot.id,
             seed=self._channels.mint(32),
+            inline=due.bot.ref is None,
         )
 
     async def _commit(
@@ -283,11 +287,12 @@ def _private_rows(room: Room, draft: Draft, openings: Mapping[int, Opening]) -> 
     ]
 
 
-def _bot(spec: BotSpec, source: str, report: SourceReport, ref: str | None) -> Bot:
+def _bot(spec: BotSpec, source: str, report: SourceReport, ref: str | None, isolation: str) -> Bot:
     manifest = dict(spec.manifest or report.manifest or {})
     name = spec.name or _text(manifest.get("name")) or report.class_name or "text"
     params = dict(spec.params or {})
     manifest.setdefault("hooks", list(report.hooks))
+    manifest["isolation"] = isolation  # ours to say: what stands between it and this server
     try:
         params, manifest = parse(canonical(params)), parse(canonical(manifest))
     except NotCanonical as error:

@@ -26,7 +26,10 @@ from edge.api.dispatch import Dispatch
 from edge.api.limit import Limiter
 from edge.api.operations import Operations
 from edge.identity import Checker
+from engine.errors import Unavailable
+from engine.sandbox.broker import Broker
 from engine.sandbox.call import Limits
+from engine.sandbox.egress import BadEgress, read_egress
 from engine.sandbox.pool import Pool
 from engine.stores.landing import on
 from engine.stores.opening import open_store
@@ -56,32 +59,48 @@ def hook_limits(settings: Settings) -> Limits:
         output=settings.max_output_kb << 10,
         state=settings.max_state_kb << 10,
         source=settings.max_source_kb << 10,
+        workspace=settings.bot_workspace_mb << 20,
+        response=settings.bot_response_kb << 10,
     )
 
 
-def status(settings: Settings) -> Status:
-    """What health_check tells every caller."""
+def broker(settings: Settings) -> Broker:
+    """What bots reach, or `BadSetting` with the setting that cannot be read."""
+    ca_file = settings.bot_egress_ca_file
+    try:
+        egress = read_egress(
+            settings.bot_egress, settings.bot_egress_ports, settings.bot_egress_resolve
+        )
+        return Broker(
+            egress, limits=hook_limits(settings), ca_file=Path(ca_file) if ca_file else None
+        )
+    except BadEgress as error:
+        raise BadSetting(f"{error}. See .env.example.") from None
+
+
+def status(settings: Settings, pool: Pool) -> Status:
+    """What health_check tells every caller; not which places an operator has listed."""
+    listed = settings.bot_egress not in ("none", "public")
     limits = {
         **room_limits(settings),
         "source_kb": settings.max_source_kb,
         "rate_limit_per_second": settings.rate_limit,
         "bot_hooks_per_minute": settings.bot_hooks_per_minute,
+        "bot_egress": "a list" if listed else settings.bot_egress,
+        "bot_egress_ports": settings.bot_egress_ports,
+        "bot_response_kb": settings.bot_response_kb,
+        "bot_workspace_mb": settings.bot_workspace_mb,
         "channels_per_account": settings.max_channels_per_account,
         "channel_idle_days": settings.channel_idle_days,
         "inline_bots": settings.inline_bots,
     }
-    # What runs today; the sandbox issue brings the jail and its self-test.
-    isolation = {
-        "level": "process",
-        "layers": ["own process per hook", "RestrictedPython", "rlimits", "killed at the deadline"],
-        "network": "refused",
-    }
-    return Status(VERSION, limits, isolation, settings.operator_contact)
+    return Status(VERSION, limits, pool.report, settings.operator_contact)
 
 
 @asynccontextmanager
 async def running(settings: Settings) -> AsyncIterator[Face]:
     """Bring store, sandbox and managers up on the running loop; take them down in reverse."""
+    reach = broker(settings)
     try:
         deliver = on(asyncio.get_running_loop())
         store = open_store(settings.database_url, settings.data_dir, deliver=deliver)
@@ -99,7 +118,7 @@ async def running(settings: Settings) -> AsyncIterator[Face]:
         max_rooms_per_account=settings.max_channels_per_account,
         idle_days=settings.channel_idle_days,
     )
-    pool = Pool(limits=hook_limits(settings))
+    pool = Pool(limits=hook_limits(settings), broker=reach, policy=settings.bot_isolation)
     bots = BotManager(
         channels,
         pool,
@@ -108,10 +127,13 @@ async def running(settings: Settings) -> AsyncIterator[Face]:
         hooks_per_minute=settings.bot_hooks_per_minute,
     )
     channels.referees = bots
-    operations = Operations(channels, bots, status(settings), ticket_key=ticket_key)
+    operations = Operations(channels, bots, status(settings, pool), ticket_key=ticket_key)
     dispatch = Dispatch(operations, Limiter(settings.rate_limit))
     try:
-        await pool.start()
+        try:
+            await pool.start()
+        except Unavailable as error:  # rooms do without; each attempt to run a bot tries again
+            log.error("no bot can run: %s %s", error, error.hint)
         yield face("MCP Multiplayer", VERSION, dispatch, channels, checker)
     finally:
         await channels.close()

@@ -16,6 +16,7 @@ from channel_manager import Bot, ChannelManager
 from engine.channel.names import slot_specs
 from engine.room import Room
 from engine.sandbox.call import HOOKS, Finished, HookCall, HookResult, SourceReport
+from engine.sandbox.isolation import Isolation
 from engine.sandbox.pool import Pool
 from engine.stores.base import Append, Leaf, Store, Table
 from engine.stores.landing import landed
@@ -113,12 +114,13 @@ class ScriptedPool:
     scripts: dict[str, Mapping[str, Hook]] = field(default_factory=dict)
     calls: list[HookCall] = field(default_factory=list)
     before: Callable[[HookCall], Any] | None = None  #: awaited before each hook
+    isolation: Isolation = field(default_factory=Isolation)
 
     def script(self, source: str, **hooks: Hook) -> str:
         self.scripts[source] = hooks
         return source
 
-    async def inspect(self, source: str) -> SourceReport:
+    async def inspect(self, source: str, *, inline: bool = True) -> SourceReport:
         hooks = self.scripts.get(source)
         known = tuple(hook for hook in HOOKS if hooks and hook in hooks)
         name = source if hooks is not None else None

@@ -136,7 +136,7 @@ class AboutOperations(Desk):
             "status": "ok",
             "version": status.version,
             "limits": dict(status.limits),
-            "isolation": dict(status.isolation),
+            "isolation": dict(status.isolation()),
         }
         if status.operator_contact:
             data["operator_contact"] = status.operator_contact

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -23,11 +23,11 @@ Json = dict[str, Any]
 
 @dataclass(frozen=True)
 class Status:
-    """What health_check reports: fixed at start."""
+    """What health_check reports."""
 
     version: str
     limits: Mapping[str, Any]
-    isolation: Mapping[str, Any]
+    isolation: Callable[[], Mapping[str, Any]]  #: a new sandbox process is tried anew
     operator_contact: str = ""
 
 

@@ -29,6 +29,7 @@ ENVIRONMENT = {
     "PYTHONHASHSEED": "0", "TZ": "UTC", "LANG": "C.UTF-8", "HOME": "/nonexistent",
 }  # fmt: skip
 _CONTROL_FD = 3
+NOT_HERE = f"Bots run on Linux only, and this server runs on {sys.platform}."
 
 
 class Keeper:
@@ -45,6 +46,8 @@ class Keeper:
 
     async def start(self, seconds: float) -> None:
         """Spawn the zygote and wait until it can fork; Unavailable if it does not come up."""
+        if sys.platform != "linux":
+            raise Unavailable(NOT_HERE, hint="The server's operator can use: docker compose up")
         self._loop = asyncio.get_running_loop()
         self._ready: asyncio.Future[None] = self._loop.create_future()
         self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)

@@ -30,6 +30,7 @@ from engine.sandbox.questions import LARGEST, MARK, MOST_HEARD, read_question
 log = logging.getLogger(__name__)
 #: How long a zygote may take to load its modules, and a worker to be forked.
 START_SECONDS = 30.0
+COUNTED = ("ran", "failed", "timed_out", "killed", "rejected")
 #: However many cores there are: every worker has a user of its own.
 MOST_AT_ONCE = 128
 
@@ -116,7 +117,7 @@ class Pool:
         Unavailable only if no worker can be had. Cancelling kills the worker.
         """
         result = await self._run(call, tape)
-        self.counts["hooks"] += 1
+        self.counts["ran"] += 1
         if isinstance(result, Failed):
             self.counts["failed"] += 1
             self.counts["killed"] += result.killed
@@ -161,6 +162,11 @@ class Pool:
         except wire.Broken as error:
             log.warning("worker of %s sent a forged answer: %s", call.bot_id, error)
             return Failed("Crashed", text="the answer was not one of ours", killed=True)
+
+    def report(self) -> dict[str, Any]:
+        """For health_check: the walls, and what has come of hooks so far."""
+        counted = {name: self.counts[name] for name in COUNTED}
+        return {**self.isolation.report(), "counts": counted}
 
     async def inspect(self, source: str, *, inline: bool = True) -> SourceReport:
         """What a source is, compiled in a worker and not run. BotRejected with line and reason."""

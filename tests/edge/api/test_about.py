@@ -10,6 +10,7 @@ import pytest
 
 from edge.api.guides import GUIDES, INSTRUCTIONS
 from edge.api.operations import TABLE
+from engine.sandbox.canary import ATTACKS
 from settings import VERSION
 from tests.edge.api.house import House
 
@@ -105,4 +106,7 @@ async def test_health_shows_version_limits_and_isolation(house: House) -> None:
     data = (await house.rest(house.account(), "health_check")).data
     assert (data["status"], data["version"]) == ("ok", VERSION)
     assert data["limits"]["body_kb"] == 16
-    assert data["isolation"]["network"] == "refused"
+    isolation = data["isolation"]
+    assert isolation["level"] in ("full", "strong") and isolation["seccomp"] is True
+    assert isolation["selftest"] == f"{len(ATTACKS)}/{len(ATTACKS)}"
+    assert set(isolation["counts"]) == {"ran", "failed", "timed_out", "killed", "rejected"}

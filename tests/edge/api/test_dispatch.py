@@ -136,7 +136,7 @@ class Broken:
 
 async def test_our_own_fault_shows_nothing_of_itself(caplog: pytest.LogCaptureFixture) -> None:
     broken: Any = Broken()
-    dispatch = Dispatch(Operations(broken, broken, Status("0", {}, {})), Limiter(0))
+    dispatch = Dispatch(Operations(broken, broken, Status("0", {}, dict)), Limiter(0))
     with caplog.at_level(logging.CRITICAL), pytest.raises(Internal) as caught:
         await dispatch(dispatch.operations["list_channels"], Caller("acct", "http://x"), {})
     assert SECRET not in str(caught.value) + caught.value.hint
@@ -145,6 +145,6 @@ async def test_our_own_fault_shows_nothing_of_itself(caplog: pytest.LogCaptureFi
 
 async def test_nothing_is_looked_up_for_a_call_that_cannot_be_meant() -> None:
     broken: Any = Broken()
-    dispatch = Dispatch(Operations(broken, broken, Status("0", {}, {})), Limiter(0))
+    dispatch = Dispatch(Operations(broken, broken, Status("0", {}, dict)), Limiter(0))
     with pytest.raises(Exception, match="needs channel_id"):
         await dispatch(dispatch.operations["leave_channel"], Caller("acct", "http://x"), {})

@@ -26,6 +26,7 @@ class Echo:
 """
 #: What is the caller's, the moment's or the room's own, and so never the same twice.
 OWN = {
+    "counts",  # since the start
     *("channel_id", "invites", "invite_links", "rejoin_token", "head", "ts"),
     *("proposed_terms", "url", "root"),
 }
