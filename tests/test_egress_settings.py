@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 import multiplayer_server
+from engine.sandbox.pool import Pool
 from settings import BadSetting, Settings
 
 
@@ -52,3 +53,11 @@ def test_a_list_of_the_operators_own_is_read(tmp_path: Path) -> None:
     assert [str(network) for network, _ in egress.networks] == ["10.0.0.0/8", "2001:db8::1/128"]
     assert {name for name, _ in egress.instead} == {"a.example", "b.example"}
     made.close()
+
+
+async def test_health_check_shows_the_limits_and_not_the_operators_list() -> None:
+    pool = Pool(broker=multiplayer_server.broker(settings(bot_egress="db.internal:5432")))
+    shown = multiplayer_server.status(settings(bot_egress="db.internal:5432"), pool).limits
+    assert (shown["bot_egress"], shown["bot_response_kb"]) == ("a list", 256)
+    assert (shown["bot_egress_ports"], shown["bot_workspace_mb"]) == ("80,443", 100)
+    await pool.close()
