@@ -270,7 +270,10 @@ class Pool:
 
     async def _examine(self, keeper: Keeper) -> None:
         """Let no bot near a zygote before its walls have been tried."""
+        self.isolation = replace(self.isolation, tried=0, failures=())
         tried, failures = await selftest.examine(lambda: self._fork(keeper))
+        if keeper.lost:
+            raise Unavailable("The bot sandbox ended while it was tried.")
         self.isolation = replace(self.isolation, walls=keeper.walls, tried=tried, failures=failures)
         told = self.isolation
         missing = "; ".join(told.degraded) or "nothing is missing"
