@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import datetime
+import gzip
 import json
 import ssl
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -91,7 +92,8 @@ class Server:
         if answer is None:
             return False
         status, more, content = answer
-        rows = [f"HTTP/1.1 {status} X", f"Content-Length: {len(content)}", *more, "", ""]
+        length = [] if path_of(target) == "/chunked" else [f"Content-Length: {len(content)}"]
+        rows = [f"HTTP/1.1 {status} X", *length, *more, "", ""]
         writer.write("\r\n".join(rows).encode() + (b"" if method == "HEAD" else content))
         await writer.drain()
         return headers.get("connection", "") != "close"
@@ -99,7 +101,7 @@ class Server:
     async def _answer(
         self, method: str, target: str, headers: dict[str, str], body: bytes
     ) -> tuple[int, list[str], bytes] | None:
-        path, _, query = target.partition("?")
+        path, query = path_of(target), target.partition("?")[2]
         if path in ("/v2/prices/BTC-USD/spot", "/v2/exchange-rates"):
             return 200, ["Content-Type: application/json"], json.dumps(PRICE).encode()
         if path == "/redirect":
@@ -109,13 +111,20 @@ class Server:
         if path == "/silent":
             await self.hold.wait()
             return None
+        if path == "/gzip":
+            return 200, ["Content-Encoding: gzip"], gzip.compress(b'{"packed": true}')
+        if path == "/chunked":
+            return 200, ["Transfer-Encoding: chunked"], b"3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n"
+        if path == "/status":
+            return int(query), [], b"gone" if query != "204" else b""
         if path == "/garbled":
             return 200, ["Broken header"], b""
         told = {"method": method, "target": target, "headers": headers, "body": body.decode()}
         return 200, ["Content-Type: application/json"], json.dumps(told).encode()
 
 
-Handler: TypeAlias = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+def path_of(target: str) -> str:
+    return target.partition("?")[0]
 
 
 @contextlib.asynccontextmanager

@@ -1,8 +1,9 @@
-# ruff: noqa: E501 the rows are read as a table
+# ruff: noqa: ASYNC110, E501 waits for the kernel; the rows are read as a table
 """The libraries a new user would take run unmodified in a bot, against an HTTPS server of ours."""
 
 import asyncio
 import json
+import os
 import textwrap
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -70,6 +71,11 @@ RUN = {
         [2, "https://api.example.com/end", "visited=yes", "bot"]),
     "session as a context": ("with requests.Session() as s:\n    got = [s.get(f'https://api.example.com/{i}').json()['target'] for i in range(3)]", ["/0", "/1", "/2"]),
     "redirect to another host and scheme": ("got = requests.get('https://api.example.com/redirect?http://other.example.com/y').json()['headers']['host']", "other.example.com"),
+    "a packed answer": ("r = requests.get('https://api.example.com/gzip')\ngot = [r.json(), r.headers['Content-Encoding']]", [{"packed": True}, "gzip"]),
+    "an answer in chunks": ("got = [requests.get('https://api.example.com/chunked').text, urllib.request.urlopen('https://api.example.com/chunked').read().decode()]", ["abcde", "abcde"]),
+    "an empty answer": ("r = requests.delete('https://api.example.com/status?204')\ngot = [r.status_code, r.text, r.ok]", [204, "", True]),
+    "an error of the server": ("try:\n    requests.get('https://api.example.com/status?503').raise_for_status()\nexcept requests.HTTPError as e:\n    got = e.response.status_code", 503),
+    "an error of the server, urlopen": ("import urllib.error\ntry:\n    urllib.request.urlopen('https://api.example.com/status?404')\nexcept urllib.error.HTTPError as e:\n    got = [e.code, e.read().decode()]", [404, "gone"]),
     "verify=False": ("got = requests.get('https://api.example.com/', verify=False).status_code", 200),
     "urlopen": ("got = json.loads(urllib.request.urlopen('https://api.example.com/u').read())['target']", "/u"),
     "urlopen with a request": (
@@ -210,6 +216,44 @@ async def test_the_connections_of_a_hook_end_with_it(world: World) -> None:
     assert len(got(result)) == 9
     for port in got(result):  # nobody of ours holds the other end any more
         assert f":{port:04X} " not in await asyncio.to_thread(established)
+
+
+async def test_a_hook_that_is_cancelled_leaves_no_connection(world: World) -> None:
+    before = len(os.listdir("/proc/self/fd"))
+    asked = len(world.secure.requests)
+    line = "requests.get('https://api.example.com/silent')"
+    running = asyncio.create_task(world.pool.run(HookCall(bot(line), "on_init")))
+    while len(world.secure.requests) == asked:
+        await asyncio.sleep(0)
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+    async with asyncio.timeout(10):
+        while len(os.listdir("/proc/self/fd")) > before:  # the server's end, a spare's socket
+            await asyncio.sleep(0)
+
+
+@pytest.mark.parametrize("without", [(), ("seccomp", "landlock", "uid", "namespaces")])
+async def test_it_runs_on_uvloop_and_with_and_without_the_kernels_walls(
+    tmp_path: Path, without: tuple[str, ...]
+) -> None:
+    uvloop = pytest.importorskip("uvloop")
+
+    async def play() -> Any:
+        ca, tls = make_chain(tmp_path)
+        async with listening(tls) as server:
+            resolve = f"api.example.com:443=127.0.0.1:{server.port}"
+            broker = Broker(read_egress("none", "443", resolve), ca_file=ca)
+            async with Pool(broker=broker, spares=0, policy="unsafe", without=without) as pool:
+                lines = [RUN[name][0] for name in ("requests.get", "a raw TLS socket")]
+                lines.append("open('x', 'w').write('y')\ngot = [v, open('x').read()]")
+                return await pool.run(HookCall(bot(*"\n".join(lines).split("\n")), "on_init"))
+
+    def run() -> Any:
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            return runner.run(play())
+
+    assert got(await asyncio.to_thread(run)) == ["TLSv1.3", "y"]
 
 
 def established() -> str:
