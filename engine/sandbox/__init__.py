@@ -8,7 +8,10 @@ the effects itself or not at all.
 
     host: pool > keeper ~~control~~> zygote > worker: jail > hook > language, guards, modules
             wire <~~~~~~~~~~~~~~~~~~~~~ frames ~~~~~~~~~~~~~~~> context, chance, clock
+            broker <~~~~~~~~~ questions, answers, descriptors ~> web, network, files
+              > dialer (egress), fetcher, workspace
 
 Read: ``call`` (the boundary), ``pool``, ``wire`` (what the host believes), ``hook``,
-``context`` (what a bot can do), ``imports`` (what a bot can name), ``jail``.
+``context`` (what a bot can do), ``imports`` (what a bot can name), ``jail``, then ``broker``
+(what the host does for a bot), ``egress`` (where to) and ``twice`` (whether it repeats itself).
 """

@@ -21,6 +21,8 @@ Resolver = Callable[[str], Awaitable[list[str]]]
 #: Says whether an address is one of this machine's own.
 Local = Callable[[Address], bool]
 
+#: A look-up cannot be called off, so slow name servers of one bot must not block all others.
+LOOK_UPS_AT_ONCE = 32
 MOST_ADDRESSES = 8  #: of one name
 
 
@@ -53,7 +55,7 @@ class Dialer:
         self.egress = egress
         self._resolver = resolver or self._system
         self._local = local or is_local
-        self._threads = ThreadPoolExecutor(4, "bot-dns")
+        self._threads = ThreadPoolExecutor(LOOK_UPS_AT_ONCE, "bot-dns")
 
     def close(self) -> None:
         """Let go of the look-ups under way."""

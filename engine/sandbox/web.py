@@ -11,6 +11,7 @@ from __future__ import annotations
 import base64
 import http.client
 import io
+import socket
 import ssl
 import urllib.request
 from typing import Any
@@ -65,6 +66,18 @@ class Exchange:
         if "error" in answer:
             raise _failure(connection, answer)
         return io.BytesIO(_put_together(answer))
+
+    def getpeercert(self, binary_form: bool = False) -> Any:
+        """The server's certificate, as another connection of the bot's own finds it."""
+        if self._scheme != "https":
+            raise AttributeError("this connection is not encrypted")
+        host, port = place((self._connection.host, self._connection.port))
+        context = ssl.create_default_context()
+        with (
+            socket.create_connection((host, port), self._timeout) as raw,
+            context.wrap_socket(raw, server_hostname=host) as encrypted,
+        ):
+            return encrypted.getpeercert(binary_form)
 
     def setsockopt(self, *option: Any) -> None:
         """There is nothing to set."""

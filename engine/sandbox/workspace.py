@@ -153,21 +153,21 @@ class Workspace:
         self._root = os.open(self._path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
 
     def _room(self) -> None:
-        files, used = self._sizes()
+        held, used = self._sizes()
         if used >= self._largest:
             shown = self._largest >> 20
             raise OSError(errno.EDQUOT, f"ctx.workspace is full: {shown} MB in all")
-        if files >= MOST_FILES:
-            raise OSError(errno.EDQUOT, f"ctx.workspace holds at most {MOST_FILES} files")
+        if held >= MOST_FILES:
+            words = f"ctx.workspace holds at most {MOST_FILES} files and directories"
+            raise OSError(errno.EDQUOT, words)
 
     def _sizes(self) -> tuple[int, int]:
-        """How many files there are, and their sizes together: the same on every disk."""
-        sizes = [
-            os.lstat(os.path.join(where, name)).st_size
-            for where, _, names in os.walk(self._path or "")
-            for name in names
-        ]
-        return len(sizes), sum(sizes)
+        """How much there is, and the sizes of all files together: the same on every disk."""
+        held = used = 0
+        for where, directories, files in os.walk(self._path or ""):
+            held += len(directories) + len(files)
+            used += sum(os.lstat(os.path.join(where, name)).st_size for name in files)
+        return held, used
 
     def _directory(self, name: str) -> None:
         """Directories come with the first file in them: bots have no mkdir."""

@@ -89,6 +89,8 @@ RUN = {
     "http.client twice over one connection": (
         "c = http.client.HTTPConnection('api.example.com')\ngot = []\nfor i in range(2):\n    c.request('POST', f'/{i}', body='x')\n"
         "    got.append(json.loads(c.getresponse().read())['target'])\nc.close()", ["/0", "/1"]),
+    "http.client and the certificate behind it": (
+        "c = http.client.HTTPSConnection('api.example.com')\nc.connect()\ngot = c.sock.getpeercert()['subject'][0][0][1]", "api.coinbase.com"),
     "urllib3": ("r = urllib3.PoolManager().request('GET', 'https://api.example.com/3', fields={'k': 'v'})\ngot = r.json()['target']", "/3?k=v"),
     "urllib3.request": ("got = urllib3.request('POST', 'https://api.example.com/', json={'a': 1}).json()['body']", '{"a":1}'),
     "ssl.get_server_certificate": ("p = ssl.get_server_certificate(('api.example.com', 443))\ngot = [p[:27], len(ssl.PEM_cert_to_DER_cert(p)) > 300]", ["-----BEGIN CERTIFICATE-----", True]),

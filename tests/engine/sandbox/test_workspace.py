@@ -135,8 +135,9 @@ async def test_files_that_grow_side_by_side_end_the_hook(pool: Pool, disk: Path)
     assert result.text == "the files exceed 2 MB"
 
 
-async def test_there_are_so_many_files_and_no_more(pool: Pool) -> None:
-    lines = (f"for i in range({MOST_FILES + 1}):", "    open(f'{w}/{i}', 'w').close()")
+@pytest.mark.parametrize("name", ["{i}", "{i}/a/b/c/d"])
+async def test_there_are_so_many_files_and_no_more(pool: Pool, name: str) -> None:
+    lines = (f"for i in range({MOST_FILES + 1}):", f"    open(f'{{w}}/{name}', 'w').close()")
     assert f"at most {MOST_FILES} files" in (await run(pool, *lines)).text
 
 
