@@ -6,6 +6,8 @@ from __future__ import annotations
 import io
 import logging
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +15,8 @@ import pytest
 
 from edge.process import configure_logging
 from tests.edge.harness import VERIFIER, Upstream, lab, returned, serving, wish_for
+
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture
@@ -69,6 +73,18 @@ async def test_a_whole_visit_at_debug_leaves_no_secret(tmp_path: Path, log: io.S
     assert "mpt_" not in told
 
 
-def test_libraries_stay_quiet(log: io.StringIO) -> None:
-    for name in ("authlib", "authlib.oauth2.rfc6749.grants", "httpx", "uvicorn", "aiohttp.client"):
-        assert not logging.getLogger(name).isEnabledFor(logging.INFO)
+LOUD = """
+import logging
+from edge.process import configure_logging
+configure_logging("DEBUG")
+names = ("authlib", "authlib.oauth2.rfc6749.grants", "httpx", "uvicorn", "aiohttp.client", "mcp")
+print([name for name in names if logging.getLogger(name).isEnabledFor(logging.INFO)])
+"""
+
+
+def test_libraries_stay_quiet() -> None:
+    # A process of its own: a client library's login page has made uvicorn loud in this one.
+    done = subprocess.run(
+        [sys.executable, "-c", LOUD], capture_output=True, text=True, check=True, cwd=ROOT
+    )
+    assert done.stdout.strip() == "[]"
