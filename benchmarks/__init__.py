@@ -7,5 +7,5 @@ ratios travel. `README.md` says how to read them.
 Read in this order: ``wire`` (one connection), ``eras`` (what a request looks like),
 ``servers`` (the processes), ``rooms`` (accounts and seats), ``load`` (how calls are made
 and timed), then the scenarios: ``posting``, ``history``, ``delivery``, ``idle``. `stores`
-measures the store alone.
+measures the store alone, `hooks` what a bot's hook costs behind its walls.
 """
