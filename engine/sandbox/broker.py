@@ -103,6 +103,7 @@ class Desk:
     ) -> None:
         self.effects: list[Effect] = []
         self.verdict: tuple[str, str] | None = None  #: why the host ended the hook
+        self.refused = 0  #: answers that were no, by policy or budget
         self.note = ""  #: for the author: what the host did to a connection
         self._broker, self._stop = broker, stop
         self._tape = None if tape is None else list(tape)
@@ -173,6 +174,7 @@ class Desk:
         except Exception:  # a fault of ours must not end the room
             log.exception("a %s failed", kind)
             answer = told(Refused("the server failed to do this"), connected=self._connected)
+        self.refused += answer.get("error") == "refused"
         self.effects.append(Effect(kind, request, canonical(answer)))
         return answer
 

@@ -3,6 +3,7 @@
 
 import asyncio
 import json
+import logging
 import os
 import textwrap
 from collections.abc import AsyncIterator
@@ -218,6 +219,16 @@ async def test_the_connections_of_a_hook_end_with_it(world: World) -> None:
     assert len(got(result)) == 9
     for port in got(result):  # nobody of ours holds the other end any more
         assert f":{port:04X} " not in await asyncio.to_thread(established)
+
+
+async def test_refusals_are_logged_without_the_place(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    line = "requests.get('https://my-hole-card-is-ks.example/')"
+    await world.pool.run(HookCall(bot(line), "on_init", bot_id="spy"))
+    assert "bot 'spy' was refused the network 1 times" in caplog.text
+    assert "hole-card" not in caplog.text
 
 
 async def test_a_hook_that_is_cancelled_leaves_no_connection(world: World) -> None:
