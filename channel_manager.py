@@ -34,7 +34,7 @@ from engine.channel.ops import NEED_INVITE, Op
 from engine.channel.state import Slot
 from engine.errors import InviteInvalid, MultiplayerError, RateLimited
 from engine.lines import Wish
-from engine.reading import Page, anything, my_turn, newest_page, page
+from engine.reading import Page, Watch, newest_page, page
 from engine.results import Joined, Posted, Seat, Synced, Updated
 from engine.room import Room
 from engine.rooms import Rooms
@@ -303,8 +303,8 @@ class ChannelManager(Rooms):
         start = posted.since if cursor is None else cursor
         pending = not await self._handled(room, posted.entry + 1)
         if wait > 0 and not pending:
-            mine = slot.label
-            await room.bell.until(lambda: my_turn(room, mine, start), min(wait, LONGEST_WAIT))
+            watch = Watch(room, slot.label, start)
+            await room.bell.until(watch.my_turn, min(wait, LONGEST_WAIT))
         own = self.seat(channel_id, account, slot.label)  # it may have been taken over meanwhile
         missed = self._read(own, start, limit, but=posted.msg_id)
         return Posted(own, posted.msg_id, posted.ts, missed, pending)
@@ -332,14 +332,10 @@ class ChannelManager(Rooms):
             return Synced(own, missed, 0.0, 0)
         after = room.marks.get(slot.id, 0) if cursor is None else cursor
         page(room, own.names, after, 1)  # a wrong cursor is refused before the wait
-        label = slot.label
-        condition = (
-            (lambda: my_turn(room, label, after))
-            if until_my_turn
-            else (lambda: anything(room, own.names, after))
-        )
+        watch = Watch(room, slot.label, after)
+        condition = watch.my_turn if until_my_turn else watch.anything
         found = await room.bell.until(condition, min(wait, LONGEST_WAIT))
-        own = self.seat(channel_id, account, label)  # it may have been taken over meanwhile
+        own = self.seat(channel_id, account, slot.label)  # it may have been taken over meanwhile
         missed = self._read(own, after, limit)
         empty = 0 if found or missed.messages or not wait else room.empty_waits.get(slot.id, 0) + 1
         room.empty_waits[slot.id] = empty

@@ -7,7 +7,7 @@ Plain functions on a room; the manager does the waiting. Every message passes
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -71,37 +71,50 @@ def _weight(body: Mapping[str, Any]) -> int:
     return len(json.dumps(body, ensure_ascii=False)) + 80
 
 
-def anything(room: Room, names: frozenset[str], after: int) -> bool:
-    """True when something above ``after`` can be read. An envelope that this reader cannot
-    open ends no wait."""
-    return any(views.opens(message, names) for message in _above(room, after))
-
-
-def _above(room: Room, after: int) -> Iterator[Message]:
-    while found := room.messages_after(after, _READ):
-        yield from found
-        after = found[-1].id
-
-
-def my_turn(room: Room, label: str, after: int) -> bool:
-    """True when this seat has something to do or to hear: it is its turn, the game is over,
-    a message is addressed to it; in a room that has no turns, another party has spoken.
-
-    False while hooks are still running: the turn may be about to change.
+class Watch:
+    """What one seat's wait looks for above ``after``. It remembers how far it has looked: a ring
+    costs what is new, however many envelopes lie there that this reader cannot open.
     """
-    channel = room.channel
-    if room.settled < room.head.size:
-        return False
-    if channel.status in ("ended", "closed"):
-        return True
-    if channel.turn is not None and label in channel.turn.players:
-        return True
-    if channel.messages - after > PAGE_MESSAGES:
-        return True  # more than a page behind: reading comes first, and a look at all is dear
-    turnless = channel.turn is None and (channel.status == "playing" or not channel.bots)
-    for message in _above(room, after):
-        if message.to is not None and label in message.to:
+
+    def __init__(self, room: Room, label: str, after: int) -> None:
+        self._room = room
+        self._label = label
+        self._after = self._seen = after
+        self._readable = self._addressed = self._spoken = False
+
+    def anything(self) -> bool:
+        """True when something can be read. An envelope that this reader cannot open ends no
+        wait, save when it is more than a page behind."""
+        return self._far_behind() or self._look()._readable
+
+    def my_turn(self) -> bool:
+        """True when this seat has something to do or to hear: it is its turn, the game is over,
+        a message is addressed to it; in a room that has no turns, another party has spoken.
+
+        False while hooks are still running: the turn may be about to change.
+        """
+        channel = self._room.channel
+        if self._room.settled < self._room.head.size:
+            return False
+        if channel.status in ("ended", "closed"):
             return True
-        if turnless and message.to is None and message.sender not in ("system", label):
+        if channel.turn is not None and self._label in channel.turn.players:
             return True
-    return False
+        if self._far_behind():
+            return True
+        turnless = channel.turn is None and (channel.status == "playing" or not channel.bots)
+        looked = self._look()
+        return looked._addressed or (turnless and looked._spoken)
+
+    def _far_behind(self) -> bool:
+        """More than a page: reading comes first, and a look at all of it is dear."""
+        return self._room.channel.messages - self._after > PAGE_MESSAGES
+
+    def _look(self) -> Watch:
+        while found := self._room.messages_after(self._seen, _READ):
+            for message in found:
+                self._readable |= views.opens(message, frozenset({self._label}))
+                self._addressed |= message.to is not None and self._label in message.to
+                self._spoken |= message.to is None and message.sender not in ("system", self._label)
+            self._seen = found[-1].id
+        return self

@@ -8,8 +8,9 @@ import pytest
 
 from channel_manager import ChannelManager
 from engine.channel.events import Run
+from engine.channel.views import Message
 from engine.errors import InvalidRequest
-from engine.reading import PAGE_BYTES, Page, anything, my_turn, newest_page, page
+from engine.reading import PAGE_BYTES, PAGE_MESSAGES, Page, Watch, newest_page, page
 from engine.room import Room
 from tests.harness import opened
 
@@ -140,17 +141,59 @@ async def test_old_and_recent_messages_read_alike(talk: Talk) -> None:
 # --- what a wait is for --------------------------------------------------------------------
 
 
+def anything(room: Room, label: str, after: int) -> bool:
+    return Watch(room, label, after).anything()
+
+
+def my_turn(room: Room, label: str, after: int) -> bool:
+    return Watch(room, label, after).my_turn()
+
+
 async def test_a_sealed_envelope_ends_no_wait_of_those_who_cannot_open_it(talk: Talk) -> None:
     await talk.say("psst", to=["bob"])
-    assert anything(talk.room, BOB, 3)
-    assert not anything(talk.room, CAROL, 3)
+    assert anything(talk.room, "bob", 3)
+    assert not anything(talk.room, "carol", 3)
     await talk.say("hello")
-    assert anything(talk.room, CAROL, 3)
+    assert anything(talk.room, "carol", 3)
+
+
+async def test_a_wait_looks_at_each_message_once(
+    talk: Talk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else a few waits before a heap of envelopes would stop the server at every ring."""
+    for _ in range(PAGE_MESSAGES - 10):
+        await talk.say("psst", to=["bob"])
+    looked = []
+    whole = Room.messages_after
+
+    def counting(room: Room, message: int, limit: int) -> list[Message]:
+        found = whole(room, message, limit)
+        looked.extend(found)
+        return found
+
+    monkeypatch.setattr(Room, "messages_after", counting)
+    watch = Watch(talk.room, "carol", 3)
+    for _ in range(5):
+        assert not watch.anything()
+        assert not watch.my_turn()
+    assert len(looked) == PAGE_MESSAGES - 10
+    await talk.say("hello")
+    looked.clear()
+    assert watch.anything()
+    assert len(looked) == 1
+
+
+async def test_who_is_more_than_a_page_behind_reads_before_it_waits(talk: Talk) -> None:
+    for _ in range(PAGE_MESSAGES):
+        await talk.say("psst", to=["bob"])
+    assert not anything(talk.room, "carol", 3)
+    await talk.say("psst", to=["bob"])
+    assert anything(talk.room, "carol", 3)
 
 
 async def test_nothing_new_is_nothing(talk: Talk) -> None:
-    assert not anything(talk.room, BOB, 3)
-    assert anything(talk.room, BOB, 2)
+    assert not anything(talk.room, "bob", 3)
+    assert anything(talk.room, "bob", 2)
 
 
 async def test_in_a_room_without_turns_it_is_ones_turn_when_another_has_spoken(talk: Talk) -> None:
