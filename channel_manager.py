@@ -277,7 +277,13 @@ class ChannelManager(Rooms):
         room, slot = own.room, own.slot
         if cursor is not None and not 0 <= cursor <= room.channel.messages:
             page(room, own.names, cursor, 1)  # says what is wrong with the cursor
-        words = posting.prepare(body, private=to is not None, store=self.store, mint=self.mint)
+        words = posting.prepare(
+            body,
+            private=to is not None,
+            store=self.store,
+            mint=self.mint,
+            most=room.channel.limits["body_kb"] << 10,
+        )
         occupancy = f"{slot.id}.{slot.generation}"
         repeat = posting.repeat_key(
             occupancy, kind, words.body, to, cursor=cursor, key=idempotency_key

@@ -13,7 +13,7 @@ from typing import Any
 
 from engine.channel import tokens
 from engine.channel.views import Opening
-from engine.errors import BadMessage
+from engine.errors import BadMessage, TooLarge
 from engine.stores.base import Store, Table
 from engine.transcript.canonical import NotCanonical, canonical, parse
 from engine.transcript.chain import b64u
@@ -35,15 +35,18 @@ def prepare(
     private: bool,
     store: Store,
     mint: Callable[[int], bytes],
+    most: int,
 ) -> Words:
-    """Return the words of a post, or raise `BadMessage` for what has no canonical form and
-    for a live code or token among them."""
+    """Return the words of a post, or raise `TooLarge` above ``most`` bytes, `BadMessage` for
+    what has no canonical form and for a live code or token among them."""
     if not isinstance(body, str | Mapping):
         raise BadMessage("a body is text or a JSON object")
     try:
         data = canonical({"text": body} if isinstance(body, str) else body)
     except NotCanonical as error:
         raise BadMessage(str(error)) from None
+    if len(data) > most:  # before each code in it is looked up
+        raise TooLarge(f"a body of {len(data)} bytes; at most {most >> 10} KiB")
     _refuse_secrets(data.decode(), store)
     said = parse(data)
     if not private:
@@ -53,7 +56,7 @@ def prepare(
 
 
 def _refuse_secrets(text: str, store: Store) -> None:
-    for secret in tokens.secrets_in(text):
+    for secret in set(tokens.secrets_in(text)):
         bearer = tokens.BEARER.fullmatch(secret)
         if bearer or store.find(Table.TOKEN, tokens.digest(secret)):
             raise BadMessage(

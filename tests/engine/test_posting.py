@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from engine import posting, token_rows
 from engine.channel import tokens
-from engine.errors import BadMessage
-from engine.stores.base import Append, Row
+from engine.errors import BadMessage, TooLarge
+from engine.stores.base import Append, Row, Table
 from engine.stores.memory import MemoryStore
 from engine.transcript.canonical import canonical, parse
 from tests.harness import Mint
@@ -21,6 +21,7 @@ from tests.harness import Mint
 INVITE = tokens.invite_code(b"0123456789abcde")
 REJOIN = tokens.rejoin_token(b"k" * 32, "chn_x", "s1", 0)
 BEARER = "mpt_" + "A" * 43
+MOST = 16 << 10
 
 
 def keeping(*rows: Row) -> MemoryStore:
@@ -36,7 +37,30 @@ LIVE = keeping(
 
 
 def prepare(body: Any, *, private: bool = False) -> posting.Words:
-    return posting.prepare(body, private=private, store=LIVE, mint=Mint())
+    return posting.prepare(body, private=private, store=LIVE, mint=Mint(), most=MOST)
+
+
+class Counting(MemoryStore):
+    """Counts what is looked up."""
+
+    found = 0
+
+    def find(self, table: Table, key: str) -> list[tuple[str, bytes]]:
+        self.found += 1
+        return super().find(table, key)
+
+
+def test_a_body_over_the_limit_is_refused_before_anything_in_it_is_looked_up() -> None:
+    store, body = Counting(), " ".join(f"inv_{n:08d}" for n in range(80_000))
+    with pytest.raises(TooLarge, match="at most 16 KiB"):
+        posting.prepare(body, private=False, store=store, mint=Mint(), most=MOST)
+    assert store.found == 0
+
+
+def test_what_looks_like_a_code_is_looked_up_once() -> None:
+    store = Counting()
+    posting.prepare("inv_abcdefgh " * 1000, private=False, store=store, mint=Mint(), most=MOST)
+    assert store.found == 1
 
 
 WRAPS = {
@@ -134,7 +158,9 @@ def test_a_body_is_what_its_readers_will_get() -> None:
 
 def test_a_private_body_has_a_salt_of_its_own_each_time() -> None:
     mint = Mint()
-    one, two = (posting.prepare("psst", private=True, store=LIVE, mint=mint) for _ in range(2))
+    one, two = (
+        posting.prepare("psst", private=True, store=LIVE, mint=mint, most=MOST) for _ in range(2)
+    )
     assert one.sealed != two.sealed
     assert one.opening is not None
     salt, said = one.opening[""]
