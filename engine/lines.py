@@ -232,7 +232,9 @@ def _posted_rows(room: Room, key: str, posted: Posted) -> list[Row]:
     """Remember this post, and forget those that are too old to be asked for."""
     value = json.dumps(asdict(posted)).encode()
     rows = [Row(Table.POSTED, room.channel_id, key, value)]
-    while room.posted and (oldest := next(iter(room.posted))) != key:
+    room.posted.pop(key, None)  # used again after it was forgotten: it is not the oldest now
+    while room.posted:
+        oldest = next(iter(room.posted))
         if room.posted[oldest].at > posted.at - REPEAT_MS:
             break
         del room.posted[oldest]

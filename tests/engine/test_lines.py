@@ -324,6 +324,20 @@ async def test_repeats_too_old_to_be_asked_for_are_forgotten(
     assert len(channels.room(channel_id).posted) == 1
 
 
+async def test_a_key_used_again_and_again_keeps_no_other_from_being_forgotten(
+    channels: ChannelManager, clock: Clock
+) -> None:
+    channel_id = await table(channels)
+    for n in range(3):
+        await channels.post_message("A", channel_id, "x", idempotency_key="again")
+        for m in range(5):
+            await channels.post_message("A", channel_id, "x", idempotency_key=f"{n} {m}")
+        clock.advance(REPEAT_MS / 1000 + 1)
+    await channels.post_message("A", channel_id, "x", idempotency_key="again")
+    assert len(channels.store.scan(Table.POSTED, channel_id)) == 1
+    assert len(channels.room(channel_id).posted) == 1
+
+
 async def test_repeats_are_forgotten_in_the_order_they_were_made_after_a_restart_too(
     channels: ChannelManager, clock: Clock, mint: Mint
 ) -> None:
