@@ -139,11 +139,15 @@ def _post(channel: Channel, post: Post) -> list[Event]:
     message: dict[str, object] = {"s": seat.id, "c": seat.said + 1, "k": players_kind(post.kind)}
     if post.size > channel.limits["body_kb"] * 1024:
         raise TooLarge(f"a body of {post.size} bytes; at most {channel.limits['body_kb']} KiB")
-    if channel.bytes > channel.limits["channel_mb"] << 20:
-        raise TooLarge("this room is full", hint="Open a new one with create_channel.")
+    _has_room(channel)
     if post.to is None:
         return [Msg({**message, "b": post.body})]
     return [Msg({**message, "to": list(addressees(channel, post.to)), "d": post.sealed})]
+
+
+def _has_room(channel: Channel) -> None:
+    if channel.bytes > channel.limits["channel_mb"] << 20:
+        raise TooLarge("this room is full", hint="Open a new one with create_channel.")
 
 
 def addressees(channel: Channel, to: tuple[str, ...]) -> tuple[str, ...]:
@@ -221,6 +225,8 @@ def _update(channel: Channel, update: Update) -> list[Event]:
     for op in update.ops:
         if not MAY[op.op](channel, update.who):
             raise NotAdmin(_why_not(channel, op))
+    if any(op.op != "close" for op in update.ops):
+        _has_room(channel)
     if any(op.op == "accept_change" for op in update.ops):
         return _accept(channel, update)
     if changes.needs_consent(channel, update):

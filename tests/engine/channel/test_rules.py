@@ -312,7 +312,17 @@ def test_a_full_room_takes_no_more_words_and_can_still_be_left() -> None:
         for _ in range(200):
             table.post("A", {"text": "x" * 16_000})
     assert table.channel.bytes > 1 << 20
+    with pytest.raises(TooLarge, match="full"):
+        table.update("host", {"op": "reissue_invite", "player_id": "alice"})
     assert table.leave("A")
+
+
+def test_a_full_room_cannot_grow_by_changes_and_can_still_be_closed() -> None:
+    table = Table.of(limits={**LIMITS, "channel_mb": 1})
+    with pytest.raises(TooLarge, match="full"):
+        for _ in range(60_000):
+            table.update("host", *[{"op": "rename", "name": "x" * 80}] * 16)
+    assert table.update("host", {"op": "close"})
 
 
 def test_a_whisper_is_in_the_log_as_its_digest_only() -> None:
