@@ -158,15 +158,21 @@ class ChannelManager(Rooms):
         room = self.room(found.channel_id)
         return room, room.channel.slot(found.opens["slot"])
 
+    def look_at_invite(self, account: str, text: str) -> tuple[Room, Slot]:
+        """The room and seat of a code or token that this account could redeem."""
+        found = token_rows.find(self.store, text)
+        room = self.room(found.channel_id)
+        who, slot = self.who(room, account), room.channel.slot(found.opens["slot"])
+        if found.is_invite:
+            rules.decide(room.channel, TakeSeat(who, found.digest, self.now_ms()))
+        else:
+            rules.decide(room.channel, TakeOver(who, slot.id, found.opens["generation"]))
+        return room, slot
+
     async def inspect_invite(self, account: str, text: str) -> tuple[Room, Slot, str]:
         """Return room, seat and terms of an invite that this account could redeem, and
         remember that it has looked at these terms. Uses nothing up."""
-        found = token_rows.find(self.store, text)
-        room = self.room(found.channel_id)
-        slot = room.channel.slot(found.opens["slot"])
-        if found.is_invite:
-            command = TakeSeat(self.who(room, account), found.digest, self.now_ms())
-            rules.decide(room.channel, command)
+        room, slot = self.look_at_invite(account, text)
         document = terms.document(room.channel)
         seen = Row(Table.SEEN, room.channel_id, account, canonical(document))
         await self._write_rows(room, [seen])
@@ -199,7 +205,8 @@ class ChannelManager(Rooms):
         wish = Wish(lambda channel: rules.decide(channel, command), rows)
         await self.lines.submit(room, wish)
         await self._handled(room)
-        return self.own_seat(room, room.channel.slot(slot_id), limit)
+        own = self.seat(room.channel_id, account, room.channel.label(slot_id))  # it may be gone
+        return self.own_seat(own.room, own.slot, limit)
 
     def own_seat(self, room: Room, slot: Slot, limit: int = 50) -> Joined:
         """What the holder of a seat gets on taking it: its token and what was said."""

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from channel_manager import ChannelManager
-from engine.channel import rules
+from engine.channel import rules, tokens
 from engine.channel.ops import read_ops
 from engine.errors import (
     BadMessage,
@@ -28,7 +28,8 @@ from engine.errors import (
 from engine.reading import Page
 from engine.results import Joined
 from engine.room import Room
-from engine.stores.base import Store, Table
+from engine.stores.base import Append, Row, Store, Table
+from engine.stores.landing import landed
 from engine.stores.memory import MemoryStore
 from tests.harness import (
     Clock,
@@ -252,6 +253,53 @@ async def test_what_one_account_inspected_does_not_bind_another(channels: Channe
         channels, "host", room.channel_id, {"op": "set_admin", "player_id": "bob", "admin": True}
     )
     assert await channels.join_channel("B", codes["bob"])
+
+
+async def test_reading_a_source_by_an_invite_is_not_inspecting_it(channels: ChannelManager) -> None:
+    room, codes = await opened(channels)
+    await channels.inspect_invite("B", codes["bob"])
+    await update(
+        channels, "host", room.channel_id, {"op": "set_admin", "player_id": "bob", "admin": True}
+    )
+    assert channels.look_at_invite("B", codes["bob"])[1].label == "bob"
+    with pytest.raises(TermsChanged, match="slots changed"):
+        await channels.join_channel("B", codes["bob"])
+
+
+async def test_who_lost_the_seat_while_its_referee_was_busy_gets_no_token_of_the_next(
+    channels: ChannelManager, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    room, codes = await opened(channels, "invite:alice:admin", "invite:bob")
+    await channels.join_channel("A", codes["alice"])
+    handled = asyncio.Event()
+
+    async def busy(room: Room, size: int | None = None) -> bool:
+        return await handled.wait()
+
+    with monkeypatch.context() as slow:
+        slow.setattr(channels, "_handled", busy)
+        late = asyncio.create_task(channels.join_channel("B", codes["bob"]))
+        await turns()
+    fresh = await update(channels, "A", room.channel_id, {"op": "yield_slot", "player_id": "bob"})
+    await channels.join_channel("C", fresh["bob"])
+    handled.set()
+    with pytest.raises(NotMember):
+        await late
+
+
+async def test_a_voided_rejoin_token_shows_nothing_even_if_it_was_kept(
+    channels: ChannelManager, store: Store
+) -> None:
+    room, codes = await opened(channels, "invite:alice:admin", "invite:bob")
+    await channels.join_channel("A", codes["alice"])
+    token = (await channels.join_channel("B", codes["bob"])).rejoin_token
+    (kept,) = store.find(Table.TOKEN, tokens.digest(token))
+    await channels.leave_channel("B", room.channel_id, None)
+    row = Row(Table.TOKEN, room.channel_id, tokens.digest(token), kept[1])
+    await landed(store.append(Append(room.channel_id, 0, b"", (), [row], unconditional=True)))
+    for ask in (channels.join_channel, channels.inspect_invite):
+        with pytest.raises(RejoinTokenInvalid):
+            await ask("B", token)
 
 
 # --- seats ---------------------------------------------------------------------------------

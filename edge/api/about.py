@@ -61,7 +61,7 @@ class AboutOperations(Desk):
         if channel_id is not None:
             room, _ = self.channels.look(channel_id, caller.account)
         elif invite_code is not None:
-            room, _, _ = await self.channels.inspect_invite(caller.account, invite_code)
+            room, _ = self.channels.look_at_invite(caller.account, invite_code)
         else:
             raise InvalidRequest("give channel_id or invite_code")
         bot = _bot_of(room.channel, bot_id)
