@@ -56,6 +56,13 @@ def ask(kind: str, **fields: Any) -> dict[str, Any]:
     return answer
 
 
+def descriptor(answer: dict[str, Any]) -> int:
+    """The descriptor that came along; the kernel drops it when this process has too many."""
+    if "fd" not in answer:
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+    return int(answer["fd"])
+
+
 def _header() -> tuple[bytes, list[int]]:
     """The length of the answer, and the descriptors that come with its first byte."""
     fds = array.array("i")

@@ -12,7 +12,7 @@ import errno
 import io
 from typing import Any
 
-from engine.sandbox.asking import ask
+from engine.sandbox.asking import ask, descriptor
 
 #: What bots see as ``ctx.workspace``.
 WORKSPACE = "/workspace"
@@ -70,10 +70,10 @@ def open_file(
         raise ValueError(f"invalid mode: {asked[:10]!r}")
     path = str.__str__(file)
     answer = ask("open", path=_below(path), mode=kind)
-    if "fd" not in answer:
+    if "errno" in answer:
         raise OSError(answer["errno"], answer["text"], path)
     made = builtins.open(  # noqa: SIM115 it is the bot that closes it
-        answer["fd"], kind + "b" * binary, buffering if buffering else -1,
+        descriptor(answer), kind + "b" * binary, buffering if buffering else -1,
         encoding=None if binary else encoding or "utf-8", errors=errors, newline=newline,
     )  # fmt: skip
     return File(made, path, asked)

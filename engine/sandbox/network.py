@@ -17,7 +17,7 @@ from typing import Any, NoReturn
 
 import certifi
 
-from engine.sandbox.asking import demand, host_of, patience, place, port_of
+from engine.sandbox.asking import demand, descriptor, host_of, patience, place, port_of
 
 #: Where the jail leaves the placeholder, after /dev/null three times and the answer socket.
 PLACEHOLDER_FD = 4
@@ -81,7 +81,7 @@ def connect(self: Any, address: Any) -> None:
         "connect", host=host, port=port, version=_version(self.family),
         timeout=patience(self.gettimeout()),
     )  # fmt: skip
-    fd = answer["fd"]
+    fd = descriptor(answer)
     number = self.fileno()
     os.dup2(fd, number, inheritable=False)
     os.close(fd)
@@ -118,8 +118,9 @@ def create_connection(
     seconds = socket.getdefaulttimeout() if timeout is _DEFAULT else timeout
     answer = demand("connect", host=host, port=port, version=None, timeout=patience(seconds))
     family = socket.AF_INET if answer["version"] == 4 else socket.AF_INET6
-    _options[answer["fd"]] = []
-    made = socket.socket(family, socket.SOCK_STREAM, 0, answer["fd"])
+    fd = descriptor(answer)
+    _options[fd] = []
+    made = socket.socket(family, socket.SOCK_STREAM, 0, fd)
     made.settimeout(seconds)
     return made
 

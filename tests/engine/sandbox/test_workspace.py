@@ -55,6 +55,7 @@ RUN = {
     "exclusive": ("open(w + '/x', 'x').close()\ntry:\n    open(w + '/x', 'x')\nexcept FileExistsError as e:\n    got = e.filename", "/workspace/x"),
     "what a file knows": ("with open(w + '/k', 'w') as f:\n    got = [f.name, f.mode, f.closed, f.writable(), f.encoding]\ngot.append(f.closed)", ["/workspace/k", "w", False, True, "utf-8", True]),
     "a file that is missing": ("try:\n    open(w + '/missing')\nexcept FileNotFoundError as e:\n    got = str(e)", "[Errno 2] No such file or directory: '/workspace/missing'"),
+    "more at a time than a process has": ("open('a', 'w').close()\ntry:\n    kept = [open('a') for i in range(70)]\nexcept OSError as e:\n    got = e.strerror", "Too many open files"),
     "as many at a time as a process has": ("kept = [open(f'{w}/{i}', 'w') for i in range(50)]\ngot = len(kept)", 50),
 }  # fmt: skip
 
