@@ -292,7 +292,6 @@ def _bot(spec: BotSpec, source: str, report: SourceReport, ref: str | None, isol
     name = spec.name or _text(manifest.get("name")) or report.class_name or "text"
     params = dict(spec.params or {})
     manifest.setdefault("hooks", list(report.hooks))
-    manifest["isolation"] = isolation  # ours to say: what stands between it and this server
     try:
         params, manifest = parse(canonical(params)), parse(canonical(manifest))
     except NotCanonical as error:
@@ -310,6 +309,7 @@ def _bot(spec: BotSpec, source: str, report: SourceReport, ref: str | None, isol
         label=wanted if LABEL.fullmatch(wanted) else "referee",
         ref=ref,
         slot=spec.slot,
+        isolation=isolation,
     )
     return Bot(new, source)
 

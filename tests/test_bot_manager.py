@@ -20,6 +20,7 @@ from engine.sandbox.call import Failed, Finished, HookCall, HookResult, Said, Tu
 from engine.sandbox.pool import Pool
 from engine.stores.base import Store, Table
 from engine.stores.memory import MemoryStore
+from engine.transcript.canonical import canonical
 from tests.harness import (
     BOTS_DIR,
     Clock,
@@ -78,6 +79,17 @@ async def test_a_referee_is_announced_in_three_messages_and_then_starts(house: H
     (it,) = room.channel.bots
     assert it.code_hash == "sha256:" + hashlib.sha256(b"Judge").hexdigest()
     assert house.channels.source(room, it.code_hash) == "Judge"
+
+
+async def test_the_walls_around_a_referee_are_said_beside_its_manifest(house: House) -> None:
+    room = await house.room(house.pool.script("Judge", on_init=says("ready")))
+    page = (await house.channels.sync_messages("A", room.channel_id, cursor=0, wait=0)).page
+    (said,) = [one.body for one in page.messages if one.body.get("type") == "bot:manifest"]
+    assert said["isolation"] == house.pool.isolation.level
+    assert "isolation" not in said["manifest"]
+    (it,) = room.channel.bots
+    canon = canonical(said["manifest"])
+    assert it.manifest_hash == "sha256:" + hashlib.sha256(canon).hexdigest()
 
 
 async def test_a_text_is_announced_and_never_run(house: House) -> None:

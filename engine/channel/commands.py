@@ -31,6 +31,7 @@ class NewBot:
     label: str
     ref: str | None = None
     slot: str | None = None
+    isolation: str | None = None
 
     def attach(self, bot_id: str, slot_id: str) -> Attach:
         """The event that seats this referee as ``bot_id`` in ``slot_id``."""
@@ -46,6 +47,7 @@ class NewBot:
             reach=self.reach,
             hooks=list(self.hooks),
             ref=self.ref,
+            isolation=self.isolation,
         )
 
 

@@ -45,6 +45,7 @@ class Attach:
     reach: Mapping[str, Json]
     hooks: list[str]
     ref: str | None = None  #: builtin://Name for a shipped referee
+    isolation: str | None = None  #: what stands between it and this server, by level
 
 
 @dataclass(frozen=True)

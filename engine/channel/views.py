@@ -121,6 +121,7 @@ def _brief(op: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _announced(event: Attach) -> list[_Said]:
+    walls = {} if event.isolation is None else {"isolation": event.isolation}
     brief = {"bot_id": event.bot, "name": event.name, "code_hash": event.code_hash}
     return [
         _system(type="bots_announced", bots=[brief]),
@@ -132,7 +133,7 @@ def _announced(event: Attach) -> list[_Said]:
             manifest_hash=event.manifest_hash,
             params=event.params,
         ),
-        _system(type="bot:manifest", bot_id=event.bot, manifest=event.manifest),
+        _system(type="bot:manifest", bot_id=event.bot, manifest=event.manifest, **walls),
     ]
 
 
