@@ -77,6 +77,7 @@ class ChannelManager(Rooms):
         self._rejoin_key = rejoin_key
         self._max_rooms = max_rooms_per_account
         self._idle_days = idle_days
+        self._opening: list[str] = []  #: accounts whose new rooms are on their way to the disk
 
     # --- opening ---------------------------------------------------------------------------
 
@@ -124,11 +125,14 @@ class ChannelManager(Rooms):
             rows.append(token_rows.rejoin_row(self._rejoin_key, channel_id, slot_of[join_as], 0))
         room = Room(self.store, channel_id)
         self._keep(room)
+        self._opening.append(account)
         try:
             await self.lines.submit(room, Wish(lambda _: rules.create(command), rows))
         except MultiplayerError:  # a request that was cancelled has its room opened all the same
             self._rooms.pop(channel_id, None)
             raise
+        finally:
+            self._opening.remove(account)
         await self._handled(room)
         return room, codes
 
@@ -141,9 +145,10 @@ class ChannelManager(Rooms):
             and room.channel.status != "closed"
             and room.head.ts > alive
         ]
-        if len(own) >= self._max_rooms:
+        count = len(own) + self._opening.count(account)
+        if count >= self._max_rooms:
             raise RateLimited(
-                f"you have {len(own)} open rooms, the most an account may have",
+                f"you have {count} open rooms, the most an account may have",
                 retry_after=3600,
                 hint='Close one: update_channel with [{"op": "close"}]. list_channels shows them.',
             )

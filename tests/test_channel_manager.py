@@ -100,6 +100,17 @@ async def test_a_room_that_was_refused_is_not_there(channels: ChannelManager) ->
     assert channels.rooms_of("A") == []
 
 
+async def test_rooms_opened_at_the_same_moment_count_too(
+    store: Store, clock: Clock, mint: Mint
+) -> None:
+    channels = manager(store, clock, mint, max_rooms_per_account=2)
+    asked = [opened(channels, account="A") for _ in range(5)]
+    done = await asyncio.gather(*asked, return_exceptions=True)
+    assert [isinstance(one, RateLimited) for one in done] == [False, False, True, True, True]
+    assert len(channels.rooms_of("A")) == 2
+    assert await opened(channels, account="B")
+
+
 async def test_an_account_has_so_many_open_rooms_and_not_more(store: Store, clock: Clock) -> None:
     channels = manager(store, clock, Mint(), max_rooms_per_account=2)
     first, _ = await opened(channels, account="A")
@@ -271,15 +282,16 @@ async def test_who_lost_the_seat_while_its_referee_was_busy_gets_no_token_of_the
 ) -> None:
     room, codes = await opened(channels, "invite:alice:admin", "invite:bob")
     await channels.join_channel("A", codes["alice"])
-    handled = asyncio.Event()
+    asked, handled = asyncio.Event(), asyncio.Event()
 
     async def busy(room: Room, size: int | None = None) -> bool:
+        asked.set()
         return await handled.wait()
 
     with monkeypatch.context() as slow:
         slow.setattr(channels, "_handled", busy)
         late = asyncio.create_task(channels.join_channel("B", codes["bob"]))
-        await turns()
+        await asked.wait()
     fresh = await update(channels, "A", room.channel_id, {"op": "yield_slot", "player_id": "bob"})
     await channels.join_channel("C", fresh["bob"])
     handled.set()
