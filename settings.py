@@ -138,7 +138,14 @@ def load() -> Settings:
         return Settings()  # type: ignore[call-arg]
     except ValidationError as error:
         lines = [
-            f"{'_'.join(map(str, fault['loc'])).upper()}={fault.get('input')!r}: {fault['msg']}"
+            f"{'_'.join(map(str, fault['loc'])).upper()}={fault.get('input')!r}: "
+            f"{_plain(fault['msg'])}"
             for fault in error.errors()
         ]
         raise BadSetting("; ".join(lines) + ". See .env.example.") from None
+
+
+def _plain(complaint: str) -> str:
+    """A library's words for a bad value as an operator reads them."""
+    complaint = complaint.removeprefix("Value error, ").partition(", unable to")[0]
+    return complaint.replace("Input should be", "must be")

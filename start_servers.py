@@ -32,6 +32,7 @@ except ModuleNotFoundError as missing:
 
 ROOT = Path(__file__).resolve().parent
 GRACE_SECONDS = 5.0  # for a program to end by itself
+REFUSED = 2  # how a program ends that cannot use a setting; it has said which
 GIVE_UP_AFTER = 5  # deaths in a row of a program that never answered
 LONGEST_PAUSE = 30.0
 SETTLED_SECONDS = 60.0  # whoever lived so long starts again with the shortest pause
@@ -142,6 +143,10 @@ async def _keep(program: Program, stop: asyncio.Event) -> bool:
             return True
         deaths = 1 if time.monotonic() - began > SETTLED_SECONDS else deaths + 1
         how = _how(ended.result())
+        if ended.result() == REFUSED and not program.answered.is_set():
+            _say("Stopped: with that setting it cannot start.")
+            stop.set()
+            return False
         if deaths == GIVE_UP_AFTER and not program.answered.is_set():
             _say(f"{program.file} {how} {deaths} times without ever answering; see above. Stopped.")
             stop.set()

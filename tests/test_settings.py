@@ -59,6 +59,8 @@ def test_a_value_that_cannot_be_used_is_one_line_that_names_it(
     assert "\n" not in text
     assert text.startswith((f"{name}={value!r}:", f"{name}={value.upper()!r}:"))
     assert ".env.example" in text
+    assert "Input should" not in text
+    assert "Value error" not in text
 
 
 def test_two_faults_are_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -195,6 +195,20 @@ def test_who_never_comes_up_is_given_up_with_its_own_words(start: Start, tree: P
     assert "multiplayer_server.py ended with code 1 5 times" in pair.said.splitlines()[-1]
 
 
+def test_a_setting_that_only_a_program_can_judge_is_not_tried_again(
+    start: Start, tree: Path
+) -> None:
+    refusal = "import sys; print('DATABASE_URL: no', flush=True); sys.exit(2)"
+    (tree / "multiplayer_server.py").write_text(refusal)
+    pair = start()
+    assert pair.process.wait(20) == 1
+    assert not pair.alive()
+    assert pair.said.splitlines() == [
+        "DATABASE_URL: no",
+        "Stopped: with that setting it cannot start.",
+    ]
+
+
 @pytest.mark.parametrize("variable", ["PROXY_PORT", "MCP_PORT"])
 def test_a_busy_port_is_one_line_with_a_remedy(start: Start, variable: str) -> None:
     first = start()
