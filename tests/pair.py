@@ -61,6 +61,7 @@ class Pair:
             "MCP_PORT": str(ports[1]),
             "DATA_DIR": str(directory / "data"),
             "RATE_LIMIT": "0",
+            "BOT_EGRESS": "none",  # no test leaves this machine
             **environment,
         }
         self._running: dict[str, subprocess.Popen[bytes]] = {}
