@@ -7,7 +7,6 @@ page, by its code) and the file behind a link of get_transcript (by its ticket).
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Awaitable, Callable
 
@@ -101,22 +100,25 @@ async def _healthz(request: Request) -> Response:
 
 async def _no_such_route(request: Request, error: Exception) -> Response:
     status = getattr(error, "status_code", 404)
+    headers = getattr(error, "headers", None) or {}
     refusal = InvalidRequest(
         "there is no such operation", hint="POST or GET /<operation>; the MCP endpoint is /mcp."
     )
-    return JSONResponse(errors.body(refusal), status)
+    if status == 405:
+        methods = " or ".join(sorted({*headers["Allow"].split(", ")} - {"HEAD"}))
+        refusal = InvalidRequest(
+            f"this operation is not asked with {request.method}", hint=f"Use {methods}."
+        )
+    return JSONResponse(errors.body(refusal), status, headers)
 
 
 def _card(channels: ChannelManager) -> Callable[[Request], Awaitable[Response]]:
     async def endpoint(request: Request) -> Response:
         try:
-            asked = json.loads(await request.body() or b"{}")
-            code = asked.get("invite_code") if isinstance(asked, dict) else None
+            code = rest.read_json(await request.body()).get("invite_code")
             if not isinstance(code, str):
                 raise InvalidRequest("invite_code is missing")
             return JSONResponse(invite_card(channels, code))
-        except ValueError:
-            return rest.refusal(InvalidRequest("the body must be a JSON object"))
         except MultiplayerError as error:
             return rest.refusal(error)
 

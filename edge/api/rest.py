@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -16,6 +17,9 @@ from edge.api.dispatch import Dispatch, Operation
 from edge.identity import Identify
 from engine.errors import BadMessage, InvalidRequest, MultiplayerError
 from engine.transcript.canonical import NotCanonical, canonical, parse
+
+#: As JSON writes it, and no longer than any that could be meant.
+_WHOLE = re.compile(r"-?(0|[1-9][0-9]{0,18})")
 
 
 def routes(dispatch: Dispatch, identify: Identify) -> list[Route]:
@@ -40,7 +44,7 @@ def _endpoint(
             if operation.entry.method == "GET":
                 arguments = _query(operation, request.query_params)
             else:
-                arguments = _json(await request.body())
+                arguments = read_json(await request.body())
             answer = await dispatch(operation, identify(request.scope), arguments)
         except MultiplayerError as error:
             return refusal(error)
@@ -49,7 +53,7 @@ def _endpoint(
     return endpoint
 
 
-def _json(body: bytes) -> dict[str, Any]:
+def read_json(body: bytes) -> dict[str, Any]:
     """Read strictly: two readers of one request must not see two requests."""
     try:
         arguments = parse(body or b"{}")
@@ -76,10 +80,6 @@ def _query(operation: Operation, query: QueryParams) -> dict[str, Any]:
 
 
 def _number(name: str, value: str) -> int:
-    try:
-        number = json.loads(value)
-    except ValueError:
-        number = None
-    if type(number) is not int:
+    if not _WHOLE.fullmatch(value):
         raise InvalidRequest(f"{name} must be a whole number")
-    return number
+    return int(value)

@@ -60,10 +60,24 @@ async def test_the_card_of_a_used_invite_says_only_that(house: House) -> None:
     assert "Secret name" not in answer.text
 
 
-@pytest.mark.parametrize("body", [b"", b"[]", b"{", b'{"invite_code": 5}', b"\xff"])
-async def test_a_card_asked_for_wrongly_is_refused(house: House, body: bytes) -> None:
+@pytest.mark.parametrize(
+    ("body", "code"),
+    [
+        *((body, "INVALID_REQUEST") for body in (b"", b"[]", b"{", b'{"invite_code": 5}', b"\xff")),
+        (b"[" * 100_000, "BAD_MESSAGE"),
+        (b'{"invite_code": ' + b"9" * 5000 + b"}", "BAD_MESSAGE"),
+    ],
+    ids=range(7),
+)
+async def test_a_card_asked_for_wrongly_is_refused(house: House, body: bytes, code: str) -> None:
     answer = await house.http.post("/invite_card", content=body)
-    assert (answer.status_code, answer.json()["error"]) == (400, "INVALID_REQUEST")
+    assert (answer.status_code, answer.json()["error"]) == (400, code)
+
+
+@pytest.mark.parametrize("cursor", ["[" * 5000, "9" * 5000, "1.0", "01", "", " 1", "\u0661"])
+async def test_what_is_no_number_in_a_query_is_refused(house: House, cursor: str) -> None:
+    said = await house.rest(house.account(), "sync_messages", channel_id="chn_a", cursor=cursor)
+    assert (said.status, said.data["message"]) == (400, "cursor must be a whole number")
 
 
 @pytest.mark.parametrize("code", ["inv_nosuchcode1", "rejoin_" + "x" * 43, "chn_abc", ""])
@@ -89,6 +103,9 @@ async def test_a_wrong_route_is_refused_in_the_form_of_every_refusal(
     answer = await house.http.request(method, path, headers=house.statement(house.account()))
     assert answer.status_code == status
     assert set(answer.json()) == {"error", "message", "hint"}
+    if status == 405:
+        assert method in answer.json()["message"]
+        assert answer.json()["hint"][4:-1] in answer.headers["allow"].split(", ")
 
 
 async def test_an_old_session_id_is_ignored(house: House) -> None:
