@@ -96,7 +96,7 @@ class BotManager:
         names = sorted(path.stem for path in self._bots_dir.glob("*_bot.py"))
         return [await self.prepare(BotSpec(preset=_class_name(name))) for name in names]
 
-    async def prepare(self, spec: BotSpec) -> Bot:
+    async def prepare(self, spec: BotSpec, *, owner: str = "") -> Bot:
         """Inspect a referee and return what `attach` needs.
 
         Raise `BotRejected` (line and reason), `BotNotFound`, `TooLarge`, `InvalidRequest`.
@@ -113,7 +113,8 @@ class BotManager:
                 hint="list_bots names them.",
             )
         source = spec.code or ""
-        return self._bot(spec, source, await self._pool.inspect(source), None)
+        report = await self._pool.inspect(source, owner=owner)
+        return self._bot(spec, source, report, None)
 
     def _bot(self, spec: BotSpec, source: str, report: SourceReport, ref: str | None) -> Bot:
         return _bot(spec, source, report, ref, self._pool.isolation.level)
@@ -165,7 +166,7 @@ class BotManager:
         """Run one hook and commit it. False when it was silent: only its cursor moved."""
         memory = room.memories.get(due.bot.at) or Memory({}, due.step.entry, due.number)
         call = self._call(room, due, memory)
-        result = await self._pool.run(call)
+        result = await self._pool.run(call, owner=self._channels.owner(room))
         ran = outputs.ran(room.channel, due, result, memory.state, mint=self._channels.mint)
         state = memory.state if ran.state is None else ran.state
         after = Memory(state, due.step.entry, due.number + 1)

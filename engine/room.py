@@ -95,6 +95,7 @@ class Room:
     arrived: dict[str, int] = field(default_factory=dict)
     empty_waits: dict[str, int] = field(default_factory=dict)
     bell: Bell = field(default_factory=Bell)
+    owner: str | None = None  #: the creator's account, once somebody has asked
     _recent: deque[Message] = field(default_factory=lambda: deque(maxlen=RECENT))
     _kept: int = 0  #: size of the log at the last snapshot
 

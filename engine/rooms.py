@@ -111,6 +111,14 @@ class Rooms:
                 found.append((room, seats))
         return sorted(found, key=lambda pair: -pair[0].head.ts)
 
+    def owner(self, room: Room) -> str:
+        """The account that created the room, or "" when it is not on record."""
+        if room.owner is None:
+            known = [account for account, _ in self.store.scan(Table.ACCOUNT, room.channel_id)]
+            creator = room.channel.creator
+            room.owner = next((one for one in known if self.who(room, one) == creator), "")
+        return room.owner
+
     def source(self, room: Room, code_hash: str) -> str:
         """The source text that a room's bot was attached with."""
         kept = self.store.get(Table.BLOB, room.channel_id, code_hash)

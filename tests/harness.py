@@ -120,13 +120,13 @@ class ScriptedPool:
         self.scripts[source] = hooks
         return source
 
-    async def inspect(self, source: str, *, inline: bool = True) -> SourceReport:
+    async def inspect(self, source: str, *, inline: bool = True, owner: str = "") -> SourceReport:
         hooks = self.scripts.get(source)
         known = tuple(hook for hook in HOOKS if hooks and hook in hooks)
         name = source if hooks is not None else None
         return SourceReport(known, name, None, network=False, dice=False)
 
-    async def run(self, call: HookCall) -> HookResult:
+    async def run(self, call: HookCall, *, owner: str = "") -> HookResult:
         self.calls.append(call)
         if self.before is not None:
             await self.before(call)

@@ -64,7 +64,7 @@ class RoomOperations(Desk):
         most = self.channels.limits["seats"]
         if len(specs) > most:  # before a sandbox looks at each of them
             raise TooLarge(f"{len(specs)} bots; a room has at most {most} slots")
-        prepared = [await self.bots.prepare(spec) for spec in specs]
+        prepared = [await self.bots.prepare(spec, owner=caller.account) for spec in specs]
         wanted = slots if slots else wishes.default(prepared, join_as)
         room, codes = await self.channels.create_channel(
             caller.account,
@@ -206,7 +206,8 @@ class RoomOperations(Desk):
                         name=fields.get("name"),
                         manifest=fields.get("manifest"),
                         params=fields.get("params"),
-                    )
+                    ),
+                    owner=caller.account,
                 )
         updated = await self.channels.update_channel(
             caller.account, channel_id, read, bots=prepared, seat=seat

@@ -26,6 +26,7 @@ from engine.sandbox.call import Effect, Failed, HookCall, HookResult, Limits, So
 from engine.sandbox.isolation import Isolation, Policy
 from engine.sandbox.keeper import Keeper
 from engine.sandbox.questions import LARGEST, MARK, MOST_HEARD, read_question
+from engine.sandbox.shares import Shares
 
 log = logging.getLogger(__name__)
 #: How long a zygote may take to load its modules, and a worker to be forked.
@@ -81,7 +82,7 @@ class Pool:
         self.counts: Counter[str] = Counter()  #: of hooks, and of what ended some of them
         self._without = without
         self._hash_seed = hash_seed
-        self._slots = asyncio.Semaphore(at_once or min(2 * (os.cpu_count() or 1), MOST_AT_ONCE))
+        self._shares = Shares(at_once or min(2 * (os.cpu_count() or 1), MOST_AT_ONCE))
         self._ready: deque[Worker] = deque()
         self._keeper: Keeper | None = None
         self._starting = asyncio.Lock()
@@ -109,14 +110,17 @@ class Pool:
     async def __aexit__(self, *_: object) -> None:
         await self.close()
 
-    async def run(self, call: HookCall, *, tape: Sequence[Effect] | None = None) -> HookResult:
+    async def run(
+        self, call: HookCall, *, tape: Sequence[Effect] | None = None, owner: str = ""
+    ) -> HookResult:
         """Call one hook. Returns at the deadline at the latest; a failing bot is a result.
+        ``owner`` is the account whose share of the workers it takes.
 
         With ``tape``, an earlier result's effects, the network is not touched: questions are
         answered from it, and another question than the recorded one is `NonDeterministic`.
         Unavailable only if no worker can be had. Cancelling kills the worker.
         """
-        result = await self._run(call, tape)
+        result = await self._run(call, tape, owner)
         self.counts["ran"] += 1
         if isinstance(result, Failed):
             self.counts["failed"] += 1
@@ -124,11 +128,11 @@ class Pool:
             self.counts["timed_out"] += result.error == "TimeLimit"
         return result
 
-    async def _run(self, call: HookCall, tape: Sequence[Effect] | None) -> HookResult:
+    async def _run(self, call: HookCall, tape: Sequence[Effect] | None, owner: str) -> HookResult:
         request = wire.hook_request(call, self.limits)
         if len(request) > frames.LARGEST_REQUEST:
             return Failed("StateLimit", text="the hook's inputs are too large")
-        worker = await self._take()
+        worker = await self._take(owner)
         desk = self.broker.desk(worker.end, tape)
         try:
             if call.inline and (why := self.isolation.refusal()):
@@ -170,17 +174,17 @@ class Pool:
         counted = {name: self.counts[name] for name in COUNTED}
         return {**self.isolation.report(), "counts": counted}
 
-    async def inspect(self, source: str, *, inline: bool = True) -> SourceReport:
+    async def inspect(self, source: str, *, inline: bool = True, owner: str = "") -> SourceReport:
         """What a source is, compiled in a worker and not run. BotRejected with line and reason."""
         try:
-            return await self._inspect(source, inline)
+            return await self._inspect(source, inline, owner)
         except (BotRejected, TooLarge) as rejection:
             self.counts["rejected"] += 1
             digest = hashlib.sha256(source.encode("utf-8", "replace")).hexdigest()
             log.info("source sha256:%s rejected: %r", digest, str(rejection)[:200])
             raise
 
-    async def _inspect(self, source: str, inline: bool) -> SourceReport:
+    async def _inspect(self, source: str, inline: bool, owner: str) -> SourceReport:
         size = len(source.encode("utf-8", "surrogatepass"))
         if size > self.limits.source:
             raise TooLarge(f"The source has {size} bytes; at most {self.limits.source} are taken.")
@@ -188,7 +192,7 @@ class Pool:
             source.encode()
         except UnicodeEncodeError:
             raise BotRejected("The source is not valid Unicode text") from None
-        worker = await self._take()
+        worker = await self._take(owner)
         try:
             if inline and (why := self.isolation.refusal()):
                 raise BotRejected(why, hint="A preset runs here: list_bots names them.")
@@ -206,15 +210,16 @@ class Pool:
 
     # Workers
 
-    async def _take(self) -> Worker:
-        """A worker that is ready for its one request, holding one of the slots until it dies."""
-        await self._slots.acquire()
+    async def _take(self, owner: str) -> Worker:
+        """A worker that is ready for its one request, holding a place of its owner's until it
+        dies."""
+        await self._shares.take(owner)
         try:
             worker = await self._ready_worker()
         except BaseException:
-            self._slots.release()
+            self._shares.give(owner)
             raise
-        worker.death.add_done_callback(lambda _: self._slots.release())
+        worker.death.add_done_callback(lambda _: self._shares.give(owner))
         self._refill()
         return worker
 
