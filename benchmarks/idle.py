@@ -18,7 +18,7 @@ from benchmarks.eras import Session
 from benchmarks.load import drive
 from benchmarks.stage import Json, Stage
 
-ROOMS = 32
+ROOMS = 33
 SEATS = 32
 TIMEOUT_MS = 45_000
 SILENT_MS = 3_000
