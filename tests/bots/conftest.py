@@ -1,0 +1,16 @@
+"""What the tests of all referees share: the real sandbox."""
+
+from collections.abc import AsyncIterator
+
+import pytest_asyncio
+
+from engine.sandbox.pool import Pool
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def pool() -> AsyncIterator[Pool]:
+    """One sandbox for a module's games."""
+    made = Pool()
+    await made.start()
+    yield made
+    await made.close()
