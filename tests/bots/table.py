@@ -146,10 +146,24 @@ class Table:
         return await self.call("on_timer", "turn")
 
     @property
+    def movers(self) -> list[str]:
+        """Who is to move."""
+        return [] if self.turn is None else list(self.turn.players)
+
+    @property
+    def seconds(self) -> float | None:
+        """How long they have."""
+        return None if self.turn is None else self.turn.seconds
+
+    @property
+    def expect(self) -> Any:
+        """What they may say."""
+        return None if self.turn is None else self.turn.expect
+
+    @property
     def mover(self) -> str:
         """The one player who is to move."""
-        assert self.turn is not None
-        (player,) = self.turn.players
+        (player,) = self.movers
         return player
 
     def said(self, kind: str) -> list[dict[str, Any]]:
