@@ -54,6 +54,8 @@ IMPURE_MODULES = {
 IMPURE_CALLS = {"open", "print", "input", "exec", "eval", "__import__"}
 
 MAX_LINES = 400
+#: A referee is one file, so that its hash covers its whole judgement; the rules of chess are long.
+LONGER = {"bots/chess_bot.py": 820}
 MAX_FUNCTION_LINES = 60
 
 
@@ -120,7 +122,7 @@ def oversized(root: Path, *tops: str) -> Iterator[str]:
     """Yield each file and function that cannot be read in one go."""
     for path in sources(root, *tops):
         where, text = path.relative_to(root), path.read_text()
-        if (length := len(text.splitlines())) > MAX_LINES:
+        if (length := len(text.splitlines())) > LONGER.get(where.as_posix(), MAX_LINES):
             yield f"{where} has {length} lines"
         for node in ast.walk(ast.parse(text)):
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
