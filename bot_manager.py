@@ -17,6 +17,7 @@ import json
 import logging
 import re
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -63,7 +64,7 @@ class BotSpec:
 
 @dataclass
 class _Allowance:
-    """How many more messages a room's bots may hear at once."""
+    """How many more messages, or clocks, a room's bots may hear at once."""
 
     left: float
     at: float
@@ -88,6 +89,7 @@ class BotManager:
         self._per_minute = hooks_per_minute
         self._presets: dict[str, tuple[str, SourceReport]] = {}
         self._allowances: dict[str, _Allowance] = {}
+        self._ticks: dict[str, _Allowance] = {}
 
     # --- attaching -------------------------------------------------------------------------
 
@@ -137,18 +139,29 @@ class BotManager:
         listening = [bot for bot in room.channel.bots if "on_message" in bot.hooks]
         if not listening:
             return
-        now = self._channels.now()
-        most = max(self._per_minute, len(listening))  # with many bots, one message at least
-        has = self._allowances.setdefault(room.channel_id, _Allowance(most, now))
-        has.left = min(most, has.left + max(0.0, now - has.at) * self._per_minute / 60)
-        has.at = now
-        if has.left < len(listening):
-            wait = (len(listening) - has.left) * 60 / self._per_minute
+        wait = self._take(self._allowances, room, len(listening))
+        if wait:
             raise RateLimited(
                 f"this room's referees take at most {self._per_minute} messages a minute",
                 retry_after=wait,
             )
-        has.left -= len(listening)
+
+    def pause(self, room: Room) -> float:
+        """See `Referees`. Clocks have an allowance of their own: a player who floods the room
+        must not stop them."""
+        return self._take(self._ticks, room, 1)
+
+    def _take(self, allowances: dict[str, _Allowance], room: Room, hooks: int) -> float:
+        """Take time for so many hooks, or return in how many seconds there will be enough."""
+        now = self._channels.now()
+        most = max(self._per_minute, hooks)  # with many bots, one message at least
+        has = allowances.setdefault(room.channel_id, _Allowance(most, now))
+        has.left = min(most, has.left + max(0.0, now - has.at) * self._per_minute / 60)
+        has.at = now
+        if has.left < hooks:
+            return (hooks - has.left) * 60 / self._per_minute
+        has.left -= hooks
+        return 0.0
 
     async def settle(self, room: Room) -> None:
         """Run every hook that is due, in order; see `Referees` in channel_manager."""
@@ -160,6 +173,10 @@ class BotManager:
                 silent.add(due.bot.at)
         if silent:
             await self._keep_cursors(room, silent)
+        if room.clock_moves(idle := room.draft(())):  # a tick that no hook answered
+            with suppress(HeadMoved):  # whoever wrote has put it right
+                await landed(room.store.append(room.change(idle, ())))
+                room.adopt(idle)
         room.settle_all()
 
     async def _hear(self, room: Room, due: hooks.Due) -> bool:
@@ -249,8 +266,6 @@ class BotManager:
             note["print"] = result.prints
         if isinstance(result, Failed):
             note |= {"error": result.error, "line": result.line, "text": result.text}
-        elif result.timers:
-            note["text"] = "timers do not run yet on this server; set_turn has no clock"
         if len(note) == 2:
             return []
         key = f"{due.step.entry:010d}-{due.number:03d}-{due.bot.at}"

@@ -372,6 +372,7 @@ class ChannelManager(Rooms):
 
     async def close(self) -> None:
         """Finish what is queued, write the marks down and let go of the store."""
+        self.alarms.close()
         await self.lines.finish()
         if self._flush is not None:
             self._flush.cancel()

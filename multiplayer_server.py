@@ -134,6 +134,7 @@ async def running(settings: Settings) -> AsyncIterator[Face]:
             await pool.start()
         except Unavailable as error:  # rooms do without; each attempt to run a bot tries again
             log.error("no bot can run: %s %s", error, error.hint)
+        channels.start_clocks()
         yield face("MCP Multiplayer", VERSION, dispatch, channels, checker)
     finally:
         await channels.close()

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from engine.channel.events import Attach, Event, Join, Leave, Msg, Start
+from engine.channel.events import Attach, Event, Join, Leave, Msg, Start, Tick
 from engine.channel.state import Bot, Channel
 from engine.channel.views import Message
 from engine.room import Room, Step
@@ -48,6 +48,8 @@ def called(event: Event, bot_at: int, step: Step) -> list[tuple[Hook, tuple[Any,
             return [("on_leave", (channel.label(slot),))]
         case Msg():
             return [("on_message", ())]
+        case Tick(bot, name) if (ticked := channel.bot(bot)) and ticked.at == bot_at:
+            return [("on_timer", (name,))]
         case _:
             return []
 

@@ -6,6 +6,9 @@ A channel without referees takes everything that waits in one step and one appen
 referees one item at a time, and its hooks before the next, so that between two steps no
 hook is pending. A request only awaits its future: cancelling it cancels nothing.
 
+A clock that runs out is an item too. Its place is before whatever came after it: a move
+made in time counts however long it waited for its turn, and a late one finds the tick.
+
 A crash before the append told nobody anything; after it, whoever asks again finds the
 entry (or, for a post, is recognised by its key). Nobody is woken by an untruth.
 """
@@ -15,10 +18,14 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import math
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import asdict, dataclass, field
 
+from engine.alarms import Alarms
+from engine.channel import rules, timers
+from engine.channel.commands import Expire
 from engine.channel.events import Event, Msg
 from engine.channel.state import Channel
 from engine.channel.views import Opening
@@ -32,7 +39,7 @@ log = logging.getLogger(__name__)
 
 WAITING = 256  #: items that may wait for one channel
 PATIENCE = 12.0  #: seconds an item may wait for its turn behind slow hooks
-RETRY_HOOKS = 5.0  #: seconds until hooks are tried again that we could not run
+RETRY_HOOKS = 5.0  #: seconds until hooks and clocks are tried again that we could not run
 REPEAT_MS = 600_000  #: how long a repeated post is recognised
 
 Decide = Callable[[Channel], list[Event]]
@@ -74,6 +81,7 @@ class _Item:
 class _Line:
     waiting: deque[_Item] = field(default_factory=deque)
     task: asyncio.Task[None] | None = None
+    pause: int = 0  #: no clock is looked at before, in ms since the epoch
 
 
 @dataclass
@@ -87,13 +95,22 @@ class _Round:
 
 
 class Lines:
-    """All channels' queues. ``settle`` runs the hooks that a step made due."""
+    """All channels' queues. ``settle`` runs the hooks that a step made due, ``pause`` says in
+    how many seconds a room's bots have time for a clock (0 takes that time), and ``alarms``
+    is told when a room that nobody is busy with must be looked at."""
 
     def __init__(
-        self, now_ms: Callable[[], int], settle: Callable[[Room], Awaitable[None]]
+        self,
+        now_ms: Callable[[], int],
+        settle: Callable[[Room], Awaitable[None]],
+        *,
+        pause: Callable[[Room], float],
+        alarms: Alarms,
     ) -> None:
         self._now_ms = now_ms
         self._settle = settle
+        self._pause = pause
+        self._alarms = alarms
         self._lines: dict[str, _Line] = {}
         self._retries: dict[str, asyncio.TimerHandle] = {}
 
@@ -138,27 +155,64 @@ class Lines:
 
     async def _drain(self, room: Room, line: _Line) -> None:
         await self._hooks(room)
-        while line.waiting:
-            several = 1 if room.channel.bots or not room.head.size else len(line.waiting)
-            items = [line.waiting.popleft() for _ in range(several)]
-            try:
-                await self._step(room, items)
-            except Exception as error:  # noqa: BLE001  the queue goes on; every caller is told
-                _refuse(items, error)
+        while (now := self._clock(room, line)) is not None or line.waiting:
+            if now is not None:
+                await self._tick(room, now)
+            else:
+                await self._serve(room, line)
             await self._hooks(room)
         # No await between the last look at the queue and this: nothing can slip in.
         del self._lines[room.channel_id]
+        if room.channel_id not in self._retries:
+            due = timers.next_due(room.channel)
+            self._alarms.set(room.channel_id, None if due is None else max(due, line.pause))
+
+    async def _serve(self, room: Room, line: _Line) -> None:
+        several = 1 if room.channel.bots or not room.head.size else len(line.waiting)
+        items = [line.waiting.popleft() for _ in range(several)]
+        try:
+            await self._step(room, items)
+        except Exception as error:  # noqa: BLE001  the queue goes on; every caller is told
+            _refuse(items, error)
+
+    def _clock(self, room: Room, line: _Line) -> int | None:
+        """The time, if a clock has run out by it and comes before whoever waits. While hooks
+        are due none does: what they still have to hear may stop it."""
+        now = line.waiting[0].now if line.waiting else self._now_ms()
+        due = timers.next_due(room.channel)
+        if due is None or max(due, line.pause) > now:
+            return None
+        if room.unsettled or room.channel_id in self._retries:
+            return None
+        if seconds := self._pause(room):
+            line.pause = now + math.ceil(seconds * 1000)
+            return None
+        return now
+
+    async def _tick(self, room: Room, now: int) -> None:
+        def decide(channel: Channel) -> list[Event]:
+            return [] if room.unsettled else rules.decide(channel, Expire(now))
+
+        item = _Item(Wish(decide), now, asyncio.get_running_loop().create_future())
+        try:
+            await self._step(room, [item])
+        except Exception:  # the clock has still run out, and is looked at again
+            log.exception("a clock of %s could not be written down", room.channel_id)
+            self._retry_later(room)
 
     async def _hooks(self, room: Room) -> None:
         try:
             await self._settle(room)
         except Exception:  # our own fault; the hooks stay due and are tried again
             log.exception("hooks of %s could not be run", room.channel_id)
-            if room.channel_id not in self._retries:
-                loop = asyncio.get_running_loop()
-                timer = loop.call_later(RETRY_HOOKS, self._retry, room)
-                self._retries[room.channel_id] = timer
+            self._retry_later(room)
         room.bell.ring()
+
+    def _retry_later(self, room: Room) -> None:
+        if room.channel_id not in self._retries:
+            loop = asyncio.get_running_loop()
+            timer = loop.call_later(RETRY_HOOKS, self._retry, room)
+            self._retries[room.channel_id] = timer
 
     def _retry(self, room: Room) -> None:
         del self._retries[room.channel_id]
@@ -173,6 +227,7 @@ class Lines:
                     await landed(room.store.append(change))
                 except HeadMoved:  # another node was first: decide again on what it wrote
                     room.refresh()
+                    room.load_memories()  # it may have run hooks too
                     room.load_posted()
                     continue
                 room.adopt(made.draft)

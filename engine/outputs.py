@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from engine.channel import events, rules, tokens
+from engine.channel import events, rules, timers, tokens
 from engine.channel.commands import Ran
 from engine.channel.events import Run
 from engine.channel.state import Channel
@@ -20,7 +20,7 @@ from engine.channel.views import Message, Opening
 from engine.errors import BadMessage
 from engine.hooks import Due
 from engine.room import private_row
-from engine.sandbox.call import Failed, Finished, HookResult, Said
+from engine.sandbox.call import Failed, Finished, HookResult, Said, Turn
 from engine.transcript.canonical import NotCanonical, canonical, through
 from engine.transcript.chain import MAX_ENTRY, b64u
 
@@ -73,11 +73,11 @@ def _finished(
         out.append(item)
         if opening is not None:
             openings[place] = opening
-    turn = None
-    if result.turn is not None:
-        turn = {"players": list(result.turn.players)}
-        if result.turn.expect is not None:
-            turn["expect"] = through(result.turn.expect)
+    turn = None if result.turn is None else _turn(result.turn, due.step.ts)
+    clocks = {
+        name: None if seconds is None else timers.due_at(due.step.ts, seconds)
+        for name, seconds in result.timers.items()
+    }
     changed = result.state is not None and dict(result.state) != dict(state)
     run = Run(
         bot=due.bot.id,
@@ -88,10 +88,19 @@ def _finished(
         out=out,
         turn=turn,
         end=None if result.end is None else through(dict(result.end)),
-        timers=dict(result.timers) or None,
+        timers=clocks or None,
     )
-    trace = out or turn or result.end is not None or result.timers or result.draws or changed
+    trace = out or turn or result.end is not None or clocks or result.draws or changed
     return Result(Ran(run, silent=not trace), result.state, openings)
+
+
+def _turn(turn: Turn, now: int) -> dict[str, Any]:
+    written: dict[str, Any] = {"players": list(turn.players)}
+    if turn.expect is not None:
+        written["expect"] = through(turn.expect)
+    if turn.seconds is not None and turn.players:
+        written["deadline"] = timers.due_at(now, turn.seconds)
+    return written
 
 
 def _sealed(channel: Channel, said: Said, mint: Mint) -> tuple[dict[str, Any], Opening | None]:
@@ -114,13 +123,16 @@ def _sealed(channel: Channel, said: Said, mint: Mint) -> tuple[dict[str, Any], O
 
 def message_json(channel_id: str, message: Message) -> dict[str, Any]:
     """A message as members, referees and verifiers read it (contract §3)."""
+    body = dict(message.body)
+    if message.sender == "system" and body.get("type") == "turn" and body.get("deadline"):
+        body["deadline"] = rfc3339(body["deadline"])  # the log has it in ms, as every time
     shown: dict[str, Any] = {
         "id": message.id,
         "entry": message.entry,
         "channel_id": channel_id,
         "sender": message.sender,
         "kind": message.kind,
-        "body": dict(message.body),
+        "body": body,
         "ts": rfc3339(message.ts),
     }
     if message.to is not None:

@@ -13,8 +13,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from engine.channel import events, snapshot, views
-from engine.channel.events import Erased, Event, Join, Run
+from engine.channel import events, snapshot, timers, views
+from engine.channel.events import Erased, Event, Join, Run, Tick
 from engine.channel.evolve import Place, evolve
 from engine.channel.state import Channel
 from engine.channel.views import Message, Opening
@@ -24,6 +24,7 @@ from engine.transcript import tree
 from engine.transcript.chain import Head, place
 from engine.wakeups import Bell
 
+CLOCK = "next"  #: key of a channel's row in `Table.TIMER`
 RECENT = 512  #: messages kept in memory for readers who are up to date
 _BATCH = 512  #: leaves read at a time when folding
 
@@ -80,7 +81,8 @@ class Posted:
 class Room:
     """See the module. ``settled`` is the size of the log up to which all hooks have run;
     ``arrived`` are seats not used since their holders came, with the mark they had then: the
-    answer that seated them may have been lost."""
+    answer that seated them may have been lost. ``clock`` is what the store's index says of
+    the next clock to run out."""
 
     store: Store
     channel_id: str
@@ -94,6 +96,7 @@ class Room:
     moved_marks: set[str] = field(default_factory=set)
     arrived: dict[str, int] = field(default_factory=dict)
     empty_waits: dict[str, int] = field(default_factory=dict)
+    clock: int | None = None
     bell: Bell = field(default_factory=Bell)
     owner: str | None = None  #: the creator's account, once somebody has asked
     _recent: deque[Message] = field(default_factory=lambda: deque(maxlen=RECENT))
@@ -136,6 +139,8 @@ class Room:
         while leaves := self.store.leaves(self.channel_id, self.head.size, _BATCH):
             for leaf in leaves:
                 self._fold(leaf)
+        kept = self.store.get(Table.TIMER, self.channel_id, CLOCK)
+        self.clock = None if kept is None else int(kept)
 
     def _fold(self, leaf: Leaf) -> None:
         event = decode(leaf)
@@ -171,13 +176,25 @@ class Room:
     def change(self, draft: Draft, rows: Sequence[Row]) -> Append:
         """What the store has to append for ``draft``; takes the moved marks along."""
         extra = [*rows, *self._mark_rows()]
+        if self.clock_moves(draft):
+            due = timers.next_due(draft.channel)
+            value = None if due is None else b"%d" % due
+            extra.append(Row(Table.TIMER, self.channel_id, CLOCK, value))
         if self._snapshot_due():
             data = snapshot.write(self.channel, self.head)
             extra.append(Row(Table.SNAPSHOT, self.channel_id, "latest", data))
         return Append(self.channel_id, self.head.size, self.head.last, draft.leaves, extra)
 
+    def clock_moves(self, draft: Draft) -> bool:
+        """True when ``draft`` makes the index wrong. With a tick the clock it was stays in
+        it: after a crash before its hook somebody must look here, though nobody comes."""
+        ticks = any(isinstance(made.event, Tick) for made in draft.steps)
+        return not ticks and timers.next_due(draft.channel) != self.clock
+
     def adopt(self, draft: Draft) -> None:
         """The store has kept ``draft``: it is the room's state from now on."""
+        if self.clock_moves(draft):
+            self.clock = timers.next_due(draft.channel)
         if self._snapshot_due():
             self._kept = self.head.size
         for made in draft.steps:

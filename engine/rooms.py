@@ -11,13 +11,14 @@ from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
+from engine.alarms import Alarms
 from engine.channel import rules, tokens
 from engine.channel.names import CHANNEL_ID
 from engine.channel.state import Slot
 from engine.errors import ChannelNotFound, NotMember
 from engine.lines import Lines
 from engine.results import Seat
-from engine.room import Room
+from engine.room import CLOCK, Room
 from engine.stores.base import Append, Row, Store, Table
 from engine.stores.landing import landed
 
@@ -31,6 +32,9 @@ class Referees(Protocol):
     def admit(self, room: Room) -> None:
         """Raise `RateLimited` when the room's bots have no time for one more message."""
 
+    def pause(self, room: Room) -> float:
+        """Seconds until the room's bots have time for a clock that ran out; 0 takes it."""
+
     async def settle(self, room: Room) -> None:
         """Run every hook that is due, append what comes of it, and say so in ``room.settled``."""
 
@@ -40,6 +44,9 @@ class NoReferees:
 
     def admit(self, room: Room) -> None:
         pass
+
+    def pause(self, room: Room) -> float:
+        return 0.0
 
     async def settle(self, room: Room) -> None:
         room.settle_all()
@@ -52,13 +59,28 @@ class Rooms:
         self.store = store
         self.now = now
         self.referees: Referees = NoReferees()
-        self.lines = Lines(self.now_ms, lambda room: self.referees.settle(room))
+        self.alarms = Alarms(self.now_ms, self._look_after)
+        self.lines = Lines(
+            self.now_ms,
+            lambda room: self.referees.settle(room),
+            pause=lambda room: self.referees.pause(room),
+            alarms=self.alarms,
+        )
         self._account_key = account_key
         self._rooms: OrderedDict[str, Room] = OrderedDict()
         self._flush: asyncio.TimerHandle | None = None
 
     def now_ms(self) -> int:
         return int(self.now() * 1000)
+
+    def start_clocks(self) -> None:
+        """Wait for every clock that was running when the server ended, wherever it is; those
+        that have run out meanwhile ring now."""
+        for channel_id, due in self.store.find(Table.TIMER, CLOCK):
+            self.alarms.set(channel_id, int(due))
+
+    def _look_after(self, channel_id: str) -> None:
+        self.lines.settle_soon(self.room(channel_id))
 
     def room(self, channel_id: str) -> Room:
         """Return the room. An id of the wrong form is called one; an unknown id is refused

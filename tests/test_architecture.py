@@ -39,6 +39,7 @@ ENGINE_ARROWS: Mapping[str, Set[str]] = {
     "channel": {"transcript", "errors"},
     "transcript": {"errors"},
     "wakeups": set(),
+    "alarms": set(),
     "errors": set(),
 }
 #: Read, run or measured, but no part of the programs. Nobody may import them.

@@ -42,7 +42,7 @@ class AboutOperations(Desk):
             f"{words.title(view)}, {view['status']}. Seats: {'; '.join(seats)}.",
             *words.referees(view, sentences.refs(room)),
             *notes,
-            *words.state(view),
+            *words.state(view, self.channels.now()),
             following,
         ]
         return Answer(data, words.joined(text))

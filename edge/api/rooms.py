@@ -103,7 +103,11 @@ class RoomOperations(Desk):
         return Answer(
             data,
             words.joined(
-                [*sentences.opened(room, data), *notes, *sentences.after_opening(data, page, None)]
+                [
+                    *sentences.opened(room, data),
+                    *notes,
+                    *sentences.after_opening(data, page, None, self.channels.now()),
+                ]
             ),
         )
 
@@ -164,7 +168,7 @@ class RoomOperations(Desk):
             f"You are {seat.slot.label} in {words.title(view)}. {here}".rstrip(),
             words.rejoin_token(joined.rejoin_token),
             *words.messages(page),
-            *words.state(view),
+            *words.state(view, self.channels.now()),
             words.next_move(view, page, self.label(seat, caller)),
         ]
         return Answer(data, words.joined(text))
@@ -227,7 +231,8 @@ class RoomOperations(Desk):
             }
             lines += sentences.links(data["invite_links"], room)
         notes = await self.author_log(room, caller, data)
-        lines += [*notes, *words.state(view), sentences.after_change(updated, view, mine)]
+        state = words.state(view, self.channels.now())
+        lines += [*notes, *state, sentences.after_change(updated, view, mine)]
         return Answer(data, words.joined(lines))
 
     async def attach_bot(

@@ -78,10 +78,10 @@ def links(invite_links: Mapping[str, str], room: Room) -> list[str]:
     return lines
 
 
-def after_opening(data: Json, page: Json, seat: str | None) -> list[str]:
+def after_opening(data: Json, page: Json, seat: str | None, now: float) -> list[str]:
     """create_channel: what to do now."""
     view = data["view"]
-    lines = words.state(view)
+    lines = words.state(view, now)
     free = words.waiting_for(view)
     if "player_id" not in data:
         sit = words.call("join_channel", invite_code=next(iter(data["invite_links"].values())))
@@ -171,7 +171,7 @@ def slot_line(slot: Json) -> str:
     return f"{slot['label']}{admin} {slot['state']}{you}"
 
 
-def room_line(room: Room, seats: Sequence[Slot], item: Json) -> str:
+def room_line(room: Room, seats: Sequence[Slot], item: Json, now: float) -> str:
     """list_channels: one room."""
     as_whom = (
         f"as {', '.join(slot.label for slot in seats)}" if seats else "created by you, no seat"
@@ -184,7 +184,11 @@ def room_line(room: Room, seats: Sequence[Slot], item: Json) -> str:
     else:
         doing = room.channel.status
     unread = f"{item['unread']} unread" if item["unread"] else "nothing unread"
-    return f"{room.channel_id} {words.quoted(room.channel.name)} {as_whom}: {doing}, {unread}"
+    line = f"{room.channel_id} {words.quoted(room.channel.name)} {as_whom}: {doing}, {unread}"
+    if item["deadline"] is None:
+        return line
+    whose = "your" if item["your_turn"] else "their"
+    return f"{line}, {whose} clock {words.left(item['deadline'], now)}"
 
 
 def after_change(updated: Updated, view: Json, mine: Sequence[Slot]) -> str:
@@ -233,9 +237,11 @@ def nothing(page: Json, waited: float, empty: int) -> list[str]:
     return [f"Nothing after [{page['cursor']}]; waited {waited:.0f} s.{again}"]
 
 
-def stop_waiting(view: Json, page: Json, seat: str | None) -> str:
+def stop_waiting(view: Json, page: Json, seat: str | None, now: float) -> str:
     turn = view["turn"]
-    whose = f"it is {', '.join(turn['players'])}'s move" if turn else "nothing has happened"
+    whose = "nothing has happened"
+    if turn:
+        whose = words.with_clock(f"it is {', '.join(turn['players'])}'s move", turn, now)
     later = words.call(
         "sync_messages", channel_id=view["channel_id"], cursor=page["cursor"], seat=seat
     )

@@ -8,7 +8,7 @@ from typing import Any
 
 from engine.channel import views
 from engine.channel.state import Slot
-from engine.outputs import message_json
+from engine.outputs import message_json, rfc3339
 from engine.reading import Page
 from engine.results import Seat
 from engine.room import Room
@@ -22,7 +22,16 @@ def head(room: Room) -> dict[str, Any]:
 
 def view(room: Room, mine: Iterable[Slot]) -> dict[str, Any]:
     labels = frozenset(slot.label for slot in mine)
-    return views.view(room.channel, room.channel_id, mine=labels, head=head(room))
+    made = views.view(room.channel, room.channel_id, mine=labels, head=head(room))
+    if made["turn"] is not None:
+        made["turn"]["deadline"] = deadline(room)
+    return made
+
+
+def deadline(room: Room) -> str | None:
+    """When the turn is over, if it has a clock."""
+    turn = room.channel.turn
+    return None if turn is None or turn.deadline is None else rfc3339(turn.deadline)
 
 
 def seat_view(seat: Seat) -> dict[str, Any]:

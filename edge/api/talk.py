@@ -63,7 +63,7 @@ class TalkOperations(Desk):
             *pending,
             *words.messages(page),
             *notes,
-            *words.state(view),
+            *words.state(view, self.channels.now()),
             words.next_move(view, page, self.label(own, caller)),
         ]
         return Answer(data, words.joined(text))
@@ -97,12 +97,13 @@ class TalkOperations(Desk):
         if shapes.changes_view(synced.page) or cursor is None:
             data["view"] = view
         notes = await self.author_log(own.room, caller, data)
+        now = self.channels.now()
         nothing = sentences.nothing(page, synced.waited, synced.empty_waits)
         following = words.next_move(view, page, self.label(own, caller))
         yours = view["turn"] is not None and view["turn"]["yours"]
         if synced.empty_waits >= 2 and not yours and view["status"] in ("open", "playing"):
-            following = sentences.stop_waiting(view, page, self.label(own, caller))
-        text = [*nothing, *words.messages(page), *notes, *words.state(view), following]
+            following = sentences.stop_waiting(view, page, self.label(own, caller), now)
+        text = [*nothing, *words.messages(page), *notes, *words.state(view, now), following]
         return Answer(data, words.joined(text))
 
     async def list_channels(self, caller: Caller) -> Answer:
@@ -112,7 +113,7 @@ class TalkOperations(Desk):
         for room, seats in rooms:
             item = self._room_item(room, seats)
             items.append(item)
-            lines.append(sentences.room_line(room, seats, item))
+            lines.append(sentences.room_line(room, seats, item, self.channels.now()))
         following = sentences.after_list(items)
         count = f"You have {len(items)} room{'' if len(items) == 1 else 's'}."
         return Answer({"channels": items}, words.joined([count, *lines, following]))
@@ -128,6 +129,7 @@ class TalkOperations(Desk):
             "status": room.channel.status,
             "seats": labels,
             "your_turn": turn is not None and bool(set(labels) & set(turn.players)),
+            "deadline": shapes.deadline(room),
             "unread": room.channel.messages - cursor,
             "cursor": cursor,
         }

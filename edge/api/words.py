@@ -10,8 +10,10 @@ anything verified, proven or fair.
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 from typing import Any
 
 from engine.channel.names import KIND
@@ -56,12 +58,33 @@ def title(view: Mapping[str, Any]) -> str:
     return f"{view['channel_id']} {quoted(view['name'])}"
 
 
-def state(view: Mapping[str, Any]) -> list[str]:
+def left(deadline: str | None, now: float) -> str:
+    """``23 h 41 min left``; nothing when there is no clock."""
+    if deadline is None:
+        return ""
+    seconds = math.ceil(datetime.fromisoformat(deadline).timestamp() - now)
+    parts = []
+    for size, unit in ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s")):
+        count, seconds = divmod(seconds, size) if seconds > 0 else (0, 0)
+        parts.append(f"{count} {unit}" if count else "")
+    largest = next((place for place, part in enumerate(parts) if part), None)
+    if largest is None:
+        return "time is up"
+    return " ".join([*filter(None, parts[largest : largest + 2]), "left"])
+
+
+def with_clock(words: str, turn: Mapping[str, Any], now: float) -> str:
+    """``words`` about a turn, and how long it still lasts."""
+    return ", ".join(filter(None, (words, left(turn["deadline"], now))))
+
+
+def state(view: Mapping[str, Any], now: float) -> list[str]:
     """The lines `turn:`, `expect:`, `result:` and `log:`, as far as there is something to say."""
     lines = []
     turn = view["turn"]
     if turn is not None:
-        lines.append("turn: " + ("you" if turn["yours"] else ", ".join(turn["players"])))
+        whose = "you" if turn["yours"] else ", ".join(turn["players"])
+        lines.append(with_clock(f"turn: {whose}", turn, now))
         if turn["expect"] is not None:
             lines.append(f"expect: {quoted(turn['expect'])}")
     if view["result"] is not None:

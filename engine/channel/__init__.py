@@ -9,5 +9,5 @@ log, and a test is a list in and a list out.
     command ──decide(state, command)──▶ events ──evolve(state, event)──▶ state ──views──▶ reader
 
 Read in this order: ``names``, ``events`` (the log's vocabulary), ``state``,
-``evolve``, ``commands``, ``rules`` (every permission), ``terms``, ``views``.
+``timers``, ``evolve``, ``commands``, ``rules`` (every permission), ``terms``, ``views``.
 """

@@ -123,4 +123,11 @@ class Ran:
     silent: bool  #: it said, changed and wanted nothing
 
 
-Command: TypeAlias = TakeSeat | TakeOver | GiveUp | Post | Update | Ran
+@dataclass(frozen=True)
+class Expire:
+    """It is ``now``: the clock that ran out first, if one has, has run out."""
+
+    now: int
+
+
+Command: TypeAlias = TakeSeat | TakeOver | GiveUp | Post | Update | Ran | Expire

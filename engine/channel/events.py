@@ -137,7 +137,9 @@ class Run:
     """One hook of one referee with all that came of it.
 
     ``at`` is the entry of its attach, ``on`` the entry that triggered it, ``out`` a
-    list of {k, b | d, to?}, ``res`` "ok", "error:<Class>" or "killed:<Class>".
+    list of {k, b | d, to?}, ``res`` "ok", "error:<Class>" or "killed:<Class>". ``timers`` has
+    when each clock runs out, in ms since the epoch, or null where one was stopped; the
+    turn's own is its ``deadline``.
     """
 
     bot: str
@@ -154,7 +156,7 @@ class Run:
 
 @dataclass(frozen=True)
 class Tick:
-    """A timer of a referee ran out."""
+    """A clock of a referee ran out, ``turn`` or one that it named."""
 
     bot: str
     name: str

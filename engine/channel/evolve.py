@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any, NamedTuple, assert_never
 
-from engine.channel import views
+from engine.channel import timers, views
 from engine.channel.events import (
     Accept,
     Admin,
@@ -95,12 +95,14 @@ def _fold(channel: Channel, event: Event, place: Place) -> Channel:  # noqa: C90
                 channel = _seat(channel, slot, state="closed", invite="")
             return _maybe_started(channel, place)
         case Close():
-            return replace(channel, status="closed", turn=None, proposal=None)
+            return replace(channel, status="closed", turn=None, proposal=None, timers=())
         case Msg(m):
             return _seat(channel, m["s"], said=m["c"])
         case Run():
             return _run(channel, event)
-        case Tick() | Erased():
+        case Tick(bot, name):
+            return replace(channel, timers=timers.after_tick(channel, bot, name))
+        case Erased():
             return channel
         case _:
             assert_never(event)
@@ -154,11 +156,13 @@ def _attach(channel: Channel, event: Attach, place: Place) -> Channel:
 def _detach(channel: Channel, bot_id: str) -> Channel:
     bot = channel.bot(bot_id)
     assert bot
-    owner = channel.referee is bot
+    clock = any(timer.bot == bot_id and timer.name == timers.TURN for timer in channel.timers)
+    owner = channel.referee is bot or clock  # another may have come to sit before it since
     freed = _seat(channel, bot.slot, state="free")
     bots = tuple(other for other in channel.bots if other is not bot)
     turn = None if owner else channel.turn
-    return replace(freed, bots=bots, turn=turn, proposal=None)
+    running = timers.after_detach(channel, bot_id, turn_over=owner)
+    return replace(freed, bots=bots, turn=turn, proposal=None, timers=running)
 
 
 def _leave(channel: Channel, slot_id: str) -> Channel:
@@ -179,6 +183,9 @@ def _maybe_started(channel: Channel, place: Place) -> Channel:
 
 
 def _run(channel: Channel, event: Run) -> Channel:
+    bot = channel.bot(event.bot)
+    if bot is not None and bot.at == event.at and channel.status != "closed":
+        channel = replace(channel, timers=timers.after_run(channel, event))
     if event.turn is not None:
         players = tuple(event.turn["players"])
         turn = Turn(players, event.turn.get("expect"), event.turn.get("deadline"))

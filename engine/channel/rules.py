@@ -10,9 +10,19 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import assert_never
 
-from engine.channel import changes, terms
-from engine.channel.commands import Command, Create, GiveUp, Post, Ran, TakeOver, TakeSeat, Update
-from engine.channel.events import Event, Join, Leave, Msg, Run, Takeover
+from engine.channel import changes, terms, timers
+from engine.channel.commands import (
+    Command,
+    Create,
+    Expire,
+    GiveUp,
+    Post,
+    Ran,
+    TakeOver,
+    TakeSeat,
+    Update,
+)
+from engine.channel.events import Event, Join, Leave, Msg, Run, Takeover, Tick
 from engine.channel.names import players_kind
 from engine.channel.ops import Op
 from engine.channel.state import Channel, Slot
@@ -61,6 +71,8 @@ def decide(channel: Channel, command: Command) -> list[Event]:
             return _update(channel, command)
         case Ran():
             return _ran(channel, command)
+        case Expire(now):
+            return _expire(channel, now)
         case _:
             assert_never(command)
 
@@ -146,7 +158,7 @@ def _post(channel: Channel, post: Post) -> list[Event]:
 
 
 def _has_room(channel: Channel) -> None:
-    if channel.bytes > channel.limits["channel_mb"] << 20:
+    if channel.full:
         raise TooLarge("this room is full", hint="Open a new one with create_channel.")
 
 
@@ -170,7 +182,15 @@ def _ran(channel: Channel, ran: Ran) -> list[Event]:
     owner = channel.referee is bot
     if not owner and (run.turn is not None or run.end is not None):
         return [Run(run.bot, run.at, run.hook, run.on, "error:NotTheFirstBot", [])]
+    if timers.too_many(channel, run):
+        return [Run(run.bot, run.at, run.hook, run.on, "error:TooManyTimers", [])]
     return [run]
+
+
+def _expire(channel: Channel, now: int) -> list[Event]:
+    """One tick at a time: what it calls may stop the clocks that ran out after it."""
+    timer = timers.first(channel)
+    return [] if timer is None or timer.due > now else [Tick(timer.bot, timer.name)]
 
 
 # --- update_channel ------------------------------------------------------------------------

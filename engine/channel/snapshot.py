@@ -11,10 +11,10 @@ from base64 import b64decode, b64encode
 from dataclasses import asdict
 from typing import Any
 
-from engine.channel.state import Bot, Channel, Proposal, Slot, Turn
+from engine.channel.state import Bot, Channel, Proposal, Slot, Timer, Turn
 from engine.transcript.chain import Head
 
-FORM = 2
+FORM = 3
 EVERY = 256  #: entries between two snapshots
 
 
@@ -50,6 +50,7 @@ def _channel(kept: dict[str, Any]) -> Channel:
             "slots": tuple(Slot(**slot) for slot in kept["slots"]),
             "bots": tuple(Bot(**{**bot, "hooks": tuple(bot["hooks"])}) for bot in kept["bots"]),
             "turn": Turn(**{**turn, "players": tuple(turn["players"])}) if turn else None,
+            "timers": tuple(Timer(**timer) for timer in kept["timers"]),
             "proposal": Proposal(
                 proposal["slot"],
                 tuple(proposal["ops"]),

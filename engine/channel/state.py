@@ -59,6 +59,15 @@ class Turn:
     deadline: int | None = None  #: ms since the epoch
 
 
+@dataclass(frozen=True, order=True)
+class Timer:
+    """A clock that a referee has started and that has not run out."""
+
+    due: int  #: ms since the epoch
+    bot: str
+    name: str
+
+
 @dataclass(frozen=True)
 class Proposal:
     """A change of the terms that waits for consent."""
@@ -85,8 +94,13 @@ class Channel:
     turn: Turn | None = None
     result: Mapping[str, Any] | None = None
     proposal: Proposal | None = None
+    timers: tuple[Timer, ...] = ()  #: the first one due first
     messages: int = 0
     bytes: int = 0  #: of all leaves: what the room weighs
+
+    @property
+    def full(self) -> bool:
+        return bool(self.bytes > self.limits["channel_mb"] << 20)
 
     @property
     def seats(self) -> tuple[Slot, ...]:

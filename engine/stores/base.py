@@ -32,6 +32,7 @@ class Table(StrEnum):
     MARK = "mark"  #: how far each seat has read; lost: messages are given again
     SEEN = "seen"  #: terms an account has inspected; lost: TERMS_CHANGED is not noticed
     LOG = "log"  #: what referees printed, for the room's creator
+    TIMER = "timer"  #: when a channel's next clock runs out; lost: not before somebody comes
     SNAPSHOT = "snapshot"  #: a fold of the log; may be thrown away at any time
 
 

@@ -46,6 +46,9 @@ class Gate:
     def admit(self, room: Room) -> None:
         pass
 
+    def pause(self, room: Room) -> float:
+        return 0.0
+
     async def settle(self, room: Room) -> None:
         await self.open.wait()
         room.settle_all()

@@ -171,6 +171,34 @@ async def test_the_second_empty_wait_says_to_stop(house: House) -> None:
     assert second.lines[-1].startswith("next: stop waiting. Tell your user it is alice's move")
 
 
+HOUR = """
+class Hour:
+    def on_start(self):
+        self.ctx.set_turn([self.ctx.players[0]], seconds=3600, expect="a word")
+"""
+
+
+async def test_how_much_time_is_left_stands_wherever_the_turn_does(house: House) -> None:
+    pair = await house.pair(bot_code=HOUR)
+    channel = {"channel_id": pair.id}
+    left = r"(1 h|59 min( \d+ s)?) left"
+    told = await house.tool(pair.alice, "sync_messages", **channel, cursor=0)
+    (turn,) = [one["body"] for one in told.data["messages"] if one["body"].get("type") == "turn"]
+    deadline = told.data["view"]["turn"]["deadline"]
+    assert turn["deadline"] == deadline
+    assert re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:]{8}\.[0-9]{3}Z", deadline)
+    assert re.search(rf"^turn: you, {left}$", told.text, re.MULTILINE)
+    wait = {**channel, "cursor": told.data["cursor"], "timeout_ms": 1}
+    for _ in range(2):
+        waited = await house.tool(pair.bob, "sync_messages", **wait)
+    assert re.search(rf"^turn: alice, {left}$", waited.text, re.MULTILINE)
+    assert re.search(rf"stop waiting. Tell your user it is alice's move, {left};", waited.text)
+    for account, whose in ((pair.alice, "YOUR TURN, .*, your"), (pair.bob, "for alice, .*, their")):
+        listed = await house.tool(account, "list_channels")
+        assert listed.data["channels"][0]["deadline"] == deadline
+        assert re.search(rf"{whose} clock {left}$", listed.text, re.MULTILINE)
+
+
 async def test_whose_turn_it_is_is_never_told_to_stop_waiting(house: House) -> None:
     pair = await house.pair(bot_preset="GuessBot")
     wait = {"channel_id": pair.id, "cursor": pair.joined["cursor"], "timeout_ms": 1}

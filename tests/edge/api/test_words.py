@@ -107,13 +107,32 @@ def test_what_a_referee_expects_and_how_it_ended_cannot_add_a_line(
     expect: Any, result: dict[str, Any]
 ) -> None:
     view = {
-        "turn": {"players": ["bob"], "yours": False, "expect": expect},
+        "turn": {"players": ["bob"], "yours": False, "expect": expect, "deadline": None},
         "result": result,
         "head": {"size": 3, "root": "abcdefghij"},
     }
-    lines = words.state(view)
+    lines = words.state(view, 0.0)
     assert all(map(one_plain_line, lines))
     assert [line.split(":")[0] for line in lines][-1] == "log"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [
+        (85_260, "23 h 41 min left"),
+        (50_400, "14 h left"),
+        (50_401, "14 h left"),
+        (90_061, "1 d 1 h left"),
+        (86_401, "1 d left"),
+        (61, "1 min 1 s left"),
+        (0.2, "1 s left"),
+        (0, "time is up"),
+        (-1e6, "time is up"),
+    ],
+)
+def test_a_clock_is_told_in_its_two_largest_parts(seconds: float, said: str) -> None:
+    assert words.left("2027-01-15T08:00:00.000Z", 1_800_000_000 - seconds) == said
+    assert words.left(None, 0) == ""
 
 
 @given(st.text() | hostile)

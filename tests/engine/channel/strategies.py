@@ -50,7 +50,7 @@ RUN = st.builds(
     out=st.lists(ITEM, max_size=4),
     turn=st.none() | TURN,
     end=st.none() | BODY,
-    timers=st.none() | BODY,
+    timers=st.none() | st.dictionaries(WORD, st.none() | st.integers(0, 9), max_size=3),
     line=st.none() | st.integers(1, 9),
 )
 ATTACH = st.builds(
@@ -85,6 +85,6 @@ BY_TYPE: dict[type[Event], st.SearchStrategy[Event]] = {
     Close: st.builds(Close),
     Msg: MSG,
     Run: RUN,
-    Tick: st.builds(Tick, WORD, WORD),
+    Tick: st.builds(Tick, st.just("judge") | WORD, st.just("turn") | WORD),
 }
 EVENTS: st.SearchStrategy[Event] = st.one_of(*BY_TYPE.values())

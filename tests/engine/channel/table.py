@@ -10,6 +10,7 @@ from engine.channel import events, rules, tokens, views
 from engine.channel.commands import (
     Command,
     Create,
+    Expire,
     GiveUp,
     NewBot,
     Post,
@@ -158,6 +159,10 @@ class Table:
         given: dict[str, Any] = {"res": "ok", "out": [], "on": it.at}
         run = Run(bot=it.id, at=it.at, hook="on_message", **(given | fields))
         return self.do(Ran(run, silent))
+
+    def expire(self) -> list[Event]:
+        """Look at the clocks."""
+        return self.do(Expire(self.now))
 
     @property
     def types(self) -> list[str]:

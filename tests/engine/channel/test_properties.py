@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.channel import events, terms, tokens, views
+from engine.channel import events, terms, timers, tokens, views
 from engine.channel.commands import TakeSeat
-from engine.channel.events import Accept, Admin, Attach, Change, Detach, Event
+from engine.channel.events import Accept, Admin, Attach, Change, Detach, Event, Tick
 from engine.channel.evolve import Place, evolve
-from engine.channel.state import Channel
+from engine.channel.state import Channel, Timer
 from engine.errors import MultiplayerError
 from engine.transcript import chain
 from tests.engine.channel.table import Table, bot
@@ -84,13 +84,22 @@ def ran(table: Table, dice: Dice) -> list[Event]:
             {"turn": {"players": ["alice"]}},
             {"res": "error:Oops"},
             {"end": {"winners": []}},
+            {"turn": {"players": ["alice"], "deadline": table.now + dice.pick([1000, 2000])}},
+            {"turn": {"players": [], "deadline": table.now}},
+            {"timers": {"a": table.now + dice.pick([1000, 5000]), "b": None}},
+            {"timers": {"b": table.now + 1000, "a": None}},
         ]
     )
     return table.ran(dice.pick(list(range(len(table.channel.bots)))), **what)
 
 
+def expire(table: Table, dice: Dice) -> list[Event]:
+    table.now += dice.pick([0, 1000])
+    return table.expire()
+
+
 STEPS: list[Callable[[Table, Dice], list[Event]]] = [
-    join, join, join, post, post, update, update, update, take_over, leave, ran,
+    join, join, join, post, post, update, update, update, take_over, leave, ran, ran, expire,
 ]  # fmt: skip
 
 
@@ -157,8 +166,27 @@ def check_state(table: Table, before: Channel, happened: list[Event]) -> None:
         }
 
 
+def check_clocks(table: Table, before: Channel, happened: list[Event]) -> None:
+    """A clock that runs has somebody to ring for; a tick is written for one that ran out."""
+    channel = table.channel
+    assert list(channel.timers) == sorted(channel.timers)
+    names = [(timer.bot, timer.name) for timer in channel.timers]
+    assert len(set(names)) == len(names)
+    assert {timer.bot for timer in channel.timers} <= {it.id for it in channel.bots}
+    assert not channel.timers or channel.status != "closed"
+    for timer in channel.timers:
+        if timer.name == timers.TURN:
+            assert channel.turn and channel.turn.deadline == timer.due
+    for event in happened:
+        if isinstance(event, Tick):
+            assert Timer(before.timers[0].due, event.bot, event.name) == before.timers[0]
+            assert before.timers[0].due <= table.now
+            assert channel.timers == before.timers[1:]
+
+
 def check_all(table: Table, before: Channel, happened: list[Event]) -> None:
     check_state(table, before, happened)
+    check_clocks(table, before, happened)
     check_consent(table, before, happened)
 
 
@@ -221,7 +249,7 @@ def test_the_moves_reach_what_they_are_meant_to_try() -> None:
     for _ in range(300):
         played([chance.randrange(2**20) for _ in range(40)], note)
     assert seen >= {"Change", "Accept", "Propose", "Takeover", "Leave", "Invite", "Close", "Run",
-                    "Msg", "Start", "Admin", "Detach", "Attach", "Rename"}  # fmt: skip
+                    "Msg", "Start", "Admin", "Detach", "Attach", "Rename", "Tick"}  # fmt: skip
 
 
 def test_the_same_requests_always_give_the_same_log() -> None:
