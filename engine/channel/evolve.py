@@ -190,6 +190,8 @@ def _run(channel: Channel, event: Run) -> Channel:
         players = tuple(event.turn["players"])
         turn = Turn(players, event.turn.get("expect"), event.turn.get("deadline"))
         channel = replace(channel, turn=turn if players else None)
+        if players and channel.status == "ended":  # a rematch: the game goes on
+            channel = replace(channel, status="playing", result=None)
     if event.end is not None and channel.status != "closed":
         channel = replace(channel, status="ended", result=event.end, turn=None)
     return channel

@@ -73,6 +73,15 @@ def test_the_end_has_its_result_and_no_turn() -> None:
     assert table.channel.result == {"winners": ["alice"]}
 
 
+def test_a_turn_after_the_end_is_a_rematch() -> None:
+    table = Table.of("invite:alice", "bot:judge", bots=(bot(),), seated={"alice": "A"})
+    table.ran(end={"winners": ["alice"]})
+    table.ran(turn={"players": ["alice"]})
+    assert (table.channel.status, table.channel.result) == ("playing", None)
+    table.ran(end={"winners": []})
+    assert (table.channel.status, table.channel.result) == ("ended", {"winners": []})
+
+
 def test_a_late_run_does_not_open_a_closed_room_again() -> None:
     table = Table.of("invite:alice", bots=(bot(),))
     table.update("host", OPS["close"])
