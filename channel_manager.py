@@ -57,7 +57,7 @@ class Bot:
 
 
 class ChannelManager(Rooms):
-    """The operations on channels. ``origin_host`` heads the origin of new logs."""
+    """The operations on channels. ``limits`` are those that new rooms are born with."""
 
     def __init__(
         self,

@@ -8,7 +8,6 @@ by the stranger (`tests/attacks/test_forwarded_for.py`).
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Callable
 
 from starlette.requests import HTTPConnection
 from starlette.types import Scope
@@ -66,6 +65,3 @@ def _parse(address: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None
         return None
     mapped = ip.ipv4_mapped if isinstance(ip, ipaddress.IPv6Address) else None
     return mapped or ip
-
-
-AddressOf = Callable[[Scope], str]
