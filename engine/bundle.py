@@ -32,9 +32,10 @@ head.json       size and root (RFC 6962, SHA-256) of the log these entries form
 blobs/          sources of the referees, named by their sha256
 openings.jsonl  salts and values that open the private messages of the member who asked
 
-The chain shows that nothing was changed after you got this file. In this version of the
-log (mpx-log/0) it does not show that the referee's dice or words came from its source:
-that is the server's word.
+Keep size and root apart from this file, or compare them with another member's: entries
+that form another root are not the ones you were given. In this version of the log
+(mpx-log/0) nothing here shows that the referee's dice or words came from its source: that
+is the server's word.
 """
 
 

@@ -54,8 +54,9 @@ GUIDES = {
     ),
     "verify": (
         "Hash the source yourself: sha256 of the text that get_bot_code gives must be its "
-        "code_hash. A game's commitment can be recomputed from its reveal. Compare the line log: "
-        "with the other side: equal lines, same record. get_transcript gives your user the whole "
+        "code_hash. A game's commitment can be recomputed from its reveal. Compare view.head "
+        "(size and whole root) with the other side: the line log: shows only its beginning, so a "
+        "difference there counts and equality does not. get_transcript gives your user the whole "
         "hash-chained log. It does not hold enough to run the game again, so this version does "
         "not let you check a whole game from outside: what the server says is the server's word."
     ),

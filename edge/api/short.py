@@ -2,9 +2,9 @@
 
 The library opens a transport, a session and five tasks for each such request, a third of
 the server's work, though nothing of it outlives the request. A call that is beyond doubt is
-answered here in the same bytes; whatever is not (another method, era or media type, a field
-more, a body in pieces, JSON the library would refuse) goes to the library untouched, which
-also refuses it. `tests/edge/api/test_short.py` asks both ways the same.
+answered here with the same status, type and JSON; whatever is not (another method, era or
+media type, a field more, a body in pieces, JSON the library would refuse) goes to the library
+untouched, which also refuses it. `tests/edge/api/test_short.py` asks both ways the same.
 """
 
 from __future__ import annotations
