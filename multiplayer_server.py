@@ -26,11 +26,14 @@ from edge.api.dispatch import Dispatch
 from edge.api.limit import Limiter
 from edge.api.operations import Operations
 from edge.identity import Checker
+from engine.custody import Custody
 from engine.errors import Unavailable
+from engine.keyring import Keyring
 from engine.sandbox.broker import Broker
 from engine.sandbox.call import Limits
 from engine.sandbox.egress import BadEgress, read_egress
 from engine.sandbox.pool import Pool
+from engine.signed_heads import SignedHeads
 from engine.stores.landing import on
 from engine.stores.opening import open_store
 from settings import VERSION, BadSetting, Settings, load
@@ -47,7 +50,9 @@ def room_limits(settings: Settings) -> dict[str, Any]:
         "channel_mb": settings.max_channel_mb,
         "hook_seconds": settings.bot_hook_seconds,
         "invite_days": settings.invite_days,
+        "open_seconds": settings.open_seconds,
         "output_kb": settings.max_output_kb,
+        "reveal_days": settings.reveal_days,
         "seats": settings.max_seats,
         "state_kb": settings.max_state_kb,
     }
@@ -107,6 +112,11 @@ async def running(settings: Settings) -> AsyncIterator[Face]:
         directory = settings.keys_dir
         account_key, rejoin_key = keys.load(directory, "account"), keys.load(directory, "rejoin")
         ticket_key = keys.load(directory, "ticket")
+        custody = Custody(
+            keys.load(directory, "dice"),
+            Keyring.load(directory),
+            SignedHeads(None if settings.database_url == "memory://" else settings.heads_file),
+        )
         checker = Checker(keys.load(directory, "caller"))
     except (OSError, ValueError) as error:
         raise BadSetting(str(error)) from None
@@ -117,11 +127,15 @@ async def running(settings: Settings) -> AsyncIterator[Face]:
         limits=room_limits(settings),
         max_rooms_per_account=settings.max_channels_per_account,
         idle_days=settings.channel_idle_days,
+        custody=custody,
     )
     pool = Pool(limits=hook_limits(settings), broker=reach, policy=settings.bot_isolation)
+    # What a hook does here a second time must be the same, with strings hashed otherwise.
+    second = Pool(limits=hook_limits(settings), policy=settings.bot_isolation, hash_seed=1)
     bots = BotManager(
         channels,
         pool,
+        second=second,
         bots_dir=BOTS,
         inline=settings.inline_bots == "all",
         hooks_per_minute=settings.bot_hooks_per_minute,
@@ -132,6 +146,7 @@ async def running(settings: Settings) -> AsyncIterator[Face]:
     try:
         try:
             await pool.start()
+            await second.start()
         except Unavailable as error:  # rooms do without; each attempt to run a bot tries again
             log.error("no bot can run: %s %s", error, error.hint)
         channels.start_clocks()
@@ -139,6 +154,7 @@ async def running(settings: Settings) -> AsyncIterator[Face]:
     finally:
         await channels.close()
         await pool.close()
+        await second.close()
 
 
 async def serve(settings: Settings) -> None:

@@ -26,7 +26,10 @@ from engine.transcript.chain import Head
 LIMITS: Mapping[str, Any] = {
     "body_kb": 16,
     "seats": 32,
+    "hook_fuel": 2_000_000,
     "invite_days": 7,
+    "open_seconds": 600,
+    "reveal_days": 7,
     "channel_mb": 64,
     "output_kb": 48,
     "state_kb": 256,

@@ -20,10 +20,12 @@ from engine.channel.tokens import code_in
 from engine.errors import TooLarge
 from engine.room import Room
 
-#: Part of the contract; a log born as `mpx-log/0` has no place for it.
 Entropy = Annotated[
     str | None,
-    Field(description="not used in this version: the dice are the server's"),
+    Field(
+        description="your part of the dice: 32+ characters nobody can guess, from your code tool "
+        "or mashed keys. If the call fails, repeat it with the SAME value"
+    ),
 ]
 Slots = Annotated[
     list[str] | None,
@@ -73,6 +75,7 @@ class RoomOperations(Desk):
             slots=slot_specs(wanted, max_seats=most),
             bots=prepared,
             join_as=join_as,
+            entropy=entropy,
         )
         return await self._opened(caller, room, codes)
 
@@ -150,7 +153,7 @@ class RoomOperations(Desk):
         needs neither: list_channels shows your seats.
         """
         joined = await self.channels.join_channel(
-            caller.account, invite_code, expect_terms=expect_terms
+            caller.account, invite_code, expect_terms=expect_terms, entropy=entropy
         )
         seat, room = joined.seat, joined.seat.room
         view, page = shapes.seat_view(seat), shapes.page(room, joined.page)

@@ -15,9 +15,13 @@ from engine.room import Room
 
 
 def head(room: Room) -> dict[str, Any]:
-    """Size and root of the log, as a checkpoint of C2SP tlog-checkpoint writes them."""
-    root = base64.b64encode(room.head.root).decode()
-    return {"size": room.head.size, "root": root}
+    """Size and root of the log as a C2SP tlog-checkpoint writes them, with its signature: these
+    and the origin are the whole note (docs/format.md)."""
+    last = room.last_head()
+    shown = {"size": last.size, "root": base64.b64encode(last.root).decode()}
+    if last.note is not None:
+        shown["signature"] = last.note.rsplit(" ", 1)[1].strip()
+    return shown
 
 
 def view(room: Room, mine: Iterable[Slot]) -> dict[str, Any]:

@@ -22,6 +22,7 @@ from engine.channel.events import (
     Msg,
     Propose,
     Rename,
+    Restored,
     Run,
     Takeover,
 )
@@ -50,7 +51,9 @@ def count(event: Event) -> int:
     match event:
         case Attach():
             return 3
-        case Join() | Takeover() | Leave() | Admin() | Rename() | Detach() | Propose() | Close():
+        case Join() | Takeover() | Leave() | Admin() | Rename() | Detach() | Propose():
+            return 1
+        case Close() | Restored():
             return 1
         case Msg():
             return 1
@@ -103,6 +106,8 @@ def _said(channel: Channel, event: Event) -> list[_Said]:  # noqa: C901  a flat 
             return [_system(type="change_proposed", by=by, changes=shown, terms=terms)]
         case Close():
             return [_system(type="closed")]
+        case Restored(size):
+            return [_system(type="closed", reason="entries were lost", signed_size=size)]
         case Msg(m):
             return [(channel.label(m["s"]), m["k"], *_body(m))]
         case Run():
@@ -132,6 +137,7 @@ def _announced(event: Attach) -> list[_Said]:
             code_hash=event.code_hash,
             manifest_hash=event.manifest_hash,
             params=event.params,
+            **({} if event.commit is None else {"seed_commitment": event.commit}),
         ),
         _system(type="bot:manifest", bot_id=event.bot, manifest=event.manifest, **walls),
     ]
@@ -139,7 +145,7 @@ def _announced(event: Attach) -> list[_Said]:
 
 def _ran(event: Run) -> list[_Said]:
     if event.res != "ok":
-        error = event.res.partition(":")[2]
+        error = "FuelLimit" if event.res == "fuel" else event.res.partition(":")[2]
         return [
             _system(
                 type="bot:error", bot_id=event.bot, hook=event.hook, error=error, line=event.line

@@ -26,7 +26,9 @@ class Twice:
     seen: Literal["same", "different", "raw", "killed"]
 
 
-async def run_twice(first: Pool, second: Pool, call: HookCall) -> Twice:
+async def run_twice(
+    first: Pool, second: Pool, call: HookCall, *, owner: str = "", alone: bool = False
+) -> Twice:
     """Run a hook, and once more without the network; a difference is `NonDeterministic`."""
     result = await first.run(call)
     if not replayable(result.effects):
