@@ -19,14 +19,18 @@ import uvicorn
 
 from bot_manager import BotManager
 from channel_manager import ChannelManager
-from edge import keys, process
+from edge import process
 from edge.api.app import Face, face
 from edge.api.desk import Status
 from edge.api.dispatch import Dispatch
 from edge.api.limit import Limiter
 from edge.api.operations import Operations
 from edge.identity import Checker
+<<<<<<< HEAD
 from engine.custody import Custody
+=======
+from engine import keys
+>>>>>>> primitives
 from engine.errors import Unavailable
 from engine.keyring import Keyring
 from engine.sandbox.broker import Broker
