@@ -26,11 +26,8 @@ from edge.api.dispatch import Dispatch
 from edge.api.limit import Limiter
 from edge.api.operations import Operations
 from edge.identity import Checker
-<<<<<<< HEAD
-from engine.custody import Custody
-=======
 from engine import keys
->>>>>>> primitives
+from engine.custody import Custody
 from engine.errors import Unavailable
 from engine.keyring import Keyring
 from engine.sandbox.broker import Broker
@@ -116,11 +113,8 @@ async def running(settings: Settings) -> AsyncIterator[Face]:
         directory = settings.keys_dir
         account_key, rejoin_key = keys.load(directory, "account"), keys.load(directory, "rejoin")
         ticket_key = keys.load(directory, "ticket")
-        custody = Custody(
-            keys.load(directory, "dice"),
-            Keyring.load(directory),
-            SignedHeads(None if settings.database_url == "memory://" else settings.heads_file),
-        )
+        heads = SignedHeads(None if settings.database_url == "memory://" else settings.heads_file)
+        custody = Custody(keys.load(directory, "dice"), Keyring.load(directory), heads)
         checker = Checker(keys.load(directory, "caller"))
     except (OSError, ValueError) as error:
         raise BadSetting(str(error)) from None
@@ -157,6 +151,7 @@ async def running(settings: Settings) -> AsyncIterator[Face]:
         yield face("MCP Multiplayer", VERSION, dispatch, channels, checker)
     finally:
         await channels.close()
+        heads.close()
         await pool.close()
         await second.close()
 

@@ -1,4 +1,4 @@
-"""Who had a say in the dice, and when a seed comes out. Pure rules; docs/format.md has them in words.
+"""Who had a say in the dice, and when a seed comes out (docs/format.md, "Dice").
 
 On the other side are a server that would like to choose its seed after a member has
 spoken, and members who would like to speak last. What stands in K was fixed in the log
