@@ -39,6 +39,10 @@ def said(text: str | None) -> tuple[str | None, str | None]:
         return None, None
     if promised := _COMMITMENT.fullmatch(text):
         return None, promised.group(1)
+    if text.startswith("<"):  # what `next:` shows in this place, obeyed to the letter
+        raise InvalidRequest(
+            "entropy is a value of your own, not the words in its place", hint=REPEAT
+        )
     if not SHORTEST <= len(text) <= LONGEST or not text.isprintable():
         raise InvalidRequest(
             f"entropy has {SHORTEST} to {LONGEST} printable characters that nobody can guess",

@@ -103,7 +103,16 @@ def test_whoever_leaves_takes_the_value_along() -> None:
     assert shares(table) == [("s1", B)]
 
 
-@pytest.mark.parametrize("text", ["short", "x" * 257, "sixteen\ncharacters or more", "commit:x"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "short",
+        "x" * 257,
+        "sixteen\ncharacters or more",
+        "commit:x",
+        "<32 characters nobody can guess>",
+    ],
+)
 def test_a_value_that_cannot_be_used_is_refused(text: str) -> None:
     with pytest.raises(InvalidRequest):
         room().join("A", "alice", entropy=text)

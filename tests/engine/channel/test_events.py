@@ -106,7 +106,7 @@ def test_what_is_written_is_read_back(event: Event, form: dict[str, Any]) -> Non
 @pytest.mark.parametrize(("event", "form"), FORMS, ids=IDS)
 def test_a_field_too_many_is_an_error(event: Event, form: dict[str, Any]) -> None:
     with pytest.raises(BrokenLog, match="has not the fields"):
-        events.read({**form, "i": 3, "more": 1})
+        events.read({**form, "i": 3, "extra": 1})
 
 
 @pytest.mark.parametrize(("event", "form"), FORMS, ids=IDS)
