@@ -212,7 +212,7 @@ class BotManager:
             players=hooks.players_at(due.step.channel, due.step.entry),
             now=due.step.ts / 1000,
             bot_id=due.bot.id,
-            seed=self._channels.mint(32),
+            key=self._channels.mint(32),
             inline=due.bot.ref is None,
         )
 

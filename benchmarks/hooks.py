@@ -31,7 +31,7 @@ class Echo:
         self.ctx.set_state(state)
         self.ctx.post("bot", {"n": state["n"], "echo": msg["body"]})
 """
-CALL = HookCall(ECHO, "on_message", (MESSAGE,), seed=b"x" * 32, players=("alice",))
+CALL = HookCall(ECHO, "on_message", (MESSAGE,), key=b"x" * 32, players=("alice",))
 
 
 async def one_run(pool: Pool, hooks: int) -> dict[str, float]:
@@ -57,7 +57,7 @@ async def one_run(pool: Pool, hooks: int) -> dict[str, float]:
 
 def in_process(pool: Pool, hooks: int) -> float:
     """The same hook as a plain function call, in ms: read, compiled and run, nothing else."""
-    call: dict[str, Any] = {**dataclasses.asdict(CALL), "seed": CALL.seed.hex()}
+    call: dict[str, Any] = {**dataclasses.asdict(CALL), "key": CALL.key.hex()}
     request = {"do": "hook", "call": call, "limits": dataclasses.asdict(pool.limits)}
     seconds = []
     for _ in range(hooks):

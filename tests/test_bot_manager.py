@@ -463,9 +463,9 @@ async def test_no_two_hooks_get_the_same_chance(house: House) -> None:
     room = await house.room(house.pool.script("Judge", on_message=quiet))
     for _ in range(3):
         await house.channels.post_message("A", room.channel_id, "x")
-    seeds = [call.seed for call in house.pool.calls]
-    assert len(set(seeds)) == 3
-    assert {len(seed) for seed in seeds} == {32}
+    keys = [call.key for call in house.pool.calls]
+    assert len(set(keys)) == 3
+    assert {len(key) for key in keys} == {32}
 
 
 async def test_a_post_returns_when_the_referees_have_answered(house: House) -> None:

@@ -32,7 +32,8 @@ class HookCall:
     players: tuple[str, ...] = ()  #: player ids seated now, in order of joining
     now: float = 0.0  #: seconds since the epoch: the time of the entry that triggered the hook
     bot_id: str = ""
-    seed: bytes = b""  #: 32 bytes from the host; every random draw of the hook comes from it
+    key: bytes = b""  #: 32 bytes: the dice; every random draw of the hook comes from it
+    position: int = 0  #: how many blocks of the key's stream were drawn before this hook
     inline: bool = True  #: a player brought the source; False for one that ships with the server
 
 
@@ -98,7 +99,7 @@ class Finished:
     end: Mapping[str, Any] | None = None
     timers: Mapping[str, float | None] = field(default_factory=dict)  #: seconds; None cancels
     prints: str = ""
-    draws: int = 0  #: blocks of the seed's stream that were used
+    draws: int = 0  #: blocks of the key's stream that this hook used
     effects: tuple[Effect, ...] = ()  #: what it asked of the network, in order
 
 

@@ -1,14 +1,16 @@
-"""Every random number a referee can get, drawn from the hook's seed.
+"""Every random number a referee can get, drawn from the key it was given.
 
 Changes when bots may draw in a new way. ``ctx.random`` and the modules ``random``,
 ``secrets`` and ``uuid`` share one numbered stream (`engine/transcript/draws.py`), so
-whoever knows the seed can repeat them. Never CPython's own algorithms where the
+whoever knows the key and the position at
+which the hook began can repeat them. Never CPython's own algorithms where the
 result decides a game: those are not promised from one version to the next.
 """
 
 from __future__ import annotations
 
 import base64
+import hashlib
 import hmac
 import os
 import random
@@ -17,14 +19,17 @@ from typing import Any
 
 from engine.transcript.draws import Draws
 
+LIBRARIES = b"mpx/libraries/1"
+
 
 class Chance(random.Random):
     """The stream as a ``random.Random``; distributions such as gauss are inherited."""
 
     _draws: Draws
 
-    def __init__(self, key: bytes) -> None:
-        self._draws = Draws(key)
+    def __init__(self, key: bytes, position: int = 0) -> None:
+        self._draws = Draws(key, position)
+        self._began = position
         super().__init__()
 
     def seed(self, *args: Any, **kwargs: Any) -> None:
@@ -78,7 +83,7 @@ class Chance(random.Random):
     @property
     def drawn(self) -> int:
         """How many blocks of the stream this hook has used."""
-        return self._draws.position
+        return self._draws.position - self._began
 
     def sample(self, population: Any, k: int, *, counts: Any = None) -> list[Any]:
         """k different items: the first k of a shuffle from the bottom."""
@@ -93,8 +98,13 @@ class Chance(random.Random):
         return pool[:k]
 
 
-def seed_libraries(seed: str) -> None:
-    """What libraries draw by themselves (boundaries, nonces) is the same in a replay, too."""
+def seed_libraries(key: bytes, position: int) -> None:
+    """What libraries draw by themselves (boundaries, nonces) is the same in a replay, too.
+
+    It leaves the room with a request, so it comes from another stream than the dice, and
+    says nothing of the key.
+    """
+    seed = hmac.digest(key, LIBRARIES + position.to_bytes(8, "big"), hashlib.sha256)
     stream = random.Random(seed)
     random.seed(seed)
     os.urandom = stream.randbytes
@@ -118,7 +128,7 @@ def random_names(chance: Chance) -> dict[str, Any]:
 
 
 def secrets_names(chance: Chance) -> dict[str, Any]:
-    """The ``secrets`` module of a bot: drawn from the seed, secret until it is revealed."""
+    """The ``secrets`` module of a bot: drawn from the key, secret until it is revealed."""
 
     def token_urlsafe(nbytes: int | None = None) -> str:
         return base64.urlsafe_b64encode(chance.take(nbytes or 32)).rstrip(b"=").decode()

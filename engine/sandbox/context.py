@@ -56,7 +56,7 @@ class Context:
 
     @property
     def random(self) -> object:
-        """Dice drawn from the room's seed."""
+        """Dice drawn from the key of the hook."""
         return self._random
 
     @property

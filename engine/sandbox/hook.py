@@ -63,7 +63,7 @@ def run(call: dict[str, Any], limits: dict[str, Any]) -> dict[str, Any]:
     """Call one hook and collect what it asked for, or why it failed."""
     text = call["source"]
     prints = Prints(limits["prints"], text)
-    chance, clock = Chance(bytes.fromhex(call["seed"])), Clock()
+    chance, clock = Chance(bytes.fromhex(call["key"]), call["position"]), Clock()
     clock.at = call["now"]
     govern_libraries(clock)
     ctx = Context(call, limits, chance, clock)

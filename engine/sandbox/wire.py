@@ -36,7 +36,7 @@ def hook_request(call: HookCall, limits: Limits) -> bytes:
     told = {
         "source": call.source, "hook": call.hook, "args": list(call.args),
         "params": dict(call.params), "state": dict(call.state), "players": list(call.players),
-        "now": call.now, "bot_id": call.bot_id, "seed": call.seed.hex(),
+        "now": call.now, "bot_id": call.bot_id, "key": call.key.hex(), "position": call.position,
     }  # fmt: skip
     return _encoded({"do": "hook", "call": told, "limits": dataclasses.asdict(limits)})
 

@@ -44,7 +44,8 @@ def _serve_one() -> None:
         os._exit(0)
     asking.begin()
     if request["do"] == "hook":
-        chance.seed_libraries(request["call"]["seed"])
+        told = request["call"]
+        chance.seed_libraries(bytes.fromhex(told["key"]), told["position"])
         network.be_patient(request["limits"]["hook_seconds"])
     _write(text(answer(request)).encode())
     os._exit(0)

@@ -274,7 +274,7 @@ async def test_the_gadget_gets_nothing(pool: Pool, name: str) -> None:
     except BotRejected as refusal:
         assert "Line " in str(refusal)
     # Attached or not, run it: the worker must not depend on the check before it.
-    result = await pool.run(HookCall(text, "on_init", seed=b"s" * 32))
+    result = await pool.run(HookCall(text, "on_init", key=b"s" * 32))
     assert isinstance(result, Failed), result
     assert result.error not in ("Crashed", "TimeLimit"), result
     assert ".py" not in result.text  # no line of ours

@@ -41,7 +41,7 @@ class Plain:
     async def run(self, call: HookCall) -> HookResult:
         """Raises what the referee raises."""
         space = self.space(call.source)
-        chance, clock = Chance(call.seed), Clock()
+        chance, clock = Chance(call.key, call.position), Clock()
         clock.at = call.now
         told = {"players": list(call.players), "state": call.state, "bot_id": call.bot_id}
         ctx = Context(told, asdict(Limits()), chance, clock)
@@ -93,11 +93,11 @@ class Table:
         if f"def {hook}(" not in self.source:
             return []
         self.hooks += 1
-        seed = hashlib.sha256(self.seed + self.hooks.to_bytes(4, "big")).digest()
         seated = tuple(self.players)
         call = HookCall(
-            self.source, hook, args, self.params, self.state, seated, self.now, self.bot_id, seed
-        )
+            self.source, hook, args, self.params, self.state, seated, self.now, self.bot_id,
+            key=hashlib.sha256(self.seed).digest(), position=self.draws,
+        )  # fmt: skip
         result = await self.runner.run(call)
         assert isinstance(result, Finished), result
         if result.state is not None:

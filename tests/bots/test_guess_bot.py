@@ -43,9 +43,9 @@ class Room:
 
     async def call(self, hook: Hook, *args: Any) -> list[dict[str, Any]]:
         self.hooks += 1
-        seed = hashlib.sha256(self.seed + bytes([self.hooks % 256])).digest()
+        key = hashlib.sha256(self.seed + bytes([self.hooks % 256])).digest()
         call = HookCall(
-            SOURCE, hook, args, self.params, self.state, tuple(self.players), 1e9, "referee", seed
+            SOURCE, hook, args, self.params, self.state, tuple(self.players), 1e9, "referee", key
         )
         result = await self.pool.run(call)
         assert isinstance(result, Finished), result

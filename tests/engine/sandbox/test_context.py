@@ -22,7 +22,7 @@ async def do(pool: Pool, *lines: str, hook: Any = "on_init", args: Any = (), **c
     )
     defaults: dict[str, Any] = {
         "players": ("alice", "bob"),
-        "seed": b"k" * 32,
+        "key": b"k" * 32,
         "bot_id": "ref",
         "now": 100.0,
     }
@@ -110,6 +110,24 @@ async def test_dice_come_from_the_seed_in_one_numbered_stream(pool: Pool) -> Non
     expected += ["abc"[draws.below(3)], draws.below(5)]
     assert result.said[0].body["v"] == expected
     assert result.draws == draws.position == 8
+
+
+async def test_the_stream_goes_on_where_the_hook_before_left_it(pool: Pool) -> None:
+    line = 'ctx.post("bot", {"v": [ctx.random.random(), ctx.random.random()]})'
+    first = await do(pool, line)
+    later = await do(pool, line, position=2)
+    assert later.draws == 2
+    draws = Draws(b"k" * 32)
+    drawn = [draws.random() for _ in range(4)]
+    assert first.said[0].body["v"] + later.said[0].body["v"] == drawn
+
+
+async def test_what_libraries_draw_by_themselves_is_not_the_dice(pool: Pool) -> None:
+    line = 'import requests; made = requests.Request("POST", "http://a", files={"f": "x"}); ctx.post("bot", {"v": made.prepare().headers["Content-Type"]})'
+    calls = [await do(pool, line, position=n) for n in (0, 0, 1)]
+    first, again, later = (result.said[0].body["v"] for result in calls)
+    assert first == again != later
+    assert all(result.draws == 0 for result in calls)
 
 
 async def test_a_hook_that_fails_tells_how_many_draws_it_saw(pool: Pool) -> None:
@@ -253,7 +271,7 @@ class Coin:
 
 async def test_the_bot_of_the_help_page_plays(pool: Any) -> None:
     assert (await pool.inspect(COIN)).dice
-    call = HookCall(COIN, "on_start", players=("alice", "bob"), seed=b"c" * 32)
+    call = HookCall(COIN, "on_start", players=("alice", "bob"), key=b"c" * 32)
     begun = await pool.run(call)
     assert begun.turn == Turn(("alice", "bob"), 3600.0, "heads | tails")
     state = begun.state

@@ -412,6 +412,6 @@ async def test_ordinary_python_works(pool: Pool, name: str) -> None:
     body, expected = ORDINARY[name]
     source = bot(body)
     await pool.inspect(source)
-    result = await pool.run(HookCall(source, "on_init", now=1795176000.0, seed=b"s" * 32))
+    result = await pool.run(HookCall(source, "on_init", now=1795176000.0, key=b"s" * 32))
     assert isinstance(result, Finished), result
     assert result.said[0].body == {"answer": expected}

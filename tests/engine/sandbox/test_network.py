@@ -33,7 +33,7 @@ class World:
     plain: Server
 
     async def run(self, *body: str) -> Any:
-        return await self.pool.run(HookCall(bot(*body), "on_init", seed=b"s" * 32))
+        return await self.pool.run(HookCall(bot(*body), "on_init", key=b"s" * 32))
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")

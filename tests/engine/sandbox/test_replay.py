@@ -31,7 +31,7 @@ class World:
 
 
 def call(*body: str) -> HookCall:
-    return HookCall(bot(*body), "on_init", seed=b"s" * 32, now=1_800_000_000.0)
+    return HookCall(bot(*body), "on_init", key=b"s" * 32, now=1_800_000_000.0)
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
