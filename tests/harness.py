@@ -33,6 +33,7 @@ LIMITS: Mapping[str, Any] = {
     "channel_mb": 64,
     "output_kb": 48,
     "state_kb": 256,
+    "hook_fuel": 800_000,
     "hook_seconds": 5,
 }
 BOTS_DIR = Path(__file__).parent.parent / "bots"
