@@ -99,7 +99,7 @@ MANIFEST = {
 
 GAME = "judge"
 YEAR = 31536000
-LONGEST = 8000
+LONGEST = 8000  #: bytes of a text; what repeats it must fit into one hook's words
 #: Each move with the phases in which it may be made.
 PHASES = {
     "propose": ("terms",),
@@ -152,7 +152,7 @@ class JudgeBot:
         self.seconds = clock(params.get("seconds", 86400), "seconds")
         self.term = clock(params.get("term"), "term")
         if self.terms is not None and not self.is_text(self.terms):
-            raise ValueError("terms must be a text of at most %d characters, or left out" % LONGEST)
+            raise ValueError("terms must be a text of at most %d bytes, or left out" % LONGEST)
         if self.arbiter is not None and not isinstance(self.arbiter, str):
             raise ValueError("arbiter must be a player id, or left out")
         if isinstance(self.pieces, bool) or self.pieces not in range(21):
@@ -230,7 +230,9 @@ class JudgeBot:
     # Reading a move
 
     def is_text(self, value):
-        return isinstance(value, str) and 0 < len(value.strip()) and len(value) <= LONGEST
+        if not isinstance(value, str) or not value.strip():
+            return False
+        return len(value.encode("utf-8", "surrogatepass")) <= LONGEST
 
     def read_move(self, body):
         """(action, value), or (None, None) for chat."""
@@ -260,9 +262,9 @@ class JudgeBot:
         if to is not None and not (action == "deliver" and to == [self.me]):
             return "say it in public: only a delivery may be sealed, to=[\"%s\"]" % self.me
         if action in NEEDS_TEXT and not self.is_text(value):
-            return "%s takes a text of at most %d characters" % (action, LONGEST)
+            return "%s takes a text of at most %d bytes" % (action, LONGEST)
         if action == "deny" and value is not None and not self.is_text(value):
-            return "deny takes a text of at most %d characters, or nothing" % LONGEST
+            return "deny takes a text of at most %d bytes, or nothing" % LONGEST
         return self.detail(player, action, value)
 
     def detail(self, player, action, value):
