@@ -79,7 +79,7 @@ DAY = 86400
 PATIENCE, ONCE_MORE = 1.5, 0.5
 LABEL = "[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
 SITE = re.compile(r"(%s(?:\.%s)*)\.?(?::([0-9]{1,5}))?" % (LABEL, LABEL))
-SITES = 100  #: of which what was seen is kept
+SITES = 50  #: of which what was seen is kept
 SHOWN = 20  #: names of a certificate, and sights of a site that are kept
 ATTRIBUTES = {"550403": "CN", "55040a": "O", "550406": "C"}
 
@@ -118,8 +118,8 @@ def parts(data):
 
 
 def words_of(tag, data):
-    text = data.decode("utf-16-be" if tag == 30 else "utf-8", "replace")
-    return "".join(letter if letter.isprintable() else "?" for letter in text)[:120]
+    text = data[:512].decode("utf-16-be" if tag == 30 else "utf-8", "replace")[:120]
+    return "".join(letter if letter.isprintable() else "?" for letter in text)
 
 
 def name_of(data):
