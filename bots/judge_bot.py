@@ -13,7 +13,8 @@
 4. Ruling, by the first of these rules that applies:
    a  The claim is admitted, or not answered in time, or the other side leaves: for the claimant.
    b  Evidence or delivery shows a text that the terms name as proof against the other side: for the claimant.
-   c  The other side owes a text by the terms and has not delivered it: for the claimant.
+   c  The other side owes a text, it is due (at the end of the term, if there is one) and has not been
+      delivered: for the claimant.
    d  There is an arbiter (param arbiter="carol": the player of that name, who is no party): it says
       "rule alice", "rule bob" or "rule nobody", with reasons. An arbiter who is silent or has left: nobody.
    e  Otherwise the claim is not proved: for the other side.
@@ -21,6 +22,7 @@
 Lines of the terms that I understand, all else is for the parties and the arbiter:
    duty: bob sha256:<64 hex digits>     bob owes a text with this hash
    proof: bob sha256:<64 hex digits>    whoever shows a text with this hash has proved that bob broke the terms
+Accept a line only if you know who can know its text: whoever wrote a proof against you may have the text already.
 
 Each step may take as many seconds as the param seconds says (a day; null: no clock); without agreement in
 that time there are no terms. With the param term=N the terms end N seconds after they came in force: if
@@ -371,7 +373,8 @@ class JudgeBot:
         self.state["hash"], self.state["accepted"] = digest(text), []
         self.state["duties"] = [[n, h] for kind, n, h in LINE.findall(text) if kind == "duty"]
         self.state["proofs"] = [[n, h] for kind, n, h in LINE.findall(text) if kind == "proof"]
-        self.say({"type": "terms", "by": player, "hash": self.state["hash"], "text": text})
+        shown = {"type": "terms", "by": player, "hash": self.state["hash"], "text": text}
+        self.say(shown | {"duties": self.state["duties"], "proofs": self.state["proofs"]})
         self.ask_to_accept()
 
     def ask_to_accept(self):
@@ -387,8 +390,7 @@ class JudgeBot:
             return
         if self.term is not None:
             self.state["deadline"] = self.ctx.now() + self.term
-        shown = {"type": "in_force", "hash": self.state["hash"], "duties": self.state["duties"]}
-        self.say(shown | {"proofs": self.state["proofs"], "seconds": self.term})
+        self.say({"type": "in_force", "hash": self.state["hash"], "seconds": self.term})
         self.in_force()
 
     def in_force(self):
@@ -483,7 +485,7 @@ class JudgeBot:
         other = self.other(claimant)
         if other in self.state["proved"]:
             self.ruling(claimant, "b", "a text is shown that proves it")
-        elif self.debts(other):
+        elif self.debts(other) and self.due():
             self.ruling(claimant, "c", "%s has not delivered" % other)
         elif self.arbiter is None:
             self.ruling(other, "e", "the claim is not proved")
@@ -535,6 +537,10 @@ class JudgeBot:
     def debts(self, player):
         return [hashed for name, hashed in self.state["duties"] if name == player]
 
+    def due(self):
+        deadline = self.state["deadline"]
+        return deadline is None or self.ctx.now() >= deadline
+
     def proves(self, text):
         """Against whom this text is a proof by the terms."""
         found = digest(text)
@@ -564,7 +570,7 @@ class JudgeBot:
             ' says the other broke them: "admit" or "deny TEXT", then "evidence TEXT" (%d pieces each) and'
             ' "rest". I rule for the claimant when it is admitted, unanswered, proved by a text whose hash'
             " the terms name (line proof: NAME sha256:HEX) or a text is owed (line duty: NAME sha256:HEX,"
-            ' handed over with "deliver TEXT"); %s. Leaving loses.' % (self.pieces, who)
+            ' handed over with "deliver TEXT") and is due; %s. Leaving loses.' % (self.pieces, who)
         )
 
     def say(self, body, to=None):

@@ -68,6 +68,8 @@ async def test_terms_are_in_force_when_both_have_accepted_the_same_hash(pool: Po
         "by": "alice",
         "hash": sha("Bob pays\nfor lunch."),
         "text": "Bob pays\nfor lunch.",
+        "duties": [],
+        "proofs": [],
     }
     assert table.expect["body"] == ["accept " + terms["hash"], "cancel"]
     await table.say("alice", table.expect["body"][0])
@@ -75,8 +77,7 @@ async def test_terms_are_in_force_when_both_have_accepted_the_same_hash(pool: Po
     assert "another hash: " + terms["hash"] in await table.refused("bob", "accept " + "0" * 64)
     assert "waiting for bob" in await table.refused("alice", "accept " + terms["hash"])
     await table.say("bob", "ACCEPT sha256:" + terms["hash"])
-    (force,) = table.said("in_force")
-    assert (force["hash"], force["duties"], force["proofs"]) == (terms["hash"], [], [])
+    assert table.said("in_force") == [{"type": "in_force", "hash": terms["hash"], "seconds": None}]
     assert table.movers == ["alice", "bob"] and table.seconds is None
 
 
@@ -189,6 +190,19 @@ async def test_an_owed_text_decides_a_denied_claim(table: Table, delivered: bool
     assert result(table) == (
         expected if delivered else (["alice"], "bob has not delivered (rule c)")
     )
+
+
+@pytest.mark.parametrize(("waited", "winner"), [(500, "bob"), (1500, "alice")])
+async def test_a_text_is_owed_at_the_end_of_the_term(waited: int, winner: str) -> None:
+    table = await in_force(Plain(), term=1000)
+    assert table.said("terms")[0]["duties"] == [["bob", sha(POEM)]]
+    assert table.said("terms")[0]["proofs"] == [["bob", sha(PROOF)]]
+    await claim(table)
+    await table.say("bob", "deny")
+    table.now += waited
+    for player in ("alice", "bob"):
+        await table.say(player, "rest")
+    assert result(table)[0] == [winner]
 
 
 async def test_a_sealed_delivery_is_read_by_the_other_party_alone(pool: Pool) -> None:
