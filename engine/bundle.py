@@ -1,8 +1,8 @@
 """A room's record as one file: what a member can keep, and check without this server.
 
 Changes with `docs/format.md` ("The file of get_transcript") and with `verifier.record`, which
-reads it. The file ends at a head where no hook was due, and holds what a replay needs: the sources, the
-network's answers, and what opens the private messages of this reader.
+reads it. The file ends at a head where no hook was due, and holds what a replay needs: the
+sources, the network's answers, and what opens the private messages of this reader.
 """
 
 from __future__ import annotations
@@ -37,7 +37,8 @@ bytes everywhere, and its source is in the project mcp-multiplayer). No network 
     python3 verifier.pyz FILE.zip
 
 It executes the referees again, and says in six lines what holds, what nobody can know yet
-and what would settle it. Give it what others saw to compare: --line "bob: 27 <root>", --invite LINK.
+and what would settle it. Give it what others saw to compare: --line "bob: 27 <root>",
+--invite LINK.
 A server that says its own games are verified has shown nothing. docs/format.md of the
 project has the format, docs/trust.md what can be cheated and by whom.
 """

@@ -29,9 +29,20 @@ def judge(walked: Walked, log: Log, findings: Findings) -> None:
             findings.once("I_RNG_EARLY", name, text, draw.entry)
             continue
         _judge_shares(walked, log, findings, draw)
+    _judge_unseen(walked, findings)
     if walked.draws and walked.aborted:
         text = "somebody did not open a commitment in time, so their words are not in the dice"
         findings.add("I_ABORT", text, walked.aborted[0])
+
+
+def _judge_unseen(walked: Walked, findings: Findings) -> None:
+    """Of a referee that was not executed only its own receipts say what it drew."""
+    bench = walked.bench
+    for at in sorted(bench.unjudged if bench else ()):
+        bot = next((b for b in walked.channels[at].bots if b.at == at), None)
+        if bot is not None and (bot.reach.get("dice") or not bench or bench.executor is None):
+            text = f"what bot {bot.id} drew was not all checked (see RULES)"
+            findings.add("I_RNG_UNCHECKED", text, at)
 
 
 def _judge_shares(walked: Walked, log: Log, findings: Findings, draw: Draw) -> None:

@@ -123,6 +123,7 @@ def _check(found: Record, wishes: Wishes, executor: Executor | None, checked: Ch
     checked.origin = first.origin
     checked.heads = Heads(checked.log, walk.events, findings)
     checked.heads.check_own(found.checkpoint)
+    checked.log.check_whole()
     _compare(checked.heads, wishes, findings)
     _walk(walk, first, wishes, executor, checked)
     channel = checked.walked.channel
@@ -176,7 +177,7 @@ def _compare(heads: Heads, wishes: Wishes, findings: Findings) -> None:
     ):
         for given in arguments:
             try:
-                task(*given)  # type: ignore[operator]
+                task(*given)
             except Unusable as error:
                 findings.add("I_ARGUMENT", f"not used: {error}")
 
@@ -200,6 +201,8 @@ def _check_v0(found: Record, checked: Checked) -> None:
     checked.origin = str((log.lines[0].entry or {}).get("origin", ""))
     checked.heads = Heads(log, [None] * log.size, checked.findings)
     checked.walked.whole = True
-    checked.findings.add("I_V0", "a room of mpx-log/0: its entries follow each other, no more is shown")
+    checked.findings.add(
+        "I_V0", "a room of mpx-log/0: its entries follow each other, no more is shown"
+    )
     checked.findings.add("I_SPLIT", "a room of mpx-log/0 has no signed heads")
     checked.findings.add("I_UNCONFIRMED", "a room of mpx-log/0: what was said is not judged")

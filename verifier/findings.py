@@ -28,7 +28,7 @@ WHERE: Mapping[str, tuple[str, ...]] = {
     **dict.fromkeys(
         (
             *("E_SEED", "E_RUN_RNG", "E_ENTROPY", "E_OPEN", "E_ABORT", "I_RNG_SERVER"),
-            *("I_RNG_EARLY", "I_RNG_SILENT", "I_ABORT", "I_RNG_SEED"),
+            *("I_RNG_EARLY", "I_RNG_SILENT", "I_ABORT", "I_RNG_SEED", "I_RNG_UNCHECKED"),
         ),
         (DICE,),
     ),
@@ -63,9 +63,7 @@ class Finding:
 class Violation(Exception):
     """The record breaks the format or the rules; nothing after it can be judged by it."""
 
-    def __init__(
-        self, code: str, text: str, entry: int | None = None, **evidence: Any
-    ) -> None:
+    def __init__(self, code: str, text: str, entry: int | None = None, **evidence: Any) -> None:
         super().__init__(f"{code}: {text}")
         self.finding = Finding(code, text, entry, evidence)
 

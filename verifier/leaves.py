@@ -50,6 +50,12 @@ class Log:
             peaks = tree.push(line.index, peaks, line.hash)
         return tree.root(peaks)
 
+    def check_whole(self) -> None:
+        """No head is signed in the middle of a step."""
+        last = self.lines[-1]
+        if last.entry is not None and "more" in last.entry:
+            raise Violation("E_MORE", "the last step is not whole", last.index)
+
     def entry(self, index: int) -> Mapping[str, Any]:
         return self.lines[index].entry or {}
 
@@ -124,6 +130,6 @@ def _steps(lines: Sequence[Line]) -> tuple[list[list[Line]], list[int]]:
         step_of.append(len(steps) - 1)
         if line.entry is None or "more" not in line.entry:
             steps.append([])
-    if steps.pop():
-        raise Violation("E_MORE", "the last step is not whole", len(lines) - 1)
+    if not steps[-1]:
+        steps.pop()
     return steps, step_of

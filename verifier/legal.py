@@ -223,9 +223,7 @@ def _decided(channel: Channel, command: Any, host: Host) -> Wish:
     return lambda: rules.decide(channel, command, host)
 
 
-def _genesis(
-    channel: Channel, happened: Sequence[Event], step: Step, host: Host
-) -> Iterator[Wish]:
+def _genesis(channel: Channel, happened: Sequence[Event], step: Step, host: Host) -> Iterator[Wish]:
     opened = happened[0]
     assert isinstance(opened, Genesis)
     bots, joined = [], None
@@ -270,7 +268,7 @@ def _new_bot(channel: Channel, event: Attach) -> NewBot:
     for slot in empty:
         if slot.id == event.slot:
             fits = {
-                name: [s for s in empty if name in (s.label, s.id)][0].id
+                name: next(s for s in empty if name in (s.label, s.id)).id
                 for name in (slot.label, slot.id)
             }
             wanted = next((name for name, id in fits.items() if id == event.slot), None)
@@ -494,10 +492,14 @@ def chores(channel: Channel, step: Step, context: Context, root: Callable[[int],
         _check_rotation(channel, event, step.first)
     elif isinstance(event, Runtime):
         if event.runtime == channel.runtime or not context.pending:
-            raise Violation("E_RUNTIME", "the runtime has not changed, or no hook is due", step.first)
+            raise Violation(
+                "E_RUNTIME", "the runtime has not changed, or no hook is due", step.first
+            )
     elif isinstance(event, Restored):
         if channel.lost or event.size < step.first:
-            raise Violation("E_RESTORED", "a smaller head than this log has loses nothing", step.first)
+            raise Violation(
+                "E_RESTORED", "a smaller head than this log has loses nothing", step.first
+            )
         if event.size == step.first and b64u(root(step.first)) == event.root:
             raise Violation("E_RESTORED", "the head that is said to be lost is here", step.first)
 

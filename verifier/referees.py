@@ -1,9 +1,9 @@
 """Executes every hook that was due, and holds what comes of it against the log.
 
 Changes with `engine.hooks` and `engine.outputs`, which say what is due and what a result
-becomes. On the other side is a server that skips a hook, invents one, or writes another result than the
-announced source has. What cannot be executed or not be compared is said, and what depends on it is
-not judged: a referee whose state is unknown is not accused of anything.
+becomes. On the other side is a server that skips a hook, invents one, or writes another result
+than the announced source has. What cannot be executed or compared is said, and what depends on
+it is not judged: a referee whose state is unknown is accused of nothing.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Protocol, cast
 
 from engine import hooks, outputs
-from engine.channel import events, tokens, views
+from engine.channel import events, rules, tokens, views
+from engine.channel.commands import Ran
 from engine.channel.events import Attach, Run
 from engine.channel.state import Bot
 from engine.hooks import Due
@@ -102,6 +103,7 @@ class Bench:
     disclosed: Mapping[int, Any]
     room: Room = field(init=False)
     tally: Tally = field(default_factory=Tally)
+    unjudged: set[int] = field(default_factory=set)  #: bots of which not every hook was compared
     _lost: dict[int, Unknown] = field(default_factory=dict)  #: bots whose state is not known
     _blinded: dict[tuple[int, int], str] = field(default_factory=dict)  #: last st of an epoch
 
@@ -207,9 +209,11 @@ class Bench:
         return {} if memory is None else memory.state
 
     def _lose(self, at: int, why: Unknown) -> None:
+        self.unjudged.add(at)
         self._lost.setdefault(at, why)
 
     def _say(self, due: Due, why: Unknown) -> None:
+        self.unjudged.add(due.bot.at)
         text = f"{due.hook} of bot {due.bot.id} on entry {due.step.entry}: {why.text}"
         self.findings.once(why.code, f"{due.bot.at}", text, due.step.entry)
 
@@ -254,14 +258,32 @@ class Bench:
         if isinstance(result, Failed) and result.killed:
             return Unknown("I_TIME", f"it could not be finished here ({result.error})")
         if seed is None and result.draws:
+            if (
+                event is not None
+                and event.res == "ok"
+                and event.rng
+                and event.rng[1] == event.rng[2]
+            ):
+                return Unknown("E_RUN_RNG", "it draws, and the log says that it did not")
             return Unknown("I_SEED", "it drew from a seed that is not out")
         made = outputs.ran(
             self.room.channel, due, result, state, epoch=epoch, mint=lambda size: bytes(size)
         )
-        return Known(made, sealed=seed is None)
+        return Known(self._decided(made), sealed=seed is None)
 
-    def _opened(self, due: Due) -> views.Message | Unknown:
-        message: views.Message = due.args[0]
+    def _decided(self, made: outputs.Result) -> outputs.Result:
+        """What the rules make of a result: they may refuse all of it."""
+        happened = rules.decide(self.room.channel, made.command)
+        if not happened:
+            return replace(made, command=replace(made.command, silent=True))
+        run = happened[0]
+        assert isinstance(run, Run)
+        if run == made.command.run:
+            return made
+        return outputs.Result(Ran(run, silent=False))
+
+    def opened(self, message: views.Message) -> views.Message:
+        """The message with its private body, if that is known here."""
         if message.to is None:
             return message
         if message.entry in self.disclosed:
@@ -269,6 +291,13 @@ class Bench:
         mine = self.record.openings.get(message.id)
         if mine is not None and opens(mine, message.body):
             return replace(message, body=mine[""][1])
+        return message
+
+    def _opened(self, due: Due) -> views.Message | Unknown:
+        message: views.Message = due.args[0]
+        shown = self.opened(message)
+        if message.to is None or shown is not message:
+            return shown
         if due.bot.keeps_private:
             return Unknown("I_PRIVATE_KEPT", "it heard words that its manifest keeps private")
         return Unknown("I_PRIVATE", "it heard private words that are not opened yet")
@@ -296,10 +325,13 @@ class Bench:
             else:
                 wrong = _difference(made.command.run, event, sealed=outcome.sealed)
             if wrong and "NonDeterministic" in event.res:
-                outcome, wrong = Unknown(
-                    "I_NONDETERMINISTIC",
-                    "the server says that it does not always do the same; here it finished",
-                ), ""
+                outcome, wrong = (
+                    Unknown(
+                        "I_NONDETERMINISTIC",
+                        "the server says that it does not always do the same; here it finished",
+                    ),
+                    "",
+                )
             elif not wrong and made.state is not None and event.res == "ok":
                 state = made.state
         if isinstance(outcome, Unknown) and not wrong:
@@ -358,6 +390,8 @@ def _difference(made: Run, logged: Run, *, sealed: bool) -> str:
     expected, found = events.write(made), events.write(logged)
     if sealed:
         expected, found = _unsealed(expected), _unsealed(found)
+    if (expected["res"], found["res"]) == ("error:NonDeterministic", "ok"):
+        return "E_RUN_FX"  # it asks for something else than the log has answers to
     order = ("now", "res", "line", "fx", "out", "turn", "end", "timers", "rng", "st")
     for name in (*order, *sorted(expected.keys() | found.keys())):
         if _bytes(expected, name) != _bytes(found, name):
@@ -392,5 +426,3 @@ def _what(code: str) -> str:
         "E_RUN_OUT": "it says or does something else in re-execution",
         "E_RUN_EXTRA": "it says and does nothing in re-execution",
     }[code]
-
-

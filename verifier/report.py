@@ -89,7 +89,10 @@ def _findings(checked: Checked) -> Iterator[str]:
 def _said(checked: Checked) -> Iterator[str]:
     """What stands under each name, for its author to confirm."""
     for author, said in checked.walked.said.items():
-        yield from ("", f"Said as {safe(author)}, for them to confirm with --confirm {safe(author)}:")
+        yield from (
+            "",
+            f"Said as {safe(author)}, for them to confirm with --confirm {safe(author)}:",
+        )
         for message in said[:MOST]:
             body = json.dumps(message.body, ensure_ascii=False, sort_keys=True)
             shown = safe(body[:LONGEST]) + ("…" if len(body) > LONGEST else "")

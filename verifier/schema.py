@@ -269,7 +269,12 @@ ENTRIES: Mapping[str, tuple[Mapping[str, Check], Mapping[str, Check]]] = {
     "close": ({}, {}),
     "msg": ({"m": _is_m}, {}),
     "run": (
-        {**_RUN, "now": is_whole, "st": lambda v: _list(_digest)(v) and len(v) == 2, "rng": _is_rng},
+        {
+            **_RUN,
+            "now": is_whole,
+            "st": lambda v: _list(_digest)(v) and len(v) == 2,
+            "rng": _is_rng,
+        },
         _RUN_MAY,
     ),
     "tick": ({"bot": _label, "name": _matches(BOT_KIND.pattern)}, {}),

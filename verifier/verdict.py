@@ -1,7 +1,7 @@
 """Six lines, each PROVEN, NOT PROVEN or VIOLATED, with a reason and what would settle it.
 
-Changes when more can be promised, or less. PROVEN is said of nothing that was not checked: each line
-names what it needs, and is NOT PROVEN as soon as one thing is missing.
+Changes when more can be promised, or less. PROVEN is said of nothing that was not checked: each
+line names what it needs, and is NOT PROVEN as soon as one thing is missing.
 """
 
 from __future__ import annotations
@@ -17,14 +17,16 @@ from verifier.walk import Walked
 
 PROVEN, NOT_PROVEN, VIOLATED = "PROVEN", "NOT PROVEN", "VIOLATED"
 
+_LATER = "the seed comes out when the game ends, at close, or after the room's reveal_days"
 #: What settles a finding that is no violation.
 SETTLE = {
     "I_LIVE": "get the transcript again when the game is over",
     "I_UNSIGNED": "get the transcript from the server: it holds a signed checkpoint",
-    "I_SEED": "the seed comes out when the game ends, at close, or after the room's reveal_days",
-    "I_RNG_SEED": "the seed comes out when the game ends, at close, or after the room's reveal_days",
+    "I_SEED": _LATER,
+    "I_RNG_SEED": _LATER,
     "I_RNG_SERVER": "in the next room every player gives entropy on joining",
     "I_RNG_SILENT": "in the next room every player gives entropy on joining",
+    "I_RNG_UNCHECKED": "what settles RULES",
     "I_RNG_EARLY": "use a referee that draws in on_start or later",
     "I_ABORT": "play again; who withholds an opening gives plain words only",
     "I_PRIVATE": "they are opened when the seed comes out; or check with the file of their author",
@@ -140,7 +142,7 @@ def _words(walked: Walked, heads: Heads, findings: Findings, confirmed: set[str]
 def _outside(walked: Walked, findings: Findings) -> None:
     fetched = [] if walked.bench is None else walked.bench.tally.fetched
     if fetched:
-        text = f"{len(fetched)} runs used answers of the network: what was answered is the server's word"
+        text = f"{len(fetched)} runs used answers of the network, which are the server's word"
         findings.add("I_FETCH", text, fetched[0])
         findings.add("I_TIMES", "the times are the server's word")
     else:
@@ -160,15 +162,16 @@ def _proven_rules(log: Log, walked: Walked, heads: Heads | None) -> str:
         return "No referee sat in this room, so nothing was said by one."
     return (
         f"Every hook was executed again from the announced sources ({tally.executed} times): the "
-        f"{tally.runs} runs in the log are what comes of it, and {tally.silent} silent hooks are silent."
+        f"{tally.runs} runs in the log are what comes of it, and the {tally.silent} that left no "
+        "trace leave none."
     )
 
 
 def _proven_record(log: Log, walked: Walked, heads: Heads | None) -> str:
     pinned = " The invite pins its key and beginning." if heads and heads.pinned else ""
     return (
-        f"All {log.size} entries are canonical, follow each other, are what the rules of rooms allow, "
-        f"and form the head that the room's own key has signed.{pinned}"
+        f"All {log.size} entries are canonical, follow each other, are what the rules of rooms "
+        f"allow, and form the head that the room's own key has signed.{pinned}"
     )
 
 
@@ -176,8 +179,9 @@ def _proven_dice(log: Log, walked: Walked, heads: Heads | None) -> str:
     if not walked.draws:
         return "No dice were drawn."
     count = sum(draw.count for draw in walked.draws)
+    draws = "1 draw" if count == 1 else f"{count} draws"
     return (
-        f"{count} draws, all from a seed that was fixed before the players' words and from the "
+        f"{draws}, all from a seed that was fixed before the players' words and from the "
         f"words of every player. {chance.against(walked)}"
     )
 

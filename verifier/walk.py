@@ -152,7 +152,7 @@ class Walk:
         walked.channels.append(channel)
         for message in placed.messages:
             if isinstance(event, Msg):
-                walked.said.setdefault(message.sender, []).append(message)
+                walked.said.setdefault(message.sender, []).append(bench.opened(message))
             self._check_opening(message)
         bench.place(placed)
 

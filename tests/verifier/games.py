@@ -12,7 +12,7 @@ import hashlib
 import io
 import json
 import zipfile
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -38,6 +38,7 @@ from engine.transcript.chain import b64u
 from tests.harness import BOTS_DIR, Clock, Mint, manager
 from verifier import record
 from verifier.check import Checked, Wishes, check
+from verifier.findings import Violation
 from verifier.referees import Executor
 
 ALICE = "alice says 9f3c2a71d5e84b06"
@@ -272,7 +273,7 @@ def verify(forged: Bundle, executor: Executor | None = None, **wishes: Any) -> C
     """Verify what would be in the file."""
     try:
         read = record.of(forged.members())
-    except record.Violation as violation:
+    except Violation as violation:
         checked = Checked()
         checked.findings.found.append(violation.finding)
         return check(record.Record([b""]), Wishes(**wishes), executor, checked)
@@ -291,5 +292,3 @@ def codes(checked: Checked) -> set[str]:
 
 def violations(checked: Checked) -> set[str]:
     return {one.code for one in checked.findings.found if one.violated}
-
-
