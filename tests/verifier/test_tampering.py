@@ -414,7 +414,7 @@ async def test_a_disclosure_opens_what_was_sealed(coin: Bundle, jail: Executor, 
     caught(reforge(forged), jail, "E_DISCLOSE", "RECORD")
 
 
-# --- two logs --------------------------------------------------------------------------------------
+# --- two logs ----------------------------------------------------------------------------
 
 
 def _rewritten(honest: Bundle) -> Bundle:
