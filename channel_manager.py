@@ -145,7 +145,6 @@ class ChannelManager(Rooms):
         return room, self._pinned(room, codes)
 
     def _pinned(self, room: Room, codes: Mapping[str, str]) -> dict[str, str]:
-        """The codes with what a verifier can hold the room to."""
         mark = pin(self.store, room.channel_id, room.channel) if codes else ""
         return {label: code + mark for label, code in codes.items()}
 

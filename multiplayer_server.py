@@ -26,11 +26,8 @@ from edge.api.dispatch import Dispatch
 from edge.api.limit import Limiter
 from edge.api.operations import Operations
 from edge.identity import Checker
-<<<<<<< HEAD
-from engine.custody import Custody
-=======
 from engine import keys
->>>>>>> primitives
+from engine.custody import Custody
 from engine.errors import Unavailable
 from engine.keyring import Keyring
 from engine.sandbox.broker import Broker
@@ -52,6 +49,7 @@ def room_limits(settings: Settings) -> dict[str, Any]:
     return {
         "body_kb": settings.max_body_kb,
         "channel_mb": settings.max_channel_mb,
+        "hook_fuel": settings.bot_hook_fuel,
         "hook_seconds": settings.bot_hook_seconds,
         "invite_days": settings.invite_days,
         "open_seconds": settings.open_seconds,
@@ -65,6 +63,7 @@ def room_limits(settings: Settings) -> dict[str, Any]:
 def hook_limits(settings: Settings) -> Limits:
     return Limits(
         hook_seconds=settings.bot_hook_seconds,
+        fuel=settings.bot_hook_fuel,
         output=settings.max_output_kb << 10,
         state=settings.max_state_kb << 10,
         source=settings.max_source_kb << 10,
@@ -116,11 +115,8 @@ async def running(settings: Settings) -> AsyncIterator[Face]:
         directory = settings.keys_dir
         account_key, rejoin_key = keys.load(directory, "account"), keys.load(directory, "rejoin")
         ticket_key = keys.load(directory, "ticket")
-        custody = Custody(
-            keys.load(directory, "dice"),
-            Keyring.load(directory),
-            SignedHeads(None if settings.database_url == "memory://" else settings.heads_file),
-        )
+        heads = SignedHeads(None if settings.database_url == "memory://" else settings.heads_file)
+        custody = Custody(keys.load(directory, "dice"), Keyring.load(directory), heads)
         checker = Checker(keys.load(directory, "caller"))
     except (OSError, ValueError) as error:
         raise BadSetting(str(error)) from None
@@ -157,6 +153,7 @@ async def running(settings: Settings) -> AsyncIterator[Face]:
         yield face("MCP Multiplayer", VERSION, dispatch, channels, checker)
     finally:
         await channels.close()
+        heads.close()
         await pool.close()
         await second.close()
 

@@ -15,6 +15,7 @@ from typing import Any
 import uvicorn
 
 from edge import identity, process
+from edge.log_keys import LogKeys
 from edge.oauth.accounts import Accounts
 from edge.oauth.clients import Clients
 from edge.oauth.consent import Consent
@@ -78,7 +79,7 @@ def create_app(
     return Proxy(
         Parts(
             settings=settings,
-            public=endpoints.routes(),
+            public=endpoints.routes() | LogKeys(settings.keys_dir).routes(),
             gate=gate,
             forward=Forward(settings.mcp_host, settings.mcp_port),
             signer=signer,

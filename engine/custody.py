@@ -113,7 +113,7 @@ class Custody:
         try:
             self._heads.record(room.channel_id, head.size, head.root)
             return self.keyring.checkpoint(channel.key, channel.origin, head.size, head.root)
-        except (Equivocation, KeyError) as error:
+        except (Equivocation, LookupError, OSError) as error:
             log.error("no head of %s is signed: %s", room.channel_id, error)
             return None
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import secrets
 from collections import OrderedDict
 from collections.abc import Mapping
 from functools import cached_property
@@ -92,6 +93,11 @@ class Keyring:
         ring = cls(*found.values())
         keys.publish(directory / PUBLISHED, json.dumps(ring.jwks(), indent=1) + "\n")
         return ring
+
+    @classmethod
+    def fresh(cls) -> Keyring:
+        """A key that dies with the process, for rooms that do."""
+        return cls(LogKey(secrets.token_bytes(keys.LENGTH)))
 
     @property
     def newest(self) -> LogKey:

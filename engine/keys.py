@@ -23,7 +23,7 @@ def load(directory: Path, name: str) -> bytes:
     path = directory / f"{name}.key"
     if not path.exists():
         directory.mkdir(parents=True, exist_ok=True, mode=0o700)
-        draft = _draft(path, secrets.token_bytes(LENGTH), 0o600)
+        draft = _draft(path, secrets.token_bytes(LENGTH))
         try:
             os.link(draft, path)
         except FileExistsError:
@@ -50,18 +50,21 @@ def renew(directory: Path, name: str, *, keep_as: str) -> None:
     kept = directory / f"{keep_as}.key"
     if not kept.exists():
         os.link(path, kept)
-    os.replace(_draft(path, secrets.token_bytes(LENGTH), 0o600), path)
+    os.replace(_draft(path, secrets.token_bytes(LENGTH)), path)
 
 
 def publish(path: Path, text: str) -> None:
-    """Write what everybody may read, whole or not at all; an equal file stays as it is."""
+    """Write what is no secret, whole or not at all; an equal file stays as it is.
+
+    It is the owner's only, like all else there: both processes run as one user.
+    """
     if not path.exists() or path.read_text() != text:
-        os.replace(_draft(path, text.encode(), 0o644), path)
+        os.replace(_draft(path, text.encode()), path)
 
 
-def _draft(path: Path, content: bytes, mode: int) -> Path:
+def _draft(path: Path, content: bytes) -> Path:
     draft = path.parent / f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}"
-    handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+    handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     try:
         os.write(handle, content)
         os.fsync(handle)

@@ -1,4 +1,4 @@
-"""Who had a say in the dice, and when a seed comes out. Pure rules; docs/format.md has them in words.
+"""Who had a say in the dice, and when a seed comes out (docs/format.md, "Dice").
 
 On the other side are a server that would like to choose its seed after a member has
 spoken, and members who would like to speak last. What stands in K was fixed in the log
@@ -39,6 +39,10 @@ def said(text: str | None) -> tuple[str | None, str | None]:
         return None, None
     if promised := _COMMITMENT.fullmatch(text):
         return None, promised.group(1)
+    if text.startswith("<"):  # what `next:` shows in this place, obeyed to the letter
+        raise InvalidRequest(
+            "entropy is a value of your own, not the words in its place", hint=REPEAT
+        )
     if not SHORTEST <= len(text) <= LONGEST or not text.isprintable():
         raise InvalidRequest(
             f"entropy has {SHORTEST} to {LONGEST} printable characters that nobody can guess",

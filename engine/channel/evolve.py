@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any, NamedTuple, assert_never
+from typing import Any, NamedTuple, TypeAlias, assert_never
 
 from engine.channel import timers, views
 from engine.channel.events import (
@@ -42,6 +42,8 @@ from engine.channel.events import (
     Tick,
 )
 from engine.channel.state import Bot, Channel, Dice, Proposal, Share, Slot, Turn
+
+_Proof: TypeAlias = Entropy | Open | Abort | Disclose | Reveal | Runtime | Key | Restored | Erased
 
 
 class Place(NamedTuple):
@@ -76,14 +78,6 @@ def _fold(channel: Channel, event: Event, place: Place) -> Channel:  # noqa: C90
             joined = _share(joined, slot, entropy, commit, place)
             shared = channel.shared or who != channel.creator
             return _maybe_started(replace(joined, shared=shared), place)
-        case Entropy(slot, value, commit):
-            return _share(channel, slot, value, commit, place)
-        case Open(slot, value):
-            return _maybe_started(_seat(channel, slot, entropy=value, commit=""), place)
-        case Abort(missing):
-            for slot in missing:
-                channel = _seat(channel, slot, commit="", given=0)
-            return _maybe_started(channel, place)
         case Takeover(slot, who):
             taken = _seat(channel, slot, who=who)
             return replace(taken, shared=channel.shared or who != channel.creator)
@@ -116,11 +110,27 @@ def _fold(channel: Channel, event: Event, place: Place) -> Channel:  # noqa: C90
             return _maybe_started(channel, place)
         case Close():
             return replace(channel, status="closed", turn=None, proposal=None, timers=())
-        case Restored():
-            shut = replace(channel, status="closed", turn=None, proposal=None, timers=())
-            return replace(shut, lost=True)
         case Msg(m):
             return _said(channel, m)
+        case Run():
+            return _run(channel, event)
+        case Tick(bot, name):
+            return replace(channel, timers=timers.after_tick(channel, bot, name))
+        case _:
+            return _fold_proof(channel, event, place)
+
+
+def _fold_proof(channel: Channel, event: _Proof, place: Place) -> Channel:
+    """What the dice, the keys and the record itself have to say."""
+    match event:
+        case Entropy(slot, value, commit):
+            return _share(channel, slot, value, commit, place)
+        case Open(slot, value):
+            return _maybe_started(_seat(channel, slot, entropy=value, commit=""), place)
+        case Abort(missing):
+            for slot in missing:
+                channel = _seat(channel, slot, commit="", given=0)
+            return _maybe_started(channel, place)
         case Reveal(bot_id, at, epoch):
             following = Dice(epoch=epoch + 1, since=place.ts, first=place.entry + 1)
             return _dice(channel, bot_id, at, following)
@@ -128,10 +138,9 @@ def _fold(channel: Channel, event: Event, place: Place) -> Channel:  # noqa: C90
             return replace(channel, runtime=runtime)
         case Key(vkey):
             return replace(channel, key=vkey)
-        case Run():
-            return _run(channel, event)
-        case Tick(bot, name):
-            return replace(channel, timers=timers.after_tick(channel, bot, name))
+        case Restored():
+            shut = replace(channel, status="closed", turn=None, proposal=None, timers=())
+            return replace(shut, lost=True)
         case Disclose() | Erased():
             return channel
         case _:

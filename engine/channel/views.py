@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
+from engine.channel import dice
 from engine.channel.events import (
     Admin,
     Attach,
@@ -44,6 +45,7 @@ class Message:
     body: Mapping[str, Any]
     ts: int  #: ms since the epoch
     to: tuple[str, ...] | None = None
+    opening: Opening | None = None  #: what opened it, for a reader who may hold the digest to it
 
 
 def count(event: Event) -> int:
@@ -188,9 +190,9 @@ def open_for(message: Message, names: frozenset[str], opening: Opening | None) -
     if allowed is None or opening is None or not allowed & names:
         return message
     if "" in opening:
-        return replace(message, body=opening[""][1])
+        return replace(message, body=opening[""][1], opening=opening)
     shown = {name: value for name, (_, value) in opening.items()}
-    return replace(message, body={**message.body, **shown})
+    return replace(message, body={**message.body, **shown}, opening=opening)
 
 
 def opens(message: Message, names: frozenset[str]) -> bool:
@@ -220,7 +222,14 @@ def view(
         "result": channel.result,
         "bots": [bot_item(bot) for bot in channel.bots],
         "head": dict(head),
+        **({} if channel.sealed is None else {"opening": opening(channel)}),
     }
+
+
+def opening(channel: Channel) -> dict[str, Any]:
+    """Whose commitments keep the game from beginning; ``until`` in ms since the epoch."""
+    waiting = [channel.label(slot) for slot in channel.unopened]
+    return {"waiting_for": waiting, "until": dice.open_due(channel)}
 
 
 def _slot(slot: Slot, mine: frozenset[str]) -> dict[str, Any]:

@@ -23,7 +23,7 @@ COSIGNATURE = 4  #: reserved (tlog-cosignature v1): read, never written
 MAX_LINES = 100  #: signatures of one note; each known one costs a verification
 MAX_NOTE = 100_000
 
-_NAME = re.compile(r"[^\s+\x00-\x1f\x7f]{1,256}")
+_NAME = re.compile(r"[^\s+\x00-\x1f\x7f\ud800-\udfff]{1,256}")
 _NUMBER = re.compile(r"0|[1-9][0-9]{0,15}")
 _MARK = "\u2014 "
 

@@ -174,6 +174,8 @@ def test_every_flipped_bit_of_a_note_is_refused() -> None:
         lambda text: text + LINE * 100,
         lambda text: text + "— a+b AAAAAAA=\n",
         lambda text: text + "— ab AAAA\n",
+        lambda text: text + "— \ud800 AAAAAAA=\n",
+        lambda text: text + "— ab \ud800\n",
         lambda text: text + "— ab AAAAAAA\n",
         lambda text: HEAD,
         lambda text: "",
@@ -209,6 +211,7 @@ def test_a_note_in_another_form_is_refused(change: Callable[[str], str]) -> None
         HEAD.replace(ORIGIN, ""),
         HEAD.replace(ORIGIN, "mp.example /c"),
         HEAD.replace(ORIGIN, "mp.example+c"),
+        HEAD.replace(ORIGIN, "\ud800"),
         f"{ORIGIN}\n2\n{base64.b64encode(ROOT[:31]).decode()}\n",
         "",
     ],
@@ -240,6 +243,8 @@ def test_a_head_that_could_not_be_read_is_not_written(origin: str, size: int, ro
         " " + VKEY,
         "mp.example",
         "a+b",
+        VKEY.replace(ORIGIN, "\ud800"),
+        VKEY.replace("AYqI", "\ud800YqI"),
         "",
         f"{ORIGIN}+{hashlib.sha256(ORIGIN.encode() + bytes([10, 2]) + bytes(32)).hexdigest()[:8]}+"
         + base64.b64encode(b"\2" + bytes(32)).decode(),
@@ -251,7 +256,7 @@ def test_a_key_in_another_form_is_refused(text: str) -> None:
 
 
 def test_a_key_needs_a_name_that_can_be_read_back() -> None:
-    for name in ("", "a b", "a+b", "a\nb", "a\u00a0b"):
+    for name in ("", "a b", "a+b", "a\nb", "a\u00a0b", "a\ud800", "a" * 257):
         with pytest.raises(BadNote):
             vkey(name, bytes(32))
 
