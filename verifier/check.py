@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from engine import outputs
 from engine.channel.events import Genesis
 from engine.sandbox.call import Limits
 from engine.transcript import note
@@ -160,12 +161,7 @@ def _walk(
 
 def limits(room: Mapping[str, Any]) -> Limits:
     """Those of a room, as its hooks had them."""
-    return Limits(
-        hook_seconds=float(room["hook_seconds"]),
-        output=int(room["output_kb"]) << 10,
-        state=int(room["state_kb"]) << 10,
-        fuel=int(room["hook_fuel"]),
-    )
+    return outputs.hook_limits(room, Limits(hook_seconds=float(room["hook_seconds"])))
 
 
 def _compare(heads: Heads, wishes: Wishes, findings: Findings) -> None:

@@ -9,9 +9,9 @@ it is not judged: a referee whose state is unknown is accused of nothing.
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Protocol, cast
+from typing import Any, Protocol, TypeVar, cast
 
 from engine import hooks, outputs
 from engine.channel import events, rules, tokens, views
@@ -30,6 +30,7 @@ from verifier.findings import Findings
 from verifier.record import Record
 
 NO_SEED = bytes(32)
+Asked = TypeVar("Asked")
 _CODES = {
     "now": "E_RUN_NOW",
     "st": "E_RUN_STATE",
@@ -46,8 +47,9 @@ class Executor(Protocol):
     def run(self, call: HookCall, tape: Sequence[Effect] = ()) -> HookResult:
         """Call one hook, its questions to the network answered from ``tape``."""
 
-    def inspect(self, source: str) -> SourceReport | str:
-        """What can be known of a source without running it, or why it is none."""
+    def inspect(self, source: str) -> SourceReport | str | None:
+        """What can be known of a source without running it, or why it is none; None when
+        that cannot be found out here."""
 
 
 @dataclass(frozen=True)
@@ -103,6 +105,7 @@ class Bench:
     disclosed: Mapping[int, Any]
     room: Room = field(init=False)
     tally: Tally = field(default_factory=Tally)
+    _spent: Unknown | None = None
     unjudged: set[int] = field(default_factory=set)  #: bots of which not every hook was compared
     _lost: dict[int, Unknown] = field(default_factory=dict)  #: bots whose state is not known
     _blinded: dict[tuple[int, int], str] = field(default_factory=dict)  #: last st of an epoch
@@ -132,7 +135,10 @@ class Bench:
             return
         if self.executor is None:
             return
-        report = self.executor.inspect(source)
+        report = self._asked(lambda executor: executor.inspect(source))
+        if isinstance(report, Unknown) or report is None:
+            self._lose(entry, report or Unknown("I_TIME", "its source could not be read here"))
+            return
         if event.runtime != runtime() and (
             isinstance(report, str) or report.hooks != tuple(event.hooks)
         ):
@@ -253,7 +259,9 @@ class Bench:
         call = outputs.hook_call(
             self.room.channel_id, due, shown, source=source, state=state, epoch=epoch
         )
-        result = self.executor.run(call, tape)
+        result = self._asked(lambda executor: executor.run(call, tape))
+        if isinstance(result, Unknown):
+            return result
         self.tally.executed += 1
         if isinstance(result, Failed) and result.killed:
             return Unknown("I_TIME", f"it could not be finished here ({result.error})")
@@ -270,6 +278,21 @@ class Bench:
             self.room.channel, due, result, state, epoch=epoch, mint=lambda size: bytes(size)
         )
         return Known(self._decided(made), sealed=seed is None)
+
+    def _asked(self, ask: Callable[[Executor], Asked]) -> Asked | Unknown:
+        """What the executor answers. When it has no time or no process left, it is not asked
+        again."""
+        from verifier.home import CannotReplay
+        from verifier.replay import OutOfTime
+
+        assert self.executor is not None
+        try:
+            return self._spent or ask(self.executor)
+        except OutOfTime as error:
+            self._spent = Unknown("I_TIME", str(error))
+        except CannotReplay as error:
+            self._spent = Unknown("I_NO_REPLAY", str(error))
+        return self._spent
 
     def _decided(self, made: outputs.Result) -> outputs.Result:
         """What the rules make of a result: they may refuse all of it."""

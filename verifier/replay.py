@@ -23,7 +23,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from engine.sandbox import frames, wire
-from engine.sandbox.call import Effect, Failed, HookCall, HookResult, Limits
+from engine.sandbox.call import Effect, Failed, HookCall, HookResult, Limits, SourceReport
 from engine.sandbox.tape import Differs, Tape
 from engine.sandbox.workspace import Workspaces
 from verifier.desk import Desk, Full
@@ -54,6 +54,7 @@ class Replayer:
         self._workspaces: Workspaces | None = None
         self._home: Home | None = None
         self._spare: tuple[int, socket.socket] | None = None
+        self._networked = False
         self._read: set[str] = set()  #: sources that the hooks' parent has read
         self._harmful: set[str] = set()  #: sources that ended one which tried
 
@@ -92,6 +93,20 @@ class Replayer:
             return self._run(call, tape)
         finally:
             self._left -= time.monotonic() - began
+
+    def inspect(self, source: str) -> SourceReport | str | None:
+        """What can be known of a source without running it, or why it is none; None when its
+        reader does not come back."""
+        job, sock = self._take(source)
+        try:
+            with sock:
+                sock.settimeout(self._seconds)
+                sock.sendall(frames.pack(wire.inspect_request(source)))
+                return wire.source_report(frames.receive(sock, wire.largest_answer(self.limits)))
+        except (OSError, frames.BadFrame, wire.Broken):
+            return None
+        finally:
+            self._bury(job)
 
     def _run(self, call: HookCall, tape: Sequence[Effect]) -> HookResult:
         request = wire.hook_request(call, self.limits)
@@ -156,7 +171,7 @@ class Replayer:
                 "cpu_seconds": MOST_CPU_SECONDS,
                 "hook_cpu_seconds": math.ceil(self._seconds) + 2,
                 "files": self.limits.workspace,
-            })  # fmt: skip
+            }, networked=self._networked)  # fmt: skip
         return self._home
 
     def _take(self, source: str) -> tuple[int, socket.socket]:
@@ -178,9 +193,13 @@ class Replayer:
             return
         self._drop_spare()  # it would have to read the source by itself
         try:
-            self._parent().prepare(source)
+            if not self._parent().prepare(source):
+                self._networked = True
+                self._lose()
+                self._parent().prepare(source)
         except Lost:
             self._harmful.add(source)
+            self._networked = True  # nobody knows
             raise
         self._read.add(source)
 

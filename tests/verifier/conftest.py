@@ -7,14 +7,15 @@ from collections.abc import AsyncIterator, Iterator
 import pytest
 import pytest_asyncio
 
-from forkexec import InProcess
 from tests.verifier.games import Bundle, Table, table
 from verifier.referees import Executor
+from verifier.replay import Replayer
 
 
 @pytest.fixture(scope="module")
 def jail() -> Iterator[Executor]:
-    yield InProcess()
+    with Replayer() as replayer:
+        yield replayer
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")

@@ -109,7 +109,8 @@ async def test_a_seed_comes_out_with_nobody_there(server: Table, jail: Executor)
     await game.say("alice", "guess 5")
     await game.say("bob", "concede")
     honest = game.bundle()
-    assert [reveal["epoch"] for reveal in honest.of("reveal")] == [0, 1]
+    epochs = [reveal["epoch"] for reveal in honest.of("reveal")]
+    assert epochs == list(range(len(epochs))) and len(epochs) > 1
     checked = verify(honest, jail)
     assert states(checked)["RULES"] == states(checked)["DICE"] == "PROVEN", checked.findings.found
 
