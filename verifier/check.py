@@ -91,6 +91,10 @@ def check(
         _check(found, wishes, executor, checked)
     except Violation as violation:
         checked.findings.found.append(violation.finding)
+    except (ImportError, OSError) as error:  # this machine's fault, which accuses nobody
+        checked.walked.whole = False
+        checked.findings.add("I_BROKEN", f"this machine cannot verify: {error!r:.200}")
+        checked.findings.add("I_MACHINE", f"this machine cannot verify: {error!r:.200}")
     except Exception as error:  # noqa: BLE001  the boundary: see the header
         text = f"the verifier was not made for this: {type(error).__name__}: {error!s:.200}"
         checked.findings.add("E_UNFORESEEN", text)
