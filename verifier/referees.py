@@ -239,12 +239,9 @@ class Bench:
         why = self._lost.get(due.bot.at)
         if why is not None:
             return why
-        shown: views.Message | None = None
-        if due.hook == "on_message":
-            opened = self._opened(due)
-            if isinstance(opened, Unknown):
-                return opened
-            shown = opened
+        shown = self._heard(due)
+        if isinstance(shown, Unknown):
+            return shown
         if event is not None and event.res.startswith("killed:"):
             return Unknown("I_KILLED", "the server ended it; that cannot be repeated")
         tape = self._tape(event)
@@ -252,10 +249,15 @@ class Bench:
             return tape
         if self.executor is None:
             return Unknown("I_NO_EXEC", "nothing was executed (--no-exec)")
-        source = self.record.source(due.bot.code_hash) or ""
+        return self._execute(due, event, shown, tape)
+
+    def _execute(
+        self, due: Due, event: Run | None, shown: views.Message | None, tape: Sequence[Effect]
+    ) -> Known | Unknown:
+        channel, state = self.room.channel, self._state(due.bot)
         seed = self.known_seeds.get((due.bot.at, due.bot.dice.epoch))
-        epoch = outputs.Epoch.of(seed or NO_SEED, self.room.channel, due.bot, due.step.entry)
-        state = self._state(due.bot)
+        epoch = outputs.Epoch.of(seed or NO_SEED, channel, due.bot, due.step.entry)
+        source = self.record.source(due.bot.code_hash) or ""
         call = outputs.hook_call(
             self.room.channel_id, due, shown, source=source, state=state, epoch=epoch
         )
@@ -266,17 +268,10 @@ class Bench:
         if isinstance(result, Failed) and result.killed:
             return Unknown("I_TIME", f"it could not be finished here ({result.error})")
         if seed is None and result.draws:
-            if (
-                event is not None
-                and event.res == "ok"
-                and event.rng
-                and event.rng[1] == event.rng[2]
-            ):
+            if event is not None and event.res == "ok" and not _drew(event):
                 return Unknown("E_RUN_RNG", "it draws, and the log says that it did not")
             return Unknown("I_SEED", "it drew from a seed that is not out")
-        made = outputs.ran(
-            self.room.channel, due, result, state, epoch=epoch, mint=lambda size: bytes(size)
-        )
+        made = outputs.ran(channel, due, result, state, epoch=epoch, mint=lambda size: bytes(size))
         return Known(self._decided(made), sealed=seed is None)
 
     def _asked(self, ask: Callable[[Executor], Asked]) -> Asked | Unknown:
@@ -316,7 +311,10 @@ class Bench:
             return replace(message, body=mine[""][1])
         return message
 
-    def _opened(self, due: Due) -> views.Message | Unknown:
+    def _heard(self, due: Due) -> views.Message | Unknown | None:
+        """The message that the hook is told, opened; None for other hooks."""
+        if due.hook != "on_message":
+            return None
         message: views.Message = due.args[0]
         shown = self.opened(message)
         if message.to is None or shown is not message:
@@ -393,6 +391,10 @@ class Bench:
         if not lost and event.st[0] != seeds.blind(epoch.state, self._state(due.bot)):
             return "E_RUN_STATE"
         return ""
+
+
+def _drew(run: Run) -> bool:
+    return run.rng is not None and run.rng[1] != run.rng[2]
 
 
 def opens(opening: Mapping[str, Any], body: Mapping[str, Any]) -> bool:
