@@ -24,7 +24,7 @@ ARROWS: Mapping[str, Set[str]] = {
     "start_servers": {"settings"},
     "oauth_proxy": {"edge", "engine", "settings"},
     "multiplayer_server": {"edge", "bot_manager", "channel_manager", "engine", "settings"},
-    "edge": {"bot_manager", "channel_manager", "engine", "settings"},
+    "edge": {"bot_manager", "channel_manager", "engine", "settings", "verifier"},  # to serve it
     "bot_manager": {"channel_manager", "engine", "settings"},
     "channel_manager": {"engine", "settings"},
     "verifier": {"engine"},
