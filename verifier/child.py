@@ -21,30 +21,15 @@ import signal
 import socket
 from typing import Any, NoReturn
 
-from engine.sandbox import frames, guards, hook, modules, steady, values, wire, worker
-from engine.sandbox.call import HookCall, Limits
+from engine.sandbox import frames, hook, modules, steady, warm, worker
 from engine.sandbox.isolation import Walls
 from verifier import walls
 
 #: A source and what JSON makes of it.
 LARGEST_COMMAND = 1 << 20
-
-
-#: Nobody's: what most hooks do, for `warm`.
-EXERCISE = """
-import json, math, re
-class Exercise:
-    def __init__(self, ctx, params):
-        self.ctx = ctx
-    def on_message(self, message):
-        state = self.ctx.get_state()
-        state["n"] = state.get("n", 0) + len(self.ctx.players)
-        self.ctx.set_state(state)
-        text = str(message["body"].get("text", "")).strip().lower()
-        drawn = [self.ctx.random.randint(1, 6) for _ in range(3)]
-        self.ctx.set_turn(self.ctx.players[:1], seconds=60, expect=text)
-        self.ctx.post("bot", {"text": f"{text} {drawn}", "n": state["n"]})
-"""
+#: Calls more than a hook has above it when it compiles its source: so nothing is found in order
+#: here that a hook would find nested too deep.
+_ABOVE = 50
 
 
 class Parent:
@@ -70,21 +55,20 @@ class Parent:
             self.fork(command["fork"], fd)
         return bool(data)
 
-    def prepare(self, text: str) -> dict[str, bool]:
-        """Read a source, so that no hook forked later has to."""
-        self.sources.append(text)
-        networked = False
+    def prepare(self, text: str) -> bool:
+        """Read a source, so that no hook forked later has to. True when its hooks may need the
+        modules that reach the network."""
         try:
-            networked = _read_below(text, _ABOVE)
-        except BaseException:  # noqa: BLE001 each hook finds the same, in its own process, and says so
-            self.sources.remove(text)
+            networked = _read(text)
+            self.sources.append(text)
+        except BaseException:  # noqa: BLE001 its hooks find the same, each by itself, and say so
+            networked = True
             hook.load.cache_clear()  # it may have been left half compiled
             for other in self.sources:
-                _read_below(other, _ABOVE)
-        gc.enable()
+                _read(other)
         gc.collect()
         gc.freeze()
-        return {"networked": networked}
+        return networked
 
     def fork(self, job: int, answers: int) -> None:
         """Start a hook that answers on this socket; the verifier sees it close if that fails."""
@@ -127,25 +111,17 @@ def serve(answers: int, stand: Walls, cpu_seconds: int) -> NoReturn:
         os._exit(1)
 
 
-def _read_below(text: str, calls: int) -> bool:
-    """Compile a source under more calls than a hook does, so that none is compiled here which a
-    hook would find nested too deep; True if it imports what reaches the network."""
-    if calls:
-        return _read_below(text, calls - 1)
+def _read(text: str) -> bool:
+    """Compile a source; True if it imports what reaches the network."""
     with steady.same_depth():
-        ...
- None:
-    """Go the way of a hook a few times, so that those to come find it trodden.
+        return _compiled(text, _ABOVE)
 
-    A hook writes to every page of memory in which something is used for the first time, and the
-    kernel copies it; this saves a hook a fifth of its time and changes nothing it can see.
-    """
-    message = {"id": 1, "sender": "a", "kind": "user", "body": {"text": "x"}, "ts": "t"}
-    call = HookCall(EXERCISE, "on_message", (message,), players=("a", "b"), key=bytes(32))
-    request = wire.hook_request(call, Limits())
-    for _ in range(20):
-        values.text(hook.answer(values.read(request)))
-    guards.bot_classes.clear()
+
+def _compiled(text: str, calls: int) -> bool:
+    if calls:
+        return _compiled(text, calls - 1)
+    loaded = hook.load(text)
+    return loaded is not None and bool(loaded.hooks and loaded.code) and loaded.networked
 
 
 def _receive(control: socket.socket) -> tuple[bytes, int]:
@@ -173,8 +149,8 @@ def main(told: dict[str, Any]) -> None:
         return
     control = socket.socket(fileno=told["control"])
     stand = walls.survey(told["host"])
-    modules.preload()
-    warm()
+    modules.preload(networked=told["networked"])
+    warm.warm()
     walls.surround(stand, told["memory"], told["cpu_seconds"], told["files"])
     parent = Parent(control, stand, told["hook_cpu_seconds"])
     gc.collect()

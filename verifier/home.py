@@ -51,13 +51,15 @@ class Lost(Exception):
 class Home:
     """Starts the process, has it read sources, fork hooks and bury them."""
 
-    def __init__(self, allowance: dict[str, int]) -> None:
+    def __init__(self, allowance: dict[str, int], *, networked: bool) -> None:
+        """``networked``: with what sources import that reach the network; it takes a while."""
         if not sys.executable or not hasattr(os, "fork"):
             raise CannotReplay(
                 "this Python cannot fork, so no referee can be executed here: use Linux, macOS, "
                 "WSL or a container, or --no-exec"
             )
         self.walls = Walls()
+        self.networked = networked
         self._ended: list[int] = []  #: to be buried with the next command
         self._job = 0
         self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
@@ -74,6 +76,7 @@ class Home:
     def _spawn(self, control: int, allowance: dict[str, int]) -> subprocess.Popen[bytes]:
         path = [os.path.abspath(entry or os.curdir) for entry in sys.path]
         told = {"path": path, "control": control, "host": os.getpid(), **allowance}
+        told["networked"] = self.networked
         try:
             return subprocess.Popen(
                 [sys.executable, "-s", "-S", "-P", "-B", "-c", PROGRAM, json.dumps(told)],
@@ -84,11 +87,12 @@ class Home:
             self._control.close()
             raise CannotReplay(f"this machine starts no process: {error}") from None
 
-    def prepare(self, source: str) -> None:
-        """Have a source read, so that its hooks begin at once. `Lost` if that did harm."""
+    def prepare(self, source: str) -> bool:
+        """Have a source read, so that its hooks begin at once. `Lost` if that did harm; False if
+        its hooks need a home that is ``networked``."""
         until = time.monotonic() + COMMAND_SECONDS
         self._say({"prepare": source})
-        self._hear("prepared", until)
+        return self._hear("prepared", until) is False or self.networked
 
     def fork(self) -> tuple[int, socket.socket]:
         """A new hook: its number and the way to it, which closes at once if it could not be."""

@@ -54,6 +54,7 @@ class Replayer:
         self._workspaces: Workspaces | None = None
         self._home: Home | None = None
         self._spare: tuple[int, socket.socket] | None = None
+        self._networked = False
         self._read: set[str] = set()  #: sources that the hooks' parent has read
         self._harmful: set[str] = set()  #: sources that ended one which tried
 
@@ -156,7 +157,7 @@ class Replayer:
                 "cpu_seconds": MOST_CPU_SECONDS,
                 "hook_cpu_seconds": math.ceil(self._seconds) + 2,
                 "files": self.limits.workspace,
-            })  # fmt: skip
+            }, networked=self._networked)  # fmt: skip
         return self._home
 
     def _take(self, source: str) -> tuple[int, socket.socket]:
@@ -178,9 +179,13 @@ class Replayer:
             return
         self._drop_spare()  # it would have to read the source by itself
         try:
-            self._parent().prepare(source)
+            if not self._parent().prepare(source):
+                self._networked = True
+                self._lose()
+                self._parent().prepare(source)
         except Lost:
             self._harmful.add(source)
+            self._networked = True  # nobody knows
             raise
         self._read.add(source)
 
