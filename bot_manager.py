@@ -26,8 +26,9 @@ from channel_manager import Bot, ChannelManager
 from engine import hooks, outputs
 from engine.channel import rules
 from engine.channel.commands import NewBot
+from engine.channel.events import Event, Runtime
 from engine.channel.names import LABEL, room_name
-from engine.channel.views import Opening
+from engine.channel.views import Message, Opening
 from engine.errors import (
     BotNotFound,
     BotRejected,
@@ -36,8 +37,9 @@ from engine.errors import (
     RateLimited,
 )
 from engine.room import Draft, Memory, Room
-from engine.sandbox.call import Failed, HookCall, HookResult, SourceReport
+from engine.sandbox.call import Effect, Failed, HookCall, HookResult, SourceReport
 from engine.sandbox.pool import Pool
+from engine.sandbox.twice import run_twice
 from engine.stores.base import Append, Row, Table
 from engine.stores.landing import landed
 from engine.transcript.canonical import NotCanonical, canonical, parse
@@ -71,19 +73,25 @@ class _Allowance:
 
 
 class BotManager:
-    """See the module. Register with ``channels.referees = BotManager(channels, pool, …)``."""
+    """See the module. Register with ``channels.referees = BotManager(channels, pool, …)``.
+
+    Every hook runs once more in the pool ``second``, with other string hashes, before anything
+    of it is published; without one, a bot that is not deterministic is not told so.
+    """
 
     def __init__(
         self,
         channels: ChannelManager,
         pool: Pool,
         *,
+        second: Pool | None = None,
         bots_dir: Path,
         inline: bool = True,
         hooks_per_minute: int = 120,
     ) -> None:
         self._channels = channels
         self._pool = pool
+        self._second = second
         self._bots_dir = bots_dir
         self._inline = inline
         self._per_minute = hooks_per_minute
@@ -167,6 +175,8 @@ class BotManager:
         """Run every hook that is due, in order; see `Referees` in channel_manager."""
         silent: set[int] = set()
         while (due := hooks.due(room)) is not None:
+            if room.channel.proves and room.channel.runtime != self._channels.custody.host.runtime:
+                await self._note_runtime(room)
             if await self._hear(room, due):
                 silent.discard(due.bot.at)
             else:
@@ -182,9 +192,18 @@ class BotManager:
     async def _hear(self, room: Room, due: hooks.Due) -> bool:
         """Run one hook and commit it. False when it was silent: only its cursor moved."""
         memory = room.memories.get(due.bot.at) or Memory({}, due.step.entry, due.number)
-        call = self._call(room, due, memory)
-        result = await self._pool.run(call, owner=self._channels.owner(room))
-        ran = outputs.ran(room.channel, due, result, memory.state, mint=self._channels.mint)
+        epoch = self._epoch(room, due)
+        call = outputs.hook_call(
+            room.channel_id,
+            due,
+            self._heard(room, due),
+            source=self._channels.source(room, due.bot.code_hash),
+            state=memory.state,
+            epoch=epoch,
+        )
+        result = await self._run(room, call, alone=not due.bot.reach.get("network"))
+        mint = self._channels.mint
+        ran = outputs.ran(room.channel, due, result, memory.state, epoch=epoch, mint=mint)
         state = memory.state if ran.state is None else ran.state
         after = Memory(state, due.step.entry, due.number + 1)
         if isinstance(result, Failed):
@@ -195,26 +214,41 @@ class BotManager:
         if ran.command.silent and not notes:
             room.memories[due.bot.at] = after
             return False
-        await self._commit(room, due, ran, after, notes)
+        await self._commit(room, due, ran, after, notes, result.effects)
         return True
 
-    def _call(self, room: Room, due: hooks.Due, memory: Memory) -> HookCall:
-        args = due.args
-        if due.hook == "on_message":
-            shown = room.shown(args[0], frozenset({f"bot:{due.bot.id}"}))
-            args = (outputs.message_json(room.channel_id, shown),)
-        return HookCall(
-            source=self._channels.source(room, due.bot.code_hash),
-            hook=due.hook,
-            args=args,
-            params=due.bot.params,
-            state=memory.state,
-            players=hooks.players_at(due.step.channel, due.step.entry),
-            now=due.step.ts / 1000,
-            bot_id=due.bot.id,
-            key=self._channels.mint(32),
-            inline=due.bot.ref is None,
+    async def _run(self, room: Room, call: HookCall, *, alone: bool) -> HookResult:
+        owner = self._channels.owner(room)
+        limits = outputs.hook_limits(room.channel.limits, self._pool.limits)
+        if self._second is None:
+            return await self._pool.run(call, owner=owner, limits=limits)
+        twice = await run_twice(
+            self._pool, self._second, call, owner=owner, alone=alone, limits=limits
         )
+        return twice.result
+
+    def _epoch(self, room: Room, due: hooks.Due) -> outputs.Epoch:
+        if room.channel.proves:
+            return self._channels.custody.epoch(room.channel, due.bot, due.step.entry)
+        key = self._channels.mint(32)  # born without seeds: dice of the moment
+        return outputs.Epoch(key, b"", b"", 0)
+
+    def _heard(self, room: Room, due: hooks.Due) -> Message | None:
+        """The message that an on_message hook is told, opened for this bot."""
+        if due.hook != "on_message":
+            return None
+        return room.shown(due.args[0], frozenset({f"bot:{due.bot.id}"}))
+
+    async def _note_runtime(self, room: Room) -> None:
+        """Write down that this server runs hooks on something else than the room knows."""
+        while room.channel.runtime != (now := self._channels.custody.host.runtime):
+            draft = room.draft([(Runtime(now), room.head.ts)])
+            try:
+                await landed(room.store.append(room.change(draft, ())))
+            except HeadMoved:
+                room.refresh()
+                continue
+            room.adopt(draft)
 
     async def _commit(
         self,
@@ -223,11 +257,14 @@ class BotManager:
         ran: outputs.Result,
         after: Memory,
         notes: Sequence[Row],
+        effects: Sequence[Effect],
     ) -> None:
         """Append the run with the bot's new state and cursor, all or nothing."""
         before = room.memories.get(due.bot.at)
         while True:
-            happened = rules.decide(room.channel, ran.command)
+            happened = self._channels.custody.complete(
+                room, rules.decide(room.channel, ran.command)
+            )
             draft = room.draft([(event, due.step.ts) for event in happened])
             openings = ran.openings
             if happened and happened[0] != ran.command.run:  # the rules refuse the whole run
@@ -237,6 +274,7 @@ class BotManager:
                 after.row(room.channel_id, due.bot.at),
                 *notes,
                 *_private_rows(room, draft, openings),
+                *_answers(room, happened, effects),
             ]
             try:
                 await landed(room.store.append(room.change(draft, rows)))
@@ -296,10 +334,20 @@ def default_slots(bot: Bot) -> list[str]:
 def _private_rows(room: Room, draft: Draft, openings: Mapping[int, Opening]) -> list[Row]:
     if not draft.steps:
         return []
-    messages = draft.steps[-1].messages
+    messages = draft.steps[0].messages
     return [
         outputs.private_row(room.channel_id, messages[place].id, opening)
         for place, opening in openings.items()
+    ]
+
+
+def _answers(room: Room, happened: Sequence[Event], effects: Sequence[Effect]) -> list[Row]:
+    """The network's answers by their hash: a replay takes them from here."""
+    if not happened or not room.channel.proves:
+        return []
+    blobs = {hashlib.sha256(effect.response).hexdigest(): effect.response for effect in effects}
+    return [
+        Row(Table.BLOB, room.channel_id, f"sha256:{name}", blob) for name, blob in blobs.items()
     ]
 
 

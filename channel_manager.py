@@ -20,6 +20,7 @@ from typing import Any
 from engine import posting, token_rows
 from engine.channel import rules, terms, tokens
 from engine.channel.commands import (
+    Command,
     Create,
     GiveUp,
     NewBot,
@@ -32,6 +33,7 @@ from engine.channel.events import Accept, Invite, Propose
 from engine.channel.names import SlotSpec
 from engine.channel.ops import NEED_INVITE, Op
 from engine.channel.state import Slot
+from engine.custody import Custody, pin
 from engine.errors import InviteInvalid, MultiplayerError, RateLimited
 from engine.lines import Wish
 from engine.reading import Page, Watch, newest_page, page
@@ -70,8 +72,10 @@ class ChannelManager(Rooms):
         idle_days: int = 30,
         now: Callable[[], float] = time.time,
         mint: Callable[[int], bytes] = secrets.token_bytes,
+        custody: Custody | None = None,
     ) -> None:
-        super().__init__(store, account_key=account_key, now=now)
+        custody = custody or Custody.fresh()
+        super().__init__(store, account_key=account_key, now=now, custody=custody)
         self.limits = limits
         self.mint = mint
         self._rejoin_key = rejoin_key
@@ -90,8 +94,10 @@ class ChannelManager(Rooms):
         slots: tuple[SlotSpec, ...],
         bots: Sequence[Bot] = (),
         join_as: str | None = None,
+        entropy: str | None = None,
     ) -> tuple[Room, dict[str, str]]:
-        """Open a room. Return it and the invite codes by seat label, in slot order.
+        """Open a room. Return it and the invite codes by seat label, in slot order, each with
+        the head of the log up to its referees.
 
         When this returns the room survives a crash and its referees have been told, or are
         still busy with it after 12 s.
@@ -111,6 +117,7 @@ class ChannelManager(Rooms):
             nonce=self.mint(16).hex(),
             bots=tuple(bot.new for bot in bots),
             join_as=join_as,
+            entropy=entropy,
         )
         slot_of = {slot.label: f"s{n}" for n, slot in enumerate(slots) if slot.kind == "invite"}
         rows = [
@@ -127,14 +134,19 @@ class ChannelManager(Rooms):
         self._keep(room)
         self._opening.append(account)
         try:
-            await self.lines.submit(room, Wish(lambda _: rules.create(command), rows))
+            made = rules.create(command, self.custody.host)
+            await self.lines.submit(room, Wish(lambda _: made, rows))
         except MultiplayerError:  # a request that was cancelled has its room opened all the same
             self._rooms.pop(channel_id, None)
             raise
         finally:
             self._opening.remove(account)
         await self._handled(room)
-        return room, codes
+        return room, self._pinned(room, codes)
+
+    def _pinned(self, room: Room, codes: Mapping[str, str]) -> dict[str, str]:
+        mark = pin(self.store, room.channel_id, room.channel) if codes else ""
+        return {label: code + mark for label, code in codes.items()}
 
     def _check_rooms_of(self, account: str) -> None:
         alive = self.now_ms() - self._idle_days * rules.DAY
@@ -184,9 +196,16 @@ class ChannelManager(Rooms):
         return room, slot, terms.digest(document)
 
     async def join_channel(
-        self, account: str, text: str, *, expect_terms: str | None = None, limit: int = 50
+        self,
+        account: str,
+        text: str,
+        *,
+        expect_terms: str | None = None,
+        entropy: str | None = None,
+        limit: int = 50,
     ) -> Joined:
-        """Take the seat of an invite, or come back with a rejoin token.
+        """Take the seat of an invite, or come back with a rejoin token. ``entropy`` is the
+        seat's part of the dice (`engine.channel.dice`), also when it comes later.
 
         The same account asking again gets the same seat and the same token, so a lost
         answer can be asked for again. A rejoin token of another account takes the seat
@@ -199,16 +218,15 @@ class ChannelManager(Rooms):
         if found.is_invite:
             seen = self.store.get(Table.SEEN, room.channel_id, account)
             looked = parse(seen) if seen else None
-            command = TakeSeat(who, found.digest, self.now_ms(), expect_terms, looked)
+            command = TakeSeat(who, found.digest, self.now_ms(), expect_terms, looked, entropy)
         else:
-            command = TakeOver(who, slot_id, found.opens["generation"])
+            command = TakeOver(who, slot_id, found.opens["generation"], entropy)
         generation = room.channel.slot(slot_id).generation
         rows = [
             Row(Table.ACCOUNT, room.channel_id, account, b""),
             token_rows.rejoin_row(self._rejoin_key, room.channel_id, slot_id, generation),
         ]
-        wish = Wish(lambda channel: rules.decide(channel, command), rows)
-        await self.lines.submit(room, wish)
+        await self.lines.submit(room, self._wish(command, rows))
         await self._handled(room)
         own = self.seat(room.channel_id, account, room.channel.label(slot_id))  # it may be gone
         return self.own_seat(own.room, own.slot, limit)
@@ -227,8 +245,7 @@ class ChannelManager(Rooms):
         seat = self.seat(channel_id, account, label)
         command = GiveUp(self.who(seat.room, account), seat.slot.label)
         rows = token_rows.void_rows(self._rejoin_key, channel_id, seat.slot)
-        wish = Wish(lambda channel: rules.decide(channel, command), rows)
-        await self.lines.submit(seat.room, wish)
+        await self.lines.submit(seat.room, self._wish(command, rows))
         await self._handled(seat.room)
         return seat.room
 
@@ -256,13 +273,16 @@ class ChannelManager(Rooms):
                 rows += token_rows.void_rows(self._rejoin_key, channel_id, slot)
         hashes = {place: tokens.digest(code) for place, (_, code) in codes.items()}
         command = Update(who, seat, ops, {n: bot.new for n, bot in bots.items()}, hashes)
-        wish = Wish(lambda channel: rules.decide(channel, command), rows)
-        outcome = await self.lines.submit(room, wish)
+        outcome = await self.lines.submit(room, self._wish(command, rows))
         await self._handled(room)
         fresh = {step.event.hash for step in outcome.steps if isinstance(step.event, Invite)}
         invites = {label: code for label, code in codes.values() if tokens.digest(code) in fresh}
         asked = any(isinstance(step.event, Propose | Accept) for step in outcome.steps)
+        invites = self._pinned(room, invites)
         return Updated(room, invites, proposed=asked and room.channel.proposal is not None)
+
+    def _wish(self, command: Command, rows: Sequence[Row]) -> Wish:
+        return Wish(lambda channel: rules.decide(channel, command, self.custody.host), rows)
 
     # --- speaking and reading --------------------------------------------------------------
 

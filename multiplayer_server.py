@@ -19,18 +19,22 @@ import uvicorn
 
 from bot_manager import BotManager
 from channel_manager import ChannelManager
-from edge import keys, process
+from edge import process
 from edge.api.app import Face, face
 from edge.api.desk import Status
 from edge.api.dispatch import Dispatch
 from edge.api.limit import Limiter
 from edge.api.operations import Operations
 from edge.identity import Checker
+from engine import keys
+from engine.custody import Custody
 from engine.errors import Unavailable
+from engine.keyring import Keyring
 from engine.sandbox.broker import Broker
 from engine.sandbox.call import Limits
 from engine.sandbox.egress import BadEgress, read_egress
 from engine.sandbox.pool import Pool
+from engine.signed_heads import SignedHeads
 from engine.stores.landing import on
 from engine.stores.opening import open_store
 from settings import VERSION, BadSetting, Settings, load
@@ -48,7 +52,9 @@ def room_limits(settings: Settings) -> dict[str, Any]:
         "hook_fuel": settings.bot_hook_fuel,
         "hook_seconds": settings.bot_hook_seconds,
         "invite_days": settings.invite_days,
+        "open_seconds": settings.open_seconds,
         "output_kb": settings.max_output_kb,
+        "reveal_days": settings.reveal_days,
         "seats": settings.max_seats,
         "state_kb": settings.max_state_kb,
     }
@@ -109,6 +115,8 @@ async def running(settings: Settings) -> AsyncIterator[Face]:
         directory = settings.keys_dir
         account_key, rejoin_key = keys.load(directory, "account"), keys.load(directory, "rejoin")
         ticket_key = keys.load(directory, "ticket")
+        heads = SignedHeads(None if settings.database_url == "memory://" else settings.heads_file)
+        custody = Custody(keys.load(directory, "dice"), Keyring.load(directory), heads)
         checker = Checker(keys.load(directory, "caller"))
     except (OSError, ValueError) as error:
         raise BadSetting(str(error)) from None
@@ -119,11 +127,15 @@ async def running(settings: Settings) -> AsyncIterator[Face]:
         limits=room_limits(settings),
         max_rooms_per_account=settings.max_channels_per_account,
         idle_days=settings.channel_idle_days,
+        custody=custody,
     )
     pool = Pool(limits=hook_limits(settings), broker=reach, policy=settings.bot_isolation)
+    # What a hook does here a second time must be the same, with strings hashed otherwise.
+    second = Pool(limits=hook_limits(settings), policy=settings.bot_isolation, hash_seed=1)
     bots = BotManager(
         channels,
         pool,
+        second=second,
         bots_dir=BOTS,
         inline=settings.inline_bots == "all",
         hooks_per_minute=settings.bot_hooks_per_minute,
@@ -134,13 +146,16 @@ async def running(settings: Settings) -> AsyncIterator[Face]:
     try:
         try:
             await pool.start()
+            await second.start()
         except Unavailable as error:  # rooms do without; each attempt to run a bot tries again
             log.error("no bot can run: %s %s", error, error.hint)
         channels.start_clocks()
         yield face("MCP Multiplayer", VERSION, dispatch, channels, checker)
     finally:
         await channels.close()
+        heads.close()
         await pool.close()
+        await second.close()
 
 
 async def serve(settings: Settings) -> None:

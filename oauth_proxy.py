@@ -14,7 +14,8 @@ from typing import Any
 
 import uvicorn
 
-from edge import identity, keys, process
+from edge import identity, process
+from edge.log_keys import LogKeys
 from edge.oauth.accounts import Accounts
 from edge.oauth.clients import Clients
 from edge.oauth.consent import Consent
@@ -30,6 +31,7 @@ from edge.proxy.app import Parts, Proxy
 from edge.proxy.forward import Forward
 from edge.proxy.gate import Gate
 from edge.proxy.wire import BoundedProtocol
+from engine import keys
 from settings import LOOPBACK, BadSetting, Settings, load
 
 log = logging.getLogger("oauth_proxy")
@@ -77,7 +79,7 @@ def create_app(
     return Proxy(
         Parts(
             settings=settings,
-            public=endpoints.routes(),
+            public=endpoints.routes() | LogKeys(settings.keys_dir).routes(),
             gate=gate,
             forward=Forward(settings.mcp_host, settings.mcp_port),
             signer=signer,

@@ -79,6 +79,8 @@ class Settings(BaseSettings):
     max_channels_per_account: int = Field(50, ge=1)
     max_channel_mb: int = Field(64, ge=1)
     invite_days: int = Field(7, ge=1)
+    reveal_days: int = Field(7, ge=1)
+    open_seconds: int = Field(600, ge=10)
     channel_idle_days: int = Field(30, ge=1)
 
     # Other
@@ -131,6 +133,11 @@ class Settings(BaseSettings):
     @property
     def keys_dir(self) -> Path:
         return self.data_dir / "keys"
+
+    @property
+    def heads_file(self) -> Path:
+        """The record of signed heads: beside the database, never restored with it."""
+        return self.data_dir / "signed-heads"
 
 
 def load() -> Settings:

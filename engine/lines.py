@@ -29,6 +29,7 @@ from engine.channel.commands import Expire
 from engine.channel.events import Event, Msg
 from engine.channel.state import Channel
 from engine.channel.views import Opening
+from engine.custody import Custody
 from engine.errors import BadMessage, HeadMoved, MultiplayerError, RateLimited, Unavailable
 from engine.room import Draft, Posted, Room, Step, private_row
 from engine.stores.base import Row, Table
@@ -96,8 +97,9 @@ class _Round:
 
 class Lines:
     """All channels' queues. ``settle`` runs the hooks that a step made due, ``pause`` says in
-    how many seconds a room's bots have time for a clock (0 takes that time), and ``alarms``
-    is told when a room that nobody is busy with must be looked at."""
+    how many seconds a room's bots have time for a clock (0 takes that time), ``alarms``
+    is told when a room that nobody is busy with must be looked at, and ``custody`` knows the
+    seeds that come out and what a room that was just loaded has to be told."""
 
     def __init__(
         self,
@@ -106,11 +108,13 @@ class Lines:
         *,
         pause: Callable[[Room], float],
         alarms: Alarms,
+        custody: Custody,
     ) -> None:
         self._now_ms = now_ms
         self._settle = settle
         self._pause = pause
         self._alarms = alarms
+        self._custody = custody
         self._lines: dict[str, _Line] = {}
         self._retries: dict[str, asyncio.TimerHandle] = {}
 
@@ -154,6 +158,8 @@ class Lines:
             line.task = asyncio.get_running_loop().create_task(self._drain(room, line))
 
     async def _drain(self, room: Room, line: _Line) -> None:
+        if room.fresh:
+            await self._look_through(room)
         await self._hooks(room)
         while (now := self._clock(room, line)) is not None or line.waiting:
             if now is not None:
@@ -166,6 +172,19 @@ class Lines:
         if room.channel_id not in self._retries:
             due = timers.next_due(room.channel)
             self._alarms.set(room.channel_id, None if due is None else max(due, line.pause))
+
+    async def _look_through(self, room: Room) -> None:
+        """The first thing after a room was loaded, before any hook of it runs."""
+        item = self._own_item(lambda _: self._custody.chores(room), self._now_ms())
+        try:
+            if room.head.size:
+                await self._step(room, [item])
+            room.fresh = False
+        except Exception:  # as with a clock: the room is looked through the next time
+            log.exception("what %s has to be told could not be written down", room.channel_id)
+
+    def _own_item(self, decide: Decide, now: int) -> _Item:
+        return _Item(Wish(decide), now, asyncio.get_running_loop().create_future())
 
     async def _serve(self, room: Room, line: _Line) -> None:
         several = 1 if room.channel.bots or not room.head.size else len(line.waiting)
@@ -193,7 +212,7 @@ class Lines:
         def decide(channel: Channel) -> list[Event]:
             return [] if room.unsettled else rules.decide(channel, Expire(now))
 
-        item = _Item(Wish(decide), now, asyncio.get_running_loop().create_future())
+        item = self._own_item(decide, now)
         try:
             await self._step(room, [item])
         except Exception:  # the clock has still run out, and is looked at again
@@ -253,8 +272,8 @@ class Lines:
         key = wish.repeat
         if key is not None and (again := made.posted.get(key) or _before(room, key, item.now)):
             return Outcome(posted=again)
-        happened = [(event, item.now) for event in wish.decide(base.channel)]
-        made.draft = room.draft(happened, base=base)
+        happened = self._custody.complete(room, wish.decide(base.channel))
+        made.draft = room.draft([(event, item.now) for event in happened], base=base)
         steps = made.draft.steps[len(base.steps) :]
         made.rows += wish.rows
         if not steps or not isinstance(steps[-1].event, Msg):

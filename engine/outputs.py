@@ -1,30 +1,34 @@
-"""What a hook's result becomes in the log: a `run`, its seals and what opens them.
+"""What a hook is told and what its result becomes in the log: a `run`, its seals, what opens them.
 
 On the other side is a stranger's code that has just answered. Whom it addresses is
-checked here; its sizes were checked by the sandbox, its right to a turn by the rules.
+checked here; its sizes were checked by the sandbox, its right to a turn by the rules. The
+verifier makes the same run of the same result and compares (`verifier.replay`).
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
-from engine.channel import events, rules, timers, tokens
+from engine.channel import dice, events, rules, timers, tokens
 from engine.channel.commands import Ran
 from engine.channel.events import Run
-from engine.channel.state import Channel
+from engine.channel.state import Bot, Channel
 from engine.channel.views import Message, Opening
 from engine.errors import BadMessage
-from engine.hooks import Due
+from engine.hooks import Due, players_at
 from engine.room import private_row
-from engine.sandbox.call import Failed, Finished, HookResult, Said, Turn
+from engine.sandbox.call import Failed, Finished, HookCall, HookResult, Limits, Said, Turn
+from engine.transcript import seeds
 from engine.transcript.canonical import NotCanonical, canonical, through
 from engine.transcript.chain import MAX_ENTRY, b64u
 
 Mint = Callable[[int], bytes]
+Receipt = dict[str, Any]
 
 LARGEST_RUN = MAX_ENTRY - 256  #: bytes; the rest is for its place in the log
 
@@ -38,38 +42,140 @@ class Result:
     openings: Mapping[int, Opening] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class Epoch:
+    """The keys of one bot's epoch: of its dice, its blinded states and its private words."""
+
+    key: bytes
+    state: bytes
+    private: bytes
+    position: int
+
+    @classmethod
+    def of(cls, seed: bytes, channel: Channel, bot: Bot, on: int) -> Epoch:
+        """Those of the bot's present epoch under this seed, for a hook that ``on`` calls."""
+        place = (channel.origin, dice.name(bot), bot.dice.epoch)
+        return cls(
+            seeds.epoch_key(seed, *place, dice.shares(channel, bot, on)),
+            seeds.part(seed, "state", *place),
+            seeds.part(seed, "priv", *place),
+            bot.dice.position,
+        )
+
+    def receipt(self, before: Mapping[str, Any], after: Mapping[str, Any], draws: int) -> Receipt:
+        states = [seeds.blind(self.state, before), seeds.blind(self.state, after)]
+        position = self.position
+        return {"st": states, "rng": [seeds.kid(self.key), position, position + draws]}
+
+
+def hook_limits(room: Mapping[str, Any], own: Limits) -> Limits:
+    """What a hook may use up: what the room was born with where a replay could see it, the
+    ``own`` settings of whoever runs it elsewhere."""
+    return replace(
+        own,
+        fuel=room.get("hook_fuel", own.fuel),
+        output=room["output_kb"] << 10,
+        state=room["state_kb"] << 10,
+    )
+
+
+def hook_call(
+    channel_id: str,
+    due: Due,
+    shown: Message | None,
+    *,
+    source: str,
+    state: Mapping[str, Any],
+    epoch: Epoch,
+) -> HookCall:
+    """What the sandbox is told of a hook that is due. ``shown`` is its message, opened."""
+    bot, step = due.bot, due.step
+    return HookCall(
+        source=source,
+        hook=due.hook,
+        args=due.args if shown is None else (message_json(channel_id, shown),),
+        params=bot.params,
+        state=state,
+        players=players_at(step.channel, step.entry),
+        now=step.ts / 1000,
+        bot_id=bot.id,
+        key=epoch.key,
+        position=epoch.position,
+        inline=bot.ref is None,
+    )
+
+
 def ran(
-    channel: Channel, due: Due, result: HookResult, state: Mapping[str, Any], *, mint: Mint
+    channel: Channel,
+    due: Due,
+    result: HookResult,
+    state: Mapping[str, Any],
+    *,
+    epoch: Epoch,
+    mint: Mint,
 ) -> Result:
     """Return what ``result`` of the hook ``due`` means for the channel. ``state`` is the
-    bot's before the hook."""
+    bot's before the hook. ``mint`` makes salts in rooms born without seeds."""
     if isinstance(result, Finished):
         try:
-            finished = _finished(channel, due, result, state, mint)
+            finished = _finished(channel, due, result, state, epoch, mint)
             size = len(canonical(events.write(finished.command.run)))
         except (BadMessage, NotCanonical) as error:
-            result = Failed("BadMessage", text=str(error), prints=result.prints)
+            result = _broken("BadMessage", str(error), result)
         else:
             if size <= LARGEST_RUN:
                 return finished
             text = f"what the hook did takes {size} bytes in the log, at most {LARGEST_RUN} fit"
-            result = Failed("OutputLimit", text=text, prints=result.prints)
-    return Result(Ran(_failure(due, result), silent=False))
+            result = _broken("OutputLimit", text, result)
+    run = _failure(due, result, _receipt(channel, due, result, epoch, state, state))
+    return Result(Ran(run, silent=False))
 
 
-def _failure(due: Due, failed: Failed) -> Run:
+def _broken(error: str, text: str, result: Finished) -> Failed:
+    return Failed(error, text=text, prints=result.prints, effects=result.effects)
+
+
+def _receipt(
+    channel: Channel,
+    due: Due,
+    result: HookResult,
+    epoch: Epoch,
+    before: Mapping[str, Any],
+    after: Mapping[str, Any],
+) -> Receipt:
+    """The fields of a run that a replay must come to; none in rooms born without them."""
+    if not channel.proves:
+        return {}
+    draws = result.draws if isinstance(result, Finished) else 0
+    asked = [{"k": effect.kind, "q": effect.q, "r": effect.r} for effect in result.effects]
+    made = epoch.receipt(before, after, draws) | {"now": due.step.ts}
+    return made | ({"fx": asked} if asked else {})
+
+
+def _failure(due: Due, failed: Failed, receipt: Receipt) -> Run:
     name = failed.error if re.fullmatch(r"\w{1,64}", failed.error) else "Error"
-    res = f"{'killed' if failed.killed else 'error'}:{name}"
-    return Run(due.bot.id, due.bot.at, due.hook, due.step.entry, res, [], line=failed.line)
+    res = "fuel" if name == "FuelLimit" else f"{'killed' if failed.killed else 'error'}:{name}"
+    bot, on = due.bot, due.step.entry
+    return Run(bot.id, bot.at, due.hook, on, res, [], line=failed.line, **receipt)
 
 
 def _finished(
-    channel: Channel, due: Due, result: Finished, state: Mapping[str, Any], mint: Mint
+    channel: Channel,
+    due: Due,
+    result: Finished,
+    state: Mapping[str, Any],
+    epoch: Epoch,
+    mint: Mint,
 ) -> Result:
+    def salt(place: int, name: str) -> str:
+        if not channel.proves:
+            return b64u(mint(16))
+        return seeds.salt(epoch.private, due.step.entry, place, name)
+
     out: list[dict[str, Any]] = []
     openings: dict[int, Opening] = {}
     for place, said in enumerate(result.said):
-        item, opening = _sealed(channel, said, mint)
+        item, opening = _sealed(channel, said, partial(salt, place))
         out.append(item)
         if opening is not None:
             openings[place] = opening
@@ -78,7 +184,7 @@ def _finished(
         name: None if seconds is None else timers.due_at(due.step.ts, seconds)
         for name, seconds in result.timers.items()
     }
-    changed = result.state is not None and dict(result.state) != dict(state)
+    after = state if result.state is None else result.state
     run = Run(
         bot=due.bot.id,
         at=due.bot.at,
@@ -89,9 +195,10 @@ def _finished(
         turn=turn,
         end=None if result.end is None else through(dict(result.end)),
         timers=clocks or None,
+        **_receipt(channel, due, result, epoch, state, after),
     )
-    trace = out or turn or result.end is not None or clocks or result.draws or changed
-    return Result(Ran(run, silent=not trace), result.state, openings)
+    trace = out or turn or result.end is not None or clocks or result.draws or result.effects
+    return Result(Ran(run, silent=not trace and dict(after) == dict(state)), result.state, openings)
 
 
 def _turn(turn: Turn, now: int) -> dict[str, Any]:
@@ -103,7 +210,9 @@ def _turn(turn: Turn, now: int) -> dict[str, Any]:
     return written
 
 
-def _sealed(channel: Channel, said: Said, mint: Mint) -> tuple[dict[str, Any], Opening | None]:
+def _sealed(
+    channel: Channel, said: Said, salt_of: Callable[[str], str]
+) -> tuple[dict[str, Any], Opening | None]:
     """Write one post down: in clear, as a digest, or with some of its values as digests."""
     body = through(dict(said.body))
     if said.to is None:
@@ -112,11 +221,11 @@ def _sealed(channel: Channel, said: Said, mint: Mint) -> tuple[dict[str, Any], O
         return {"k": said.kind, "b": body}, None
     to = list(rules.addressees(channel, said.to))
     if said.private is None:
-        salt = b64u(mint(16))
+        salt = salt_of("")
         return {"k": said.kind, "d": tokens.seal(salt, body), "to": to}, {"": [salt, body]}
     if "" in said.private:  # that name stands for a whole body in what is kept
         raise BadMessage("a private value needs a name")
-    hidden = {name: [b64u(mint(16)), value] for name, value in through(dict(said.private)).items()}
+    hidden = {name: [salt_of(name), value] for name, value in through(dict(said.private)).items()}
     digests = sorted(tokens.seal_value(salt, name, value) for name, (salt, value) in hidden.items())
     return {"k": said.kind, "b": {**body, "_sd": digests}, "to": to}, hidden
 
@@ -149,4 +258,4 @@ def rfc3339(ms: int) -> str:
     )
 
 
-__all__ = ["Result", "message_json", "private_row", "ran", "rfc3339"]
+__all__ = ["Epoch", "Result", "hook_call", "message_json", "private_row", "ran", "rfc3339"]

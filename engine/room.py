@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import json
 from collections import deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from engine.channel import events, snapshot, timers, views
-from engine.channel.events import Erased, Event, Join, Run, Tick
+from engine.channel.events import Abort, Erased, Event, Genesis, Join, Run, Tick
 from engine.channel.evolve import Place, evolve
 from engine.channel.state import Channel
 from engine.channel.views import Message, Opening
@@ -50,6 +50,16 @@ class Draft:
     channel: Channel
 
 
+@dataclass(frozen=True)
+class SignedHead:
+    """Size and root of a log where no hook was due, and the C2SP note that says so. No note: the
+    room is never signed again, or was born without signatures."""
+
+    size: int
+    root: bytes
+    note: str | None = None
+
+
 @dataclass
 class Memory:
     """What one referee knows between hooks, and how far it has come in the log: the next
@@ -79,7 +89,8 @@ class Posted:
 
 @dataclass(repr=False, eq=False)  # a room in a log line would put private words there
 class Room:
-    """See the module. ``settled`` is the size of the log up to which all hooks have run;
+    """See the module. ``settled`` is the size of the log up to which all hooks have run,
+    ``settled_head`` its head there, ``signed`` the last one that was signed by ``signer``;
     ``arrived`` are seats not used since their holders came, with the mark they had then: the
     answer that seated them may have been lost. ``clock`` is what the store's index says of
     the next clock to run out."""
@@ -89,6 +100,10 @@ class Room:
     channel: Channel = field(default_factory=Channel)
     head: Head = field(default_factory=Head)
     settled: int = 0
+    settled_head: Head = field(default_factory=Head)
+    signed: SignedHead | None = None
+    signer: Callable[[Room], SignedHead] | None = None
+    fresh: bool = True  #: loaded, and not yet looked at for what was lost or has changed
     unsettled: deque[Step] = field(default_factory=deque)
     memories: dict[int, Memory] = field(default_factory=dict)
     posted: dict[str, Posted] = field(default_factory=dict)
@@ -160,11 +175,14 @@ class Room:
         self.unsettled.append(made)
 
     def draft(self, wanted: Iterable[tuple[Event, int]], *, base: Draft | None = None) -> Draft:
-        """Give events (with their time in ms) their places after ``base`` or the head."""
+        """Give the events of one step (with their time in ms) their places after ``base`` or the
+        head."""
         channel, head = (base.channel, base.head) if base else (self.channel, self.head)
         steps, leaves = list(base.steps) if base else [], list(base.leaves) if base else []
-        for event, ts in wanted:
-            data, after = place(head, events.write(event), ts)
+        coming = list(wanted)
+        for left, (event, ts) in zip(range(len(coming) - 1, -1, -1), coming, strict=True):
+            more = left > 0 and (channel.proves or isinstance(event, Genesis))
+            data, after = place(head, events.write(event), ts, more=more)
             when = ts if isinstance(event, Run) else after.ts
             channel = evolve(channel, event, Place(head.size, when, len(data)))
             leaf = Leaf(head.size, when, channel.messages, after.last, data)
@@ -188,7 +206,7 @@ class Room:
     def clock_moves(self, draft: Draft) -> bool:
         """True when ``draft`` makes the index wrong. With a tick the clock it was stays in
         it: after a crash before its hook somebody must look here, though nobody comes."""
-        ticks = any(isinstance(made.event, Tick) for made in draft.steps)
+        ticks = any(isinstance(made.event, Tick | Abort) for made in draft.steps)
         return not ticks and timers.next_due(draft.channel) != self.clock
 
     def adopt(self, draft: Draft) -> None:
@@ -206,10 +224,17 @@ class Room:
     def _snapshot_due(self) -> bool:
         return not self.unsettled and self.head.size - self._kept >= snapshot.EVERY
 
+    def last_head(self) -> SignedHead:
+        """The last head with nothing pending, signed where there is somebody to sign it."""
+        if self.signer is not None:
+            return self.signer(self)
+        return SignedHead(self.settled_head.size, self.settled_head.root)
+
     def settle_all(self) -> None:
         """No hook is due any more."""
         self.unsettled.clear()
         self.settled = self.head.size
+        self.settled_head = self.head
 
     # --- readers ---------------------------------------------------------------------------
 
@@ -235,9 +260,11 @@ class Room:
 
     def opening(self, message: Message) -> Opening | None:
         """What was kept to open a private message, or None."""
-        if message.to is None:
-            return None
-        kept = self.store.get(Table.PRIVATE, self.channel_id, _private_key(message.id))
+        return None if message.to is None else self.opening_of(message.id)
+
+    def opening_of(self, message: int) -> Opening | None:
+        """What was kept to open the private message of this number, or None."""
+        kept = self.store.get(Table.PRIVATE, self.channel_id, _private_key(message))
         return None if kept is None else json.loads(kept)
 
     def shown(self, message: Message, names: frozenset[str], *, since: int = 0) -> Message:

@@ -11,10 +11,12 @@ from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
+from engine import hooks
 from engine.alarms import Alarms
 from engine.channel import rules, tokens
 from engine.channel.names import CHANNEL_ID
 from engine.channel.state import Slot
+from engine.custody import Custody
 from engine.errors import ChannelNotFound, NotMember
 from engine.lines import Lines
 from engine.results import Seat
@@ -55,9 +57,12 @@ class NoReferees:
 class Rooms:
     """See the module. ``referees`` is set by whoever runs bots."""
 
-    def __init__(self, store: Store, *, account_key: bytes, now: Callable[[], float]) -> None:
+    def __init__(
+        self, store: Store, *, account_key: bytes, now: Callable[[], float], custody: Custody
+    ) -> None:
         self.store = store
         self.now = now
+        self.custody = custody
         self.referees: Referees = NoReferees()
         self.alarms = Alarms(self.now_ms, self._look_after)
         self.lines = Lines(
@@ -65,6 +70,7 @@ class Rooms:
             lambda room: self.referees.settle(room),
             pause=lambda room: self.referees.pause(room),
             alarms=self.alarms,
+            custody=custody,
         )
         self._account_key = account_key
         self._rooms: OrderedDict[str, Room] = OrderedDict()
@@ -94,12 +100,15 @@ class Rooms:
         room = Room.load(self.store, channel_id)
         if room is None:
             raise NotMember(rules.STRANGER)
+        if hooks.due(room) is None:
+            room.settle_all()
         self._keep(room)
         self.lines.settle_soon(room)
         return room
 
     def _keep(self, room: Room) -> None:
         self._rooms[room.channel_id] = room
+        room.signer = self.custody.head
         for old in list(self._rooms)[: max(0, len(self._rooms) - ROOMS)]:
             idle = self._rooms[old]
             if not self.lines.busy(idle) and not len(idle.bell) and not idle.moved_marks:

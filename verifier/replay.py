@@ -23,7 +23,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from engine.sandbox import frames, wire
-from engine.sandbox.call import Effect, Failed, HookCall, HookResult, Limits
+from engine.sandbox.call import Effect, Failed, HookCall, HookResult, Limits, SourceReport
 from engine.sandbox.tape import Differs, Tape
 from engine.sandbox.workspace import Workspaces
 from verifier.desk import Desk, Full
@@ -93,6 +93,20 @@ class Replayer:
             return self._run(call, tape)
         finally:
             self._left -= time.monotonic() - began
+
+    def inspect(self, source: str) -> SourceReport | str | None:
+        """What can be known of a source without running it, or why it is none; None when its
+        reader does not come back."""
+        job, sock = self._take(source)
+        try:
+            with sock:
+                sock.settimeout(self._seconds)
+                sock.sendall(frames.pack(wire.inspect_request(source)))
+                return wire.source_report(frames.receive(sock, wire.largest_answer(self.limits)))
+        except (OSError, frames.BadFrame, wire.Broken):
+            return None
+        finally:
+            self._bury(job)
 
     def _run(self, call: HookCall, tape: Sequence[Effect]) -> HookResult:
         request = wire.hook_request(call, self.limits)

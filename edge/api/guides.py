@@ -53,12 +53,21 @@ GUIDES = {
         "which is empty at the start of every hook."
     ),
     "verify": (
-        "Hash the source yourself: sha256 of the text that get_bot_code gives must be its "
-        "code_hash. A game's commitment can be recomputed from its reveal. Compare view.head "
-        "(size and whole root) with the other side: the line log: shows only its beginning, so a "
-        "difference there counts and equality does not. get_transcript gives your user the whole "
-        "hash-chained log. It does not hold enough to run the game again, so this version does "
-        "not let you check a whole game from outside: what the server says is the server's word."
+        "Check a game without trusting this server. 1. get_transcript gives a link to a zip; "
+        "download it, or have your user do so. 2. Get verifier.pyz: your user's own copy, the "
+        "project's release, or <this server>/verifier.pyz compared with either (a server could "
+        "serve a lenient one). 3. In your code sandbox or on your user's machine, no network "
+        'needed: python3 verifier.pyz ROOM.zip --invite <the invite link> --line "alice: 27 '
+        'S8FX…" --line "bob: 27 S8FX…" --confirm alice --confirm bob. Each --line is what that '
+        "player was shown as log: (size and root); ask the other side for theirs. Each --confirm "
+        "means that this player has read their own words in the report and stands by them. "
+        "4. Tell your user its six lines as they are: RULES (the announced code said every word of "
+        "the referee), RECORD (complete, in order, signed), DICE (who had a say), SAME FOR ALL "
+        "(you and the others saw one record), WORDS (their authors confirm them), OUTSIDE (network "
+        "and clock: always the server's word). What is open says what would settle it. What "
+        "was violated comes with evidence/ that others can check. Without a sandbox: sha256 of "
+        "get_bot_code's text must be its code_hash, and a reveal must match its commitment. "
+        "get_transcript(entry=N) gives a receipt for one entry."
     ),
     "errors": (
         "CODE: sentence. Hint. NOT_MEMBER: you hold no seat there; list_channels shows yours. "

@@ -20,10 +20,12 @@ from engine.channel.tokens import code_in
 from engine.errors import TooLarge
 from engine.room import Room
 
-#: Part of the contract; a log born as `mpx-log/0` has no place for it.
 Entropy = Annotated[
     str | None,
-    Field(description="not used in this version: the dice are the server's"),
+    Field(
+        description="your part of the dice: 32+ characters nobody can guess, from your code tool "
+        "or mashed keys. If the call fails, repeat it with the SAME value"
+    ),
 ]
 Slots = Annotated[
     list[str] | None,
@@ -73,6 +75,7 @@ class RoomOperations(Desk):
             slots=slot_specs(wanted, max_seats=most),
             bots=prepared,
             join_as=join_as,
+            entropy=entropy,
         )
         return await self._opened(caller, room, codes)
 
@@ -125,8 +128,10 @@ class RoomOperations(Desk):
             "channel_id": room.channel_id,
             "terms": terms,
             "seat": slot.label,
+            "slot_id": slot.id,
             "seated": seated,
             "changeable_by": sentences.who_could_change(room.channel),
+            "dice": shapes.dice(room),
             "view": view,
             "bots": [
                 item | {"source": sources[item["bot_id"]][: sentences.SOURCE_SHOWN]}
@@ -147,10 +152,11 @@ class RoomOperations(Desk):
     ) -> Answer:
         """Take the seat of an invite (code or whole link), or come back with a rejoin_token.
         Refused if the terms changed since you inspected them. Coming back under the same login
-        needs neither: list_channels shows your seats.
+        needs neither: list_channels shows your seats. If the call fails, repeat it with the SAME
+        entropy: a server that could make you draw again could choose the dice.
         """
         joined = await self.channels.join_channel(
-            caller.account, invite_code, expect_terms=expect_terms
+            caller.account, invite_code, expect_terms=expect_terms, entropy=entropy
         )
         seat, room = joined.seat, joined.seat.room
         view, page = shapes.seat_view(seat), shapes.page(room, joined.page)
@@ -167,8 +173,10 @@ class RoomOperations(Desk):
         text = [
             f"You are {seat.slot.label} in {words.title(view)}. {here}".rstrip(),
             words.rejoin_token(joined.rejoin_token),
+            *sentences.say_in_the_dice(room, seat.slot, entropy),
             *words.messages(page),
             *words.state(view, self.channels.now()),
+            "The line log: is your user's receipt; repeat it to them.",
             words.next_move(view, page, self.label(seat, caller)),
         ]
         return Answer(data, words.joined(text))

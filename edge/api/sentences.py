@@ -9,7 +9,7 @@ from typing import Any
 
 from edge.api import words
 from engine.channel.rules import DAY
-from engine.channel.state import Channel, Slot
+from engine.channel.state import Bot, Channel, Slot
 from engine.results import Updated
 from engine.room import Room
 
@@ -118,10 +118,9 @@ def inspected(
         summary = bot.manifest.get("summary")
         if summary:
             lines.append(f"rules of bot:{bot.id}, in its author's words: {words.quoted(summary)}")
-        network = "it may ask other servers" if bot.reach.get("network") else "none"
-        dice = "yes" if bot.reach.get("dice") else "none"
-        lines.append(f"  network: {network} · dice: {dice}")
+        lines.append(f"  {' · '.join(_reach(bot))}")
     lines.append(f"Who could cheat: {data['changeable_by']} {OPERATOR}")
+    lines += _dice(room, data["dice"])
     for bot in room.channel.bots:
         source = sources[bot.id]
         shown = part(source, 1)
@@ -134,7 +133,13 @@ def inspected(
                 "get_bot_code", invite_code=code, bot_id=bot.id, from_line=shown.following
             )
             lines.append(f"The source goes on: {more}")
-    join = words.call("join_channel", invite_code=code, expect_terms=data["terms"])
+    wants = any(bot.reach.get("dice") for bot in room.channel.bots)
+    join = words.call(
+        "join_channel",
+        invite_code=code,
+        expect_terms=data["terms"],
+        entropy="<32 characters nobody can guess>" if wants else None,
+    )
     lines += [
         f"terms: {data['terms']}",
         f"next: tell your user the rules and who could cheat. If they agree: {join}",
@@ -142,14 +147,53 @@ def inspected(
     return lines
 
 
+def say_in_the_dice(room: Room, slot: Slot, entropy: str | None) -> list[str]:
+    """join_channel: what has become of the caller's part of the dice."""
+    if entropy is None:
+        return []
+    seat = room.channel.slot(slot.id)
+    if seat.commit:
+        return ["Your commitment stands; open it with the same call when every seat is taken."]
+    if seat.entropy == entropy:
+        return ["Your part of the dice is in."]
+    return ["The game had begun: your entropy came too late and is not used."]
+
+
 def _count(source: str) -> int:
     return len(lines_of(source.removesuffix("\n")))
 
 
 OPERATOR = (
-    "The operator of this server can read everything here, draws the dice and keeps the "
-    "record; nothing in this version lets you check that from outside."
+    "The operator of this server can read everything here, also what the referee keeps secret, "
+    "could tell a player, and could stall. Other code, other dice, a changed, dropped or moved "
+    "word would leave a trace in the record, for whoever keeps the lines log: and compares "
+    'them with the other side: help("verify").'
 )
+
+
+def _reach(bot: Bot) -> list[str]:
+    """What its author's code can touch, and what of it nobody can check afterwards."""
+    asks = "it may ask other servers; their answers are this server's word"
+    kept = "what it hears in private is never opened, so that part cannot be checked later"
+    return [
+        f"network: {asks if bot.reach.get('network') else 'none'}",
+        f"dice: {'yes' if bot.reach.get('dice') else 'none'}",
+        *([f"private: {kept}"] if bot.keeps_private else []),
+    ]
+
+
+def _dice(room: Room, dice: Json) -> list[str]:
+    """Who has a say in the dice, and what it takes."""
+    if not any(bot.reach.get("dice") for bot in room.channel.bots) or not room.channel.proves:
+        return []
+    shown = ", ".join(commit[:8] + "…" for commit in dice["seed_commitments"].values())
+    given = ", ".join([*dice["given"], *dice["promised"]]) or "nobody"
+    return [
+        f"Dice: the server has committed to its share ({shown}); given theirs: {given}. With "
+        "yours (entropy) neither the server alone nor a player alone chooses what comes up. The "
+        f"seed comes out when the game ends, after {room.channel.limits['reveal_days']} days at "
+        "the latest."
+    ]
 
 
 def who_could_change(channel: Channel) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 
 from engine.channel import views
 from engine.channel.state import Slot
+from engine.channel.views import Message
 from engine.outputs import message_json, rfc3339
 from engine.reading import Page
 from engine.results import Seat
@@ -15,9 +16,18 @@ from engine.room import Room
 
 
 def head(room: Room) -> dict[str, Any]:
-    """Size and root of the log, as a checkpoint of C2SP tlog-checkpoint writes them."""
-    root = base64.b64encode(room.head.root).decode()
-    return {"size": room.head.size, "root": root}
+    """Size and root of the log as a C2SP tlog-checkpoint writes them, with its signature: these
+    and the origin are the whole note (docs/format.md)."""
+    last = room.last_head()
+    shown = {"size": last.size, "root": base64.b64encode(last.root).decode()}
+    if last.note is not None:
+        shown["signature"] = last.note.rsplit(" ", 1)[1].strip()
+    return shown
+
+
+def key(room: Room) -> dict[str, Any]:
+    """The name and the key under which the room's heads are signed."""
+    return {"origin": room.channel.origin, "vkey": room.channel.key} if room.channel.key else {}
 
 
 def view(room: Room, mine: Iterable[Slot]) -> dict[str, Any]:
@@ -25,7 +35,20 @@ def view(room: Room, mine: Iterable[Slot]) -> dict[str, Any]:
     made = views.view(room.channel, room.channel_id, mine=labels, head=head(room))
     if made["turn"] is not None:
         made["turn"]["deadline"] = deadline(room)
+    if "opening" in made:
+        made["opening"]["until"] = rfc3339(made["opening"]["until"])
     return made
+
+
+def dice(room: Room) -> dict[str, Any]:
+    """Who has a say in the dice: the seeds' commitments, and the seats that gave theirs."""
+    seats = room.channel.seats
+    return {
+        "origin": room.channel.origin,
+        "seed_commitments": {bot.id: bot.commit for bot in room.channel.bots},
+        "given": [slot.label for slot in seats if slot.entropy],
+        "promised": [slot.label for slot in seats if slot.commit],
+    }
 
 
 def deadline(room: Room) -> str | None:
@@ -47,7 +70,19 @@ def page(room: Room, missed: Page) -> dict[str, Any]:
         "messages": [message_json(room.channel_id, message) for message in missed.messages],
         "cursor": missed.cursor,
         "more": missed.more,
+        **openings(missed.messages),
     }
+
+
+def openings(shown: Iterable[Message]) -> dict[str, Any]:
+    """The salts of private messages that the reader sees opened, by message and value ("" for a
+    whole body): with them it can compute the digest that everybody else has."""
+    kept = {
+        str(message.id): {name: salt for name, (salt, _) in message.opening.items()}
+        for message in shown
+        if message.opening is not None
+    }
+    return {"openings": kept} if kept else {}
 
 
 def changes_view(missed: Page) -> bool:
@@ -58,3 +93,10 @@ def changes_view(missed: Page) -> bool:
 def link(base_url: str, code: str) -> str:
     """The code stands in the fragment, so it reaches no log."""
     return f"{base_url}/join#{code}"
+
+
+def own_opening(room: Room, message: int, page: dict[str, Any]) -> dict[str, Any]:
+    """The page's openings with that of the caller's own private post, which is not on it."""
+    opening = room.opening_of(message) or {}
+    salts = {name: salt for name, (salt, _) in opening.items()}
+    return {"openings": {**page.get("openings", {}), str(message): salts}}

@@ -53,6 +53,8 @@ class TalkOperations(Desk):
         own = posted.seat
         view, page = shapes.seat_view(own), shapes.page(own.room, posted.page)
         data: Json = {"msg_id": posted.msg_id, "ts": rfc3339(posted.ts), **page, "view": view}
+        if to is not None:
+            data |= shapes.own_opening(own.room, posted.msg_id, data)
         pending = []
         if posted.pending:
             data["pending"] = True

@@ -11,14 +11,17 @@ import asyncio
 import base64
 import hmac
 import json
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
 
 from edge.api import shapes, words
 from edge.api.answer import Answer
 from edge.api.desk import ChannelId, Desk, Json, SeatName
 from edge.identity import Caller
-from engine import bundle
-from engine.errors import InviteInvalid
+from engine import bundle, receipts
+from engine.errors import InvalidRequest, InviteInvalid
+from engine.room import Room
 from engine.transcript.chain import b64u
 
 LIFETIME = 86_400  #: seconds a link lives
@@ -35,13 +38,17 @@ class TranscriptOperations(Desk):
         caller: Caller,
         channel_id: ChannelId,
         format: Literal["link", "inline"] = "link",
+        entry: Annotated[int | None, Field(ge=0, description="receipt for this entry")] = None,
+        since: Annotated[int | None, Field(ge=1, description="earlier size to continue")] = None,
         seat: SeatName = None,
     ) -> Answer:
-        """A 24 h download link to the room's full record, for your user to keep and check.
-        The server cannot vouch for itself: never call a game verified because this tool
-        answered."""
+        """A 24 h download link to the room's full record, for your user to check offline with
+        the verifier; or a receipt for one entry. The server cannot vouch for itself: never call a
+        game verified because this tool answered."""
         own = self.channels.seat(channel_id, caller.account, seat)
-        head = shapes.head(own.room)
+        head = shapes.head(own.room) | shapes.key(own.room)
+        if entry is not None or since is not None:
+            return await self._receipt(own.room, entry, since, head)
         if format == "inline":
             return await self._inline(own.room.channel_id, head)
         # `who` is the account as this channel's log knows it: the link may be passed on.
@@ -50,10 +57,32 @@ class TranscriptOperations(Desk):
         text = [
             "The record of the room so far, a zip; the link works for a day, without a login:",
             url,
-            f"log: {head['size']} entries, root {head['root'][:8]}…",
-            'next: give your user the link. help("verify") says what the record shows.',
+            words.head(head),
+            'next: give your user the link and the line log:. help("verify") says how to check it.',
         ]
         return Answer({"url": url, **head}, words.joined(text))
+
+    async def _receipt(
+        self, room: Room, entry: int | None, since: int | None, head: Json
+    ) -> Answer:
+        """A tlog-proof of one entry, and the way from an earlier head to this one."""
+        last = room.last_head()
+        if last.note is None:
+            raise InvalidRequest("the heads of this room are not signed, so there is no receipt")
+        for asked, most in ((entry, last.size - 1), (since, last.size)):
+            if asked is not None and asked > most:
+                raise InvalidRequest(f"{asked} is beyond the signed record, which ends at {most}")
+        made = await asyncio.to_thread(receipts.write, room, last, entry, since)
+        lines = ["A receipt, for your user to keep:", made.get("receipt", "").rstrip()]
+        if since is not None:
+            lines.append(
+                f"from {since} to {last.size}: {' '.join(made['consistency']) or 'nothing'}"
+            )
+        lines += [
+            words.head(head),
+            'next: give it to your user. help("verify") says what it is for.',
+        ]
+        return Answer({**head, **made}, words.joined(lines))
 
     async def _inline(self, channel_id: str, head: Json) -> Answer:
         lines: list[str] = []
@@ -85,7 +114,7 @@ class TranscriptOperations(Desk):
         claims = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
         channel_id, slot_id, who, until = claims
         room = self.channels.room(channel_id)
-        slot, channel, head = room.channel.slot(slot_id), room.channel, room.head
+        slot, channel, head = room.channel.slot(slot_id), room.channel, room.last_head()
         if until < self.channels.now() or slot.who != who:
             raise InviteInvalid("this link has expired", hint="Ask get_transcript again.")
         names = frozenset({slot.label})

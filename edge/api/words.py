@@ -25,6 +25,8 @@ _UNSAFE = re.compile(
     "|[\U000e0000-\U000e0fff]"
 )
 WAIT_MS = 25_000
+#: Characters of a root in the line `log:`, 144 bits: no two logs can be made that share them.
+SHOWN_ROOT = 24
 
 
 def quoted(value: Any) -> str:
@@ -75,7 +77,7 @@ def left(deadline: str | None, now: float) -> str:
 
 def with_clock(words: str, turn: Mapping[str, Any], now: float) -> str:
     """``words`` about a turn, and how long it still lasts."""
-    return ", ".join(filter(None, (words, left(turn["deadline"], now))))
+    return ", ".join(filter(None, (words, left(turn.get("deadline", turn.get("until")), now))))
 
 
 def state(view: Mapping[str, Any], now: float) -> list[str]:
@@ -89,12 +91,19 @@ def state(view: Mapping[str, Any], now: float) -> list[str]:
             lines.append(f"expect: {quoted(turn['expect'])}")
     if view["result"] is not None:
         lines.append(f"result, in the referee's words: {quoted(view['result'])}")
+    if "opening" in view:
+        waiting = ", ".join(view["opening"]["waiting_for"])
+        lines.append(with_clock(f"dice: waiting for {waiting} to open", view["opening"], now))
     return [*lines, log(view)]
 
 
 def log(view: Mapping[str, Any]) -> str:
-    head = view["head"]
-    return f"log: {head['size']} entries, root {head['root'][:8]}…"
+    return head(view["head"])
+
+
+def head(shown: Mapping[str, Any]) -> str:
+    """What a member keeps as its receipt, and verifiers take as --line."""
+    return f"log: {shown['size']} entries, root {shown['root'][:SHOWN_ROOT]}"
 
 
 def waiting_for(view: Mapping[str, Any]) -> list[str]:
@@ -130,7 +139,13 @@ def next_move(view: Mapping[str, Any], page: Mapping[str, Any], seat: str | None
         case "closed":
             return "next: the room is closed; tell your user."
         case "ended":
-            return "next: the game is over; tell your user the result. It is the server's word."
+            return (
+                "next: the game is over; tell your user the result, which is the server's word, "
+                "and the line log:. Equal lines on both sides mean one record; "
+                'help("verify") says how to check it.'
+            )
+        case "open" if "opening" in view:
+            return f"next: {_to_open(view)}Else wait: {wait}"
         case "open":
             free = ", ".join(waiting_for(view))
             return (
@@ -141,6 +156,14 @@ def next_move(view: Mapping[str, Any], page: Mapping[str, Any], seat: str | None
             "sync_messages", channel_id=room, cursor=page["cursor"], seat=seat
         )
     return f"next: {speak}" if view["turn"]["yours"] else f"next: {wait}"
+
+
+def _to_open(view: Mapping[str, Any]) -> str:
+    mine = {slot["label"] for slot in view["slots"] if slot["you"]}
+    if not mine & set(view["opening"]["waiting_for"]):
+        return ""
+    again = call("join_channel", invite_code="<your code or rejoin_token>", entropy="<your value>")
+    return f"open what you committed to: {again}. "
 
 
 def referees(view: Mapping[str, Any], refs: Mapping[str, str | None]) -> list[str]:

@@ -68,7 +68,8 @@ class Endpoints:
         return Quota(REGISTRATIONS_PER_HOUR, 3600), Quota(AUTHORIZATIONS_PER_HOUR, 3600)
 
     def routes(self) -> dict[tuple[str, str], Endpoint]:
-        """Return (method, path) -> handler for every route of contract §7 but /join."""
+        """Return (method, path) -> handler for every route of contract §7 but /join
+        and the keys of logs (`LogKeys`)."""
         documents = {
             metadata.PROTECTED_RESOURCE: lambda base: metadata.protected_resource(base, ""),
             metadata.PROTECTED_RESOURCE + "/mcp": lambda base: metadata.protected_resource(
@@ -76,7 +77,6 @@ class Endpoints:
             ),
             metadata.AUTHORIZATION_SERVER: metadata.authorization_server,
             metadata.OPENID: metadata.authorization_server,
-            metadata.JWKS: lambda base: metadata.jwks(),
         }
         table: dict[tuple[str, str], Endpoint] = {
             ("GET", "/oauth/authorize"): self.authorize,

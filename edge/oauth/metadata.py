@@ -55,11 +55,6 @@ def protected_resource(issuer: str, path: str) -> dict[str, Any]:
     }
 
 
-def jwks() -> dict[str, Any]:
-    """Access tokens are opaque, so there is no key to publish for them."""
-    return {"keys": []}
-
-
 def challenge(issuer: str, path: str, *, error: str = "", description: str = "") -> str:
     """Return the WWW-Authenticate of a 401 at ``path`` (RFC 6750 §3, RFC 9728 §5.1).
 

@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
-from engine.channel import terms
-from engine.channel.commands import Create, NewBot, Update
+from engine.channel import dice, terms
+from engine.channel.commands import Create, Host, NewBot, Update
 from engine.channel.events import (
     Accept,
     Admin,
@@ -33,11 +33,12 @@ from engine.channel.names import room_name, unique
 from engine.channel.ops import TOUCH_TERMS, Op
 from engine.channel.state import Channel, Proposal, Slot
 from engine.errors import BadOp, BotNotFound, InvalidRequest
+from engine.transcript import seeds
 
-VERSION = "mpx-log/0"  #: seed, fuel and effects are not in it yet, so it proves no play
+VERSION = "mpx-log/1"  #: a room keeps the version it was born with
 
 
-def opening(command: Create) -> list[Event]:
+def opening(command: Create, host: Host) -> list[Event]:
     """The first entries of a room."""
     slots: list[dict[str, Any]] = []
     for index, spec in enumerate(command.slots):
@@ -56,11 +57,12 @@ def opening(command: Create) -> list[Event]:
             slots,
             command.limits,
             command.nonce,
+            host.key(command.origin),
         )
     ]
     channel = ahead(Channel(), events)
     for bot in command.bots:
-        attach = _attach(channel, bot)
+        attach = _attach(channel, bot, host)
         events.append(attach)
         channel = ahead(channel, [attach])
     if command.join_as is not None:
@@ -71,14 +73,21 @@ def opening(command: Create) -> list[Event]:
                 f"join_as names no seat of this room: {command.join_as[:60]!r}",
                 hint=f"Seats: {free}.",
             )
-        events.append(Join(seat.id, command.creator, terms.of(channel)))
+        value, commit = dice.said(command.entropy)
+        if commit is not None:
+            raise InvalidRequest(
+                "a commitment names the room, which has no name yet",
+                hint="Open the room without entropy; then join_channel with your rejoin_token "
+                "and the commitment.",
+            )
+        events.append(Join(seat.id, command.creator, terms.of(channel), value))
     return events
 
 
 def ahead(channel: Channel, events: list[Event]) -> Channel:
     """The state these events would lead to, were they appended now."""
     for event in events:
-        channel = evolve(channel, event, Place(0, channel.created))
+        channel = evolve(channel, event, Place(channel.size, channel.created))
     return channel
 
 
@@ -88,16 +97,16 @@ def needs_consent(channel: Channel, update: Update) -> bool:
     return touches and any(slot.who != update.who for slot in channel.seated)
 
 
-def carry_out(channel: Channel, update: Update) -> list[Event]:
+def carry_out(channel: Channel, update: Update, host: Host) -> list[Event]:
     events: list[Event] = []
     for place, op in enumerate(update.ops):
-        step = _op(channel, op, update.bots.get(place), update.invites.get(place, ""))
+        step = _op(channel, op, update.bots.get(place), update.invites.get(place, ""), host)
         events += step
         channel = ahead(channel, step)
     return events
 
 
-def propose(channel: Channel, update: Update) -> list[Event]:
+def propose(channel: Channel, update: Update, host: Host) -> list[Event]:
     """Put the whole list before everybody; it takes effect when all have accepted."""
     if any(op.op not in TOUCH_TERMS for op in update.ops):
         raise BadOp(
@@ -105,7 +114,7 @@ def propose(channel: Channel, update: Update) -> list[Event]:
             hint="Send set_bot, attach_bot, remove_bot and set_admin in a call of their own.",
         )
     proposer = next(slot for slot in channel.seats_of(update.who) if slot.admin)
-    after = terms.of(ahead(channel, carry_out(channel, update)))
+    after = terms.of(ahead(channel, carry_out(channel, update, host)))
     return [
         Propose(
             proposer.id, [_write(op, update.bots.get(n)) for n, op in enumerate(update.ops)], after
@@ -113,21 +122,21 @@ def propose(channel: Channel, update: Update) -> list[Event]:
     ]
 
 
-def accept(channel: Channel, proposal: Proposal, seat: Slot) -> list[Event]:
+def accept(channel: Channel, proposal: Proposal, seat: Slot, host: Host) -> list[Event]:
     """One more seat agrees; with the last one the change happens."""
     if seat.id in proposal.accepted:
         return []
     events: list[Event] = [Accept(seat.id, proposal.terms)]
-    return [*events, *agreed(ahead(channel, events))]
+    return [*events, *agreed(ahead(channel, events), host)]
 
 
-def agreed(channel: Channel) -> list[Event]:
+def agreed(channel: Channel, host: Host) -> list[Event]:
     """What was proposed, carried out if every seat that is taken has accepted it."""
     proposal = channel.proposal
     seated = {slot.id for slot in channel.seated}
     if proposal is None or not seated or seated - set(proposal.accepted):
         return []
-    ops = [_read(op) for op in proposal.ops]
+    ops = [read_op(op) for op in proposal.ops]
     update = Update(
         who="",
         seat=None,
@@ -136,7 +145,7 @@ def agreed(channel: Channel) -> list[Event]:
         invites={},
     )
     accepted = sorted(proposal.accepted)
-    return [Change(proposal.terms, accepted), *carry_out(channel, update)]
+    return [Change(proposal.terms, accepted), *carry_out(channel, update, host)]
 
 
 def _write(op: Op, bot: NewBot | None) -> dict[str, Any]:
@@ -149,27 +158,29 @@ def _plain(bot: NewBot) -> dict[str, Any]:
     return kept | {"hooks": list(bot.hooks)}
 
 
-def _read(op: Mapping[str, Any]) -> tuple[Op, NewBot | None]:
+def read_op(op: Mapping[str, Any]) -> tuple[Op, NewBot | None]:
     fields = {key: value for key, value in op.items() if key not in ("op", "bot")}
     bot = op.get("bot")
     return Op(op["op"], fields), NewBot(**{**bot, "hooks": tuple(bot["hooks"])}) if bot else None
 
 
-def _op(channel: Channel, op: Op, bot: NewBot | None, invite: str) -> list[Event]:
+def _op(channel: Channel, op: Op, bot: NewBot | None, invite: str, host: Host) -> list[Event]:
     match op.op:
         case "set_bot":
             assert bot
             old = channel.bot(op["bot_id"])
             if old is None:
                 raise BotNotFound(f"there is no bot {op['bot_id'][:60]!r} here")
-            return [Detach(old.id), bot.attach(old.id, old.slot)]
+            gone = [*dice.reveal(channel, old), Detach(old.id)]
+            return [*gone, _seated(ahead(channel, gone), bot, old.id, old.slot, host)]
         case "attach_bot":
             assert bot
-            return [_attach(channel, bot)]
+            return [_attach(channel, bot, host)]
         case "remove_bot":
-            if channel.bot(op["bot_id"]) is None:
+            old = channel.bot(op["bot_id"])
+            if old is None:
                 raise BotNotFound(f"there is no bot {op['bot_id'][:60]!r} here")
-            return [Detach(op["bot_id"])]
+            return [*dice.reveal(channel, old), Detach(old.id)]
         case "rename":
             return [Rename(room_name(op["name"]))]
         case "start" if not channel.seated:
@@ -177,7 +188,10 @@ def _op(channel: Channel, op: Op, bot: NewBot | None, invite: str) -> list[Event
         case "start":
             return [Start([slot.id for slot in channel.seats if slot.state in ("free", "left")])]
         case "close":
-            return [Close()]
+            return [
+                *(event for bot in channel.bots for event in dice.reveal(channel, bot)),
+                Close(),
+            ]
         case _:
             return _seat_op(op, _seat(channel, op), invite)
 
@@ -205,7 +219,14 @@ def _seat(channel: Channel, op: Op) -> Slot:
     return seat
 
 
-def _attach(channel: Channel, bot: NewBot) -> Attach:
+def _seated(channel: Channel, bot: NewBot, bot_id: str, slot_id: str, host: Host) -> Attach:
+    if not channel.proves:
+        return bot.attach(bot_id, slot_id)
+    commit = host.commit(channel.origin, seeds.bot_name(bot_id, channel.attached + 1))
+    return bot.attach(bot_id, slot_id, runtime=host.runtime, commit=commit)
+
+
+def _attach(channel: Channel, bot: NewBot, host: Host) -> Attach:
     """A referee takes the slot it names, else the first empty bot slot, else a new one."""
     empty = [slot for slot in channel.slots if slot.kind == "bot" and slot.state == "free"]
     if bot.slot is not None:
@@ -214,8 +235,9 @@ def _attach(channel: Channel, bot: NewBot) -> Attach:
         if not empty:
             raise InvalidRequest(f"no empty bot slot is called {bot.slot[:60]!r}")
     if empty:
-        return bot.attach(empty[0].label, empty[0].id)
+        return _seated(channel, bot, empty[0].label, empty[0].id, host)
     if len(channel.slots) >= channel.limits["seats"]:
         raise InvalidRequest(f"a room has at most {channel.limits['seats']} slots")
     taken = {slot.label.lower() for slot in channel.slots if slot.kind == "bot"}
-    return bot.attach(unique(bot.label, taken), f"s{len(channel.slots)}")
+    label = unique(bot.label, taken)
+    return _seated(channel, bot, label, f"s{len(channel.slots)}", host)

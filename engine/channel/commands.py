@@ -6,13 +6,27 @@ sources as `NewBot`, times in ms since the epoch.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from engine.channel.events import Attach, Run
 from engine.channel.names import SlotSpec
 from engine.channel.ops import Op
+
+
+def _no_seed(origin: str, bot: str) -> str:
+    return ""
+
+
+@dataclass(frozen=True)
+class Host:
+    """What a referee stands on here: the ``runtime`` of its hooks, and the commitment of its
+    seed by origin and name in the dice (`engine.transcript.seeds`)."""
+
+    runtime: str = ""
+    commit: Callable[[str, str], str] = _no_seed
+    key: Callable[[str], str] = lambda origin: ""  #: the vkey that signs a room's heads
 
 
 @dataclass(frozen=True)
@@ -33,7 +47,9 @@ class NewBot:
     slot: str | None = None
     isolation: str | None = None
 
-    def attach(self, bot_id: str, slot_id: str) -> Attach:
+    def attach(
+        self, bot_id: str, slot_id: str, *, runtime: str | None = None, commit: str | None = None
+    ) -> Attach:
         """The event that seats this referee as ``bot_id`` in ``slot_id``."""
         return Attach(
             bot=bot_id,
@@ -48,6 +64,8 @@ class NewBot:
             hooks=list(self.hooks),
             ref=self.ref,
             isolation=self.isolation,
+            runtime=runtime,
+            commit=commit,
         )
 
 
@@ -64,17 +82,20 @@ class Create:
     nonce: str
     bots: tuple[NewBot, ...] = ()
     join_as: str | None = None
+    entropy: str | None = None
 
 
 @dataclass(frozen=True)
 class TakeSeat:
-    """Redeem an invite. ``inspected`` is the terms document this account looked at."""
+    """Redeem an invite. ``inspected`` is the terms document this account looked at,
+    ``entropy`` its part of the dice as `engine.channel.dice` reads it."""
 
     who: str
     invite: str
     now: int
     expect_terms: str | None = None
     inspected: Mapping[str, Any] | None = None
+    entropy: str | None = None
 
 
 @dataclass(frozen=True)
@@ -82,6 +103,7 @@ class TakeOver:
     who: str
     slot: str
     generation: int
+    entropy: str | None = None
 
 
 @dataclass(frozen=True)

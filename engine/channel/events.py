@@ -28,11 +28,15 @@ class Genesis:
     slots: list[Json]
     limits: Mapping[str, Json]
     nonce: str
+    key: str | None = None  #: the vkey that signs the heads; none in mpx-log/0
 
 
 @dataclass(frozen=True)
 class Attach:
-    """A referee takes a slot; its source is kept under ``code_hash``."""
+    """A referee takes a slot; its source is kept under ``code_hash``.
+
+    ``commit`` binds its dice, ``runtime`` says what its hooks run on.
+    """
 
     bot: str
     slot: str
@@ -46,13 +50,43 @@ class Attach:
     hooks: list[str]
     ref: str | None = None  #: builtin://Name for a shipped referee
     isolation: str | None = None  #: what stands between it and this server, by level
+    runtime: str | None = None
+    commit: str | None = None
 
 
 @dataclass(frozen=True)
 class Join:
+    """A seat is taken. ``entropy`` is its holder's part of the dice, ``commit`` a promise of it."""
+
     slot: str
     who: str
     terms: str
+    entropy: str | None = None
+    commit: str | None = None
+
+
+@dataclass(frozen=True)
+class Entropy:
+    """A seat adds its part of the dice after it was taken and before the game begins."""
+
+    slot: str
+    value: str | None = None
+    commit: str | None = None
+
+
+@dataclass(frozen=True)
+class Open:
+    """A seat opens what it had committed to."""
+
+    slot: str
+    value: str
+
+
+@dataclass(frozen=True)
+class Abort:
+    """These seats did not open in time; the game goes on without their part of the dice."""
+
+    missing: list[str]
 
 
 @dataclass(frozen=True)
@@ -136,10 +170,11 @@ class Msg:
 class Run:
     """One hook of one referee with all that came of it.
 
-    ``at`` is the entry of its attach, ``on`` the entry that triggered it, ``out`` a
-    list of {k, b | d, to?}, ``res`` "ok", "error:<Class>" or "killed:<Class>". ``timers`` has
-    when each clock runs out, in ms since the epoch, or null where one was stopped; the
-    turn's own is its ``deadline``.
+    ``at`` is the entry of its attach, ``on`` the entry that triggered it and ``now`` its time,
+    ``st`` the blinded states before and after, ``rng`` [kid, position before, after], ``fx``
+    what it asked of the network, ``out`` a list of {k, b | d, to?}, ``res`` "ok", "fuel",
+    "error:<Class>" or "killed:<Class>". ``timers`` has when each clock runs out, in ms since
+    the epoch, or null where one was stopped; the turn's own is its ``deadline``.
     """
 
     bot: str
@@ -152,6 +187,10 @@ class Run:
     end: Mapping[str, Json] | None = None
     timers: Mapping[str, Json] | None = None
     line: int | None = None
+    now: int | None = None
+    st: list[str] | None = None
+    rng: list[Json] | None = None
+    fx: list[Json] | None = None
 
 
 @dataclass(frozen=True)
@@ -163,6 +202,50 @@ class Tick:
 
 
 @dataclass(frozen=True)
+class Disclose:
+    """Opens the private message of entry ``entry``, which a referee had heard."""
+
+    entry: int
+    salt: str
+    body: Mapping[str, Json]
+
+
+@dataclass(frozen=True)
+class Reveal:
+    """The seed of a referee's epoch, after the last run that used it. The rules say that it
+    is due, with no seed yet; `engine.custody` knows it."""
+
+    bot: str
+    at: int
+    epoch: int
+    seed: str = ""
+
+
+@dataclass(frozen=True)
+class Runtime:
+    """From here on the hooks run on another Python, or under other rules."""
+
+    runtime: str
+
+
+@dataclass(frozen=True)
+class Key:
+    """From here on the heads are signed by another key; ``note`` is signed by both."""
+
+    vkey: str
+    note: str
+
+
+@dataclass(frozen=True)
+class Restored:
+    """The server lost entries: it had signed the head of this size and root. The room is
+    closed, and no head of it is signed again."""
+
+    size: int
+    root: str
+
+
+@dataclass(frozen=True)
 class Erased:
     """Stands for a leaf of which only the hash is left."""
 
@@ -171,6 +254,9 @@ Event: TypeAlias = (
     Genesis
     | Attach
     | Join
+    | Entropy
+    | Open
+    | Abort
     | Takeover
     | Leave
     | Invite
@@ -185,6 +271,11 @@ Event: TypeAlias = (
     | Msg
     | Run
     | Tick
+    | Disclose
+    | Reveal
+    | Runtime
+    | Key
+    | Restored
     | Erased
 )
 
@@ -194,7 +285,7 @@ _REQUIRED = {
     kind: frozenset(f.name for f in fields(kind) if f.default is MISSING)
     for kind in _TYPES.values()
 }
-_COMMON = frozenset({"i", "t", "p", "ts"})
+_COMMON = frozenset({"i", "t", "p", "ts", "more"})
 
 
 def write(event: Event) -> dict[str, Json]:

@@ -7,32 +7,43 @@ Changes together with `events` and `state`. The verifier folds with this very fi
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any, NamedTuple, assert_never
+from typing import Any, NamedTuple, TypeAlias, assert_never
 
 from engine.channel import timers, views
 from engine.channel.events import (
+    Abort,
     Accept,
     Admin,
     Attach,
     Change,
     Close,
     Detach,
+    Disclose,
+    Entropy,
     Erased,
     Event,
     Genesis,
     Invite,
     Join,
+    Key,
     Leave,
     Msg,
+    Open,
     Propose,
     Rename,
+    Restored,
+    Reveal,
     Run,
+    Runtime,
     Start,
     Takeover,
     Tick,
 )
-from engine.channel.state import Bot, Channel, Proposal, Slot, Turn
+from engine.channel.state import Bot, Channel, Dice, Proposal, Share, Slot, Turn
+
+_Proof: TypeAlias = Entropy | Open | Abort | Disclose | Reveal | Runtime | Key | Restored | Erased
 
 
 class Place(NamedTuple):
@@ -48,6 +59,7 @@ def evolve(channel: Channel, event: Event, place: Place) -> Channel:
     after = _fold(channel, event, place)
     return replace(
         after,
+        size=place.entry + 1,
         messages=channel.messages + views.count(event),
         bytes=channel.bytes + place.size,
     )
@@ -59,10 +71,11 @@ def _fold(channel: Channel, event: Event, place: Place) -> Channel:  # noqa: C90
             return _genesis(event, place)
         case Attach():
             return _attach(channel, event, place)
-        case Join(slot, who, terms):
+        case Join(slot, who, terms, entropy, commit):
             joined = _seat(
                 channel, slot, state="taken", who=who, terms=terms, since=place.entry, used_by=who
             )
+            joined = _share(joined, slot, entropy, commit, place)
             shared = channel.shared or who != channel.creator
             return _maybe_started(replace(joined, shared=shared), place)
         case Takeover(slot, who):
@@ -71,9 +84,10 @@ def _fold(channel: Channel, event: Event, place: Place) -> Channel:  # noqa: C90
         case Leave(slot):
             return _leave(channel, slot)
         case Invite(slot, invite):
-            return _seat(
+            empty = _seat(
                 channel, slot, state="free", invite=invite, invited=place.ts, used_by="", who=""
             )
+            return replace(empty, sealed=None)
         case Admin(slot, on):
             return replace(_seat(channel, slot, admin=on), proposal=None)
         case Rename(name):
@@ -97,12 +111,37 @@ def _fold(channel: Channel, event: Event, place: Place) -> Channel:  # noqa: C90
         case Close():
             return replace(channel, status="closed", turn=None, proposal=None, timers=())
         case Msg(m):
-            return _seat(channel, m["s"], said=m["c"])
+            return _said(channel, m)
         case Run():
             return _run(channel, event)
         case Tick(bot, name):
             return replace(channel, timers=timers.after_tick(channel, bot, name))
-        case Erased():
+        case _:
+            return _fold_proof(channel, event, place)
+
+
+def _fold_proof(channel: Channel, event: _Proof, place: Place) -> Channel:
+    """What the dice, the keys and the record itself have to say."""
+    match event:
+        case Entropy(slot, value, commit):
+            return _share(channel, slot, value, commit, place)
+        case Open(slot, value):
+            return _maybe_started(_seat(channel, slot, entropy=value, commit=""), place)
+        case Abort(missing):
+            for slot in missing:
+                channel = _seat(channel, slot, commit="", given=0)
+            return _maybe_started(channel, place)
+        case Reveal(bot_id, at, epoch):
+            following = Dice(epoch=epoch + 1, since=place.ts, first=place.entry + 1)
+            return _dice(channel, bot_id, at, following)
+        case Runtime(runtime):
+            return replace(channel, runtime=runtime)
+        case Key(vkey):
+            return replace(channel, key=vkey)
+        case Restored():
+            shut = replace(channel, status="closed", turn=None, proposal=None, timers=())
+            return replace(shut, lost=True)
+        case Disclose() | Erased():
             return channel
         case _:
             assert_never(event)
@@ -123,6 +162,7 @@ def _genesis(event: Genesis, place: Place) -> Channel:
     return Channel(
         origin=event.origin,
         version=event.v,
+        key=event.key or "",
         name=event.name,
         creator=event.creator,
         created=place.ts,
@@ -148,9 +188,18 @@ def _attach(channel: Channel, event: Attach, place: Place) -> Channel:
         reach=event.reach,
         hooks=tuple(event.hooks),
         ref=event.ref,
+        nth=channel.attached + 1,
+        commit=event.commit or "",
+        dice=Dice(since=place.ts, first=place.entry),
     )
     seated = _seat(channel, event.slot, state="taken")
-    return replace(seated, bots=(*channel.bots, bot), proposal=None)
+    return replace(
+        seated,
+        bots=(*channel.bots, bot),
+        proposal=None,
+        attached=channel.attached + 1,
+        runtime=event.runtime or "",
+    )
 
 
 def _detach(channel: Channel, bot_id: str) -> Channel:
@@ -167,7 +216,9 @@ def _detach(channel: Channel, bot_id: str) -> Channel:
 
 def _leave(channel: Channel, slot_id: str) -> Channel:
     slot = channel.slot(slot_id)
-    left = _seat(channel, slot_id, state="left", who="", generation=slot.generation + 1)
+    gone: dict[str, Any] = {"entropy": "", "commit": "", "given": 0}
+    left = _seat(channel, slot_id, state="left", who="", generation=slot.generation + 1, **gone)
+    left = replace(left, sealed=None)
     if channel.proposal and slot_id in channel.proposal.accepted:
         kept = tuple(other for other in channel.proposal.accepted if other != slot_id)
         left = replace(left, proposal=replace(channel.proposal, accepted=kept))
@@ -175,17 +226,48 @@ def _leave(channel: Channel, slot_id: str) -> Channel:
 
 
 def _maybe_started(channel: Channel, place: Place) -> Channel:
-    """The game begins when no seat waits for anybody any more, and only once."""
+    """The game begins, only once, when no seat waits for anybody any more and every part of
+    the dice that was promised is open; from then on nothing can be added to them."""
     waits = any(slot.state not in ("taken", "closed") for slot in channel.seats)
     if channel.status != "open" or waits:
         return channel
-    return replace(channel, status="playing", started=place.entry)
+    if channel.unopened:
+        return replace(channel, sealed=place.ts if channel.sealed is None else channel.sealed)
+    shares = tuple(Share(s.id, s.entropy, s.given) for s in channel.seats if s.entropy)
+    return replace(channel, status="playing", started=place.entry, sealed=None, entropy=shares)
+
+
+def _share(
+    channel: Channel, slot: str, value: str | None, commit: str | None, place: Place
+) -> Channel:
+    given = place.entry if value or commit else 0
+    return _seat(channel, slot, entropy=value or "", commit=commit or "", given=given)
+
+
+def _said(channel: Channel, m: Mapping[str, Any]) -> Channel:
+    """A message; the seed's reveal will have to open it for bots that heard it in private."""
+    heard = {f"bot:{bot.id}" for bot in channel.bots if not bot.keeps_private} & {*m.get("to", ())}
+    for bot in channel.bots if heard else ():
+        if f"bot:{bot.id}" in heard:
+            dice = replace(bot.dice, sealed=bot.dice.sealed + 1)
+            channel = _dice(channel, bot.id, bot.at, dice)
+    return _seat(channel, m["s"], said=m["c"])
+
+
+def _dice(channel: Channel, bot_id: str, at: int, dice: Dice) -> Channel:
+    bots = tuple(
+        replace(bot, dice=dice) if (bot.id, bot.at) == (bot_id, at) else bot for bot in channel.bots
+    )
+    return replace(channel, bots=bots)
 
 
 def _run(channel: Channel, event: Run) -> Channel:
     bot = channel.bot(event.bot)
     if bot is not None and bot.at == event.at and channel.status != "closed":
         channel = replace(channel, timers=timers.after_run(channel, event))
+        if event.rng is not None:
+            dice = replace(bot.dice, position=event.rng[2], used=True)
+            channel = _dice(channel, bot.id, bot.at, dice)
     if event.turn is not None:
         players = tuple(event.turn["players"])
         turn = Turn(players, event.turn.get("expect"), event.turn.get("deadline"))

@@ -8,21 +8,23 @@ the table of `MAY`; `tests/attacks` and `tests/engine/channel` try it.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import assert_never
 
-from engine.channel import changes, terms, timers
+from engine.channel import changes, dice, terms, timers
 from engine.channel.commands import (
     Command,
     Create,
     Expire,
     GiveUp,
+    Host,
     Post,
     Ran,
     TakeOver,
     TakeSeat,
     Update,
 )
-from engine.channel.events import Event, Join, Leave, Msg, Run, Takeover, Tick
+from engine.channel.events import Abort, Event, Join, Leave, Msg, Run, Takeover, Tick
 from engine.channel.names import players_kind
 from engine.channel.ops import Op
 from engine.channel.state import Channel, Slot
@@ -40,21 +42,25 @@ from engine.errors import (
     TooLarge,
 )
 
-DAY = 86_400_000  #: ms
+DAY = dice.DAY
 
 #: What `NOT_MEMBER` says to a stranger: the same words whether the room exists or not.
 STRANGER = "you hold no seat in this channel"
 
 
-def create(command: Create) -> list[Event]:
+NO_HOST = Host()
+
+
+def create(command: Create, host: Host = NO_HOST) -> list[Event]:
     """Open a room. Attaching comes before any invite can be redeemed."""
-    return changes.opening(command)
+    return changes.opening(command, host)
 
 
-def decide(channel: Channel, command: Command) -> list[Event]:
+def decide(channel: Channel, command: Command, host: Host = NO_HOST) -> list[Event]:
     """Turn a request into what happens, or raise the reason why nothing does.
 
-    No events and no error means: it is so already (a repeated call).
+    No events and no error means: it is so already (a repeated call). ``host`` is what a
+    referee that is attached by it stands on.
     """
     match command:
         case TakeSeat():
@@ -64,11 +70,11 @@ def decide(channel: Channel, command: Command) -> list[Event]:
         case GiveUp(who, seat):
             gone: list[Event] = [Leave(seat_of(channel, who, seat).id)]
             # Whoever has left need not agree any more; the others may have done so.
-            return [*gone, *changes.agreed(changes.ahead(channel, gone))]
+            return [*gone, *changes.agreed(changes.ahead(channel, gone), host)]
         case Post():
             return _post(channel, command)
         case Update():
-            return _update(channel, command)
+            return _update(channel, command, host)
         case Ran():
             return _ran(channel, command)
         case Expire(now):
@@ -109,7 +115,7 @@ def _take_seat(channel: Channel, command: TakeSeat) -> list[Event]:
         raise InviteInvalid("this invite was replaced by a newer one")
     if slot.state == "taken":
         if slot.who == command.who and slot.used_by == command.who:
-            return []
+            return dice.contribute(channel, slot, command.entropy)
         raise SlotAlreadyFilled("this invite has been used")
     if channel.status == "closed":
         raise ChannelClosed("the room is closed")
@@ -119,7 +125,8 @@ def _take_seat(channel: Channel, command: TakeSeat) -> list[Event]:
         raise InviteInvalid("this invite has expired")
     now = terms.document(channel)
     _same_terms(command, now)
-    return [Join(slot.id, command.who, terms.digest(now))]
+    value, commit = dice.said(command.entropy)
+    return [Join(slot.id, command.who, terms.digest(now), value, commit)]
 
 
 def _same_terms(command: TakeSeat, now: dict[str, object]) -> None:
@@ -137,11 +144,12 @@ def _take_over(channel: Channel, command: TakeOver) -> list[Event]:
     slot = channel.slot(command.slot)
     if slot.state != "taken" or slot.generation != command.generation:
         raise RejoinTokenInvalid("this rejoin token was voided")
+    added = dice.contribute(channel, slot, command.entropy)
     if slot.who == command.who:
-        return []
+        return added
     if channel.status == "closed":
         raise ChannelClosed("the room is closed")
-    return [Takeover(slot.id, command.who)]
+    return [Takeover(slot.id, command.who), *added]
 
 
 def _post(channel: Channel, post: Post) -> list[Event]:
@@ -181,16 +189,42 @@ def _ran(channel: Channel, ran: Ran) -> list[Event]:
         return []
     owner = channel.referee is bot
     if not owner and (run.turn is not None or run.end is not None):
-        return [Run(run.bot, run.at, run.hook, run.on, "error:NotTheFirstBot", [])]
+        return [undone(run, "error:NotTheFirstBot")]
     if timers.too_many(channel, run):
-        return [Run(run.bot, run.at, run.hook, run.on, "error:TooManyTimers", [])]
-    return [run]
+        return [undone(run, "error:TooManyTimers")]
+    if run.end is None:
+        return [run]
+    after = changes.ahead(channel, [run])
+    referee = next(one for one in after.bots if one.at == run.at)
+    return [run, *dice.reveal_more(after, referee)]
+
+
+def undone(run: Run, res: str) -> Run:
+    """A run that changed nothing but to say so: its words, state and dice are taken back."""
+    return replace(
+        run,
+        res=res,
+        out=[],
+        turn=None,
+        end=None,
+        timers=None,
+        st=None if run.st is None else [run.st[0], run.st[0]],
+        rng=None if run.rng is None else [*run.rng[:2], run.rng[1]],
+    )
 
 
 def _expire(channel: Channel, now: int) -> list[Event]:
-    """One tick at a time: what it calls may stop the clocks that ran out after it."""
+    """One clock at a time: what it calls may stop those that ran out after it."""
+    due = timers.next_due(channel)
+    if due is None or due > now:
+        return []
     timer = timers.first(channel)
-    return [] if timer is None or timer.due > now else [Tick(timer.bot, timer.name)]
+    if timer is not None and timer.due == due:
+        return [Tick(timer.bot, timer.name)]
+    if dice.open_due(channel) == due:
+        return [Abort(list(channel.unopened))]
+    bot = next(bot for bot in channel.bots if dice.reveal_due(channel, bot) == due)
+    return dice.reveal_more(channel, bot)
 
 
 # --- update_channel ------------------------------------------------------------------------
@@ -235,7 +269,7 @@ MAY: dict[str, _Rule] = {
 }
 
 
-def _update(channel: Channel, update: Update) -> list[Event]:
+def _update(channel: Channel, update: Update, host: Host) -> list[Event]:
     if not may_look(channel, update.who):
         raise NotMember(STRANGER)
     if channel.status == "closed":
@@ -248,11 +282,11 @@ def _update(channel: Channel, update: Update) -> list[Event]:
     if any(op.op != "close" for op in update.ops):
         _has_room(channel)
     if any(op.op == "accept_change" for op in update.ops):
-        return _accept(channel, update)
+        return _accept(channel, update, host)
     if changes.needs_consent(channel, update):
-        return changes.propose(channel, update)
-    happened = changes.carry_out(channel, update)
-    return [*happened, *changes.agreed(changes.ahead(channel, happened))]
+        return changes.propose(channel, update, host)
+    happened = changes.carry_out(channel, update, host)
+    return [*happened, *changes.agreed(changes.ahead(channel, happened), host)]
 
 
 def _why_not(channel: Channel, op: Op) -> str:
@@ -266,7 +300,7 @@ def _why_not(channel: Channel, op: Op) -> str:
     return f"{op.op} is not possible any more: others have joined and no seat is admin"
 
 
-def _accept(channel: Channel, update: Update) -> list[Event]:
+def _accept(channel: Channel, update: Update, host: Host) -> list[Event]:
     if len(update.ops) > 1:
         raise BadOp("accept_change must stand alone")
     seat = seat_of(channel, update.who, update.seat)
@@ -281,4 +315,4 @@ def _accept(channel: Channel, update: Update) -> list[Event]:
             else f"the proposed terms are {proposal.terms}",
             hint="Read the last change_proposed message and accept its terms.",
         )
-    return changes.accept(channel, proposal, seat)
+    return changes.accept(channel, proposal, seat, host)

@@ -11,10 +11,10 @@ from base64 import b64decode, b64encode
 from dataclasses import asdict
 from typing import Any
 
-from engine.channel.state import Bot, Channel, Proposal, Slot, Timer, Turn
+from engine.channel.state import Bot, Channel, Dice, Proposal, Share, Slot, Timer, Turn
 from engine.transcript.chain import Head
 
-FORM = 3
+FORM = 4
 EVERY = 256  #: entries between two snapshots
 
 
@@ -48,7 +48,8 @@ def _channel(kept: dict[str, Any]) -> Channel:
         **{
             **kept,
             "slots": tuple(Slot(**slot) for slot in kept["slots"]),
-            "bots": tuple(Bot(**{**bot, "hooks": tuple(bot["hooks"])}) for bot in kept["bots"]),
+            "bots": tuple(_bot(bot) for bot in kept["bots"]),
+            "entropy": tuple(Share(**share) for share in kept["entropy"]),
             "turn": Turn(**{**turn, "players": tuple(turn["players"])}) if turn else None,
             "timers": tuple(Timer(**timer) for timer in kept["timers"]),
             "proposal": Proposal(
@@ -61,3 +62,7 @@ def _channel(kept: dict[str, Any]) -> Channel:
             else None,
         }
     )
+
+
+def _bot(kept: dict[str, Any]) -> Bot:
+    return Bot(**{**kept, "hooks": tuple(kept["hooks"]), "dice": Dice(**kept["dice"])})

@@ -32,6 +32,9 @@ class Slot:
     used_by: str = ""  #: who redeemed that invite, so that a lost answer can be asked again
     generation: int = 0  #: counts occupants; a rejoin token belongs to one
     said: int = 0  #: messages of this seat so far
+    entropy: str = ""  #: its part of the dice
+    commit: str = ""  #: a promise of it that waits to be opened
+    given: int = 0  #: entry with which the one or the other came
 
 
 @dataclass(frozen=True)
@@ -50,6 +53,27 @@ class Bot:
     reach: Mapping[str, Any]
     hooks: tuple[str, ...]
     ref: str | None = None
+    nth: int = 1  #: counts the attaches of the log: with the id, the bot's name in its dice
+    commit: str = ""
+    dice: Dice = field(default_factory=lambda: Dice())
+
+    @property
+    def keeps_private(self) -> bool:
+        """What it hears privately stays closed for good."""
+        return self.manifest.get("private") == "keep"
+
+
+@dataclass(frozen=True)
+class Dice:
+    """Which seed a referee's hooks use now. ``since`` is the time from which the epoch's days
+    count, ``first`` the first entry that belongs to it."""
+
+    epoch: int = 0
+    position: int = 0  #: blocks drawn so far
+    used: bool = False  #: a run stands in the log that needs this seed
+    sealed: int = 0  #: private messages to the bot that a reveal must open
+    since: int = 0
+    first: int = 0
 
 
 @dataclass(frozen=True)
@@ -79,9 +103,20 @@ class Proposal:
 
 
 @dataclass(frozen=True)
+class Share:
+    """A seat's part of the dice, and the entry that brought it."""
+
+    slot: str
+    value: str
+    given: int
+
+
+@dataclass(frozen=True)
 class Channel:
     origin: str = ""
     version: str = ""
+    key: str = ""  #: the vkey that signs the heads
+    runtime: str = ""  #: what hooks run on
     name: str = ""
     creator: str = ""
     created: int = 0
@@ -90,13 +125,28 @@ class Channel:
     bots: tuple[Bot, ...] = ()  #: in attach order
     status: Status = "open"
     started: int | None = None  #: entry with which the game began
+    sealed: int | None = None  #: since when commitments wait to be opened, in ms
+    entropy: tuple[Share, ...] = ()  #: the members' part of the dice, from the beginning on
     shared: bool = False  #: an account other than the creator has been seated at some time
     turn: Turn | None = None
     result: Mapping[str, Any] | None = None
     proposal: Proposal | None = None
     timers: tuple[Timer, ...] = ()  #: the first one due first
+    size: int = 0  #: entries so far
+    attached: int = 0  #: attaches so far
+    lost: bool = False  #: restored from a backup older than a head that was signed
     messages: int = 0
     bytes: int = 0  #: of all leaves: what the room weighs
+
+    @property
+    def proves(self) -> bool:
+        """Whether its runs carry receipts; rooms born as mpx-log/0 go on without."""
+        return self.version != "mpx-log/0"
+
+    @property
+    def unopened(self) -> tuple[str, ...]:
+        """Slots whose commitment waits to be opened."""
+        return tuple(slot.id for slot in self.seated if slot.commit)
 
     @property
     def full(self) -> bool:

@@ -1,8 +1,8 @@
 """What a joiner accepts, as one hash (contract §3).
 
 The document holds everything that could be turned against a player later: referees
-(code, manifest, params, reach), seats with their admin flags, limits, and the dice
-commitment (null until rooms are born as `mpx-log/1`). Who sits where is not part of it.
+(code, manifest, params, reach), seats with their admin flags, limits, and the commitments of
+the seeds (null in rooms born as `mpx-log/0`). Who sits where is not part of it.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def document(channel: Channel) -> dict[str, Any]:
             {"kind": slot.kind, "label": slot.label, "admin": slot.admin} for slot in channel.slots
         ],
         "limits": dict(channel.limits),
-        "dice": None,
+        "dice": {bot.id: bot.commit for bot in channel.bots} if channel.proves else None,
     }
 
 
@@ -47,14 +47,21 @@ def of(channel: Channel) -> str:
 
 def difference(before: Mapping[str, Any], after: Mapping[str, Any]) -> str:
     """Say in words which parts of the terms are not what they were."""
-    parts = [part for part in ("slots", "limits", "dice") if before.get(part) != after.get(part)]
+    parts = [part for part in ("slots", "limits") if before.get(part) != after.get(part)]
     old = {bot["bot_id"]: bot for bot in before.get("bots", [])}
     new = {bot["bot_id"]: bot for bot in after["bots"]}
     for bot_id in sorted(old.keys() | new.keys()):
         was, now = old.get(bot_id), new.get(bot_id)
         if was is None or now is None:
             parts.append(f"bot:{bot_id} was {'added' if was is None else 'removed'}")
-        elif was != now:
-            changed = [key for key in now if was.get(key) != now[key]]
+            continue
+        changed = [key for key in now if was.get(key) != now[key]]
+        changed += ["dice"] if _seed(before, bot_id) != _seed(after, bot_id) else []
+        if changed:
             parts.append(f"{' and '.join(changed)} of bot:{bot_id}")
     return ", ".join(parts)
+
+
+def _seed(document: Mapping[str, Any], bot_id: str) -> str | None:
+    """The commitment of a bot's seed in a terms document."""
+    return (document.get("dice") or {}).get(bot_id)

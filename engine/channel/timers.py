@@ -1,4 +1,7 @@
-"""Which clocks of referees run in a room. Changes when a clock may do something new.
+"""Which clocks run in a room. Changes when a clock may do something new.
+
+The referees' own, and two of the server's: a seed comes out after so many days, and who does
+not open a commitment in time is left behind.
 
 A clock is started by a run, and is over when its tick is written, when a later run of the
 same referee says so, or when the referee or the room goes. The clock of a turn is called
@@ -7,6 +10,7 @@ same referee says so, or when the referee or the room goes. The clock of a turn 
 
 from __future__ import annotations
 
+from engine.channel import dice
 from engine.channel.events import Run
 from engine.channel.state import Channel, Timer
 
@@ -62,6 +66,8 @@ def first(channel: Channel) -> Timer | None:
 
 
 def next_due(channel: Channel) -> int | None:
-    """When that is, in ms since the epoch."""
+    """When the next clock of any kind runs out, in ms since the epoch."""
     timer = first(channel)
-    return None if timer is None else timer.due
+    dues = [dice.reveal_due(channel, bot) for bot in channel.bots]
+    dues += [dice.open_due(channel), None if timer is None else timer.due]
+    return min((due for due in dues if due is not None), default=None)

@@ -17,7 +17,7 @@ from typing import Any
 from engine.transcript.canonical import canonical
 from engine.transcript.chain import b64u
 
-#: A code, alone or in a link; the proof work will append ``.<size>.<fingerprint>``.
+#: A code, alone or in a link, with the head of the day it was made: ``.<size>.<fingerprint>``.
 INVITE = re.compile(r"inv_[A-Za-z0-9]{8,64}(?:\.\d+\.[A-Z2-7]+)?")
 REJOIN = re.compile(r"rejoin_[A-Za-z0-9_-]{16,86}")
 #: Access and refresh tokens of our own authorization server (edge/oauth).
@@ -29,9 +29,10 @@ _OUR_REJOIN = re.compile(r"rejoin_[A-Za-z0-9_-]{43}")
 
 
 def code_in(text: str) -> str | None:
-    """Return the invite code or rejoin token in ``text``, which may be a whole link."""
+    """Return the invite code or rejoin token in ``text``, which may be a whole link. The head
+    that an invite carries is for verifiers; the code is what comes before."""
     found = REJOIN.search(text) or INVITE.search(text)
-    return found.group() if found else None
+    return found.group().partition(".")[0] if found else None
 
 
 def secrets_in(text: str) -> list[str]:

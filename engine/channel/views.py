@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
+from engine.channel import dice
 from engine.channel.events import (
     Admin,
     Attach,
@@ -22,6 +23,7 @@ from engine.channel.events import (
     Msg,
     Propose,
     Rename,
+    Restored,
     Run,
     Takeover,
 )
@@ -43,6 +45,7 @@ class Message:
     body: Mapping[str, Any]
     ts: int  #: ms since the epoch
     to: tuple[str, ...] | None = None
+    opening: Opening | None = None  #: what opened it, for a reader who may hold the digest to it
 
 
 def count(event: Event) -> int:
@@ -50,7 +53,9 @@ def count(event: Event) -> int:
     match event:
         case Attach():
             return 3
-        case Join() | Takeover() | Leave() | Admin() | Rename() | Detach() | Propose() | Close():
+        case Join() | Takeover() | Leave() | Admin() | Rename() | Detach() | Propose():
+            return 1
+        case Close() | Restored():
             return 1
         case Msg():
             return 1
@@ -103,6 +108,8 @@ def _said(channel: Channel, event: Event) -> list[_Said]:  # noqa: C901  a flat 
             return [_system(type="change_proposed", by=by, changes=shown, terms=terms)]
         case Close():
             return [_system(type="closed")]
+        case Restored(size):
+            return [_system(type="closed", reason="entries were lost", signed_size=size)]
         case Msg(m):
             return [(channel.label(m["s"]), m["k"], *_body(m))]
         case Run():
@@ -132,6 +139,7 @@ def _announced(event: Attach) -> list[_Said]:
             code_hash=event.code_hash,
             manifest_hash=event.manifest_hash,
             params=event.params,
+            **({} if event.commit is None else {"seed_commitment": event.commit}),
         ),
         _system(type="bot:manifest", bot_id=event.bot, manifest=event.manifest, **walls),
     ]
@@ -139,7 +147,7 @@ def _announced(event: Attach) -> list[_Said]:
 
 def _ran(event: Run) -> list[_Said]:
     if event.res != "ok":
-        error = event.res.partition(":")[2]
+        error = "FuelLimit" if event.res == "fuel" else event.res.partition(":")[2]
         return [
             _system(
                 type="bot:error", bot_id=event.bot, hook=event.hook, error=error, line=event.line
@@ -182,9 +190,9 @@ def open_for(message: Message, names: frozenset[str], opening: Opening | None) -
     if allowed is None or opening is None or not allowed & names:
         return message
     if "" in opening:
-        return replace(message, body=opening[""][1])
+        return replace(message, body=opening[""][1], opening=opening)
     shown = {name: value for name, (_, value) in opening.items()}
-    return replace(message, body={**message.body, **shown})
+    return replace(message, body={**message.body, **shown}, opening=opening)
 
 
 def opens(message: Message, names: frozenset[str]) -> bool:
@@ -214,7 +222,14 @@ def view(
         "result": channel.result,
         "bots": [bot_item(bot) for bot in channel.bots],
         "head": dict(head),
+        **({} if channel.sealed is None else {"opening": opening(channel)}),
     }
+
+
+def opening(channel: Channel) -> dict[str, Any]:
+    """Whose commitments keep the game from beginning; ``until`` in ms since the epoch."""
+    waiting = [channel.label(slot) for slot in channel.unopened]
+    return {"waiting_for": waiting, "until": dice.open_due(channel)}
 
 
 def _slot(slot: Slot, mine: frozenset[str]) -> dict[str, Any]:

@@ -13,7 +13,7 @@ import re
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from engine.sandbox.fetcher import Request
+from engine.sandbox.request import Request
 from engine.sandbox.values import METHODS, BadValue, plain, read
 from engine.sandbox.wire import Broken
 from engine.transcript.canonical import NotCanonical, canonical

@@ -6,6 +6,7 @@ together form an RFC 6962 tree whose root is the log's head. So a head commits t
 every word and to their order.
 
 Standard library only, no I/O, no clock: a reader must be able to rewrite this package
-from `docs/format.md`. Read ``canonical`` (one value, one byte string), ``tree``, then
-``chain``.
+from `docs/format.md`. Read ``canonical`` (one value, one byte string), ``tree``, ``chain``,
+then ``note`` and ``proofs`` (how heads are signed and compared), ``seeds`` and ``draws``
+(how dice are bound before they fall).
 """

@@ -2,8 +2,9 @@
 
 Changes only together with the log's version. Common fields of every entry: ``i``
 its index, ``t`` its type, ``p`` the leaf hash of the entry before (absent in entry
-0), ``ts`` milliseconds since the epoch, never decreasing. A ``run`` has no ``ts``:
-its time is its input's, so that nothing in it is the server's to choose.
+0), ``ts`` milliseconds since the epoch, never decreasing, ``more`` where the next
+entry belongs to the same step. Some types have no ``ts``: their time is their input's,
+so that nothing in them is the server's to choose.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from engine.transcript import tree
 from engine.transcript.canonical import NotCanonical, canonical, parse
 
 MAX_ENTRY = 65_535  #: bytes of a leaf; C2SP tlog-tiles count entries in 16 bits
-TIMELESS = frozenset({"run"})
+TIMELESS = frozenset({"run", "disclose", "reveal", "runtime", "key"})
 
 
 def b64u(data: bytes) -> str:
@@ -45,8 +46,11 @@ class Head:
         return Head(self.size + 1, leaf, peaks, max(ts, self.ts))
 
 
-def place(head: Head, fields: Mapping[str, Any], ts: int) -> tuple[bytes, Head]:
-    """Write ``fields`` (with their type ``t``) as the next entry after ``head``.
+def place(
+    head: Head, fields: Mapping[str, Any], ts: int, *, more: bool = False
+) -> tuple[bytes, Head]:
+    """Write ``fields`` (with their type ``t``) as the next entry after ``head``; ``more`` says
+    that its step goes on.
 
     Return its leaf bytes and the new head. Time never runs backwards in a log, even
     when the machine's clock does.
@@ -55,7 +59,11 @@ def place(head: Head, fields: Mapping[str, Any], ts: int) -> tuple[bytes, Head]:
     ts = max(ts, head.ts)
     if head.size:
         entry["p"] = b64u(head.last)
-    if fields["t"] not in TIMELESS:
+    if more:
+        entry["more"] = True
+    if fields["t"] in TIMELESS:
+        ts = head.ts
+    else:
         entry["ts"] = ts
     data = canonical(entry)
     if len(data) > MAX_ENTRY:
@@ -103,6 +111,8 @@ def _check_place(entry: Mapping[str, Any], index: int, head: Head) -> None:
         raise BrokenLog(index, "does not follow the entry before it")
     if not isinstance(entry.get("t"), str):
         raise BrokenLog(index, "has no type")
+    if "more" in entry and entry["more"] is not True:
+        raise BrokenLog(index, "says neither that its step goes on nor that it is over")
     ts = entry.get("ts")
     if entry["t"] in TIMELESS:
         if ts is not None:

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from edge import identity, keys
+from edge import identity
+from engine import keys
 from tests.edge.harness import Upstream, lab, serving
 
 

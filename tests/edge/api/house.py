@@ -14,9 +14,10 @@ from fastmcp import Client
 from fastmcp.client.transports import StreamableHttpTransport
 from mcp_types import TextContent
 
-from edge import identity, keys
+from edge import identity
 from edge.api.operations import TABLE
 from edge.identity import Caller, Signer
+from engine import keys
 from multiplayer_server import running
 from tests.edge.harness import serving, settings_for
 

@@ -243,7 +243,7 @@ async def test_terms_that_changed_since_they_were_inspected_are_refused(house: H
     await house.rest(host, "update_channel", channel_id=room["channel_id"], ops=ops)
     said = await house.rest(guest, "join_channel", invite_code=room["invites"][0])
     assert (said.status, said.refused) == (409, "TERMS_CHANGED")
-    assert "params of bot:guess-referee" in said.data["message"]
+    assert "params and dice of bot:guess-referee" in said.data["message"]
 
 
 async def test_a_rejoin_token_takes_the_seat_over_for_another_login(house: House) -> None:

@@ -28,7 +28,17 @@ class Echo:
 OWN = {
     "counts",  # since the start
     *("channel_id", "invites", "invite_links", "rejoin_token", "head", "ts"),
-    *("proposed_terms", "url", "root"),
+    *(
+        "proposed_terms",
+        "url",
+        "root",
+        "signature",
+        "seed_commitment",
+        "terms",
+        "dice",
+        "origin",
+        "vkey",
+    ),
 }
 
 

@@ -13,8 +13,9 @@ from typing import Any
 import httpx
 import pytest
 
-from edge import identity, keys
+from edge import identity
 from edge.proxy.forward import MAX_BODY
+from engine import keys
 from oauth_proxy import create_app
 from tests.edge.harness import Lab, Upstream, lab, serving, settings_for
 

@@ -18,7 +18,8 @@ from mcp.client.session import ClientSession
 from mcp.client.streamable_http import streamable_http_client
 from mcp.shared.auth import AuthorizationCodeResult, OAuthClientMetadata, OAuthToken
 
-from edge import identity, keys
+from edge import identity
+from engine import keys
 from oauth_proxy import create_app
 from tests.edge.harness import serving, settings_for
 

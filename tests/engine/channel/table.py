@@ -12,6 +12,7 @@ from engine.channel.commands import (
     Create,
     Expire,
     GiveUp,
+    Host,
     NewBot,
     Post,
     Ran,
@@ -30,6 +31,7 @@ from engine.transcript.chain import Head, place
 from tests.harness import LIMITS
 
 NOW = 1_800_000_000_000
+HOST = Host("cpython-3.11/mpx-1", lambda _, name: f"seed of {name}", lambda origin: f"key {origin}")
 
 
 def bot(name: str = "Judge", **fields: Any) -> NewBot:
@@ -66,6 +68,7 @@ class Table:
         *slots: str,
         bots: tuple[NewBot, ...] = (),
         join_as: str | None = None,
+        entropy: str | None = None,
         seated: Mapping[str, str] | None = None,
         limits: Mapping[str, Any] = LIMITS,
     ) -> Table:
@@ -87,8 +90,9 @@ class Table:
             nonce="00",
             bots=bots,
             join_as=join_as,
+            entropy=entropy,
         )
-        made.happen(rules.create(create))
+        made.happen(rules.create(create, HOST))
         for label, who in (seated or {}).items():
             made.join(who, label)
         return made
@@ -106,7 +110,7 @@ class Table:
         return what
 
     def do(self, command: Command) -> list[Event]:
-        return self.happen(rules.decide(self.channel, command))
+        return self.happen(rules.decide(self.channel, command, HOST))
 
     def join(self, who: str, label: str, **fields: Any) -> list[Event]:
         return self.do(TakeSeat(who, self.invites[label], self.now, **fields))
@@ -114,10 +118,12 @@ class Table:
     def leave(self, who: str, label: str | None = None) -> list[Event]:
         return self.do(GiveUp(who, label))
 
-    def take_over(self, who: str, label: str, generation: int = 0) -> list[Event]:
+    def take_over(
+        self, who: str, label: str, generation: int = 0, entropy: str | None = None
+    ) -> list[Event]:
         seat = self.channel.seat(label)
         assert seat
-        return self.do(TakeOver(who, seat.id, generation))
+        return self.do(TakeOver(who, seat.id, generation, entropy))
 
     def post(
         self,

@@ -9,22 +9,30 @@ import pytest
 
 from engine.channel import events
 from engine.channel.events import (
+    Abort,
     Accept,
     Admin,
     Attach,
     Change,
     Close,
     Detach,
+    Disclose,
+    Entropy,
     Erased,
     Event,
     Genesis,
     Invite,
     Join,
+    Key,
     Leave,
     Msg,
+    Open,
     Propose,
     Rename,
+    Restored,
+    Reveal,
     Run,
+    Runtime,
     Start,
     Takeover,
     Tick,
@@ -67,6 +75,15 @@ FORMS: list[tuple[Event, dict[str, Any]]] = [
         {"t": "run", "bot": "x", "at": 1, "hook": "on_init", "on": 1, "res": "ok", "out": []},
     ),
     (Tick("x", "soon"), {"t": "tick", "bot": "x", "name": "soon"}),
+    (Entropy("s1", commit="c"), {"t": "entropy", "slot": "s1", "commit": "c"}),
+    (Open("s1", "v"), {"t": "open", "slot": "s1", "value": "v"}),
+    (Abort(["s1"]), {"t": "abort", "missing": ["s1"]}),
+    (Disclose(7, "salt", {"a": 1}),
+     {"t": "disclose", "entry": 7, "salt": "salt", "body": {"a": 1}}),
+    (Reveal("x", 1, 0, "seed"), {"t": "reveal", "bot": "x", "at": 1, "epoch": 0, "seed": "seed"}),
+    (Runtime("cpython-3.11/mpx-1"), {"t": "runtime", "runtime": "cpython-3.11/mpx-1"}),
+    (Key("k", "note"), {"t": "key", "vkey": "k", "note": "note"}),
+    (Restored(9, "root"), {"t": "restored", "size": 9, "root": "root"}),
 ]  # fmt: skip
 IDS = [form["t"] for _, form in FORMS]
 
@@ -89,7 +106,7 @@ def test_what_is_written_is_read_back(event: Event, form: dict[str, Any]) -> Non
 @pytest.mark.parametrize(("event", "form"), FORMS, ids=IDS)
 def test_a_field_too_many_is_an_error(event: Event, form: dict[str, Any]) -> None:
     with pytest.raises(BrokenLog, match="has not the fields"):
-        events.read({**form, "i": 3, "more": 1})
+        events.read({**form, "i": 3, "extra": 1})
 
 
 @pytest.mark.parametrize(("event", "form"), FORMS, ids=IDS)

@@ -33,7 +33,7 @@ def test_the_document_holds_all_that_could_be_turned_against_a_player() -> None:
             {"kind": "invite", "label": "bob", "admin": False},
         ],
         "limits": LIMITS,
-        "dice": None,
+        "dice": {"judge": "seed of judge@1"},
     }
 
 

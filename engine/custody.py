@@ -1,0 +1,157 @@
+"""What only the server holds of a room's proof: seeds, signing keys, the heads it has signed.
+
+Trusted by every member of every room: whoever has the dice key can foresee all dice that are not
+revealed yet, whoever has a log key can sign heads. Both belong into the backup of the keys. The
+record of signed heads must not go back with an old database: it is what notices that one came back.
+
+A head is signed only where no hook is due (`Room.settled_head`), after it is on the disk, and
+recorded before the note leaves.
+"""
+
+from __future__ import annotations
+
+import hmac
+import logging
+import secrets
+from collections.abc import Iterable
+from functools import lru_cache
+
+from engine.channel import dice
+from engine.channel.commands import Host
+from engine.channel.events import Disclose, Event, Key, Msg, Restored, Reveal
+from engine.channel.state import Bot, Channel
+from engine.keyring import Keyring
+from engine.outputs import Epoch
+from engine.room import Room, SignedHead, decode
+from engine.sandbox.runtime import runtime
+from engine.signed_heads import Equivocation, SignedHeads
+from engine.stores.base import Store
+from engine.transcript import note, seeds, tree
+from engine.transcript.chain import b64u
+
+log = logging.getLogger(__name__)
+_BATCH = 512
+
+
+class Custody:
+    """See the module. ``dice_key`` is the 32 bytes that all seeds come from."""
+
+    def __init__(self, dice_key: bytes, keyring: Keyring, heads: SignedHeads) -> None:
+        self._dice_key = dice_key
+        self.keyring = keyring
+        self._heads = heads
+        self.host = Host(runtime(), self._commit, self._vkey)
+        self._seed = lru_cache(maxsize=4096)(self._derive)
+
+    @classmethod
+    def fresh(cls) -> Custody:
+        """Keys that die with the process, for rooms that do."""
+        return cls(secrets.token_bytes(32), Keyring.fresh(), SignedHeads(None))
+
+    # --- seeds -----------------------------------------------------------------------------
+
+    def _derive(self, origin: str, bot: str, epoch: int) -> bytes:
+        text = f"mpx/seeds-of/1\n{origin}\n{bot}".encode()
+        return seeds.chain_seed(hmac.digest(self._dice_key, text, "sha256"), epoch)
+
+    def _commit(self, origin: str, bot: str) -> str:
+        return seeds.commit_seed(origin, bot, 0, self._seed(origin, bot, 0))
+
+    def epoch(self, channel: Channel, bot: Bot, on: int) -> Epoch:
+        """The keys of the bot's present epoch, for a hook that entry ``on`` calls."""
+        name, number = dice.name(bot), bot.dice.epoch
+        seed = self._seed(channel.origin, name, number)
+        return Epoch.of(seed, channel, bot, on)
+
+    def complete(self, room: Room, happened: Iterable[Event]) -> list[Event]:
+        """The events with every seed that comes out, and before it what was said to its bot
+        in private since the last one."""
+        events: list[Event] = []
+        for event in happened:
+            if isinstance(event, Reveal) and not event.seed:
+                bot = room.channel.bot(event.bot)
+                assert bot is not None
+                events += self._disclosed(room, bot)
+                seed = self._seed(room.channel.origin, dice.name(bot), event.epoch)
+                event = Reveal(event.bot, event.at, event.epoch, b64u(seed))
+            events.append(event)
+        return events
+
+    def _disclosed(self, room: Room, bot: Bot) -> list[Event]:
+        if not bot.dice.sealed:
+            return []
+        events: list[Event] = []
+        start = bot.dice.first
+        while leaves := room.store.leaves(room.channel_id, start, _BATCH):
+            start = leaves[-1].number + 1
+            for leaf in leaves:
+                said = decode(leaf)
+                if not isinstance(said, Msg) or f"bot:{bot.id}" not in said.m.get("to", ()):
+                    continue
+                opening = room.opening_of(leaf.messages)
+                if opening is not None:
+                    salt, body = opening[""]
+                    events.append(Disclose(leaf.number, salt, body))
+        return events
+
+    # --- heads -----------------------------------------------------------------------------
+
+    def _vkey(self, origin: str) -> str:
+        return self.keyring.newest.vkey(origin)
+
+    def head(self, room: Room) -> SignedHead:
+        """The room's last head with nothing pending, signed, and recorded as such."""
+        head = room.settled_head
+        if room.signed is None or room.signed.size != head.size:
+            room.signed = SignedHead(head.size, head.root, self._sign(room))
+        return room.signed
+
+    def _sign(self, room: Room) -> str | None:
+        head, channel = room.settled_head, room.channel
+        if not head.size or not channel.key or channel.lost:
+            return None
+        try:
+            self._heads.record(room.channel_id, head.size, head.root)
+            return self.keyring.checkpoint(channel.key, channel.origin, head.size, head.root)
+        except (Equivocation, LookupError, OSError) as error:
+            log.error("no head of %s is signed: %s", room.channel_id, error)
+            return None
+
+    def chores(self, room: Room) -> list[Event]:
+        """What has to be written down before anything else happens in a room that was just
+        loaded: that entries were lost, or that heads are signed by another key from here on."""
+        channel = room.channel
+        if not channel.key or channel.lost:
+            return []
+        highest = self._heads.highest(room.channel_id)
+        here = (room.head.size, room.head.root)
+        if highest and (highest[0] > here[0] or (highest[0] == here[0] and highest != here)):
+            log.error("%s has lost entries: a head of size %d was signed", *self._lost(room))
+            return [Restored(highest[0], b64u(highest[1]))]
+        vkey = self._vkey(channel.origin)
+        if vkey == channel.key or channel.status == "closed":
+            return []
+        if self.keyring.by_vkey(channel.key) is None:
+            log.error("the key that signs %s is not here any more", room.channel_id)
+            return []
+        return [Key(*self.keyring.rotation(channel.origin, channel.key))]
+
+    def _lost(self, room: Room) -> tuple[str, int]:
+        highest = self._heads.highest(room.channel_id)
+        return room.channel_id, highest[0] if highest else 0
+
+
+def pin(store: Store, channel_id: str, channel: Channel) -> str:
+    """What an invite carries of the log: ``.<n>.<fingerprint>`` over its first entries, all the
+    attaches of the bots that are here among them; nothing for a room without a key."""
+    if not channel.key:
+        return ""
+    size = 1 + max((bot.at for bot in channel.bots), default=0)
+    peaks: tuple[bytes, ...] = ()
+    done = 0
+    while done < size:
+        for leaf in store.leaves(channel_id, done, min(_BATCH, size - done)):
+            peaks = tree.push(done, peaks, leaf.hash)
+            done += 1
+    root = tree.root(peaks)
+    return f".{size}.{note.invite_fingerprint(channel.key, channel.origin, size, root)}"

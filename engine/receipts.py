@@ -1,0 +1,39 @@
+"""Receipts: that an entry stands in a signed head, and that one head continues another.
+
+Changes with docs/format.md. Proofs are made over all leaf hashes, so they cost as much as the
+log is long: they are made on request, and on a thread.
+"""
+
+from __future__ import annotations
+
+import base64
+from typing import Any
+
+from engine.room import Room, SignedHead
+from engine.transcript import proofs
+
+_BATCH = 2048
+
+
+def write(room: Room, head: SignedHead, entry: int | None, since: int | None) -> dict[str, Any]:
+    """Return ``{receipt, leaf}`` of an entry (a C2SP tlog-proof; the entry's exact bytes, None when
+    erased) and ``{consistency}``, the proof from size ``since``, as far as they are asked for.
+
+    Reads the store and what it is given, so it may run on a thread of its own.
+    """
+    hashes: list[bytes] = []
+    leaf = None
+    while len(hashes) < head.size:
+        for one in room.store.leaves(room.channel_id, len(hashes), _BATCH):
+            hashes.append(one.hash)
+            leaf = one.data if one.number == entry else leaf
+    hashes = hashes[: head.size]
+    made: dict[str, Any] = {}
+    if entry is not None:
+        proof = proofs.inclusion(hashes, entry)
+        made["receipt"] = proofs.tlog_proof(entry, proof, head.note or "")
+        made["leaf"] = None if leaf is None else leaf.decode()
+    if since is not None:
+        between = proofs.consistency(hashes, since)
+        made["consistency"] = [base64.b64encode(one).decode() for one in between]
+    return made
