@@ -21,8 +21,7 @@ import signal
 import socket
 from typing import Any, NoReturn
 
-from engine.sandbox import frames, guards, hook, modules, steady, values, wire, worker
-from engine.sandbox.call import HookCall, Limits
+from engine.sandbox import frames, hook, modules, steady, warm, worker
 from engine.sandbox.isolation import Walls
 from verifier import walls
 
@@ -31,23 +30,6 @@ LARGEST_COMMAND = 1 << 20
 #: Calls more than a hook has above it when it compiles its source: so nothing is found in order
 #: here that a hook would find nested too deep.
 _ABOVE = 50
-
-
-#: Nobody's: what most hooks do, for `warm`.
-EXERCISE = """
-import json, math, re
-class Exercise:
-    def __init__(self, ctx, params):
-        self.ctx = ctx
-    def on_message(self, message):
-        state = self.ctx.get_state()
-        state["n"] = state.get("n", 0) + len(self.ctx.players)
-        self.ctx.set_state(state)
-        text = str(message["body"].get("text", "")).strip().lower()
-        drawn = [self.ctx.random.randint(1, 6) for _ in range(3)]
-        self.ctx.set_turn(self.ctx.players[:1], seconds=60, expect=text)
-        self.ctx.post("bot", {"text": f"{text} {drawn}", "n": state["n"]})
-"""
 
 
 class Parent:
@@ -142,21 +124,6 @@ def _compiled(text: str, calls: int) -> bool:
     return loaded is not None and bool(loaded.hooks and loaded.code) and loaded.networked
 
 
-def warm() -> None:
-    """Go the way of a hook a few times, so that those to come find it trodden.
-
-    A hook writes to every page of memory in which something is used for the first time, and the
-    kernel copies it; this saves a hook a fifth of its time and changes nothing it can see.
-    """
-    message = {"id": 1, "sender": "a", "kind": "user", "body": {"text": "x"}, "ts": "t"}
-    call = HookCall(EXERCISE, "on_message", (message,), players=("a", "b"), key=bytes(32))
-    request = wire.hook_request(call, Limits())
-    for _ in range(20):
-        values.text(hook.answer(values.read(request)))
-    guards.bot_classes.clear()
-    hook.load.cache_clear()
-
-
 def _receive(control: socket.socket) -> tuple[bytes, int]:
     """A frame and the descriptor that came with it; no bytes when the verifier has gone."""
     fds = array.array("i")
@@ -183,7 +150,7 @@ def main(told: dict[str, Any]) -> None:
     control = socket.socket(fileno=told["control"])
     stand = walls.survey(told["host"])
     modules.preload(networked=told["networked"])
-    warm()
+    warm.warm()
     walls.surround(stand, told["memory"], told["cpu_seconds"], told["files"])
     parent = Parent(control, stand, told["hook_cpu_seconds"])
     gc.collect()

@@ -32,6 +32,7 @@ from verifier.replay import OutOfTime, Replayer
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 LIMITS = Limits(hook_seconds=5.0)
+ENDLESS = Limits(hook_seconds=5.0, fuel=0)
 
 
 @dataclass
@@ -149,6 +150,8 @@ async def test_ordinary_python_does_the_same(world: World, name: str) -> None:
 
 
 BROKEN = {
+    "a loop without end": ("while True:\n    pass", "FuelLimit"),
+    "a loop without end that catches everything": ("while True:\n    try:\n        f = lambda: f()\n        f()\n    except Exception:\n        pass", "FuelLimit"),
     "an error": ("x = 1\n\n1 / 0", "ZeroDivisionError"),
     "an error of an author": ("x = msg['player']", "NameError"),
     "an error in a library": ("json.loads('{')", "JSONDecodeError"),
@@ -272,14 +275,14 @@ async def test_nothing_is_left_of_one_hook_for_the_next(replayer: Replayer) -> N
 async def test_a_hook_is_given_so_many_seconds_here_whatever_it_had_there() -> None:
     with Replayer(Limits(hook_seconds=0.001), seconds=20.0) as replayer:
         assert isinstance(replayer.run(call("got = sum(range(300000))")), Finished)
-    with Replayer(LIMITS, seconds=0.2) as replayer:
+    with Replayer(ENDLESS, seconds=0.2) as replayer:
         result = replayer.run(call("while True:\n    pass"))
         assert isinstance(result, Failed) and (result.error, result.killed) == ("TimeLimit", True)
         assert isinstance(replayer.run(call("got = 1")), Finished)
 
 
 async def test_all_hooks_together_have_so_many_seconds() -> None:
-    with Replayer(LIMITS, total=0.5) as replayer:
+    with Replayer(ENDLESS, total=0.5) as replayer:
         with pytest.raises(OutOfTime):
             replayer.run(call("while True:\n    pass"))
         with pytest.raises(OutOfTime):
@@ -353,7 +356,7 @@ async def test_the_environment_is_that_of_the_server() -> None:
 async def test_a_source_that_harms_its_reader_is_read_by_its_hook_alone(
     harm: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    spoil = f"import time, socket\nfrom engine.sandbox import program\nprepare, control = program.prepare, socket.socket(fileno=os.dup(told['control']))\nprogram.prepare = lambda text: {harm} if 'bad' in text else prepare(text)"
+    spoil = f"import time, socket\nfrom verifier import child\nprepare, control = child.Parent.prepare, socket.socket(fileno=os.dup(told['control']))\nchild.Parent.prepare = lambda self, text: {harm} if 'bad' in text else prepare(self, text)"
     monkeypatch.setattr(home, "PROGRAM", lost(spoil))
     monkeypatch.setattr(home, "COMMAND_SECONDS", 0.5)
     with Replayer(LIMITS) as replayer:
