@@ -219,9 +219,13 @@ class BotManager:
 
     async def _run(self, room: Room, call: HookCall, *, alone: bool) -> HookResult:
         owner = self._channels.owner(room)
+        limits = outputs.hook_limits(room.channel.limits, self._pool.limits)
         if self._second is None:
-            return await self._pool.run(call, owner=owner)
-        return (await run_twice(self._pool, self._second, call, owner=owner, alone=alone)).result
+            return await self._pool.run(call, owner=owner, limits=limits)
+        twice = await run_twice(
+            self._pool, self._second, call, owner=owner, alone=alone, limits=limits
+        )
+        return twice.result
 
     def _epoch(self, room: Room, due: hooks.Due) -> outputs.Epoch:
         if room.channel.proves:

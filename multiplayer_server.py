@@ -49,6 +49,7 @@ def room_limits(settings: Settings) -> dict[str, Any]:
     return {
         "body_kb": settings.max_body_kb,
         "channel_mb": settings.max_channel_mb,
+        "hook_fuel": settings.bot_hook_fuel,
         "hook_seconds": settings.bot_hook_seconds,
         "invite_days": settings.invite_days,
         "open_seconds": settings.open_seconds,
@@ -62,6 +63,7 @@ def room_limits(settings: Settings) -> dict[str, Any]:
 def hook_limits(settings: Settings) -> Limits:
     return Limits(
         hook_seconds=settings.bot_hook_seconds,
+        fuel=settings.bot_hook_fuel,
         output=settings.max_output_kb << 10,
         state=settings.max_state_kb << 10,
         source=settings.max_source_kb << 10,

@@ -59,6 +59,7 @@ class Settings(BaseSettings):
     # Bots
     inline_bots: Literal["all", "off"] = "all"
     bot_hook_seconds: float = Field(5.0, gt=0, le=60)
+    bot_hook_fuel: int = Field(800_000, ge=1000)
     bot_workspace_mb: int = Field(100, ge=0)
     bot_hooks_per_minute: int = Field(120, ge=1)
     bot_egress: str = "public"

@@ -1,7 +1,8 @@
 """What a hook costs behind the full jail: `python -m benchmarks.hooks`.
 
 Five runs; the median of each figure is what counts. The ratio is to the same hook called in
-this very process without any wall: what separation costs, on whatever machine.
+this very process without any wall: what separation costs, on whatever machine. `--twice`
+compares with a hook that is run twice, as for a log.
 """
 
 from __future__ import annotations
@@ -12,12 +13,14 @@ import dataclasses
 import os
 import statistics
 import time
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
 from engine.sandbox import hook, modules
 from engine.sandbox.call import Finished, HookCall
 from engine.sandbox.pool import Pool
+from engine.sandbox.twice import run_twice
 
 MESSAGE = {"id": 1, "sender": "alice", "kind": "user", "body": {"text": "hi"}, "ts": "2026"}
 ECHO = """
@@ -34,19 +37,21 @@ class Echo:
 CALL = HookCall(ECHO, "on_message", (MESSAGE,), key=b"x" * 32, players=("alice",))
 
 
-async def one_run(pool: Pool, hooks: int) -> dict[str, float]:
+Way = Callable[[], Awaitable[object]]
+
+
+async def one_run(way: Way, hooks: int) -> dict[str, float]:
     """Latency one after the other, then throughput with every slot taken."""
     for _ in range(10):
-        await pool.run(CALL)
+        await way()
     seconds = []
     for _ in range(hooks):
         began = time.perf_counter()
-        result = await pool.run(CALL)
+        await way()
         seconds.append(time.perf_counter() - began)
-        assert isinstance(result, Finished), result
     seconds.sort()
     began = time.perf_counter()
-    await asyncio.gather(*(pool.run(CALL) for _ in range(hooks)))
+    await asyncio.gather(*(way() for _ in range(hooks)))
     rate = hooks / (time.perf_counter() - began)
     return {
         "p50 ms": 1000 * seconds[len(seconds) // 2],
@@ -55,12 +60,44 @@ async def one_run(pool: Pool, hooks: int) -> dict[str, float]:
     }
 
 
+def ways(pool: Pool, second: Pool) -> dict[str, Way]:
+    """A hook once, and as it is run for a log: twice at once, twice one after the other."""
+
+    async def once() -> None:
+        result = await pool.run(CALL)
+        assert isinstance(result, Finished), result
+
+    async def twice(alone: bool) -> None:
+        seen = await run_twice(pool, second, CALL, alone=alone)
+        assert seen.seen == "same", seen
+
+    return {
+        "once": once,
+        "twice at once": lambda: twice(True),
+        "twice one by one": lambda: twice(False),
+    }
+
+
+async def compare(pool: Pool, runs: int, hooks: int) -> None:
+    """What the second run costs, the ways taking turns."""
+    async with Pool(policy="unsafe", hash_seed=1) as second:
+        named = ways(pool, second)
+        found: dict[str, list[dict[str, float]]] = {name: [] for name in named}
+        for _ in range(runs):
+            for name, way in named.items():
+                found[name].append(await one_run(way, hooks))
+    for name, each in found.items():
+        figures = {key: statistics.median(run[key] for run in each) for key in each[0]}
+        print(f"{name}: " + "  ".join(f"{key} {value:.2f}" for key, value in figures.items()))
+
+
 def in_process(pool: Pool, hooks: int) -> float:
     """The same hook as a plain function call, in ms: read, compiled and run, nothing else."""
     call: dict[str, Any] = {**dataclasses.asdict(CALL), "key": CALL.key.hex()}
     request = {"do": "hook", "call": call, "limits": dataclasses.asdict(pool.limits)}
     seconds = []
     for _ in range(hooks):
+        hook.load.cache_clear()
         began = time.perf_counter()
         hook.answer(request)
         seconds.append(time.perf_counter() - began)
@@ -84,7 +121,7 @@ async def measure(runs: int, hooks: int, without: list[str]) -> None:
     async with Pool(without=without, policy="unsafe") as pool:
         told = pool.report()
         print(f"isolation {told['level']}, self-test {told['selftest']}", flush=True)
-        found = [await one_run(pool, hooks) for _ in range(runs)]
+        found = [await one_run(lambda: pool.run(CALL), hooks) for _ in range(runs)]
         figures = {name: statistics.median(run[name] for run in found) for name in found[0]}
         modules.preload()
         plain = in_process(pool, hooks)
@@ -96,12 +133,21 @@ async def measure(runs: int, hooks: int, without: list[str]) -> None:
     print("  ".join(f"{name} {value:.2f}" for name, value in figures.items()))
 
 
+async def measure_twice(runs: int, hooks: int) -> None:
+    async with Pool(policy="unsafe") as pool:
+        await compare(pool, runs, hooks)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(prog="benchmarks.hooks", description=__doc__)
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--hooks", type=int, default=200)
     parser.add_argument("--without", nargs="*", default=[], metavar="seccomp|landlock|uid|…")
+    parser.add_argument("--twice", action="store_true", help="compare with a hook run twice")
     chosen = parser.parse_args()
+    if chosen.twice:
+        asyncio.run(measure_twice(chosen.runs, chosen.hooks))
+        return
     asyncio.run(measure(chosen.runs, chosen.hooks, chosen.without))
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any
@@ -22,7 +22,7 @@ from engine.channel.views import Message, Opening
 from engine.errors import BadMessage
 from engine.hooks import Due, players_at
 from engine.room import private_row
-from engine.sandbox.call import Failed, Finished, HookCall, HookResult, Said, Turn
+from engine.sandbox.call import Failed, Finished, HookCall, HookResult, Limits, Said, Turn
 from engine.transcript import seeds
 from engine.transcript.canonical import NotCanonical, canonical, through
 from engine.transcript.chain import MAX_ENTRY, b64u
@@ -66,6 +66,17 @@ class Epoch:
         states = [seeds.blind(self.state, before), seeds.blind(self.state, after)]
         position = self.position
         return {"st": states, "rng": [seeds.kid(self.key), position, position + draws]}
+
+
+def hook_limits(room: Mapping[str, Any], own: Limits) -> Limits:
+    """What a hook may use up: what the room was born with where a replay could see it, the
+    ``own`` settings of whoever runs it elsewhere."""
+    return replace(
+        own,
+        fuel=room.get("hook_fuel", own.fuel),
+        output=room["output_kb"] << 10,
+        state=room["state_kb"] << 10,
+    )
 
 
 def hook_call(

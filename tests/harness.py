@@ -15,7 +15,7 @@ from bot_manager import BotManager, BotSpec
 from channel_manager import Bot, ChannelManager
 from engine.channel.names import slot_specs
 from engine.room import Room
-from engine.sandbox.call import HOOKS, Finished, HookCall, HookResult, SourceReport
+from engine.sandbox.call import HOOKS, Finished, HookCall, HookResult, Limits, SourceReport
 from engine.sandbox.isolation import Isolation
 from engine.sandbox.pool import Pool
 from engine.stores.base import Append, Leaf, Store, Table
@@ -26,13 +26,13 @@ from engine.transcript.chain import Head
 LIMITS: Mapping[str, Any] = {
     "body_kb": 16,
     "seats": 32,
-    "hook_fuel": 2_000_000,
     "invite_days": 7,
     "open_seconds": 600,
     "reveal_days": 7,
     "channel_mb": 64,
     "output_kb": 48,
     "state_kb": 256,
+    "hook_fuel": 800_000,
     "hook_seconds": 5,
 }
 BOTS_DIR = Path(__file__).parent.parent / "bots"
@@ -118,6 +118,7 @@ class ScriptedPool:
     calls: list[HookCall] = field(default_factory=list)
     before: Callable[[HookCall], Any] | None = None  #: awaited before each hook
     isolation: Isolation = field(default_factory=Isolation)
+    limits: Limits = field(default_factory=Limits)
 
     def script(self, source: str, **hooks: Hook) -> str:
         self.scripts[source] = hooks
@@ -129,7 +130,9 @@ class ScriptedPool:
         name = source if hooks is not None else None
         return SourceReport(known, name, None, network=False, dice=False)
 
-    async def run(self, call: HookCall, *, owner: str = "") -> HookResult:
+    async def run(
+        self, call: HookCall, *, owner: str = "", limits: Limits | None = None
+    ) -> HookResult:
         self.calls.append(call)
         if self.before is not None:
             await self.before(call)

@@ -52,7 +52,7 @@ ALLOWED = {path.split(".")[0] for path in MODULES}
 SETTINGS = {name.upper() for name in Settings.model_fields}
 SCRIPT_SETTINGS = {"MCP_BASE_URL", "MCP_CLIENT_NAME", "MCP_VERIFY_SSL", "MCP_TOKEN_FILE"}
 #: Upper-case words of the docs that are neither settings nor codes.
-OTHER_CAPITALS = {"UNAUTHORIZED", "MANIFEST"}
+OTHER_CAPITALS = {"PYTHONHASHSEED", "UNAUTHORIZED", "MANIFEST"}
 
 
 @pytest.mark.parametrize("name", [entry.name for entry in TABLE])
@@ -180,14 +180,23 @@ def format_text() -> str:
 ENTRIES = [kind for kind in get_args(events.Event) if kind is not events.Erased]
 
 
+#: Fields that only rooms born as mpx-log/0 go without.
+NOT_IN_VERSION_0 = {
+    *(("genesis", "key"), ("attach", "runtime"), ("attach", "commit")),
+    *(("run", "now"), ("run", "st"), ("run", "rng")),
+}
+
+
 @pytest.mark.parametrize("kind", ENTRIES)
 def test_the_format_lists_every_entry_with_exactly_its_fields(kind: Any) -> None:
     name = kind.__name__.lower()
     row = re.search(rf"(?m)^\| `{name}` \| (.*?) \|", format_text())
     assert row, f"no row for {name}"
     listed = re.findall(r"`(\w+)(\??)`", row[1])
-    wanted = [(f.name, "?" if f.default is None else "") for f in fields(kind)]
-    assert listed == wanted
+    may_lack = {
+        f.name for f in fields(kind) if f.default is None and (name, f.name) not in NOT_IN_VERSION_0
+    }
+    assert sorted(listed) == sorted((f.name, "?" * (f.name in may_lack)) for f in fields(kind))
 
 
 def test_the_format_lists_no_other_entry() -> None:

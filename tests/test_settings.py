@@ -44,6 +44,7 @@ def test_the_example_shows_the_defaults(tmp_path: Path) -> None:
         ("INLINE_BOTS", "some"),
         ("BOT_ISOLATION", "none"),
         ("BOT_HOOK_SECONDS", "0"),
+        ("BOT_HOOK_FUEL", "0"),
         ("MAX_BODY_KB", "49"),
         ("RATE_LIMIT", "-1"),
         ("LOG_LEVEL", "loud"),

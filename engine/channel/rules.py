@@ -194,7 +194,9 @@ def _ran(channel: Channel, ran: Ran) -> list[Event]:
         return [undone(run, "error:TooManyTimers")]
     if run.end is None:
         return [run]
-    return [run, *dice.reveal_more(changes.ahead(channel, [run]), bot)]
+    after = changes.ahead(channel, [run])
+    referee = next(one for one in after.bots if one.at == run.at)
+    return [run, *dice.reveal_more(after, referee)]
 
 
 def undone(run: Run, res: str) -> Run:

@@ -107,7 +107,7 @@ class Finished:
 class Failed:
     """The referee broke: an exception, or a limit it hit. It changed nothing.
 
-    ``error`` is the exception's class name (``TimeLimit``, ``MemoryLimit``,
+    ``error`` is the exception's class name (``TimeLimit``, ``FuelLimit``, ``MemoryLimit``,
     ``OutputLimit``, ``StateLimit``, ``WorkspaceLimit``, ``NonDeterministic``, ``Crashed`` for
     ours) and goes into the channel with ``line``; ``text`` and ``prints`` reach the room's
     creator only.
@@ -141,6 +141,7 @@ class Limits:
     """All sizes in bytes, times in seconds. Defaults are the contract's."""
 
     hook_seconds: float = 5.0
+    fuel: int = 800_000  #: ticks, see `engine/sandbox/fuel.py`; 0: no limit but the clock
     memory: int = 512 << 20
     output: int = 48 << 10  #: all posts of a hook as JSON
     posts: int = 256

@@ -17,12 +17,13 @@ import random
 import uuid
 from typing import Any
 
+from engine.sandbox.libm import Settling
 from engine.transcript.draws import Draws
 
 LIBRARIES = b"mpx/libraries/1"
 
 
-class Chance(random.Random):
+class Chance(Settling):
     """The stream as a ``random.Random``; distributions such as gauss are inherited."""
 
     _draws: Draws
@@ -121,7 +122,7 @@ def random_names(chance: Chance) -> dict[str, Any]:
 
     def generator(seed: Any = None) -> random.Random:
         """``Random(7)`` repeats itself as its author wants; ``Random()`` is the room's dice."""
-        return chance if seed is None else random.Random(seed)
+        return chance if seed is None else Settling(seed)
 
     names = {name: getattr(chance, name) for name in _RANDOM}
     return names | {"Random": generator, "SystemRandom": lambda *_: chance}

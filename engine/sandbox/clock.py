@@ -10,10 +10,9 @@ from __future__ import annotations
 import _strptime  # type: ignore[import-not-found]
 import calendar
 import datetime as real
+import sys
 import time
 from typing import Any
-
-import requests.sessions
 
 _TICK = 1e-6
 
@@ -42,7 +41,9 @@ def govern_libraries(clock: Clock) -> None:
     time.ctime = lambda seconds=None: time.asctime(
         time.gmtime(clock.at if seconds is None else seconds)
     )
-    requests.sessions.preferred_clock = lambda: clock.at
+    sessions: Any = sys.modules.get("requests.sessions")
+    if sessions is not None:
+        sessions.preferred_clock = lambda: clock.at
 
 
 def time_names(clock: Clock) -> dict[str, Any]:

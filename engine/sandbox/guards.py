@@ -15,10 +15,11 @@ from collections.abc import Callable
 from typing import Any
 
 from engine.sandbox.language import DENIED, METHODS
+from engine.sandbox.libm import power
 
 INPLACE: dict[str, Callable[[Any, Any], Any]] = {
     "+=": operator.iadd, "-=": operator.isub, "*=": operator.imul, "/=": operator.itruediv,
-    "%=": operator.imod, "**=": operator.ipow, "<<=": operator.ilshift, ">>=": operator.irshift,
+    "%=": operator.imod, "**=": power, "<<=": operator.ilshift, ">>=": operator.irshift,
     "|=": operator.ior, "^=": operator.ixor, "&=": operator.iand, "//=": operator.ifloordiv,
     "@=": operator.imatmul,
 }  # fmt: skip
@@ -69,8 +70,22 @@ def _special(obj: Any, name: str) -> Any:
             value = getattr(obj, name)
             return value if isinstance(value, str | None) else None
     elif name in METHODS and (isinstance(obj, super) or _is_own(obj) or _may_subclass(obj)):
-        return refuse_hidden(getattr(obj, name), name)
+        value = refuse_hidden(getattr(obj, name), name)
+        if (name, getattr(value, "__objclass__", None)) not in _UNSTEADY:
+            return value
     raise AttributeError(f'"{name}" is an invalid attribute name because it starts with "_"')
+
+
+#: Methods of builtins that no two processes or machines agree about.
+_UNSTEADY = {("__hash__", object), ("__pow__", float), ("__rpow__", float)}
+
+
+def hash_of(obj: Any) -> int:
+    """``hash`` for a bot: not of what has no value to be hashed but a place in memory."""
+    kind: Any = type(obj)
+    if kind.__hash__ is object.__hash__:
+        raise TypeError(f"{type(obj).__name__} has no hash that stays; define __hash__")
+    return hash(obj)
 
 
 def _may_subclass(obj: Any) -> bool:

@@ -6,29 +6,65 @@ Runs in the worker and owns no resource: plain JSON values in, plain JSON values
 
 from __future__ import annotations
 
+import ast
+import functools
 from typing import Any
 
-from engine.sandbox import language, source
+from engine.sandbox import language, source, steady
 from engine.sandbox.chance import Chance
-from engine.sandbox.clock import Clock, govern_libraries
+from engine.sandbox.clock import Clock
 from engine.sandbox.context import Context
+from engine.sandbox.fuel import Fuel
 from engine.sandbox.guards import bot_classes
 from engine.sandbox.hints import hint_for
 from engine.sandbox.modules import Modules
 from engine.sandbox.prints import Prints, bot_lines, last_line
-from engine.sandbox.values import plain
+from engine.sandbox.values import AROUND, plain
 from engine.sandbox.vocabulary import bot_globals
 
-#: Exceptions that are really limits, under the names the contract uses.
-LIMITS = {"MemoryError": "MemoryLimit"}
+#: Findings of the host and limits. A bot's own exception of such a name gets another.
+OURS = frozenset(
+    ("BotRejected", "Crashed", "FuelLimit", "MemoryLimit", "NonDeterministic", "NotIsolated",
+     "NotTheFirstBot", "OutputLimit", "StateLimit", "TimeLimit", "TooManyTimers", "WorkspaceLimit")
+)  # fmt: skip
 TEXT = 4000
+
+
+class Loaded:
+    """A source as Python reads it, compiled when a hook of it is called."""
+
+    def __init__(self, tree: ast.Module) -> None:
+        self._tree = tree
+        self.class_name, self.hooks = source.referee(tree)
+
+    @functools.cached_property
+    def code(self) -> Any:
+        """Every access guarded, every turn counted; or `language.Rejected`."""
+        return language.restrict(self._tree)
+
+    @functools.cached_property
+    def networked(self) -> bool:
+        """It imports what reaches the network."""
+        return source.networked(self._tree)
+
+
+@functools.lru_cache(maxsize=32)
+def load(text: str) -> Loaded | None:
+    """A source, read once in a process; None for a text, errors for what is neither."""
+    try:
+        return Loaded(language.parse(text))
+    except (SyntaxError, language.Rejected):
+        if source.looks_like_code(text):
+            raise
+        return None
 
 
 def answer(request: dict[str, Any]) -> dict[str, Any]:
     """Do what the host asks of a worker."""
-    if request["do"] == "inspect":
-        return inspect(request["source"])
-    return run(request["call"], request["limits"])
+    with steady.same_depth():
+        if request["do"] == "inspect":
+            return inspect(request["source"])
+        return run(request["call"], request["limits"])
 
 
 def inspect(text: str) -> dict[str, Any]:
@@ -61,33 +97,38 @@ def inspect(text: str) -> dict[str, Any]:
 
 def run(call: dict[str, Any], limits: dict[str, Any]) -> dict[str, Any]:
     """Call one hook and collect what it asked for, or why it failed."""
-    text = call["source"]
-    prints = Prints(limits["prints"], text)
-    chance, clock = Chance(bytes.fromhex(call["key"]), call["position"]), Clock()
+    call |= {name: plain(call[name], name, -AROUND) for name in ("args", "params", "state")}
+    key, position = bytes.fromhex(call["key"]), call["position"]
+    prints = Prints(limits["prints"], call["source"])
+    chance, clock = Chance(key, position), Clock()
     clock.at = call["now"]
-    govern_libraries(clock)
+    fuel = Fuel(limits["fuel"], language.FILENAME)
+    steady.hold(key, position, clock, limits["hook_seconds"])
     ctx = Context(call, limits, chance, clock)
+    failure = None
     try:
-        _execute(call, ctx, bot_globals(Modules(chance, clock, prints), prints))
+        _execute(call, ctx, chance, clock, prints, fuel)
         if ctx._broken:
             raise ctx._broken
     except BaseException as error:  # noqa: BLE001 the boundary: what a bot raises is a result
-        return {"failed": _failure(error, prints), "draws": chance.drawn}
+        failure = None if fuel.ended else _failure(error, prints)
+    if fuel.ended:  # whatever the bot made of it
+        failure = _failed(fuel.ended, fuel.line, _told(fuel.text, fuel.line, prints), prints)
+    if failure:
+        return {"failed": failure, "draws": chance.drawn}
     return {"finished": _finished(ctx, prints), "draws": chance.drawn}
 
 
-def _execute(call: dict[str, Any], ctx: Context, space: dict[str, Any]) -> None:
-    try:
-        tree = language.parse(call["source"])
-    except (SyntaxError, language.Rejected):
-        if source.looks_like_code(call["source"]):
-            raise
-        return  # a text
-    class_name, hooks = source.referee(tree)
-    if call["hook"] not in hooks or class_name is None:
+def _execute(
+    call: dict[str, Any], ctx: Context, chance: Chance, clock: Clock, prints: Prints, fuel: Fuel
+) -> None:
+    loaded = load(call["source"])
+    if loaded is None or loaded.class_name is None or call["hook"] not in loaded.hooks:
         return
-    exec(language.restrict(tree), space)
-    bot = _instance(space[class_name], ctx, call["params"])
+    modules = Modules(chance, clock, prints, lambda: loaded.networked)
+    space = bot_globals(modules, prints, fuel)
+    exec(loaded.code, space)
+    bot = _instance(space[loaded.class_name], ctx, call["params"])
     getattr(bot, call["hook"])(*call["args"])
 
 
@@ -118,16 +159,34 @@ def _failure(error: BaseException, prints: Prints) -> dict[str, Any]:
         return _failed("BotRejected", error.line, error.text, prints)
     if isinstance(error, SyntaxError) and error.filename == language.FILENAME:
         return _failed("SyntaxError", error.lineno, str(error.msg), prints)
-    name = type(error).__name__
     numbers = bot_lines(error.__traceback__)
-    text = last_line(error)[:TEXT].strip()
     line = numbers[-1] if numbers else None
-    if line is not None:
-        text += f"\n  line {line}: {language.lines(prints.source, [line])[0][:200]}"
-    hint = hint_for(error)
+    text = _told(last_line(error)[:TEXT].strip(), line, prints)
+    hint = _hint(error)
     if hint:
         text += f"\n  hint: {hint}"
-    return _failed(LIMITS.get(name, name), line, text, prints)
+    return _failed(_name(error), line, text, prints)
+
+
+def _hint(error: BaseException) -> str:
+    try:
+        return hint_for(error)
+    except BaseException:  # noqa: BLE001 an exception's text and arguments may be the bot's own
+        return ""
+
+
+def _name(error: BaseException) -> str:
+    kind = type(error)
+    if isinstance(error, MemoryError):
+        return "MemoryLimit"
+    return f"{kind.__name__}_" if kind in bot_classes and kind.__name__ in OURS else kind.__name__
+
+
+def _told(text: str, line: int | None, prints: Prints) -> str:
+    """The author's text with the line it is about."""
+    if line is None:
+        return text
+    return f"{text}\n  line {line}: {language.lines(prints.source, [line])[0][:200]}"
 
 
 def _shown(text: str) -> str:

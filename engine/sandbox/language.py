@@ -6,7 +6,8 @@ language, not the wall: the process and its jail hold when this layer is lost.
 Tried by tests/attacks/test_bot_gadgets.py.
 
 RestrictedPython 9 refuses ordinary things (``self.n += 1``, ``__str__``, ``match``)
-that are given back here, each rewritten so that it passes a guard.
+that are given back here, each rewritten so that it passes a guard. Put in besides: the
+ticks of `engine/sandbox/fuel.py`.
 """
 
 from __future__ import annotations
@@ -177,7 +178,16 @@ class Transformer(RestrictingNodeTransformer):
 
     def visit_FunctionDef(self, node: ast.FunctionDef) -> Any:
         node.returns = None
-        return super().visit_FunctionDef(node)
+        made: Any = super().visit_FunctionDef(node)
+        described = ast.get_docstring(made, clean=False) is not None
+        made.body.insert(int(described), _statement("_tick_", node))
+        return made
+
+    def visit_Lambda(self, node: ast.Lambda) -> Any:
+        made: Any = super().visit_Lambda(node)
+        made.body = ast.BoolOp(ast.And(), [_call("_tick_"), made.body])
+        copy_locations(made.body, node)
+        return made
 
     def visit_arg(self, node: ast.arg) -> Any:
         node.annotation = None
@@ -194,7 +204,42 @@ class Transformer(RestrictingNodeTransformer):
         copy_locations(made, node)
         return made
 
+    # Loops and handlers: a tick for each turn. Nothing else is done about iteration, so
+    # targets are unpacked by Python itself and not by RestrictedPython's functions
+
+    def guard_iter(self, node: Any) -> Any:
+        node = self.node_contents_visit(node)
+        turns = _call("_getiter_", node.iter)
+        copy_locations(turns, node.iter)
+        node.iter = turns
+        return node
+
+    def visit_While(self, node: ast.While) -> Any:
+        made = self.node_contents_visit(node)
+        made.body.insert(0, _statement("_tick_", node))
+        return made
+
+    def visit_With(self, node: ast.With) -> Any:
+        return self.node_contents_visit(node)
+
+    def visit_ExceptHandler(self, node: ast.ExceptHandler) -> Any:
+        made: Any = super().visit_ExceptHandler(node)
+        made.body.insert(0, _statement("_caught_", node))
+        return made
+
+    # Operators
+
+    def visit_BinOp(self, node: ast.BinOp) -> Any:
+        made: Any = self.node_contents_visit(node)
+        if isinstance(node.op, ast.Pow):
+            made = _call("_pow_", node.left, node.right)
+            copy_locations(made, node)
+        return made
+
     # Assignments
+
+    def visit_Assign(self, node: ast.Assign) -> Any:
+        return self.node_contents_visit(node)
 
     def visit_AnnAssign(self, node: ast.AnnAssign) -> Any:
         if node.value is None:
@@ -274,6 +319,12 @@ class Transformer(RestrictingNodeTransformer):
 
 def _call(name: str, *args: ast.expr) -> ast.Call:
     return ast.Call(func=ast.Name(name, ast.Load()), args=list(args), keywords=[])
+
+
+def _statement(name: str, place: ast.stmt | ast.excepthandler) -> ast.Expr:
+    made = ast.Expr(_call(name))
+    copy_locations(made, place)
+    return made
 
 
 def lines(source: str, numbers: Iterable[int]) -> list[str]:

@@ -9,46 +9,55 @@ would look it up in ``sys.modules`` (tests/attacks/test_bot_gadgets.py).
 from __future__ import annotations
 
 import functools
+import hashlib
 import importlib
-import sys
 import types
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from engine.sandbox import guards, network, web
+from engine.sandbox import guards, libm, network, web
 from engine.sandbox.chance import Chance, random_names, secrets_names, uuid_names
 from engine.sandbox.clock import Clock, datetime_names, time_names
 from engine.sandbox.imports import BASES, ITEMS, PACKAGES, SETTABLE, TABLE, is_allowed
 from engine.sandbox.prints import Prints, system_names, traceback_names, warning_names
+from engine.sandbox.source import NETWORK, reaches
 
 #: Loaded once in the zygote: a worker can open no file any more.
 PRELOAD = (
     "_strptime", "encodings.idna", "encodings.ascii", "encodings.latin_1", "encodings.utf_16",
-    "encodings.utf_32", "encodings.utf_8_sig", "encodings.cp1252", "encodings.hex_codec",
+    "encodings.utf_16_be", "encodings.utf_32", "encodings.utf_8_sig", "encodings.cp1252",
+    "encodings.hex_codec",
     "encodings.punycode", "idna.core", "netrc", "stringprep", "unicodedata", "urllib3.contrib",
     "email.mime.text", "email.mime.multipart", "email.generator", "email.policy", "email.charset",
     "email.quoprimime", "email.base64mime", "http.cookiejar", "email.header",
     "email.contentmanager", "email._header_value_parser",
 )  # fmt: skip
+#: Come with the modules that reach the network, and are large.
+_ALONG = ("certifi", "charset_normalizer", "idna")
 
 
-def preload() -> None:
-    """Import every listed module, and what they would import late; fill the guards' lists."""
-    for path in (*TABLE, *PRELOAD):
+def preload(*, networked: bool = True) -> None:
+    """Import every listed module, and what they would import late; fill the guards' lists.
+
+    Without ``networked`` those are left out that only a source needs which `source.networked`
+    is true of; they take most of the time. May be called again with it.
+    """
+    for path in _wanted((*TABLE, *PRELOAD), networked):
         importlib.import_module(path)
-    guards.open_bases.update(_named(BASES))
-    guards.item_types.update(_named(ITEMS))
-    for path, names in SETTABLE.items():
-        guards.settable[_find(path)] = frozenset(names.split())
-    network.install()
-    web.install()
-    for path in (*TABLE, *PACKAGES):
+    guards.open_bases.update(map(_find, _wanted(BASES, networked)))
+    guards.item_types.update(map(_find, _wanted(ITEMS, networked)))
+    for path in _wanted(SETTABLE, networked):
+        guards.settable[_find(path)] = frozenset(SETTABLE[path].split())
+    if networked:
+        network.install()
+        web.install()
+    for path in _wanted((*TABLE, *PACKAGES), networked):
         _listed(path)
         _children(path)
 
 
-def _named(paths: tuple[str, ...]) -> set[type]:
-    return {_find(path) for path in paths}
+def _wanted(paths: Iterable[str], networked: bool) -> list[str]:
+    return [path for path in paths if networked or not reaches(path, (*NETWORK, *_ALONG))]
 
 
 def _find(path: str) -> type:
@@ -92,15 +101,32 @@ def wraps(wrapped: Any, *args: Any, **kwargs: Any) -> Callable[[Any], Any]:
     return decorate
 
 
+def hashlib_names() -> dict[str, Any]:
+    """What of ``hashlib`` depends on how OpenSSL was built."""
+
+    def new(name: str, data: Any = b"", *, usedforsecurity: bool = True) -> Any:
+        if name.lower() not in hashlib.algorithms_guaranteed:
+            raise ValueError(f"unsupported hash type {name}")
+        return hashlib.new(name, data, usedforsecurity=usedforsecurity)
+
+    return {"algorithms_available": hashlib.algorithms_guaranteed, "new": new}
+
+
 class Modules:
     """Every importable path with its proxy, for one hook, each made when it is first asked for."""
 
-    def __init__(self, chance: Chance, clock: Clock, prints: Prints) -> None:
+    def __init__(
+        self, chance: Chance, clock: Clock, prints: Prints, networked: Callable[[], bool]
+    ) -> None:
+        """``networked``: does the source import what reaches the network? Only then it may."""
+        self._networked = networked
         self._made: dict[str, object] = {}
         self._own: dict[str, Callable[[], dict[str, Any]]] = {
             "certifi": lambda: {"contents": network.authorities, "where": lambda: "cacert.pem"},
             "datetime": lambda: datetime_names(clock),
             "functools": lambda: {"wraps": wraps},
+            "hashlib": hashlib_names,
+            "math": libm.math_names,
             "random": lambda: random_names(chance),
             "secrets": lambda: secrets_names(chance),
             "sys": lambda: system_names(prints),
@@ -116,9 +142,15 @@ class Modules:
             names = dict(_listed(path))
             if path in self._own:
                 names |= self._own[path]()
-            names |= {child.rpartition(".")[2]: self[child] for child in _children(path)}
+            names |= {child.rpartition(".")[2]: self[child] for child in self._inside(path)}
             self._made[path] = proxy(path, names)
         return self._made[path]
+
+    def _inside(self, path: str) -> list[str]:
+        """The modules below one; http.client comes with http only where it was asked for."""
+        return [
+            child for child in _children(path) if not reaches(child, NETWORK) or self._networked()
+        ]
 
 
 @functools.cache
@@ -128,7 +160,7 @@ def _children(path: str) -> tuple[str, ...]:
 
 @functools.cache
 def _listed(path: str) -> dict[str, Any]:
-    module = sys.modules.get(path)
+    module = importlib.import_module(path)
     wanted = TABLE.get(path, "").split()
     names = {name: getattr(module, name) for name in wanted if hasattr(module, name)}
     for name, value in names.items():

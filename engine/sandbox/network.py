@@ -15,8 +15,6 @@ import socket
 import ssl
 from typing import Any, NoReturn
 
-import certifi
-
 from engine.sandbox.asking import demand, descriptor, host_of, patience, place, port_of
 
 #: Where the jail leaves the placeholder, after /dev/null three times and the answer socket.
@@ -180,6 +178,8 @@ def _prepare() -> ssl.SSLContext:
 @functools.cache
 def authorities() -> str:
     """certifi's bundle, read while files can be read."""
+    import certifi
+
     return certifi.contents()
 
 

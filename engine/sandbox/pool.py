@@ -111,16 +111,22 @@ class Pool:
         await self.close()
 
     async def run(
-        self, call: HookCall, *, tape: Sequence[Effect] | None = None, owner: str = ""
+        self,
+        call: HookCall,
+        *,
+        tape: Sequence[Effect] | None = None,
+        owner: str = "",
+        limits: Limits | None = None,
     ) -> HookResult:
         """Call one hook. Returns at the deadline at the latest; a failing bot is a result.
-        ``owner`` is the account whose share of the workers it takes.
+        ``owner`` is the account whose share of the workers it takes. ``limits`` are the room's,
+        of the day it was opened; of memory, network and files there are the pool's.
 
         With ``tape``, an earlier result's effects, the network is not touched: questions are
         answered from it, and another question than the recorded one is `NonDeterministic`.
         Unavailable only if no worker can be had. Cancelling kills the worker.
         """
-        result = await self._run(call, tape, owner)
+        result = await self._run(call, tape, owner, limits or self.limits)
         self.counts["ran"] += 1
         if isinstance(result, Failed):
             self.counts["failed"] += 1
@@ -128,8 +134,10 @@ class Pool:
             self.counts["timed_out"] += result.error == "TimeLimit"
         return result
 
-    async def _run(self, call: HookCall, tape: Sequence[Effect] | None, owner: str) -> HookResult:
-        request = wire.hook_request(call, self.limits)
+    async def _run(
+        self, call: HookCall, tape: Sequence[Effect] | None, owner: str, limits: Limits
+    ) -> HookResult:
+        request = wire.hook_request(call, limits)
         if len(request) > frames.LARGEST_REQUEST:
             return Failed("StateLimit", text="the hook's inputs are too large")
         worker = await self._take(owner)
@@ -137,7 +145,7 @@ class Pool:
         try:
             if call.inline and (why := self.isolation.refusal()):
                 return Failed("NotIsolated", text=why)
-            result = await self._outcome(worker, request, call, desk)
+            result = await self._outcome(worker, request, call, desk, limits)
         finally:
             worker.drop()
             await desk.close()
@@ -148,16 +156,17 @@ class Pool:
         return replace(result, effects=tuple(desk.effects))
 
     async def _outcome(
-        self, worker: Worker, request: bytes, call: HookCall, desk: Desk
+        self, worker: Worker, request: bytes, call: HookCall, desk: Desk, limits: Limits
     ) -> HookResult:
         try:
-            async with asyncio.timeout(self.limits.hook_seconds):
-                data = await self._converse(worker, request, desk)
-            result = wire.hook_result(data, call, self.limits)
+            async with asyncio.timeout(limits.hook_seconds):
+                largest = max(LARGEST, wire.largest_answer(limits))
+                data = await self._converse(worker, request, desk, largest)
+            result = wire.hook_result(data, call, limits)
             desk.finish()
             return result
         except TimeoutError:
-            text = f"the hook took longer than {self.limits.hook_seconds:g} seconds"
+            text = f"the hook took longer than {limits.hook_seconds:g} seconds"
             return Failed("TimeLimit", text=text, killed=True)
         except Differs as error:
             return Failed("NonDeterministic", text=str(error))
@@ -304,10 +313,9 @@ class Pool:
         await loop.sock_sendall(worker.sock, frames.pack(request))
         return await self._receive(worker.sock, wire.largest_answer(self.limits))
 
-    async def _converse(self, worker: Worker, request: bytes, desk: Desk) -> bytes:
+    async def _converse(self, worker: Worker, request: bytes, desk: Desk, largest: int) -> bytes:
         """Hand over the request, answer every question, return the result's bytes."""
         loop = asyncio.get_running_loop()
-        largest = max(LARGEST, wire.largest_answer(self.limits))
         await loop.sock_sendall(worker.sock, frames.pack(request))
         heard = 0
         while (data := await self._receive(worker.sock, largest)).startswith(MARK):

@@ -11,9 +11,20 @@ import io
 import sys
 import traceback
 from types import TracebackType
-from typing import Any
+from typing import Any, NamedTuple
 
 from engine.sandbox.language import FILENAME, lines
+from engine.sandbox.runtime import DEEPEST
+
+
+class Version(NamedTuple):
+    """``sys.version_info`` as far as a room's log knows it."""
+
+    major: int
+    minor: int
+    micro: int = 0
+    releaselevel: str = "final"
+    serial: int = 0
 
 
 class Prints:
@@ -74,7 +85,7 @@ def last_line(error: BaseException) -> str:
     """``KeyError: 'x'``"""
     try:
         text = str(error)
-    except Exception:  # noqa: BLE001 the bot's own __str__ may raise whatever it likes
+    except BaseException:  # noqa: BLE001 the bot's own __str__ may raise whatever it likes
         text = "<no text>"
     return f"{type(error).__name__}: {text}\n" if text else f"{type(error).__name__}\n"
 
@@ -118,10 +129,11 @@ def system_names(prints: Prints) -> dict[str, Any]:
 
     return {
         "byteorder": sys.byteorder, "exc_info": exc_info, "exit": leave, "argv": [],
-        "float_info": sys.float_info, "getrecursionlimit": sys.getrecursionlimit,
-        "getsizeof": sys.getsizeof, "intern": sys.intern, "maxsize": sys.maxsize,
-        "maxunicode": sys.maxunicode, "platform": sys.platform, "stderr": Stream(),
-        "stdout": Stream(), "version": sys.version, "version_info": sys.version_info,
+        "float_info": sys.float_info, "getrecursionlimit": lambda: DEEPEST,
+        "intern": sys.intern, "maxsize": sys.maxsize,
+        "maxunicode": sys.maxunicode, "platform": "linux", "stderr": Stream(),
+        "stdout": Stream(), "version": "{}.{}".format(*sys.version_info),
+        "version_info": Version(*sys.version_info[:2]),
     }  # fmt: skip
 
 

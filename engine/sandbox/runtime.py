@@ -1,18 +1,20 @@
-"""What hooks run on, as the log names it. Changes when a source may come to mean something else.
+"""Under which rules a source is compiled and run. Changes `RULES` whenever a hook that is
+played again could come out otherwise: language, guards, ticks, dice, the list of imports.
 
-A replay on another runtime may differ without anybody having cheated, so a verifier that runs
-on another one says so instead of accusing.
+A log names the runtime it was played on; who checks it needs the same.
 """
 
 from __future__ import annotations
 
 import sys
 
-#: The rules under which sources are compiled, run and fuelled (engine/sandbox).
+#: The version of the rules, and only of them.
 RULES = 1
+#: How deep a referee's functions may call each other, from wherever a hook is started.
+DEEPEST = 1000
 
 
 def runtime() -> str:
-    """``cpython-3.11/mpx-1``"""
+    """``cpython-3.13/mpx-1``"""
     version = sys.version_info
     return f"{sys.implementation.name}-{version.major}.{version.minor}/mpx-{RULES}"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from engine.sandbox.call import HOOKS
@@ -33,8 +33,8 @@ def report(tree: ast.Module) -> dict[str, Any]:
         "hooks": list(hooks),
         "class_name": name,
         "manifest": manifest(tree),
-        "network": any(_under(path, root) for path in paths for root in NETWORK),
-        "dice": any(_under(path, root) for path in paths for root in DICE) or _draws(tree),
+        "network": networked(tree),
+        "dice": any(reaches(path, DICE) for path in paths) or _draws(tree),
     }
 
 
@@ -101,8 +101,14 @@ def _imported(tree: ast.Module) -> Iterator[str]:
             yield from (f"{node.module}.{alias.name}" for alias in node.names)
 
 
-def _under(path: str, root: str) -> bool:
-    return path == root or path.startswith(root + ".")
+def networked(tree: ast.Module) -> bool:
+    """True when a source imports what can reach the network; it then may, else not."""
+    return any(reaches(path, NETWORK) for path in _imported(tree))
+
+
+def reaches(path: str, roots: Iterable[str]) -> bool:
+    """True for a module that is one of these or below one."""
+    return any(path == root or path.startswith(root + ".") for root in roots)
 
 
 def _draws(tree: ast.Module) -> bool:

@@ -1,7 +1,9 @@
-"""Which values may cross the boundary. Changes when messages may hold something new.
+"""Which values may cross the boundary, and in which form. Changes when messages may hold more.
 
 Used on both sides: in the worker, where a fault is explained to the bot's author
-with its path, and in the host, where nothing a worker says is believed.
+with its path, and in the host, where nothing a worker says is believed. What `plain` gives
+is what a reader of the log gets (`canonical.through`): 1.0 is 1, a tuple a list, members
+stand in the log's order. So a hook cannot tell whether it runs for the first time or again.
 """
 
 from __future__ import annotations
@@ -11,8 +13,10 @@ import math
 import re
 from typing import Any
 
+from engine.transcript.canonical import MAX_DEPTH, MAX_SAFE_INTEGER
+
 #: The largest whole number every JSON reader keeps exact.
-EXACT = 2**53 - 1
+EXACT = MAX_SAFE_INTEGER
 #: A message's kind, and a timer's name.
 KIND = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:-]{0,31}")
 #: HTTP methods a bot may use.
@@ -21,8 +25,11 @@ METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 LONGEST = 366 * 86400.0
 #: Timers one hook may set or cancel.
 TIMERS = 32
-#: Deeper nesting is refused before it can exhaust somebody's stack.
-DEPTH = 64
+#: Levels around a value that a worker says or hears: answer, result, list of posts, post. A
+#: log's entry needs no more.
+AROUND = 4
+#: Deeper nesting is refused: a log could not hold it.
+DEPTH = MAX_DEPTH - AROUND
 
 
 class BadValue(ValueError):
@@ -34,6 +41,7 @@ def plain(value: Any, path: str, depth: int = 0) -> Any:
 
     Tuples become lists. Subclasses (Counter, defaultdict, namedtuple, str enums)
     are read through the base class, so a method a bot overrode is never called.
+    ``depth`` -AROUND is for what still has its levels around it.
     """
     if value is None or value is True or value is False:
         return value
@@ -42,10 +50,7 @@ def plain(value: Any, path: str, depth: int = 0) -> Any:
     if isinstance(value, int):
         return _whole(value, path)
     if isinstance(value, float):
-        number = float.__float__(value)
-        if not math.isfinite(number):
-            raise BadValue(f"{path}: {number} is not a JSON number; send it as a string")
-        return number
+        return _number(value, path)
     if depth >= DEPTH:
         raise BadValue(f"{path}: nested more than {DEPTH} levels deep")
     if isinstance(value, dict):
@@ -73,6 +78,15 @@ def _whole(value: int, path: str) -> int:
     return number
 
 
+def _number(value: float, path: str) -> int | float:
+    number = float.__float__(value)
+    if not math.isfinite(number):
+        raise BadValue(f"{path}: {number} is not a JSON number; send it as a string")
+    if abs(number) > EXACT:
+        raise BadValue(f"{path}: a number beyond 2**53-1 loses digits; send it as a string")
+    return int(number) if number.is_integer() else number
+
+
 def _object(value: dict[Any, Any], path: str, depth: int) -> dict[str, Any]:
     result = {}
     for key, item in dict.items(value):
@@ -82,7 +96,12 @@ def _object(value: dict[Any, Any], path: str, depth: int) -> dict[str, Any]:
         name = _text(key, f"{path} key")
         shown = f"{path}.{name}" if name.isidentifier() else f"{path}[{name[:40]!r}]"
         result[name] = plain(item, shown, depth + 1)
-    return result
+    return {name: result[name] for name in sorted(result, key=_place)}
+
+
+def _place(name: str) -> bytes:
+    """Where a member stands among others: by UTF-16 code units (RFC 8785 section 3.2.3)."""
+    return name.encode("utf-16-be")
 
 
 def _remedy(value: Any) -> str:

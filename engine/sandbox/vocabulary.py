@@ -9,17 +9,17 @@ from __future__ import annotations
 import builtins
 from typing import Any
 
-from RestrictedPython.Guards import guarded_iter_unpack_sequence, guarded_unpack_sequence
-
 from engine.sandbox import files, guards
+from engine.sandbox.fuel import Fuel
 from engine.sandbox.imports import words
+from engine.sandbox.libm import power
 from engine.sandbox.modules import Modules, importer
 from engine.sandbox.prints import Prints
 
 _PLAIN = words(
     "abs all any ascii bin bool bytearray bytes callable chr classmethod complex dict divmod"
-    " enumerate filter float format frozenset hash hex int isinstance issubclass iter len list map"
-    " max min next object oct ord pow property range repr reversed round set slice sorted"
+    " enumerate filter float format frozenset hex int isinstance issubclass iter len list map"
+    " max min next object oct ord property range repr reversed round set slice sorted"
     " staticmethod str sum super tuple zip Ellipsis False None NotImplemented True __build_class__"
 )
 _EXCEPTIONS = [
@@ -32,6 +32,8 @@ _EXCEPTIONS = [
 _GUARDED = {
     "getattr": guards.guarded_getattr,
     "hasattr": guards.has_attribute,
+    "hash": guards.hash_of,
+    "pow": power,
     "setattr": guards.set_attribute,
 }
 
@@ -41,7 +43,7 @@ def one_argument_type(obj: object) -> type:
     return type(obj)
 
 
-def bot_globals(modules: Modules, prints: Prints) -> dict[str, Any]:
+def bot_globals(modules: Modules, prints: Prints, fuel: Fuel) -> dict[str, Any]:
     """Fresh globals for one hook, guards and builtins in place."""
     names = {name: getattr(builtins, name) for name in (*_PLAIN, *_EXCEPTIONS)}
     names |= _GUARDED
@@ -53,12 +55,13 @@ def bot_globals(modules: Modules, prints: Prints) -> dict[str, Any]:
         "__metaclass__": guards.make_class,
         "_getattr_": guards.get_attribute,
         "_getitem_": guards.get_item,
-        "_getiter_": iter,
+        "_getiter_": fuel.turns,
+        "_tick_": fuel.tick,
+        "_caught_": fuel.caught,
         "_write_": guards.writable,
         "_apply_": guards.apply,
         "_inplacevar_": guards.augment_name,
         "_aug_attr_": guards.augment_attribute,
         "_aug_item_": guards.augment_item,
-        "_unpack_sequence_": guarded_unpack_sequence,
-        "_iter_unpack_sequence_": guarded_iter_unpack_sequence,
+        "_pow_": power,
     }

@@ -16,11 +16,6 @@ import ssl
 import urllib.request
 from typing import Any
 
-import requests.adapters
-import urllib3.connection
-import urllib3.exceptions
-from urllib3.util.ssl_ import resolve_cert_reqs
-
 from engine.sandbox.asking import ask, patience, place, raised
 from engine.sandbox.values import METHODS
 
@@ -91,6 +86,9 @@ class Exchange:
 
 def _failure(connection: Any, answer: dict[str, Any]) -> Exception:
     """What urllib3 itself would raise at this point, else what http.client would."""
+    import urllib3.connection
+    import urllib3.exceptions
+
     error = raised(answer)
     if not isinstance(connection, urllib3.connection.HTTPConnection) or answer["connected"]:
         return error
@@ -142,6 +140,8 @@ def _put_together(answer: dict[str, Any]) -> bytes:
 
 def _connect(self: Any) -> None:
     """In place of every ``connect`` of an HTTP connection."""
+    import urllib3.connection
+
     if self._tunnel_host or getattr(self, "proxy", None):
         raise PermissionError(_NO_PROXIES)
     secure = isinstance(self, http.client.HTTPSConnection | urllib3.connection.HTTPSConnection)
@@ -153,6 +153,9 @@ def _connect(self: Any) -> None:
 
 
 def _verifies(connection: Any) -> bool:
+    import urllib3.connection
+    from urllib3.util.ssl_ import resolve_cert_reqs
+
     if isinstance(connection, urllib3.connection.HTTPSConnection):
         if connection.assert_fingerprint or connection.server_hostname:
             raise PermissionError("the server verifies certificates by the host's name only")
@@ -171,6 +174,9 @@ def _cert_verify(self: Any, connection: Any, url: str, verify: Any, cert: Any) -
 
 def install() -> None:
     """Put the stand-ins in place, in this process, for good. For the zygote only."""
+    import requests.adapters
+    import urllib3.connection
+
     for kind in (
         http.client.HTTPConnection, http.client.HTTPSConnection,
         urllib3.connection.HTTPConnection, urllib3.connection.HTTPSConnection,

@@ -22,7 +22,7 @@ from engine.sandbox.call import (
     SourceReport,
     Turn,
 )
-from engine.sandbox.values import KIND, LONGEST, TIMERS, BadValue, plain, read, size
+from engine.sandbox.values import AROUND, KIND, LONGEST, TIMERS, BadValue, plain, read, size
 
 TEXT = 1 << 14
 
@@ -33,7 +33,7 @@ class Broken(Exception):
 
 def hook_request(call: HookCall, limits: Limits) -> bytes:
     """What a worker is told for one hook."""
-    told = {
+    told = {  # the values are brought into their form by the worker, where they are used
         "source": call.source, "hook": call.hook, "args": list(call.args),
         "params": dict(call.params), "state": dict(call.state), "players": list(call.players),
         "now": call.now, "bot_id": call.bot_id, "key": call.key.hex(), "position": call.position,
@@ -58,7 +58,7 @@ def largest_answer(limits: Limits) -> int:
 def hook_result(data: bytes, call: HookCall, limits: Limits) -> HookResult:
     """The result in a worker's answer, or Broken."""
     try:
-        said = plain(read(data), "answer")
+        said = plain(read(data), "answer", -AROUND)
         draws = _whole(said["draws"])
         if "failed" in said:
             return _failed(said["failed"], limits, draws)
@@ -73,6 +73,7 @@ def _failed(told: dict[str, Any], limits: Limits, draws: int) -> Failed:
     line = told["line"]
     return Failed(
         error=error,
+        killed=error == "MemoryLimit",  # where memory ends, no two machines agree
         line=None if line is None else _whole(line),
         text=_text(told["text"], TEXT),
         prints=_text(told["prints"], limits.prints + 100),
@@ -136,7 +137,7 @@ def _timers(told: dict[str, Any]) -> dict[str, float | None]:
 def source_report(data: bytes) -> SourceReport | str:
     """The report in a worker's answer, or the reason why the source was rejected."""
     try:
-        said = plain(read(data), "answer")
+        said = plain(read(data), "answer", -AROUND)
         if "rejected" in said:
             return _text(said["rejected"], TEXT)
         told = said["report"]

@@ -10,7 +10,7 @@ import os
 import signal
 from typing import NoReturn
 
-from engine.sandbox import asking, canary, chance, frames, jail, network
+from engine.sandbox import asking, canary, frames, jail, network, steady
 from engine.sandbox.hook import answer
 from engine.sandbox.isolation import Walls
 from engine.sandbox.jail import Allowance
@@ -43,10 +43,8 @@ def _serve_one() -> None:
         _write(text(canary.attempt(request["attack"])).encode())
         os._exit(0)
     asking.begin()
-    if request["do"] == "hook":
-        told = request["call"]
-        chance.seed_libraries(bytes.fromhex(told["key"]), told["position"])
-        network.be_patient(request["limits"]["hook_seconds"])
+    if os.environ.get("PYTHONHASHSEED") != "0":
+        steady.stir()
     _write(text(answer(request)).encode())
     os._exit(0)
 

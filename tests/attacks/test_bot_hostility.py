@@ -35,18 +35,19 @@ def bot(*lines: str) -> str:
 
 #: What it does, and every error it may end with.
 HOSTILE = {
-    "spins": (bot("while True:", "    pass"), {"TimeLimit"}),
+    "spins": (bot("while True:", "    pass"), {"FuelLimit"}),
+    "spins in C": (bot("sum(iter(int, 1))"), {"TimeLimit"}),
     "allocates": (
         bot("x = []", "while True:", "    x.append('a' * 10**6)"),
         {"MemoryLimit", "TimeLimit"},
     ),
-    "prints": (bot("while True:", "    print('x' * 1000)"), {"TimeLimit"}),
+    "prints": (bot("while True:", "    print('x' * 1000)"), {"FuelLimit", "TimeLimit"}),
     "posts": (
         bot("for n in range(10**6):", "    self.ctx.post('bot', str(n))"),
         {"OutputLimit", "TimeLimit"},
     ),
     "forks": (bot("import os", "while True:", "    os.fork()"), {"BotRejected"}),
-    "sleeps": (bot("import time", "while True:", "    time.sleep(1)"), {"TimeLimit"}),
+    "sleeps": (bot("import time", "while True:", "    time.sleep(1)"), {"FuelLimit", "TimeLimit"}),
     "recurses": (
         bot("def f(n):", "    return f(n + 1) + 1", "f(0)"),
         {"RecursionError", "TimeLimit"},

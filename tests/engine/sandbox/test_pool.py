@@ -34,7 +34,7 @@ def bot(*body: str) -> str:
 
 
 HELLO = bot('self.ctx.post("bot", "hello")')
-FOREVER = bot("while True:", "    pass")
+FOREVER = bot("sum(iter(int, 1))  # a loop of C's, without ticks")
 
 
 @pytest_asyncio.fixture(loop_scope="module")
@@ -71,12 +71,7 @@ def children(pid: int) -> list[int]:
         bot("import time", "x = 10 ** 10 ** 9"),
         bot("import re", 're.match("(a+)+$", "a" * 40 + "b")'),
         bot("import hashlib", 'hashlib.pbkdf2_hmac("sha256", b"x", b"y", 10 ** 9)'),
-        bot(
-            "try:", "    while True:", "        pass", "finally:", "    while True:", "        pass"
-        ),
-        bot(
-            "while True:", "    try:", "        1 / 0", "    except BaseException:", "        pass"
-        ),
+        bot("try:", "    sum(iter(int, 1))", "finally:", "    sum(iter(int, 1))"),
     ],
 )
 async def test_a_hook_that_does_not_end_is_killed_at_its_deadline(hasty: Any, source: str) -> None:
@@ -153,7 +148,7 @@ async def test_a_memory_bomb_is_a_memory_limit(pool: Any) -> None:
     for line in ("x = [0] * 10 ** 9", "x = 'a' * 10 ** 12", "x = bytearray(1 << 30)"):
         result = await pool.run(HookCall(bot(line), "on_init"))
         assert isinstance(result, Failed) and result.error == "MemoryLimit"
-        assert result.line == 3 and not result.killed
+        assert result.line == 3 and result.killed
 
 
 async def test_endless_recursion_is_told_with_its_line(pool: Any) -> None:
@@ -199,7 +194,7 @@ from engine.sandbox.pool import Pool
 async def main():
     pool = Pool()
     await pool.start()
-    asyncio.create_task(pool.run(HookCall("class B:\\n def on_init(self):\\n  while 1: pass", "on_init")))
+    asyncio.create_task(pool.run(HookCall("class B:\\n def on_init(self):\\n  sum(iter(int, 1))", "on_init")))
     while len(pool._keeper._deaths) < 3:
         await asyncio.sleep(0)
     with open(f"/proc/{pool._keeper.pid}/task/{pool._keeper.pid}/children") as kids:

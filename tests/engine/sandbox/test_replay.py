@@ -27,7 +27,7 @@ class World:
     server: Server
 
     async def twice(self, *body: str) -> Twice:
-        return await run_twice(self.first, self.second, call(*body))
+        return await run_twice(self.first, self.second, call(*body), alone=False)
 
 
 def call(*body: str) -> HookCall:
@@ -86,6 +86,17 @@ async def test_what_depends_on_the_process_is_found_out(world: World, name: str)
     seen = await world.twice(DIFFERENT[name])
     assert seen.seen == "different" and isinstance(seen.result, Failed)
     assert seen.result.error == "NonDeterministic"
+
+
+async def test_who_needs_no_network_repeats_itself_at_once(world: World) -> None:
+    source = "class Bot:\n    def on_init(self):\n        self.ctx.post('bot', {})"
+    for body, seen in (
+        ("{'n': 1}", "same"),
+        ("str(list({str(i) for i in range(40)}))", "different"),
+    ):
+        hook = HookCall(source.format(body), "on_init")
+        found = await run_twice(world.first, world.second, hook, alone=True, owner="alice")
+        assert found.seen == seen, found
 
 
 async def test_a_raw_socket_is_not_run_again(world: World) -> None:
