@@ -26,6 +26,7 @@ from engine.stores.base import Table
 from engine.transcript.chain import place, read, verify
 from multiplayer_server import room_limits
 from settings import Settings
+from tests.bots.test_presets import FILES, manifest
 from tests.pages import EVERYTHING, PAGES, prose
 from tests.pair import ROOT
 
@@ -122,6 +123,7 @@ def known_names() -> set[str]:
         *ALLOWED,
         *room_limits(Settings(_env_file=None)),  # type: ignore[call-arg]
         *(path.stem for path in ROOT.glob("*.py")),
+        *(param for path in FILES for param in manifest(path)["params"]["properties"]),
         *OTHER_NAMES,
     }
 
