@@ -103,17 +103,21 @@ class Custody:
         """The room's last head with nothing pending, signed, and recorded as such."""
         head = room.settled_head
         if room.signed is None or room.signed.size != head.size:
-            room.signed = SignedHead(head.size, head.root, self._sign(room))
+            try:
+                room.signed = SignedHead(head.size, head.root, self._sign(room))
+            except OSError as error:  # a full disk, say: whoever asks next may be luckier
+                log.error("no head of %s is signed: %s", room.channel_id, error)
+                return SignedHead(head.size, head.root)
         return room.signed
 
     def _sign(self, room: Room) -> str | None:
-        head, channel = room.settled_head, room.channel
-        if not head.size or not channel.key or channel.lost:
+        head, key, channel = room.settled_head, room.settled_key, room.channel
+        if not head.size or not key or channel.lost:
             return None
         try:
             self._heads.record(room.channel_id, head.size, head.root)
-            return self.keyring.checkpoint(channel.key, channel.origin, head.size, head.root)
-        except (Equivocation, LookupError, OSError) as error:
+            return self.keyring.checkpoint(key, channel.origin, head.size, head.root)
+        except (Equivocation, LookupError) as error:
             log.error("no head of %s is signed: %s", room.channel_id, error)
             return None
 
