@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from engine.channel import events, snapshot, timers, views
-from engine.channel.events import Abort, Erased, Event, Genesis, Join, Run, Tick
+from engine.channel.events import Abort, Erased, Event, Genesis, Join, Restored, Run, Tick
 from engine.channel.evolve import Place, evolve
 from engine.channel.state import Channel
 from engine.channel.views import Message, Opening
@@ -105,7 +105,8 @@ class Room:
     settled_key: str = ""
     signed: SignedHead | None = None
     signer: Callable[[Room], SignedHead] | None = None
-    fresh: bool = True  #: loaded, and not yet looked at for what was lost or has changed
+    fresh: bool = True  #: loaded, and not yet written down what was lost or has changed
+    missing: Restored | None = None  #: a head that was signed and is not in the log
     unsettled: deque[Step] = field(default_factory=deque)
     memories: dict[int, Memory] = field(default_factory=dict)
     posted: dict[str, Posted] = field(default_factory=dict)
