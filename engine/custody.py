@@ -105,20 +105,21 @@ class Custody:
         """The room's last head with nothing pending, signed, and recorded as such."""
         head = room.settled_head
         if room.signed is None or room.signed.size != head.size:
+            root = head.root  # some hashes: once
             try:
-                room.signed = SignedHead(head.size, head.root, self._sign(room))
+                room.signed = SignedHead(head.size, root, self._sign(room, head.size, root))
             except OSError as error:  # a full disk, say: whoever asks next may be luckier
                 log.error("no head of %s is signed: %s", room.channel_id, error)
-                return SignedHead(head.size, head.root)
+                return SignedHead(head.size, root)
         return room.signed
 
-    def _sign(self, room: Room) -> str | None:
-        head, key, channel = room.settled_head, room.settled_key, room.channel
-        if not head.size or not key or channel.lost:
+    def _sign(self, room: Room, size: int, root: bytes) -> str | None:
+        key, channel = room.settled_key, room.channel
+        if not size or not key or channel.lost:
             return None
         try:
-            self._heads.record(room.channel_id, head.size, head.root)
-            return self.keyring.checkpoint(key, channel.origin, head.size, head.root)
+            self._heads.record(room.channel_id, size, root)
+            return self.keyring.checkpoint(key, channel.origin, size, root)
         except (Equivocation, LookupError) as error:
             log.error("no head of %s is signed: %s", room.channel_id, error)
             return None
