@@ -1,9 +1,10 @@
 """What proof costs: `python -m benchmarks.proof`.
 
-Signing: post_message in one process, without HTTP, in two rooms of one store; the heads of one
-are signed and recorded, those of the other are not. Replay: the same call in a room with a
-referee whose hooks run once, and in one where each runs twice. Blocks of calls in turn, median of
-the blocks' ratios. CPU is that of this process, of its zygotes and of their workers.
+Signing: post_message as an MCP call of a server that signs and of one that does not, CPU of the
+server process. The same inside: the operation without HTTP, in two rooms of one store. Replay:
+that in a room with a referee whose hooks run once, and in one where each runs twice. Blocks of
+calls in turn, median of the blocks' ratios. CPU inside is that of this process, of its zygotes
+and of their workers.
 """
 
 from __future__ import annotations
@@ -14,16 +15,22 @@ import os
 import statistics
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
+import httpx
+
+from benchmarks.servers import ROOT, Process, free_port, running
 from bot_manager import BotManager
 from channel_manager import ChannelManager
+from edge import identity
 from edge.api.desk import Status
 from edge.api.dispatch import Dispatch
 from edge.api.limit import Limiter
 from edge.api.operations import Operations
-from edge.identity import Caller
+from edge.identity import Caller, Signer
 from engine import keys
 from engine.custody import Custody
 from engine.keyring import Keyring
@@ -109,7 +116,59 @@ class House:
         return 1000 * spent / calls, 1000 * took / calls
 
 
-Side = tuple[House, str]
+class Remote:
+    """A server process, spoken to as the proxy does, one MCP call after the other."""
+
+    def __init__(self, process: Process, data: Path) -> None:
+        self._process = process
+        self._signer = Signer(keys.load(data / "keys", "caller"))
+        self._http = httpx.AsyncClient(base_url=f"http://127.0.0.1:{process.port}", timeout=60)
+        self._posts = 0
+
+    async def call(self, caller: Caller, name: str, **arguments: object) -> dict[str, Any]:
+        request = {"name": name, "arguments": arguments}
+        headers = {
+            identity.HEADER: self._signer.sign(caller),
+            "Accept": "application/json, text/event-stream",
+            "Mcp-Protocol-Version": "2025-11-25",
+        }
+        body = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": request}
+        answer = (await self._http.post("/mcp", json=body, headers=headers)).json()
+        data: dict[str, Any] = answer["result"]["structuredContent"]
+        return data
+
+    async def room(self) -> str:
+        made = await self.call(ALICE, "create_channel", join_as="alice")
+        await self.call(BOB, "join_channel", invite_code=made["invites"][0])
+        return str(made["channel_id"])
+
+    async def block(self, channel_id: str, calls: int) -> tuple[float, float]:
+        """See `House.block`."""
+        used, began = self._process.cpu(), time.perf_counter()
+        for _ in range(calls):
+            self._posts += 1
+            body = f"guess {self._posts}"
+            said = await self.call(ALICE, "post_message", channel_id=channel_id, body=body)
+            assert "msg_id" in said, said
+        spent, took = self._process.cpu() - used, time.perf_counter() - began
+        return 1000 * spent / calls, 1000 * took / calls
+
+
+@contextmanager
+def remote(program: str, data: Path) -> Iterator[Remote]:
+    port = free_port()
+    data.mkdir()
+    settings = {
+        "DATA_DIR": str(data),
+        "MCP_PORT": str(port),
+        "RATE_LIMIT": "0",
+        "PYTHONPATH": str(ROOT),
+    }
+    with running(program, port, settings, data / "log") as process:
+        yield Remote(process, data)
+
+
+Side = tuple[House | Remote, str]
 
 
 async def compared(one: Side, other: Side, calls: int, rounds: int) -> dict[str, float]:
@@ -137,11 +196,17 @@ async def compared(one: Side, other: Side, calls: int, rounds: int) -> dict[str,
 async def measure(calls: int, hooks: int, rounds: int) -> None:
     with tempfile.TemporaryDirectory() as directory:
         data = Path(directory)
+        with (
+            remote("benchmarks/unsigned_server.py", data / "unsigned") as bare_server,
+            remote("multiplayer_server.py", data / "signed") as server,
+        ):
+            sides = [(one, await one.room()) for one in (bare_server, server)]
+            _print("signing", await compared(sides[0], sides[1], calls, rounds))
         async with Pool(policy="unsafe") as first, Pool(policy="unsafe", hash_seed=1) as second:
             once, twice = House(data / "once", first, None), House(data / "twice", first, second)
             bare = (once, await once.room(signed=False))
             signed = (once, await once.room())
-            _print("signing", await compared(bare, signed, calls, rounds))
+            _print("inside", await compared(bare, signed, calls, rounds))
             single = (once, await once.room(bot=True))
             double = (twice, await twice.room(bot=True))
             _print("replay", await compared(single, double, hooks, rounds))
