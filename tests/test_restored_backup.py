@@ -7,9 +7,12 @@ words; all others go on.
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 import sqlite3
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +21,7 @@ import pytest
 from engine.keyring import Keyring, rotate
 from engine.transcript import note
 from tests.edge.api.house import House, Pair, Said, open_house
+from tests.pair import ROOT
 
 ECHO = """
 class Echo:
@@ -28,6 +32,7 @@ class Echo:
         self.ctx.post("bot", {"echo": msg["body"]})
 """
 Head = dict[str, Any]
+PROVEN = "  PROVEN      RULES"
 
 
 def running(data: Path) -> Any:
@@ -74,6 +79,26 @@ def origin_of(room: Pair) -> str:
     return f"localhost:8100/c/{room.id}"
 
 
+async def verdict(house: House, account: str, channel_id: str, file: Path) -> str:
+    """What the verifier prints of the room's record; nothing is violated."""
+    said = await house.rest(account, "get_transcript", channel_id=channel_id)
+    path = said.data["url"].removeprefix("http://localhost:8100")
+    return await asyncio.to_thread(judged, file, (await house.http.get(path)).content)
+
+
+def judged(file: Path, record: bytes) -> str:
+    file.write_bytes(record)
+    done = subprocess.run(
+        [sys.executable, "-m", "verifier", str(file)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode in (0, 2), done.stdout + done.stderr
+    return done.stdout
+
+
 @pytest.fixture
 def data(tmp_path: Path) -> Path:
     return tmp_path / "data"
@@ -102,19 +127,24 @@ async def test_rooms_that_lost_signed_entries_are_closed_and_say_so(
         refused = await house.tool(
             lost.alice, "post_message", channel_id=lost.id, body="more", cursor=last["cursor"]
         )
-        assert refused.refused == "CHANNEL_CLOSED" and "has lost entries" in refused.text
+        assert "server has lost" in refused.text, "by the cursor or by the room"
         await _is_told(house, lost, last)
         assert (await view(house, kept))["head"] == same
         assert "signature" in (await post(house, kept, "on")).data["view"]["head"]
         answered = await post(house, quiet, "on")
         assert answered.data["messages"][-1]["body"] == {"echo": {"text": "on"}}
     async with running(data) as house:  # once closed it stays as it is
+        told = await verdict(house, lost.alice, lost.id, backup.with_name("lost.zip"))
+        assert "I_RESTORED" in told
+        told = await verdict(house, quiet.alice, quiet.id, backup.with_name("quiet.zip"))
+        assert PROVEN in told
         written = [entry["t"] for entry in await entries(house, lost)]
         assert written.count("restored") == 1 and written[-1] == "restored"
 
 
 async def _is_told(house: House, room: Pair, last: Head) -> None:
     """What a member reads of a room that lost what ``last`` had signed."""
+    again = await house.tool(room.bob, "post_message", channel_id=room.id, body="hello?")
     signed = last["view"]["head"]
     (entry,) = (e for e in await entries(house, room) if e["t"] == "restored")
     assert entry["size"] == signed["size"]
@@ -123,7 +153,6 @@ async def _is_told(house: House, room: Pair, last: Head) -> None:
     synced = await house.tool(room.bob, "sync_messages", channel_id=room.id, timeout_ms=0)
     assert '"reason":"entries were lost"' in synced.text
     info = await house.tool(room.bob, "get_channel_info", channel_id=room.id)
-    again = await house.tool(room.bob, "post_message", channel_id=room.id, body="hello?")
     link = await house.tool(room.bob, "get_transcript", channel_id=room.id)
     receipt = await house.tool(room.bob, "get_transcript", channel_id=room.id, entry=0)
     assert again.refused == "CHANNEL_CLOSED" and "closed for good" in again.text
@@ -183,6 +212,7 @@ async def test_after_a_rotation_open_rooms_go_on_under_the_new_key(data: Path) -
     async with running(data) as house:
         after = (await post(house, room, "two")).data["view"]["head"]
         log = await entries(house, room)
+        assert PROVEN in await verdict(house, room.alice, room.id, data / "room.zip")
     assert [entry["t"] for entry in log][before["size"] :] == ["key", "msg", "run"]
     (entry,) = (e for e in log if e["t"] == "key")
     assert entry["vkey"] == both[1]
@@ -203,6 +233,7 @@ async def test_a_closed_room_stays_with_the_key_that_closed_it(data: Path) -> No
     async with running(data) as house:
         info = await house.rest(host, "get_channel_info", channel_id=channel_id)
         said = await house.rest(host, "get_transcript", channel_id=channel_id, format="inline")
+        assert "  PROVEN      RECORD" in await verdict(house, host, channel_id, data / "room.zip")
     assert info.data["view"]["head"] == head
     assert "key" not in [entry["t"] for entry in said.data["entries"]]
     origin = f"localhost:8100/c/{channel_id}"
@@ -220,6 +251,7 @@ async def test_on_another_python_a_room_says_so_before_its_next_hook(
         for text in ("two", "three"):
             await post(house, room, text)
         log = await entries(house, room)
+        assert PROVEN in await verdict(house, room.alice, room.id, data / "room.zip")
     kinds = [entry["t"] for entry in log]
     assert kinds[-5:] == ["msg", "runtime", "run", "msg", "run"]
     assert json.dumps(log).count("cpython-9.9/mpx-9") == 1

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import pytest_asyncio
@@ -15,11 +16,23 @@ from engine.errors import ChannelClosed, Unavailable
 from engine.keyring import Keyring, LogKey
 from engine.room import Room
 from engine.rooms import NoReferees
+from engine.sandbox.call import Finished, HookCall, HookResult, Said
 from engine.signed_heads import SignedHeads
 from engine.stores.base import Append
 from engine.stores.memory import MemoryStore
-from engine.transcript import note
-from tests.harness import Clock, CountingStore, Mint, entries, leaves, manager, opened, until
+from engine.transcript import chain, note
+from tests.harness import (
+    Clock,
+    CountingStore,
+    House,
+    Mint,
+    entries,
+    leaves,
+    manager,
+    opened,
+    turns,
+    until,
+)
 
 OLD, NEW = LogKey(b"\1" * 32), LogKey(b"\2" * 32)
 
@@ -133,3 +146,51 @@ async def test_nothing_happens_in_a_room_before_its_losses_are_written_down(
         await again.post_message("A", channel_id, "other")
     assert [entry["t"] for entry in entries(before, channel_id)][4:] == ["restored"]
     assert room.last_head().note is None
+
+
+async def test_whoever_looks_whenever_sees_one_head_of_a_size_and_none_within_a_step() -> None:
+    """Between any two steps of the loop somebody reads, while members talk and referees answer."""
+    house = House(CountingStore(MemoryStore()))
+
+    def judge(call: HookCall) -> HookResult:
+        (message,) = call.args
+        over: dict[str, Any] | None = (
+            {"winners": []} if message["body"].get("text") == "over" else None
+        )
+        return Finished(said=(Said("bot", {"text": "heard"}),), draws=1, end=over)
+
+    async def slow(call: HookCall) -> None:
+        await turns(3)
+
+    house.pool.before = slow
+    room = await house.room(house.pool.script("Judge", on_message=judge))
+    seen: set[tuple[int, bytes, str]] = set()
+    done = False
+
+    async def look() -> None:
+        while not done:
+            head = room.last_head()
+            assert head.note is not None
+            seen.add((head.size, head.root, head.note))
+            await asyncio.sleep(0)
+
+    reader = asyncio.create_task(look())
+    words = [f"{n}" for n in range(8)] + ["over"]
+    for _ in range(3):
+        wishes = [
+            house.channels.post_message("AB"[n % 2], room.channel_id, w)
+            for n, w in enumerate(words)
+        ]
+        await asyncio.gather(*wishes)
+    await house.channels.leave_channel("B", room.channel_id, None)
+    done = True
+    await reader
+    log = entries(house.store, room.channel_id)
+    assert len({size for size, _, _ in seen}) == len(seen) > 20
+    data = [leaf.data for leaf in leaves(house.store, room.channel_id)]
+    for size, root, _ in seen:
+        last = log[size - 1]
+        assert "more" not in last and last["t"] != "msg", "a hook was due"
+        assert chain.verify(data[:size]).root == root
+    assert "reveal" in [entry["t"] for entry in log]
+    await house.channels.close()
