@@ -1,0 +1,106 @@
+"""scripts/demo: an honest game, then servers that cheat, and what the verifier says of each.
+
+Changes when the performance is told otherwise. The reader watches it for the first time.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import sys
+import tempfile
+import textwrap
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+from tests.cheats import acts
+from tests.cheats.acts import Act, Outcome
+from tests.cheats.verdict import Json
+
+WIDTH = 100
+INTRODUCTION = """Two scripted agents, alice and bob, play a guessing game over MCP: once on an honest server, \
+then on servers that cheat. Each server is a real process. Afterwards one of them downloads the \
+record, and the verifier judges it in a process of its own, without network. It also gets what \
+the two have kept: bob's invite, and the line "log:" with its signed head from each answer."""
+END = "All cheats were found out, and the honest server was accused of nothing."
+AMISS = "Not as it should be: {}."
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="scripts/demo", description=__doc__.split("\n")[0])
+    parser.add_argument("--directory", type=Path, help="where evidence is left (a new directory)")
+    wish = parser.parse_args()
+    directory = wish.directory or Path(tempfile.mkdtemp(prefix="mpx-demo-"))
+    try:
+        amiss = show((acts.HONEST, *acts.CHEATS), directory.absolute())
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except (AssertionError, OSError, RuntimeError) as error:
+        sys.exit(f"The demonstration cannot go on: {error}")
+    sys.exit(1 if amiss else 0)
+
+
+def show(programme: tuple[Act, ...], directory: Path) -> list[str]:
+    """Perform the acts, one after the other; return the names of those that went otherwise."""
+    began, amiss = time.monotonic(), []
+    say(INTRODUCTION)
+    for number, outcome in enumerate(performed(programme, directory), 1):
+        tell(number, outcome, directory / outcome.act.name)
+        if not outcome.as_expected:
+            amiss.append(outcome.act.title)
+    print()
+    say(AMISS.format("; ".join(amiss)) if amiss else END)
+    say(f"{time.monotonic() - began:.0f} seconds. Records and evidence: {directory}")
+    return amiss
+
+
+def performed(programme: tuple[Act, ...], directory: Path) -> Iterator[Outcome]:
+    """Each act's outcome. The next server starts while one act is on: that takes longest."""
+    with ExitStack() as waiting:
+        coming = [(act, directory / act.name) for act in programme]
+        pair = waiting.enter_context(acts.serving(*coming[0]))
+        for place, (act, own) in enumerate(coming):
+            with waiting.pop_all():
+                if place + 1 < len(coming):
+                    following = waiting.enter_context(acts.serving(*coming[place + 1]))
+                outcome = acts.perform(act, pair)
+            shutil.rmtree(own / "data")
+            (own / "tokens.json").unlink()
+            yield outcome
+            pair = following
+
+
+def tell(number: int, outcome: Outcome, directory: Path) -> None:
+    act = outcome.act
+    print(f"\n{number}. {act.title}")
+    say(act.deed, outcome.story)
+    for name in outcome.unconfirmed:
+        say(f"{name} finds other words under that name in the record, and does not confirm them.")
+    shown = outcome.verdict.violated if act.code else outcome.verdict.lines
+    exit_code = outcome.verdict.exit
+    print(f"   The verifier (exit {exit_code}):" if shown else "   The verifier found nothing.")
+    for line in shown:
+        print(verdict_line(line))
+    if not outcome.as_expected:
+        wanted = act.code or "no violation"
+        say(f"THIS IS NOT WHAT WAS EXPECTED ({wanted}). Findings: {sorted(outcome.verdict.codes)}")
+    if outcome.verdict.evidence:
+        print(f"   Evidence: {directory / 'evidence'}")
+
+
+def verdict_line(line: Json) -> str:
+    head = f"     {line['state']:<12}{line['line']:<13}"
+    return textwrap.fill(
+        line["reason"], WIDTH, initial_indent=head, subsequent_indent=" " * len(head)
+    )
+
+
+def say(*sentences: str) -> None:
+    text = " ".join(sentences)
+    print(textwrap.fill(text, WIDTH, initial_indent="   ", subsequent_indent="   "), flush=True)
+
+
+if __name__ == "__main__":
+    main()
