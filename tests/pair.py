@@ -41,8 +41,8 @@ class Pair:
     """Proxy and server on a data directory of their own.
 
     ``supervised``: run by start_servers.py, which starts again who dies, after a pause that
-    doubles. Otherwise as in two terminals, and `kill` starts again at once. ``server``: a test's own
-    build of the server (`tests/cheats`).
+    doubles. Otherwise as in two terminals, and `kill` starts again at once.
+    ``server``: a test's own build of the server (`tests/cheats`).
     """
 
     def __init__(

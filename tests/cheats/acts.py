@@ -1,7 +1,7 @@
-"""The acts of scripts/demo: what each server does, what is played on it, what has to be found out.
+"""The acts of scripts/demo: what each server does, what is played, what has to be found out.
 
-Changes when there is another way to cheat. Each act is a pair of processes of its own and ends in the
-verifier, which runs in a process of its own on what the players have kept.
+Changes when there is another way to cheat. Each act is a pair of processes of its own and ends in
+the verifier, which runs in a process of its own on what the players have kept.
 """
 
 from __future__ import annotations
@@ -160,8 +160,9 @@ CHEATS = (
         "other_dice",
         "It rigs the number",
         "The number follows from a seed whose hash the server announced before anybody joined, and "
-        "from what both players gave. This server draws from dice of its own, tried until the number "
-        "is the one its friend alice will guess. The referee's commitment and reveal agree with it.",
+        "from what both players gave. This server draws from dice of its own, tried until the "
+        "number is the one its friend alice will guess. What the referee commits to and reveals "
+        "agrees with it.",
         alice_hits,
         "E_RUN_RNG",
         "other_dice",
@@ -169,8 +170,8 @@ CHEATS = (
     Act(
         "other_code",
         "It runs other code than it shows",
-        "Both players have read GuessBot's source; its hash is in the log. What this server runs is a "
-        "copy with one more line, which says what the number is.",
+        "Both players have read GuessBot's source; its hash is in the log. What this server runs "
+        "is a copy with one more line, which says what the number is.",
         alice_hits,
         "E_RUN_OUT",
         "other_code",
@@ -178,8 +179,8 @@ CHEATS = (
     Act(
         "rewritten_word",
         "It rewrites a word",
-        "When bob has guessed and has been told that this stands in the log, the server goes back to "
-        "before, posts another guess in his name, lets the true referee judge that one, and signs.",
+        "When bob has guessed and has been told that this stands in the log, the server goes back "
+        "to before, posts another guess in his name, lets the true referee judge it, and signs.",
         both_guess,
         "E_FORK",
         "rewritten_word",
@@ -196,7 +197,7 @@ CHEATS = (
         "two_logs",
         "It shows two logs",
         "The server keeps two logs of one room, and each player reads another. Each of the two is "
-        "complete, in order and signed; only both together are not.",
+        "complete, in order and signed.",
         a_word_after,
         "E_FORK",
         "two_logs",
@@ -205,7 +206,7 @@ CHEATS = (
         "other_seed",
         "It reveals another seed",
         "The game is honest, but the seed that comes out at its end is not the one whose hash was "
-        "announced: so nobody could know any more what had been drawn.",
+        "announced. Who may choose it afterwards may have chosen the dice before.",
         both_guess,
         "E_SEED",
         "other_seed",
@@ -213,7 +214,7 @@ CHEATS = (
     Act(
         "old_database",
         "It restores a backup and says nothing",
-        "No code is changed here: the operator stops the server, puts yesterday's database back, "
+        "No code is changed here: the operator stops the server, puts an older database back, "
         "deletes the record of what was signed since, and starts again.",
         an_old_database,
         "E_FORK",

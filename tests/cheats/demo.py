@@ -20,10 +20,11 @@ from tests.cheats.acts import Act, Outcome
 from tests.cheats.verdict import Json
 
 WIDTH = 100
-INTRODUCTION = """Two scripted agents, alice and bob, play a guessing game over MCP: once on an honest server, \
-then on servers that cheat. Each server is a real process. Afterwards one of them downloads the \
-record, and the verifier judges it in a process of its own, without network. It also gets what \
-the two have kept: bob's invite, and the line "log:" with its signed head from each answer."""
+INTRODUCTION = """\
+Two scripted agents, alice and bob, play a guessing game over MCP: once on an honest server, then \
+on servers that cheat. Each server is a real process. After the game bob downloads the record, and \
+the verifier judges it in a process of its own, without network. It also gets what the two have \
+kept: bob's invite, and from every answer the line "log:" and its signature."""
 END = "All cheats were found out, and the honest server was accused of nothing."
 AMISS = "Not as it should be: {}."
 
@@ -78,23 +79,33 @@ def tell(number: int, outcome: Outcome, directory: Path) -> None:
     say(act.deed, outcome.story)
     for name in outcome.unconfirmed:
         say(f"{name} finds other words under that name in the record, and does not confirm them.")
-    shown = outcome.verdict.violated if act.code else outcome.verdict.lines
-    exit_code = outcome.verdict.exit
-    print(f"   The verifier (exit {exit_code}):" if shown else "   The verifier found nothing.")
-    for line in shown:
-        print(verdict_line(line))
+    print(f"   The verifier (exit {outcome.verdict.exit}):")
+    for line in outcome.verdict.violated or outcome.verdict.lines:
+        print(verdict_line(line["state"], line["line"], reason(outcome, line)))
     if not outcome.as_expected:
         wanted = act.code or "no violation"
         say(f"THIS IS NOT WHAT WAS EXPECTED ({wanted}). Findings: {sorted(outcome.verdict.codes)}")
     if outcome.verdict.evidence:
         print(f"   Evidence: {directory / 'evidence'}")
+        print(
+            textwrap.indent(textwrap.fill(" ".join(outcome.verdict.evidence), WIDTH - 13), " " * 13)
+        )
 
 
-def verdict_line(line: Json) -> str:
-    head = f"     {line['state']:<12}{line['line']:<13}"
-    return textwrap.fill(
-        line["reason"], WIDTH, initial_indent=head, subsequent_indent=" " * len(head)
-    )
+def reason(outcome: Outcome, line: Json) -> str:
+    """The verifier's words. Of several findings one that is proof by itself: a line that somebody
+    typed may be mistyped, the signed head is not."""
+    found = [one for one in outcome.verdict.broken if line["line"] in one["lines"]]
+    if not found:
+        return str(line["reason"])
+    best = min(found, key=lambda one: "mistyped" in one["text"])
+    place = "" if best["entry"] is None else f"entry {best['entry']}: "
+    return f"{best['code']}: {place}{best['text']}"
+
+
+def verdict_line(state: str, line: str, words: str) -> str:
+    head = f"     {state:<12}{line:<14}"
+    return textwrap.fill(words, WIDTH, initial_indent=head, subsequent_indent=" " * 10)
 
 
 def say(*sentences: str) -> None:

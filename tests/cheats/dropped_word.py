@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import multiplayer_server
-from tests.cheats import history
+from tests.cheats import builds, history
 from tests.cheats.rewritten_word import Rewriting
 
 
 def install() -> None:
-    multiplayer_server.ChannelManager = Dropping  # type: ignore[misc]
-    multiplayer_server.SignedHeads = history.Forgetful  # type: ignore[misc]
+    builds.replace(ChannelManager=Dropping, SignedHeads=history.Forgetful)
 
 
 class Dropping(Rewriting):

@@ -1,5 +1,5 @@
-"""Two scripted agents over real MCP, and what each of them keeps: its words, every line `log:`, every
-signed head, the invite. Changes when agents are told to keep something else.
+"""Two scripted agents over real MCP, and what each of them keeps: its words, every line `log:`,
+every signed head, the invite. Changes when agents are told to keep something else.
 
 They know nothing of cheating: they play, and afterwards they compare what they kept.
 """
@@ -148,4 +148,3 @@ def _said(file: bytes, name: str) -> list[Any]:
         entries = [json.loads(line) for line in bundle.read("entries.jsonl").splitlines()]
     seats = {slot["label"]: slot["id"] for slot in entries[0]["slots"]}
     return [e["m"]["b"] for e in entries if e["t"] == "msg" and e["m"]["s"] == seats[name]]
-

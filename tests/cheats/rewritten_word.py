@@ -9,17 +9,14 @@ from __future__ import annotations
 
 from typing import Any
 
-import multiplayer_server
 from channel_manager import ChannelManager
 from engine.results import Posted
-from tests.cheats import history
+from tests.cheats import builds, history
 from tests.cheats.plot import INSTEAD
 
 
-
 def install() -> None:
-    multiplayer_server.ChannelManager = Rewriting  # type: ignore[misc]
-    multiplayer_server.SignedHeads = history.Forgetful  # type: ignore[misc]
+    builds.replace(ChannelManager=Rewriting, SignedHeads=history.Forgetful)
 
 
 class Rewriting(ChannelManager):

@@ -1,7 +1,7 @@
 """A server that puts another value in the place of what bob gave to the dice.
 
-With alice's value and its own seed it tries values in bob's name until the number is alice's. The seed is
-the one it had committed to, the referee is the announced one, everybody has given a value.
+With alice's value and its own seed it tries values in bob's name until the number is alice's. The
+seed is the one it had committed to, the referee is the announced one, everybody has given a value.
 """
 
 from __future__ import annotations
@@ -9,17 +9,17 @@ from __future__ import annotations
 import secrets
 from typing import Any
 
-import multiplayer_server
 from channel_manager import ChannelManager
 from engine.channel import dice
 from engine.results import Joined
 from engine.room import Room
 from engine.transcript import draws, seeds
+from tests.cheats import builds
 from tests.cheats.plot import ALICES_NUMBER
 
 
 def install() -> None:
-    multiplayer_server.ChannelManager = Swapping  # type: ignore[misc]
+    builds.replace(ChannelManager=Swapping)
 
 
 class Swapping(ChannelManager):

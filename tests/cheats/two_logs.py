@@ -1,8 +1,8 @@
 """A server that keeps two logs of one room and shows each player another.
 
-When alice speaks after the game, her words go into the log that she reads. In a copy of the database
-they are posted otherwise, in her name; from there on that is the log that bob reads. Each of the
-two is complete, in order, signed, and what the announced referee made of it.
+When alice speaks after the game, her words go into the log that she reads. In a copy of the
+database they are posted otherwise, in her name; from there on that is the log that bob reads.
+Each of the two is complete, in order, signed, and what the announced referee made of it.
 """
 
 from __future__ import annotations
@@ -12,13 +12,12 @@ import json
 from contextvars import ContextVar
 from typing import Any
 
-import multiplayer_server
 from channel_manager import ChannelManager
 from edge.api.operations import Operations
 from engine.results import Posted, Seat
 from engine.room import Room
 from engine.stores.sqlite import SqliteStore
-from tests.cheats import history
+from tests.cheats import builds, history
 from tests.cheats.plot import SAID, SHOWN
 
 #: Whether what is done now is done to the log that bob reads.
@@ -26,9 +25,7 @@ bobs: ContextVar[bool] = ContextVar("bobs", default=False)
 
 
 def install() -> None:
-    multiplayer_server.ChannelManager = TwoFaced  # type: ignore[misc]
-    multiplayer_server.SignedHeads = history.Forgetful  # type: ignore[misc]
-    multiplayer_server.Operations = Downloads  # type: ignore[misc]
+    builds.replace(ChannelManager=TwoFaced, SignedHeads=history.Forgetful, Operations=Downloads)
 
 
 class TwoFaced(ChannelManager):

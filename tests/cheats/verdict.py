@@ -26,11 +26,16 @@ class Verdict:
     exit: int
     lines: list[Json]
     findings: list[Json]
-    evidence: list[Path]
+    evidence: list[str]  #: names of files
 
     @property
     def codes(self) -> set[str]:
         return {one["code"] for one in self.findings}
+
+    @property
+    def broken(self) -> list[Json]:
+        """The findings that are violations."""
+        return [one for one in self.findings if one["code"].startswith("E_")]
 
     @property
     def violated(self) -> list[Json]:
@@ -63,5 +68,5 @@ async def ask(game: Game, file: bytes, confirmed: list[str], directory: Path) ->
     if not said:
         raise RuntimeError(f"the verifier said nothing: {complaint.decode()[-2000:]}")
     found = json.loads(said)
-    files = sorted(evidence.rglob("*")) if evidence.exists() else []
+    files = sorted(path.name for path in evidence.glob("*"))
     return Verdict(process.returncode or 0, found["verdict"], found["findings"], files)
