@@ -55,8 +55,10 @@ class Outcome:
 @contextmanager
 def serving(act: Act, directory: Path) -> Iterator[Pair]:
     """The pair of an act, on its way up."""
-    environment = {"PYTHONPATH": str(ROOT), "CHEAT": act.cheat} if act.cheat else {}
-    pair = Pair(directory, server=CHEAT if act.cheat else SERVER, **environment)
+    if act.cheat:
+        pair = Pair(directory, server=CHEAT, PYTHONPATH=str(ROOT), CHEAT=act.cheat)
+    else:
+        pair = Pair(directory)
     try:
         pair.launch()
         yield pair

@@ -11,12 +11,11 @@ import bot_manager
 from engine.sandbox.call import Failed, HookCall
 from engine.sandbox.pool import Pool
 from engine.sandbox.twice import Twice
-
-honest = bot_manager.run_twice
+from engine.sandbox.twice import run_twice as honest
 
 
 def install() -> None:
-    bot_manager.run_twice = run_twice
+    vars(bot_manager)["run_twice"] = run_twice
 
 
 async def run_twice(first: Pool, second: Pool, call: HookCall, **more: Any) -> Twice:

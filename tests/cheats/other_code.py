@@ -1,7 +1,8 @@
 """A server that runs another referee than the one it shows.
 
 The log announces the hash of the shipped GuessBot, and that is the source everybody reads. What
-goes into the sandbox is a copy in which one line was added: the number is alice's, whatever was drawn.
+goes into the sandbox is a copy in which one line was added: the number is alice's, whatever was
+drawn.
 """
 
 from __future__ import annotations

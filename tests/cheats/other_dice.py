@@ -1,8 +1,8 @@
 """A server that draws from other dice than those it has committed to.
 
 It had announced the hash of its seed before anybody joined, and alice and bob have added their
-parts since: so the number is fixed, and it is not the one that alice will guess. This server tries keys
-until one gives alice's number. What the referee commits to and reveals fits that number, so
+parts since: so the number is fixed, and it is not the one that alice will guess. This server tries
+keys until one gives alice's number. What the referee commits to and reveals fits that number, so
 the players see nothing odd.
 """
 
