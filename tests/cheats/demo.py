@@ -15,6 +15,8 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
+from client import Failed
+
 from tests.cheats import acts
 from tests.cheats.acts import Act, Outcome
 from tests.cheats.verdict import Json
@@ -38,7 +40,7 @@ def main() -> None:
         amiss = show((acts.HONEST, *acts.CHEATS), directory.absolute())
     except KeyboardInterrupt:
         sys.exit(130)
-    except (AssertionError, OSError, RuntimeError) as error:
+    except (AssertionError, OSError, RuntimeError, Failed) as error:
         sys.exit(f"The demonstration cannot go on: {error}")
     sys.exit(1 if amiss else 0)
 
