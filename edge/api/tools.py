@@ -22,7 +22,7 @@ from mcp.server.context import ServerRequestContext
 from mcp_types import CallToolRequestParams, CallToolResult, TextContent, ToolAnnotations
 from mcp_types import Tool as MCPTool
 
-from edge.api import errors
+from edge.api import errors, prompts
 from edge.api.answer import Answer
 from edge.api.dispatch import Dispatch, Operation
 from edge.api.guides import INSTRUCTIONS
@@ -69,6 +69,7 @@ def server(
     for operation in dispatch.operations.values():
         mcp.add_tool(_listed(operation))
         schemas[operation.name] = operation.schema
+    prompts.offer(mcp)
     low = mcp._mcp_server
 
     async def call(

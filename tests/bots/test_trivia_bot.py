@@ -399,6 +399,20 @@ async def test_params_that_make_no_game_are_refused(pool: Pool, params: dict[str
     assert isinstance(result, Failed) and result.error == "ValueError"
 
 
+async def test_the_largest_set_of_questions_is_within_the_limits(pool: Pool) -> None:
+    words = [f"{n:02d}" + "\N{SNOWMAN}" * 98 for n in range(20)]
+    options = [{"question": "\N{SNOWMAN}" * 300, "answer": words[0], "options": words[:6]}] * 100
+    spellings = [{"question": "?" * 300, "answer": words[0], "accept": words}] * 100
+    table = new(pool, questions=options + spellings, count=20)
+    await table.begin(*[f"p{n}" for n in range(8)])
+    for player in table.players:
+        await table.say(player, words[0], to=True)
+    assert len(table.said("answer")[0]["correct"]) == 8
+    for player in table.players[1:]:
+        await table.leave(player)
+    assert table.end is not None and len(table.said("reveal")[0]["questions"]) == 19
+
+
 # Any quiz
 
 MOVES = [
