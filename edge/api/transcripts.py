@@ -114,7 +114,7 @@ class TranscriptOperations(Desk):
         claims = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
         channel_id, slot_id, who, until = claims
         room = self.channels.room(channel_id)
-        slot, channel, head = room.channel.slot(slot_id), room.channel, room.head
+        slot, channel, head = room.channel.slot(slot_id), room.channel, room.last_head()
         if until < self.channels.now() or slot.who != who:
             raise InviteInvalid("this link has expired", hint="Ask get_transcript again.")
         names = frozenset({slot.label})

@@ -1,0 +1,138 @@
+"""The verdict in words, and as JSON. Changes when it is said otherwise.
+
+On the other side are a person, a model and their terminal. What strangers wrote stands between
+quotes with every character escaped that a terminal could obey or a reader could mistake.
+"""
+
+from __future__ import annotations
+
+import json
+import textwrap
+import unicodedata
+from collections.abc import Iterator
+from typing import Any
+
+from engine.sandbox.runtime import runtime
+from verifier.check import Checked
+from verifier.verdict import Verdict
+
+WIDTH = 100
+LONGEST = 400  #: characters of one message that are shown
+MOST = 200  #: messages and findings that are shown
+
+_SENTENCES = {
+    0: "Everything that can be checked holds.",
+    1: "Something was VIOLATED. The evidence is in the findings below.",
+    2: "Nothing was violated; what is NOT PROVEN says what would settle it.",
+}
+
+
+def safe(text: Any) -> str:
+    """Text of strangers without a byte that a terminal obeys."""
+    return "".join(mark if _harmless(mark) else _escaped(mark) for mark in str(text))
+
+
+def _harmless(mark: str) -> bool:
+    return mark == " " or unicodedata.category(mark)[0] not in "CZ"
+
+
+def _escaped(mark: str) -> str:
+    code = ord(mark)
+    return f"\\u{code:04x}" if code <= 0xFFFF else f"\\U{code:08x}"
+
+
+def text(checked: Checked) -> str:
+    """The whole report for people and models."""
+    return "\n".join([*_head(checked), "", *_lines(checked), *_findings(checked), *_said(checked)])
+
+
+def _head(checked: Checked) -> Iterator[str]:
+    size = 0 if checked.log is None else checked.log.size
+    yield f"  origin       {safe(checked.origin) or '-'}"
+    yield f"  size         {size}"
+    yield f"  root         {checked.root or '-'}"
+    yield f"  fingerprint  {checked.fingerprint or '-'}"
+    yield f"  executed in  {checked.walls or 'nothing was executed'}"
+
+
+def _lines(checked: Checked) -> Iterator[str]:
+    for one in checked.verdicts:
+        yield from _wrapped(f"{one.state:<12}{one.line:<14}", safe(one.reason))
+        if one.settle:
+            yield from _wrapped(" " * 26, f"to settle it: {safe(one.settle)}")
+    yield ""
+    yield f"  {_SENTENCES[checked.exit_code]} (exit {checked.exit_code})"
+
+
+def _wrapped(label: str, words: str) -> list[str]:
+    return textwrap.wrap(
+        words,
+        WIDTH,
+        initial_indent=f"  {label}",
+        subsequent_indent=" " * 28,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+
+
+def _findings(checked: Checked) -> Iterator[str]:
+    found = checked.findings.found
+    if found:
+        yield from ("", "Findings")
+    for one in found[:MOST]:
+        place = "" if one.entry is None else f"entry {one.entry}: "
+        yield from _wrapped(f"{one.code:<20}", safe(place + one.text))
+    if len(found) > MOST:
+        yield f"  and {len(found) - MOST} more (--json has them)"
+
+
+def _said(checked: Checked) -> Iterator[str]:
+    """What stands under each name, for its author to confirm."""
+    for author, said in checked.walked.said.items():
+        yield from (
+            "",
+            f"Said as {safe(author)}, for them to confirm with --confirm {safe(author)}:",
+        )
+        for message in said[:MOST]:
+            body = json.dumps(message.body, ensure_ascii=False, sort_keys=True)
+            shown = safe(body[:LONGEST]) + ("…" if len(body) > LONGEST else "")
+            yield f"  {message.entry}: {shown}"
+        if len(said) > MOST:
+            yield f"  and {len(said) - MOST} more (--json has them)"
+
+
+def data(checked: Checked) -> dict[str, Any]:
+    """The same for programs. Text of strangers is JSON in ASCII, so it is escaped too."""
+    log = checked.log
+    bench = checked.walked.bench
+    return {
+        "origin": checked.origin,
+        "size": 0 if log is None else log.size,
+        "root": checked.root,
+        "fingerprint": checked.fingerprint,
+        "runtime": runtime(),
+        "walls": checked.walls,
+        "runs": 0 if bench is None else bench.tally.runs,
+        "executed": 0 if bench is None else bench.tally.executed,
+        "draws": sum(draw.count for draw in checked.walked.draws),
+        "verdict": [_plain(one) for one in checked.verdicts],
+        "findings": [
+            {
+                "code": one.code,
+                "entry": one.entry,
+                "text": one.text,
+                "lines": list(one.lines),
+                "evidence": dict(one.evidence),
+            }
+            for one in checked.findings.found
+        ],
+        "said": {
+            author: [{"entry": one.entry, "id": one.id, "body": one.body} for one in said]
+            for author, said in checked.walked.said.items()
+        },
+        "exit": checked.exit_code,
+    }
+
+
+def _plain(one: Verdict) -> dict[str, str]:
+    return {"line": one.line, "state": one.state, "reason": one.reason, "settle": one.settle}
