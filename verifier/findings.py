@@ -27,7 +27,7 @@ WHERE: Mapping[str, tuple[str, ...]] = {
     ),
     **dict.fromkeys(
         (
-            *("E_SEED", "E_RUN_RNG", "E_ENTROPY", "E_OPEN", "E_ABORT", "I_RNG_SERVER"),
+            *("E_SEED", "E_RUN_RNG", "E_ENTROPY", "E_OPEN", "E_GAVE", "E_ABORT", "I_RNG_SERVER"),
             *("I_RNG_EARLY", "I_RNG_SILENT", "I_ABORT", "I_RNG_SEED", "I_RNG_UNCHECKED"),
         ),
         (DICE,),
