@@ -205,6 +205,16 @@ CHEATS = (
         "two_logs",
     ),
     Act(
+        "swapped_entropy",
+        "It swaps what bob gave to the dice",
+        "Seed, code and dice are those announced. But in the place of bob's random word stands "
+        "another, which this server chose so that the number is the one alice will guess. Only "
+        "bob can know.",
+        alice_hits,
+        "E_GAVE",
+        "swapped_entropy",
+    ),
+    Act(
         "other_seed",
         "It reveals another seed",
         "The game is honest, but the seed that comes out at its end is not the one whose hash was "
@@ -221,4 +231,9 @@ CHEATS = (
         an_old_database,
         "E_FORK",
     ),
+)
+#: Not found out and not believed: the verifier cannot know, and does not say PROVEN.
+OPEN = (
+    Act("feigned_failure", "", "", both_guess, cheat="feigned_failure"),
+    Act("false_runtime", "", "", alice_hits, cheat="false_runtime"),
 )

@@ -80,7 +80,7 @@ def tell(number: int, outcome: Outcome, directory: Path) -> None:
     print(f"\n{number}. {act.title}")
     say(act.deed, outcome.story)
     for name in outcome.unconfirmed:
-        say(f"{name} finds other words under that name in the record, and does not confirm them.")
+        say(f"That is not what {name} said and did: {name} does not confirm the record.")
     print(f"   The verifier (exit {outcome.verdict.exit}):")
     for line in outcome.verdict.violated or outcome.verdict.lines:
         print(verdict_line(line["state"], line["line"], reason(outcome, line)))

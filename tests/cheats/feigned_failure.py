@@ -12,6 +12,7 @@ from engine.sandbox.call import Failed, HookCall
 from engine.sandbox.pool import Pool
 from engine.sandbox.twice import Twice
 from engine.sandbox.twice import run_twice as honest
+from tests.cheats.plot import BOBS_NUMBER
 
 
 def install() -> None:
@@ -19,6 +20,7 @@ def install() -> None:
 
 
 async def run_twice(first: Pool, second: Pool, call: HookCall, **more: Any) -> Twice:
-    if call.hook == "on_message" and call.args[0]["sender"] == "bob":
+    guess = {"text": f"guess {BOBS_NUMBER}"}
+    if call.hook == "on_message" and call.args[0]["body"] == guess:
         return Twice(Failed("NonDeterministic", text="the hook did something else"), "different")
     return await honest(first, second, call, **more)

@@ -69,7 +69,7 @@ class Player:
 
     def confirms(self, file: bytes) -> bool:
         """Whether what stands in the file under this name is what this player has said."""
-        return _said(file, self.name) == self.said
+        return _said(file, self.name) == [self.entropy, *self.said]
 
 
 @dataclass
@@ -143,8 +143,10 @@ def note(head: Json) -> str:
 
 
 def _said(file: bytes, name: str) -> list[Any]:
-    """The public words under a name in the file of get_transcript."""
+    """What a name gave to the dice, and its public words, in the file of get_transcript."""
     with zipfile.ZipFile(io.BytesIO(file)) as bundle:
         entries = [json.loads(line) for line in bundle.read("entries.jsonl").splitlines()]
     seats = {slot["label"]: slot["id"] for slot in entries[0]["slots"]}
-    return [e["m"]["b"] for e in entries if e["t"] == "msg" and e["m"]["s"] == seats[name]]
+    given = [e["entropy"] for e in entries if e["t"] == "join" and e["slot"] == seats[name]]
+    said = [e["m"]["b"] for e in entries if e["t"] == "msg" and e["m"]["s"] == seats[name]]
+    return given + said

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.cheats import acts
-from tests.cheats.acts import CHEATS, HONEST, Act, Outcome
+from tests.cheats.acts import CHEATS, HONEST, OPEN, Act, Outcome
 
 pytestmark = pytest.mark.servers
 
@@ -24,6 +24,14 @@ def test_a_server_that_cheats_is_found_out(act: Act, tmp_path: Path) -> None:
     assert outcome.verdict.exit == 1
     assert outcome.as_expected
     assert "report.txt" in outcome.verdict.evidence
+
+
+@pytest.mark.parametrize("act", OPEN, ids=lambda act: act.name)
+def test_what_cannot_be_known_is_not_proven(act: Act, tmp_path: Path) -> None:
+    outcome = performed(act, tmp_path)
+    states = {line["line"]: line["state"] for line in outcome.verdict.lines}
+    assert states["RULES"] == "NOT PROVEN"
+    assert outcome.verdict.exit == 2
 
 
 def test_a_server_that_does_not_cheat_is_not_accused(tmp_path: Path) -> None:

@@ -54,6 +54,7 @@ async def ask(game: Game, file: bytes, confirmed: list[str], directory: Path) ->
             kept = directory / f"{player.name}-{size}.note"
             kept.write_text(note(head))
             arguments += ["--head-of", f"{player.name}={kept}"]
+        arguments += ["--gave", f"{player.name}={player.entropy}"]
     for name in confirmed:
         arguments += ["--confirm", name]
     process = await asyncio.create_subprocess_exec(
