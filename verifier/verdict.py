@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from verifier import chance, deeds
+from verifier import chance, deeds, late
 from verifier.findings import DICE, LINES, OUTSIDE, RECORD, RULES, SAME, WORDS, Finding, Findings
 from verifier.heads import Heads
 from verifier.leaves import Log
@@ -36,6 +36,7 @@ SETTLE = {
     "I_TIME": "give it more time (--max-seconds) or a faster machine",
     "I_RUNTIME": "run it with the Python minor version and the verifier that the log names",
     "I_KILLED": "nothing can: whether the host had to end a hook is the server's word",
+    "I_LATE": "nothing can: whether the server was too busy to let a clock ring is its word",
     "I_RAW": "nothing can: what went over a connection of its own was not recorded",
     "I_NONDETERMINISTIC": "read the source: does it depend on the order of a set or an address?",
     "I_ERASED": "a file of a member who got it before the entry was erased",
@@ -70,6 +71,7 @@ def verdicts(
     """Return the six lines in order."""
     if log is not None and heads is not None and walked.whole:
         chance.judge(walked, log, findings)
+        late.judge(walked, log, findings)
         _same(walked, heads, findings, me)
         _words(walked, heads, findings, set(confirmed), me)
     else:

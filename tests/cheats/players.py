@@ -13,7 +13,7 @@ import re
 import secrets
 import zipfile
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -94,8 +94,8 @@ async def seated(base: str, directory: Path, high: int = HIGH) -> AsyncIterator[
     """A room for GuessBot in which alice and bob have just sat down, under accounts of their own;
     both have given entropy."""
     settings = Settings(base, "demo", False, directory / "tokens.json", "")
-    sign_in = SignIn(settings)
-    tokens = [await asyncio.to_thread(sign_in.token, name) for name in ("alice", "bob")]
+    with closing(SignIn(settings)) as sign_in:
+        tokens = [await asyncio.to_thread(sign_in.token, name) for name in ("alice", "bob")]
     async with Agent(settings, tokens[0]) as one, Agent(settings, tokens[1]) as two:
         game = Game(Player("alice", one), Player("bob", two), base)
         await _sit_down(game, high)
