@@ -37,10 +37,13 @@ def of(events: Sequence[Event | None], channels: Sequence[Channel]) -> dict[str,
 
 def _text(event: Event | None) -> tuple[str, str] | None:
     match event:
-        case Join(slot, entropy=str(value)) | Entropy(slot, value=str(value)) | Open(slot, value):
-            return slot, f'gave to the dice: "{value}"'
-        case Join(slot, commit=str(promise)) | Entropy(slot, commit=str(promise)):
-            return slot, f"committed to a value for the dice: {promise}"
+        case Join(slot, terms=terms, entropy=value, commit=promise):
+            given = _dice(value, promise)
+            return slot, f"sat down on the terms {terms}" + (f" and {given}" if given else "")
+        case Entropy(slot, value, promise):
+            return slot, _dice(value, promise)
+        case Open(slot, value):
+            return slot, _dice(value, None)
         case Takeover(slot):
             return slot, "came back under another login"
         case Leave(slot):
@@ -51,6 +54,12 @@ def _text(event: Event | None) -> tuple[str, str] | None:
             return slot, f"agreed to other terms: {terms}"
         case _:
             return None
+
+
+def _dice(value: str | None, promise: str | None) -> str:
+    if value is not None:
+        return f'gave to the dice: "{value}"'
+    return f"committed to a value for the dice: {promise}" if promise else ""
 
 
 def check_gave(

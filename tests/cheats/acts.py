@@ -11,7 +11,9 @@ from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
+from settings import Settings
 from tests.cheats import history, players, verdict
 from tests.cheats.players import Game
 from tests.cheats.plot import ALICES_NUMBER, BOBS_NUMBER, HIGH, SAID
@@ -20,6 +22,8 @@ from tests.pair import ROOT, SERVER, Pair
 
 Play = Callable[[Game, Pair], Awaitable[str]]
 CHEAT = "tests/cheats/server.py"
+#: What `Pair` sets by itself.
+KEPT = {"PROXY_PORT", "MCP_PORT", "DATA_DIR", "RATE_LIMIT", "BOT_EGRESS"}
 
 
 @dataclass(frozen=True)
@@ -54,11 +58,13 @@ class Outcome:
 
 @contextmanager
 def serving(act: Act, directory: Path) -> Iterator[Pair]:
-    """The pair of an act, on its way up."""
+    """The pair of an act, on its way up. What the environment says of other servers is not its."""
+    names = {name.upper() for name in Settings.model_fields} - KEPT
+    unset: dict[str, Any] = dict.fromkeys(names, "")
     if act.cheat:
-        pair = Pair(directory, server=CHEAT, PYTHONPATH=str(ROOT), CHEAT=act.cheat)
+        pair = Pair(directory, server=CHEAT, PYTHONPATH=str(ROOT), CHEAT=act.cheat, **unset)
     else:
-        pair = Pair(directory)
+        pair = Pair(directory, **unset)
     try:
         pair.launch()
         yield pair

@@ -26,7 +26,8 @@ INTRODUCTION = """\
 Two scripted agents, alice and bob, play a guessing game over MCP: once on an honest server, then \
 on servers that cheat. Each server is a real process. After the game bob downloads the record, and \
 the verifier judges it in a process of its own, without network. It also gets what the two have \
-kept: bob's invite, and from every answer the line "log:" and its signature."""
+kept: bob's invite, what each gave to the dice, and from every answer the line "log:" and its \
+signature."""
 END = "All cheats were found out, and the honest server was accused of nothing."
 AMISS = "Not as it should be: {}."
 
@@ -78,7 +79,8 @@ def performed(programme: tuple[Act, ...], directory: Path) -> Iterator[Outcome]:
 def tell(number: int, outcome: Outcome, directory: Path) -> None:
     act = outcome.act
     print(f"\n{number}. {act.title}")
-    say(act.deed, outcome.story)
+    say(act.deed)
+    say(outcome.story)
     for name in outcome.unconfirmed:
         say(f"That is not what {name} said and did: {name} does not confirm the record.")
     print(f"   The verifier (exit {outcome.verdict.exit}):")
@@ -110,8 +112,7 @@ def verdict_line(state: str, line: str, words: str) -> str:
     return textwrap.fill(words, WIDTH, initial_indent=head, subsequent_indent=" " * 10)
 
 
-def say(*sentences: str) -> None:
-    text = " ".join(sentences)
+def say(text: str) -> None:
     print(textwrap.fill(text, WIDTH, initial_indent="   ", subsequent_indent="   "), flush=True)
 
 

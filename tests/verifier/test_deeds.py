@@ -30,7 +30,7 @@ async def test_what_a_member_gave_to_the_dice_is_shown_and_wants_to_be_confirmed
     await game.say("alice", "concede")
     checked = verify(game.bundle(), jail, confirmed=["alice"])
     assert states(checked)["WORDS"] == "NOT PROVEN"
-    assert f'(gave to the dice: "{BOB}")' in report.text(checked)
+    assert f' and gave to the dice: "{BOB}")' in report.text(checked)
     assert states(verify(game.bundle(), jail, confirmed=BOTH))["WORDS"] == "PROVEN"
 
 
@@ -68,5 +68,7 @@ async def test_leaving_and_agreeing_want_to_be_confirmed(server: Table, jail: Ex
     game = await (await server.open("GuessBot")).seated(entropy=False)
     await game.leave("bob")
     did = report.data(verify(game.bundle(), jail))["done"]
-    assert [one["text"] for one in did["bob"]] == ["left, or was asked to"]
+    terms = game.bundle().of("join")[1]["terms"]
+    shown = [one["text"] for one in did["bob"]]
+    assert shown == [f"sat down on the terms {terms}", "left, or was asked to"]
     assert states(verify(game.bundle(), jail, confirmed=["alice"]))["WORDS"] == "NOT PROVEN"
