@@ -21,13 +21,13 @@ WHERE: Mapping[str, tuple[str, ...]] = {
             *("E_RUN_SKIPPED", "E_RUN_EXTRA", "E_RUN_NOW", "E_RUN_STATE", "E_RUN_OUT"),
             *("E_RUN_RES", "E_RUN_FX", "E_HOOKS", "E_REACH", "E_SOURCE"),
             *("I_KILLED", "I_RAW", "I_RUNTIME", "I_PRIVATE", "I_PRIVATE_KEPT", "I_NO_EXEC"),
-            *("I_NONDETERMINISTIC", "I_TIME", "I_NO_REPLAY", "I_SEED", "I_UNKNOWN_STATE"),
+            *("I_NONDETERMINISTIC", "I_LATE", "I_TIME", "I_NO_REPLAY", "I_SEED", "I_UNKNOWN_STATE"),
         ),
         (RULES,),
     ),
     **dict.fromkeys(
         (
-            *("E_SEED", "E_RUN_RNG", "E_ENTROPY", "E_OPEN", "E_ABORT", "I_RNG_SERVER"),
+            *("E_SEED", "E_RUN_RNG", "E_ENTROPY", "E_OPEN", "E_GAVE", "E_ABORT", "I_RNG_SERVER"),
             *("I_RNG_EARLY", "I_RNG_SILENT", "I_ABORT", "I_RNG_SEED", "I_RNG_UNCHECKED"),
         ),
         (DICE,),
