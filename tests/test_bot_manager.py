@@ -643,6 +643,7 @@ async def test_while_no_sandbox_can_be_had_nothing_is_written_behind_what_was_no
     broken = False
     await until(lambda: room.settled == room.head.size)
     await house.channels.post_message("A", room.channel_id, "two")
+    await until(lambda: room.settled == room.head.size)
     assert await bot_said(house, room) == ["heard one", "heard two"]
     kinds = [entry["t"] for entry in entries(house.store, room.channel_id)]
     assert kinds[-4:] == ["msg", "run", "msg", "run"]
