@@ -223,8 +223,8 @@ CHEATS = (
     Act(
         "lying_answers",
         "It says other words than it writes down",
-        "There is one log, all in it is true, and both players have its heads. But bob is told high "
-        "for low and low for high. Answers are not signed: bob can know it, and nobody else.",
+        "There is one log, all in it is true, and both players have its heads. But bob is told "
+        "high for low and low for high. Answers are not signed: only bob can know it.",
         both_guess,
         "E_SHOWN",
         "lying_answers",
