@@ -140,7 +140,7 @@ async def test_a_preset_may_be_named_as_a_reference(house: House) -> None:
 
 
 async def test_a_server_may_run_shipped_referees_only(house: House) -> None:
-    bots = BotManager(house.channels, house.bots._pool, bots_dir=BOTS_DIR, inline=False)
+    bots = BotManager(house.channels, house.bots.pool, bots_dir=BOTS_DIR, inline=False)
     with pytest.raises(BotRejected, match="shipped"):
         await bots.prepare(BotSpec(code="class A: pass"))
     assert await bots.prepare(BotSpec(preset="GuessBot"))
