@@ -46,7 +46,13 @@ def parser() -> argparse.ArgumentParser:
     many("--saw", metavar="bob=FILE", help="messages this member was shown, a JSON list")
     add("--me", metavar="LABEL", help="whose file this is: that member need not be compared")
     add("--no-exec", action="store_true", help="run no code of strangers; RULES stays NOT PROVEN")
-    add("--max-seconds", type=float, default=600.0, metavar="N", help="for all hooks together")
+    add(
+        "--max-seconds",
+        type=float,
+        default=600.0,
+        metavar="N",
+        help="for all hooks together; the rest as much again",
+    )
     add("--evidence", type=Path, metavar="DIR", help="where evidence goes (FILE's evidence/)")
     return made
 

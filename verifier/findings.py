@@ -28,7 +28,8 @@ WHERE: Mapping[str, tuple[str, ...]] = {
     **dict.fromkeys(
         (
             *("E_SEED", "E_RUN_RNG", "E_ENTROPY", "E_OPEN", "E_GAVE", "E_ABORT", "I_RNG_SERVER"),
-            *("I_RNG_EARLY", "I_RNG_SILENT", "I_ABORT", "I_RNG_SEED", "I_RNG_UNCHECKED"),
+            *("I_RNG_EARLY", "I_RNG_AGE", "I_RNG_SILENT", "I_ABORT", "I_RNG_SEED"),
+            "I_RNG_UNCHECKED",
         ),
         (DICE,),
     ),
@@ -38,6 +39,7 @@ WHERE: Mapping[str, tuple[str, ...]] = {
     "I_UNCONFIRMED": (WORDS,),
     **dict.fromkeys(("I_FETCH", "I_TIMES"), (OUTSIDE,)),
     "I_ERASED": (RECORD, RULES, DICE, WORDS),
+    "I_INVITE_OLD": (RULES, DICE),
     "I_V0": (RULES, RECORD, DICE),
     "I_RESTORED": (RECORD, RULES, DICE),
     "I_BROKEN": (RULES, DICE, WORDS),

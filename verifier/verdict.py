@@ -28,12 +28,15 @@ SETTLE = {
     "I_RNG_SILENT": "in the next room every player gives entropy on joining",
     "I_RNG_UNCHECKED": "what settles RULES",
     "I_RNG_EARLY": "use a referee that draws in on_start or later",
+    "I_RNG_AGE": "play in a room whose reveal_days are longer than a game takes",
     "I_ABORT": "play again; who withholds an opening gives plain words only",
     "I_PRIVATE": "they are opened when the seed comes out; or check with the file of their author",
     "I_PRIVATE_KEPT": "only the file of their author opens them",
     "I_NO_EXEC": "run it again without --no-exec",
     "I_NO_REPLAY": "run it on Linux, macOS, WSL or in a container",
     "I_TIME": "give it more time (--max-seconds) or a faster machine",
+    "I_SLOW": "give it more time (--max-seconds)",
+    "I_INVITE_OLD": "an invite made later, or the terms that its holder was shown on joining",
     "I_RUNTIME": "run it with the Python minor version and the verifier that the log names",
     "I_KILLED": "nothing can: whether the host had to end a hook is the server's word",
     "I_LATE": "nothing can: whether the server was too busy to let a clock ring is its word",
@@ -76,7 +79,7 @@ def verdicts(
         _words(walked, heads, findings, set(confirmed), me)
     else:
         where = "the record is broken; what comes after that place was not judged"
-        if not any(f.code == "I_ERASED" for f in findings.found):
+        if not any(f.code in ("I_ERASED", "I_BROKEN") for f in findings.found):
             findings.add("I_BROKEN", where)
         findings.add("I_SPLIT", "heads prove nothing about a record that is broken")
     _outside(walked, findings)
@@ -126,7 +129,10 @@ def _same(walked: Walked, heads: Heads, findings: Findings, me: str | None) -> N
     for label, left in walked.members.items():
         if label == me:
             continue
-        needed = min(walked.last_run + 1 or size, size if left is None else left + 1)
+        # Until a game has ended, words that no referee answered count as much as those it did.
+        over = walked.channel.result is not None
+        last = walked.last_run if over else max(walked.last_run, walked.last_said)
+        needed = min(last + 1 or size, size if left is None else left + 1)
         seen = heads.seen.get(label, 0)
         if seen < needed:
             since = f"from entry {seen} on" if seen else "at all"
