@@ -64,7 +64,8 @@ class Dispatch:
         try:
             self._limiter.take(caller.account)
             checked = _check(operation, arguments)
-            return await operation.call(caller, **checked)
+            said = await operation.call(caller, **checked)
+            return said.complete()
         except MultiplayerError as refusal:
             log.info("%s refused: %s", operation.name, refusal.code)
             raise
