@@ -136,13 +136,18 @@ class Bench:
         if self.executor is None:
             return
         report = self._asked(lambda executor: executor.inspect(source))
-        if isinstance(report, Unknown) or report is None:
-            self._lose(entry, report or Unknown("I_TIME", "its source could not be read here"))
-            return
         if event.runtime != runtime() and (
-            isinstance(report, str) or report.hooks != tuple(event.hooks)
-        ):
-            return  # what a source is depends on the rules that read it
+            isinstance(report, str)
+            or (isinstance(report, SourceReport) and report.hooks != tuple(event.hooks))
+        ):  # what a source is depends on the rules that read it
+            text = f"{event.runtime} finds other hooks in its source than {runtime()}"
+            report = Unknown("I_RUNTIME", text)
+        if isinstance(report, Unknown) or report is None:
+            # Said at once: no hook may ever be due to a referee whose hooks are not known.
+            why = report or Unknown("I_TIME", "its source could not be read here")
+            self.findings.once(why.code, f"{entry}", f"bot {event.bot}: {why.text}", entry)
+            self._lose(entry, why)
+            return
         if isinstance(report, str):
             self.findings.add("E_SOURCE", f"its source cannot be a referee: {report[:200]}", entry)
             self._lose(entry, Unknown("I_NO_REPLAY", "its source is none"))
@@ -174,11 +179,12 @@ class Bench:
             ):
                 self._unheard(due, self._outcome(due, None))
                 continue
-            outcome = self._outcome(due, event)
-            if isinstance(outcome, Known) and outcome.silent and self._comes_again(due):
-                self._unheard(due, outcome)
-                continue
-            self._compare(due, outcome, event, entry)
+            if self._comes_again(due):  # this run may be the next one's: is there any of this?
+                alone = self._outcome(due, None)
+                if isinstance(alone, Known) and alone.silent:
+                    self._unheard(due, alone)
+                    continue
+            self._compare(due, self._outcome(due, event), event, entry)
             return
         self.findings.add(
             "E_RUN_EXTRA", f"{event.hook} of bot {event.bot} was not due to entry {event.on}", entry
@@ -375,6 +381,8 @@ class Bench:
         """What can be held against the log whether the hook was executed or not."""
         if event.now != due.step.ts:
             return "E_RUN_NOW"
+        if event.fx and not due.bot.reach.get("network"):
+            return "E_RUN_FX"  # it has no way out: nothing of it can excuse what it did
         assert event.st is not None and event.rng is not None  # the schema has seen to it
         if event.rng[1] != due.bot.dice.position:
             return "E_RUN_RNG"

@@ -6,7 +6,8 @@ from typing import Annotated
 
 from pydantic import Field
 
-from edge.api import sentences, shapes, words
+from bot_manager import BotSpec
+from edge.api import sentences, shapes, tried, words
 from edge.api.answer import Answer
 from edge.api.desk import ChannelId, Desk, Json, SeatName
 from edge.api.guides import GUIDES, help_text
@@ -15,6 +16,8 @@ from engine.channel.state import Bot as Attached
 from engine.channel.state import Channel
 from engine.errors import BotNotFound, InvalidRequest
 from engine.results import Seat
+
+EVENTS = '{"join":"alice"} {"say":"guess 42","as":"alice"} {"wait":60} {"leave":"alice"}'
 
 
 class AboutOperations(Desk):
@@ -118,6 +121,21 @@ class AboutOperations(Desk):
             lines.append(f"{bot.new.name} {bot.new.version}: {manifest.get('summary', '')}")
         following = 'next: create_channel(bot_preset="GuessBot", join_as="alice")'
         return Answer({"bots": items}, words.joined([*lines, following]))
+
+    async def try_bot(
+        self,
+        caller: Caller,
+        events: Annotated[list[Json], Field(description=EVENTS)],
+        bot_code: str | None = None,
+        bot_preset: str | None = None,
+        params: Json | None = None,
+    ) -> Answer:
+        """Run a referee in the real sandbox without a room, on up to 32 events; returns posts,
+        state, prints, errors with line numbers. Do so before create_channel(bot_code=…).
+        """
+        spec = BotSpec(preset=bot_preset, code=bot_code, params=params)
+        found = await self.trials.run(caller.account, spec, events)
+        return Answer(tried.data(found), words.joined(tried.lines(found, preset=bot_preset)))
 
     async def help(
         self,

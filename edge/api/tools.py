@@ -100,7 +100,7 @@ def _listed(operation: Operation) -> Tool:
             read_only_hint=entry.read_only,
             destructive_hint=None if entry.read_only else entry.destructive,
             idempotent_hint=True if entry.idempotent else None,
-            open_world_hint=True if entry.name == "create_channel" else None,
+            open_world_hint=True if entry.name in ("create_channel", "try_bot") else None,
         ),
     )
 
