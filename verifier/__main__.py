@@ -40,8 +40,9 @@ def parser() -> argparse.ArgumentParser:
     many("--invite", help="the invite link you joined with: pins the key and the beginning")
     many("--line", metavar='"bob: 27 S8FX…"', help="size and root that a member saw")
     many("--head-of", metavar="bob=FILE", help="a signed head that a member kept")
-    many("--receipt", metavar="FILE", help="a .tlog-proof that somebody got for a post")
+    many("--receipt", metavar="FILE", help="a .tlog-proof that you (--me) got for a post")
     many("--confirm", metavar="LABEL", help="this member has confirmed their words")
+    many("--gave", metavar="bob=VALUE", help="what this member gave to the dice (entropy)")
     add("--me", metavar="LABEL", help="whose file this is: that member need not be compared")
     add("--no-exec", action="store_true", help="run no code of strangers; RULES stays NOT PROVEN")
     add(
@@ -60,6 +61,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         given = made.parse_args(arguments)
         notes = [_named(text) for text in given.head_of]
+        gave = [_pair(text, "--gave takes LABEL=VALUE") for text in given.gave]
         receipts = [(Path(name).name, _read(Path(name))) for name in given.receipt]
         if not given.file.is_file():
             raise ValueError(f"{given.file} is not a file")
@@ -76,6 +78,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         heads=notes,
         receipts=receipts,
         confirmed=given.confirm,
+        gave=gave,
         me=given.me,
         execute=not given.no_exec,
         max_seconds=given.max_seconds,
@@ -93,10 +96,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _named(text: str) -> tuple[str, str]:
-    label, equals, name = text.partition("=")
-    if not equals:
-        raise ValueError("--head-of takes LABEL=FILE")
+    label, name = _pair(text, "--head-of takes LABEL=FILE")
     return label, _read(Path(name))
+
+
+def _pair(text: str, usage: str) -> tuple[str, str]:
+    label, equals, value = text.partition("=")
+    if not equals:
+        raise ValueError(usage)
+    return label, value
 
 
 def _read(path: Path) -> str:

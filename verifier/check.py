@@ -18,7 +18,7 @@ from engine.channel.events import Genesis
 from engine.sandbox.call import Limits
 from engine.transcript import note
 from engine.transcript.canonical import NotCanonical, parse
-from verifier import leaves, record, verdict
+from verifier import deeds, leaves, record, verdict
 from verifier.findings import Findings, Violation
 from verifier.heads import Heads, Unusable
 from verifier.leaves import Log
@@ -39,6 +39,7 @@ class Wishes:
     heads: Sequence[tuple[str, str]] = ()  #: (label, note)
     receipts: Sequence[tuple[str, str]] = ()  #: (file name, tlog-proof)
     confirmed: Sequence[str] = ()
+    gave: Sequence[tuple[str, str]] = ()  #: (label, value for the dice)
     me: str | None = None
     execute: bool = True
     max_seconds: float = 600.0
@@ -143,6 +144,8 @@ def _check(found: Record, wishes: Wishes, executor: Executor | None, checked: Ch
     _compare(checked.heads, wishes, findings)
     _walk(walk, first, wishes, executor, checked)
     channel = checked.walked.channel
+    for who, value in wishes.gave:
+        deeds.check_gave(who, value, walk.events, channel, findings)
     if channel.lost:
         text = "the server lost entries and says so; what was in them nobody knows"
         findings.add("I_RESTORED", text)

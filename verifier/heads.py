@@ -197,12 +197,14 @@ class Heads:
             return False
         ours = self.log.root(head.size)
         if head.root != ours:
-            self.notes[f"note-of-{who}"] = text
+            self.notes[f"note-of-{who}-{head.size}"] = text
+            both = "The two signed notes prove" if head.size == self.log.size else ""
             self.findings.add(
                 "E_FORK",
                 f"the room's key has signed another head of {head.size} entries for {who}: "
                 f"{base64.b64encode(head.root).decode()}, here it is "
-                f"{base64.b64encode(ours).decode()}. The two signed notes prove it to anybody.",
+                f"{base64.b64encode(ours).decode()}. "
+                f"{both or 'That note and this signed record prove'} it to anybody.",
             )
             return False
         self._saw(who, head.size)

@@ -13,7 +13,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from engine.sandbox.runtime import runtime
+from verifier import deeds
 from verifier.check import Checked
+from verifier.deeds import Deed
 from verifier.verdict import Verdict
 
 WIDTH = 100
@@ -88,17 +90,27 @@ def _findings(checked: Checked) -> Iterator[str]:
 
 def _said(checked: Checked) -> Iterator[str]:
     """What stands under each name, for its author to confirm."""
-    for author, said in checked.walked.said.items():
+    done = _done(checked)
+    for author in dict.fromkeys([*checked.walked.said, *done]):
+        said = checked.walked.said.get(author, [])
         yield from (
             "",
             f"Said as {safe(author)}, for them to confirm with --confirm {safe(author)}:",
         )
+        for deed in done.get(author, [])[:MOST]:
+            yield f"  {deed.entry}: ({safe(deed.text[:LONGEST])})"
         for message in said[:MOST]:
             body = json.dumps(message.body, ensure_ascii=False, sort_keys=True)
             shown = safe(body[:LONGEST]) + ("…" if len(body) > LONGEST else "")
             yield f"  {message.entry}: {shown}"
         if len(said) > MOST:
             yield f"  and {len(said) - MOST} more (--json has them)"
+
+
+def _done(checked: Checked) -> dict[str, list[Deed]]:
+    """What else members did; nothing of a log that could not be read to its end."""
+    events = checked.heads.events if checked.heads else ()
+    return deeds.of(events, checked.walked.channels)
 
 
 def data(checked: Checked) -> dict[str, Any]:
@@ -129,6 +141,10 @@ def data(checked: Checked) -> dict[str, Any]:
         "said": {
             author: [{"entry": one.entry, "id": one.id, "body": one.body} for one in said]
             for author, said in checked.walked.said.items()
+        },
+        "done": {
+            author: [{"entry": one.entry, "text": one.text} for one in did]
+            for author, did in _done(checked).items()
         },
         "exit": checked.exit_code,
     }

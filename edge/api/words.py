@@ -103,7 +103,8 @@ def log(view: Mapping[str, Any]) -> str:
 
 def head(shown: Mapping[str, Any]) -> str:
     """What a member keeps as its receipt, and verifiers take as --line."""
-    return f"log: {shown['size']} entries, root {shown['root'][:SHOWN_ROOT]}"
+    line = f"log: {shown['size']} entries, root {shown['root'][:SHOWN_ROOT]}"
+    return line if "signature" in shown else f"{line}, not signed"
 
 
 def waiting_for(view: Mapping[str, Any]) -> list[str]:
@@ -136,6 +137,11 @@ def next_move(view: Mapping[str, Any], page: Mapping[str, Any], seat: str | None
         seat=seat,
     )
     match view["status"]:
+        case "closed" if "lost" in view:
+            return (
+                "next: the server has lost entries of this room and closed it for good; tell your "
+                "user, who may hold later lines log: than this one."
+            )
         case "closed":
             return "next: the room is closed; tell your user."
         case "ended":
