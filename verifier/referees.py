@@ -250,7 +250,7 @@ class Bench:
             return shown
         if event is not None and event.res.startswith("killed:"):
             return Unknown("I_KILLED", "the server ended it; that cannot be repeated")
-        tape = self._tape(event)
+        tape = self._tape(due, event)
         if isinstance(tape, Unknown):
             return tape
         if self.executor is None:
@@ -329,10 +329,12 @@ class Bench:
             return Unknown("I_PRIVATE_KEPT", "it heard words that its manifest keeps private")
         return Unknown("I_PRIVATE", "it heard private words that are not opened yet")
 
-    def _tape(self, event: Run | None) -> list[Effect] | Unknown:
+    def _tape(self, due: Due, event: Run | None) -> list[Effect] | Unknown:
         found: list[Effect] = []
         for asked in (event.fx or ()) if event else ():
             blob = self.record.blob(_hex(asked["r"]))
+            if blob is None and (due.bot.at, due.bot.dice.epoch) not in self.known_seeds:
+                return Unknown("I_SEED", "what the network told it comes out with its seed")
             if blob is None:
                 return Unknown("E_BLOB", "an answer of the network is not in the file")
             if asked["k"] == "connect" and b'"error"' not in blob:
