@@ -209,3 +209,15 @@ async def test_two_seats_under_one_account_were_not_asked(server: Table, jail: E
     assert "under the same account as alice" in text(checked)
     both = verify(game.bundle("bob"), jail, confirmed=["alice", "bob"])
     assert states(both)["RULES"] == "PROVEN"
+
+
+async def test_a_word_cannot_look_like_a_line_of_the_verdict(server: Table, jail: Executor) -> None:
+    """A terminal breaks a long line; what then stands at its beginning must not be chosen."""
+    game = await (await server.open(code=JUDGE)).seated()
+    for blank in (" ", "\u2800", "\u3164", "\u3000"):
+        await game.say("alice", f"no{blank * 90}PROVEN      RULES         all of it")
+    await game.say("bob", "tails", to=["bot:judge-bot"])
+    shown = text(verify(game.bundle("bob"), jail))
+    assert "PROVEN      RULES         all" not in shown.replace("\u2800", " ")
+    assert "\u3164" not in shown
+    assert '"tails"} to bot:judge-bot' in shown
