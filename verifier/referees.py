@@ -346,7 +346,8 @@ class Bench:
 
     def _compare(self, due: Due, outcome: Known | Unknown, event: Run, entry: int) -> None:
         state = self._state(due.bot)
-        wrong = self._check_receipt(due, event)
+        receipt = self._check_receipt(due, event)
+        wrong = receipt or _feigned(due, event)
         if isinstance(outcome, Known) and not wrong:
             made = outcome.result
             if made.command.silent:
@@ -367,7 +368,7 @@ class Bench:
             self._say(due, outcome)
             if event.st is not None and event.st[0] != event.st[1]:
                 self._lose(due.bot.at, replace(outcome, text="its state is not known any more"))
-        if wrong and not self._elsewhere(due):
+        if receipt or (wrong and not self._elsewhere(due)):  # a receipt is the same anywhere
             expected = (
                 events.write(outcome.result.command.run) if isinstance(outcome, Known) else None
             )
@@ -383,8 +384,6 @@ class Bench:
         """What can be held against the log whether the hook was executed or not."""
         if event.now != due.step.ts:
             return "E_RUN_NOW"
-        if event.fx and not due.bot.reach.get("network"):
-            return "E_RUN_FX"  # it has no way out: nothing of it can excuse what it did
         assert event.st is not None and event.rng is not None  # the schema has seen to it
         if event.rng[1] != due.bot.dice.position:
             return "E_RUN_RNG"
@@ -401,6 +400,12 @@ class Bench:
         if not lost and event.st[0] != seeds.blind(epoch.state, self._state(due.bot)):
             return "E_RUN_STATE"
         return ""
+
+
+def _feigned(due: Due, run: Run) -> str:
+    """The code of answers that a referee without a way out cannot have had: nothing from outside
+    excuses what it did."""
+    return "E_RUN_FX" if run.fx and not due.bot.reach.get("network") else ""
 
 
 def _drew(run: Run) -> bool:

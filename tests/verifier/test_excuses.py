@@ -221,3 +221,19 @@ async def test_a_word_cannot_look_like_a_line_of_the_verdict(server: Table, jail
     assert "PROVEN      RULES         all" not in shown.replace("\u2800", " ")
     assert "\u3164" not in shown
     assert '"tails"} to bot:judge-bot' in shown
+
+
+@pytest.mark.parametrize("field", ["rng", "st", "now"])
+async def test_another_runtime_excuses_no_receipt(
+    guess: Bundle, jail: Executor, field: str
+) -> None:
+    """Keys, clocks and the chain of states are the same under every Python."""
+    forged = guess.copy()
+    forged.of("attach")[0]["runtime"] = "cpython-3.99/mpx-1"
+    assert not violations(verify(reforge(forged), jail))
+    run = forged.of("run")[2]
+    if field == "now":
+        run["now"] += 1
+    else:
+        run[field][0] = "A" * len(run[field][0])
+    assert violations(verify(reforge(forged), jail))
