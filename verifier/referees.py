@@ -271,6 +271,13 @@ class Bench:
             if event is not None and event.res == "ok" and not _drew(event):
                 return Unknown("E_RUN_RNG", "it draws, and the log says that it did not")
             return Unknown("I_SEED", "it drew from a seed that is not out")
+        if (
+            seed is None
+            and _asks_otherwise(result)
+            and event
+            and (event.res != "ok" or _drew(event))
+        ):
+            return Unknown("I_SEED", "what it asked may depend on a seed that is not out")
         made = outputs.ran(channel, due, result, state, epoch=epoch, mint=lambda size: bytes(size))
         return Known(self._decided(made), sealed=seed is None)
 
@@ -328,7 +335,9 @@ class Bench:
         for asked in (event.fx or ()) if event else ():
             blob = self.record.blob(_hex(asked["r"]))
             if blob is None:
-                return Unknown("E_BLOB", "an answer of the network is not in the file")
+                text = "an answer of the network is not in the file"
+                self.findings.once("E_BLOB", asked["r"], text, event.on if event else None)
+                return Unknown("I_NO_REPLAY", text)
             if asked["k"] == "connect" and b'"error"' not in blob:
                 return Unknown("I_RAW", "it spoke over a connection of its own")
             found.append(Recorded(asked["k"], b"", blob, asked["q"]))
@@ -391,6 +400,11 @@ class Bench:
         if not lost and event.st[0] != seeds.blind(epoch.state, self._state(due.bot)):
             return "E_RUN_STATE"
         return ""
+
+
+def _asks_otherwise(result: HookResult) -> bool:
+    """Ended at a question that is not the recorded one; how much it drew before is not known."""
+    return isinstance(result, Failed) and result.error == "NonDeterministic"
 
 
 def _drew(run: Run) -> bool:
