@@ -178,6 +178,7 @@ class BotManager:
         while (due := hooks.due(room)) is not None:
             if room.channel.proves and room.channel.runtime != self._channels.custody.host.runtime:
                 await self._note_runtime(room)
+                continue  # another node may have run it meanwhile
             if await self._hear(room, due):
                 silent.discard(due.bot.at)
             else:
@@ -249,6 +250,7 @@ class BotManager:
                 await landed(room.store.append(room.change(draft, ())))
             except HeadMoved:
                 room.refresh()
+                room.load_memories()
                 continue
             room.adopt(draft)
 

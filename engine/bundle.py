@@ -1,10 +1,8 @@
 """A room's record as one file: what a member can keep, and check without this server.
 
-Changes with `docs/format.md`. The file is a zip: `entries.jsonl` (one leaf per line, its
-exact bytes; an erased entry is its hash), `head.json` (size, root, origin), `blobs/` (the
-sources, by hash) and `openings.jsonl` (what opens the private messages of this reader).
-A log born as `mpx-log/0` holds no seeds and no fuel, so it proves no play; `README.txt`
-says so to whoever finds the file.
+Changes with `docs/format.md` ("The file of get_transcript") and with `verifier.record`, which
+reads it. The file ends at a head where no hook was due, and holds what a replay needs: the
+sources, the network's answers, and what opens the private messages of this reader.
 """
 
 from __future__ import annotations
@@ -14,13 +12,13 @@ import io
 import json
 import zipfile
 from collections.abc import Iterator
+from typing import Any
 
 from engine.channel import views
-from engine.channel.events import Attach
+from engine.channel.events import Attach, Event, Reveal, Run
 from engine.channel.state import Channel
-from engine.room import Room, decode, step
+from engine.room import Room, SignedHead, decode, step
 from engine.stores.base import Leaf, Table
-from engine.transcript.chain import Head
 
 _BATCH = 512
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # no time of ours: the same room gives the same file
@@ -28,19 +26,26 @@ _EPOCH = (1980, 1, 1, 0, 0, 0)  # no time of ours: the same room gives the same 
 README = """The record of one room, as its server keeps it.
 
 entries.jsonl   one entry a line, canonical JSON (RFC 8785); each names the hash of the one before
-head.json       size and root (RFC 6962, SHA-256) of the log these entries form
-blobs/          sources of the referees, named by their sha256
+checkpoint      the head (RFC 6962, SHA-256) that these entries form, signed by the room's key
+blobs/          sources of the referees and answers of the network, named by their SHA-256
 openings.jsonl  salts and values that open the private messages of the member who asked
 
-Keep size and root apart from this file, or compare them with another member's: entries
-that form another root are not the ones you were given. In this version of the log
-(mpx-log/0) nothing here shows that the referee's dice or words came from its source: that
-is the server's word.
+To check it you need Python 3.11 or later and one file, verifier.pyz: from somebody you trust, who
+need not run this server (every server has one at /verifier.pyz; the same version is the same
+bytes everywhere, and its source is in the project mcp-multiplayer). No network and no login:
+
+    python3 verifier.pyz FILE.zip
+
+It executes the referees again, and says in six lines what holds, what nobody can know yet
+and what would settle it. Give it what others saw to compare: --line "bob: 27 <root>",
+--invite LINK.
+A server that says its own games are verified has shown nothing. docs/format.md of the
+project has the format, docs/trust.md what can be cheated and by whom.
 """
 
 
 def write(
-    room: Room, channel: Channel, head: Head, names: frozenset[str], *, since: int = 0
+    room: Room, channel: Channel, head: SignedHead, names: frozenset[str], *, since: int = 0
 ) -> bytes:
     """Return the zip of the log up to ``head``, for the reader called ``names``, who sat
     down with entry ``since``: what was whispered to the seat before stays sealed.
@@ -50,22 +55,27 @@ def write(
     """
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as bundle:
-        lines, sources, openings = [], {}, []
+        lines: list[bytes] = []
+        blobs: dict[str, bytes] = {}
+        asked: dict[int, list[str]] = {}  # answers that a referee has heard, by its attach
+        openings: list[dict[str, Any]] = []
         for leaf in _leaves(room, head.size):
             lines.append(_line(leaf))
             made = step(channel, decode(leaf), leaf)
-            if isinstance(made.event, Attach):
-                kept = room.store.get(Table.BLOB, room.channel_id, made.event.code_hash)
-                sources[made.event.code_hash.removeprefix("sha256:")] = kept or b""
+            for name in _needs(made.event, asked, proves=channel.proves):
+                kept = room.store.get(Table.BLOB, room.channel_id, f"sha256:{name}")
+                if kept is not None:
+                    blobs[name] = kept
             for message in made.messages:
                 mine = message.entry >= since and views.opens(message, names)
                 if message.to is not None and mine:
                     openings.append({"id": message.id, "opening": room.opening(message)})
         _add(bundle, "README.txt", README.encode())
         _add(bundle, "entries.jsonl", b"".join(lines))
-        _add(bundle, "head.json", json.dumps(_head(channel, head)).encode())
-        for name, source in sorted(sources.items()):
-            _add(bundle, f"blobs/{name}", source)
+        if head.note is not None:
+            _add(bundle, "checkpoint", head.note.encode())
+        for name, blob in sorted(blobs.items()):
+            _add(bundle, f"blobs/{name}", blob)
         kept_lines = [json.dumps(one, separators=(",", ":")) + "\n" for one in openings]
         _add(bundle, "openings.jsonl", "".join(kept_lines).encode())
     return file.getvalue()
@@ -78,18 +88,35 @@ def _leaves(room: Room, size: int) -> Iterator[Leaf]:
         start += len(batch)
 
 
+def _needs(event: Event, asked: dict[int, list[str]], *, proves: bool) -> list[str]:
+    """SHA-256 (hex) of everything beside the log that can be read from this entry on.
+
+    What a referee heard from the network is as secret as its state, and comes out with its seed:
+    a player must not read in the middle of a quiz what it has looked up.
+    """
+    match event:
+        case Attach():
+            return [event.code_hash.removeprefix("sha256:")]
+        case Run(at=at, fx=list(effects)):
+            answers = [base64.urlsafe_b64decode(one["r"] + "=").hex() for one in effects]
+            if not proves:
+                return answers
+            asked.setdefault(at, []).extend(answers)
+            return []
+        case Reveal(at=at):
+            return asked.pop(at, [])
+        case _:
+            return []
+
+
 def _line(leaf: Leaf) -> bytes:
     if leaf.data is None:
         return json.dumps({"erased": base64.b64encode(leaf.hash).decode()}).encode() + b"\n"
     return leaf.data + b"\n"
 
 
-def _head(channel: Channel, head: Head) -> dict[str, object]:
-    root = base64.b64encode(head.root).decode()
-    return {"origin": channel.origin, "size": head.size, "root": root}
-
-
 def _add(bundle: zipfile.ZipFile, name: str, data: bytes) -> None:
     entry = zipfile.ZipInfo(name, _EPOCH)
     entry.compress_type = zipfile.ZIP_DEFLATED
+    entry.external_attr = 0o644 << 16
     bundle.writestr(entry, data)

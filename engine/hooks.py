@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from engine.channel.events import Attach, Event, Join, Leave, Msg, Start, Tick
+from engine.channel.events import Abort, Attach, Event, Join, Leave, Msg, Open, Start, Tick
 from engine.channel.state import Bot, Channel
 from engine.channel.views import Message
 from engine.room import Room, Step
@@ -42,7 +42,7 @@ def called(event: Event, bot_at: int, step: Step) -> list[tuple[Hook, tuple[Any,
             return [("on_init", ()), *late, *([("on_start", ())] if began else [])]  # type: ignore[list-item]
         case Join(slot):
             return [("on_join", (channel.label(slot),)), *_start(channel, step)]
-        case Start():
+        case Start() | Open() | Abort():
             return _start(channel, step)
         case Leave(slot):
             return [("on_leave", (channel.label(slot),))]

@@ -67,7 +67,7 @@ class AboutOperations(Desk):
             room, _ = self.channels.look_at_invite(caller.account, invite_code)
         else:
             raise InvalidRequest("give channel_id or invite_code")
-        bot = _bot_of(room.channel, bot_id)
+        bot = bot_of(room.channel, bot_id)
         source = self.channels.source(room, bot.code_hash)
         shown = "\n".join(source.split("\n")[from_line - 1 :])
         data: Json = {
@@ -167,7 +167,7 @@ class AboutOperations(Desk):
         return Answer(data, words.joined(text))
 
 
-def _bot_of(channel: Channel, bot_id: str | None) -> Attached:
+def bot_of(channel: Channel, bot_id: str | None) -> Attached:
     """The bot that is meant: the one named, or the only one there is."""
     if bot_id is None and len(channel.bots) == 1:
         return channel.bots[0]

@@ -2,11 +2,14 @@
 
 On the other side is whoever can reach the port. Without the proxy's signed caller only
 `/healthz` answers, and what carries its own proof: the card of an invite (for the join
-page, by its code) and the file behind a link of get_transcript (by its ticket).
+page, by its code), the file behind a link of get_transcript (by its ticket), and the verifier,
+which is the same for everybody.
 """
 
 from __future__ import annotations
 
+import asyncio
+import functools
 import logging
 from collections.abc import Awaitable, Callable
 
@@ -26,12 +29,14 @@ from edge.api.short import ShortWay
 from edge.api.transcripts import PATH as TRANSCRIPT
 from edge.identity import Caller, Checker, NotSigned
 from engine.errors import InvalidRequest, MultiplayerError
+from verifier import build
 
 log = logging.getLogger(__name__)
 
 _CALLER = "mpx.caller"
 _HEADER = identity.HEADER.encode()
-OPEN = frozenset({"/healthz", "/invite_card"})
+VERIFIER = "/verifier.pyz"
+OPEN = frozenset({"/healthz", "/invite_card", VERIFIER})
 
 
 class Face:
@@ -83,6 +88,7 @@ def face(
     open_routes = [
         Route("/healthz", _healthz, methods=["GET"]),
         Route("/invite_card", _card(channels), methods=["POST"]),
+        Route(VERIFIER, _verifier, methods=["GET"]),
         Route(TRANSCRIPT + "{ticket}", _record(dispatch.desk), methods=["GET"]),
     ]
     rest_app = Starlette(
@@ -96,6 +102,18 @@ def face(
 
 async def _healthz(request: Request) -> Response:
     return JSONResponse({"status": "ok"})
+
+
+async def _verifier(request: Request) -> Response:
+    """The verifier as one file. Whoever distrusts this server takes it from somebody else."""
+    data = await asyncio.to_thread(_built)
+    headers = {"Content-Disposition": 'attachment; filename="verifier.pyz"'}
+    return Response(data, media_type="application/octet-stream", headers=headers)
+
+
+@functools.cache
+def _built() -> bytes:
+    return build.build()
 
 
 async def _no_such_route(request: Request, error: Exception) -> Response:

@@ -63,7 +63,19 @@ def opened(room: Room, data: Json) -> list[str]:
     lines += links(data["invite_links"], room)
     if "rejoin_token" in data:
         lines.append(words.rejoin_token(data["rejoin_token"]))
+        lines += _own_dice(room, data["player_id"])
     return lines
+
+
+def _own_dice(room: Room, label: str) -> list[str]:
+    """create_channel: how the creator, who sits already, gets a say in the dice."""
+    seat = room.channel.seat(label)
+    if seat is None or not any(bot.reach.get("dice") for bot in room.channel.bots):
+        return []
+    if seat.entropy:
+        return ["Your part of the dice is in."]
+    add = words.call("join_channel", invite_code="<your rejoin_token>", entropy="<32 characters>")
+    return [f"Dice: without a part of yours the others' must do. To add it before they come: {add}"]
 
 
 def links(invite_links: Mapping[str, str], room: Room) -> list[str]:

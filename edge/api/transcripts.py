@@ -87,7 +87,8 @@ class TranscriptOperations(Desk):
     async def _inline(self, channel_id: str, head: Json) -> Answer:
         lines: list[str] = []
         weight = 0
-        for leaf in self.channels.store.leaves(channel_id, 0, INLINE_ENTRIES):
+        most = min(head["size"], INLINE_ENTRIES)  # what is not in the head is not signed yet
+        for leaf in self.channels.store.leaves(channel_id, 0, most):
             line = (leaf.data or b"").decode()
             weight += len(line)
             if weight > INLINE and lines:
@@ -114,7 +115,7 @@ class TranscriptOperations(Desk):
         claims = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
         channel_id, slot_id, who, until = claims
         room = self.channels.room(channel_id)
-        slot, channel, head = room.channel.slot(slot_id), room.channel, room.head
+        slot, channel, head = room.channel.slot(slot_id), room.channel, room.last_head()
         if until < self.channels.now() or slot.who != who:
             raise InviteInvalid("this link has expired", hint="Ask get_transcript again.")
         names = frozenset({slot.label})

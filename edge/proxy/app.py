@@ -39,6 +39,8 @@ METHODS = ("GET", "POST", "DELETE", "OPTIONS")
 INVITE_CARD = "/invite_card"
 #: The file behind a link of get_transcript: the ticket in the path is its own permission.
 _RECORD = re.compile(r"/transcript/[A-Za-z0-9_.-]{1,1024}")
+#: The same bytes for everybody; who checks a record needs no login.
+VERIFIER = "/verifier.pyz"
 _OPERATION = re.compile(r"/[A-Za-z][A-Za-z0-9_-]{0,63}")
 _MCP = ("/", "/mcp", "/mcp/")
 SWEEP_SECONDS = 3600.0
@@ -120,7 +122,7 @@ class Proxy:
     def _named(self, path: str, status: int) -> str:
         if path in _MCP:
             return "mcp"
-        if path in self._public_paths:
+        if path in self._public_paths or path == VERIFIER:
             return path
         if _RECORD.fullmatch(path):
             return "transcript"
@@ -139,7 +141,7 @@ class Proxy:
             await _misdirected(send)
         elif path in self._public_paths:
             await self._public(scope, receive, send, headers)
-        elif scope["method"] == "GET" and _RECORD.fullmatch(path):
+        elif scope["method"] == "GET" and (_RECORD.fullmatch(path) or path == VERIFIER):
             await self._record(scope, receive, send)
         elif scope["method"] in ("GET", "HEAD") and path == "/" and _is_browser(headers):
             page = landing(
@@ -186,10 +188,11 @@ class Proxy:
         )
 
     async def _record(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """A member's copy of a record, by its ticket; a zip is dear, so addresses are counted."""
+        """A member's copy of a record, by its ticket, or the verifier; both are large, so addresses
+        are counted."""
         wait = self._parts.cards.take(self._parts.addresses.of(scope))
         if wait > 0:
-            await _too_often(send, wait, "Too many records fetched.")
+            await _too_often(send, wait, "Too many records or verifiers fetched.")
             return
         await self._parts.forward.carry(
             {**scope, "query_string": b""}, receive, send, path=scope["path"], added=[], extra=[]

@@ -136,7 +136,7 @@ def agreed(channel: Channel, host: Host) -> list[Event]:
     seated = {slot.id for slot in channel.seated}
     if proposal is None or not seated or seated - set(proposal.accepted):
         return []
-    ops = [_read(op) for op in proposal.ops]
+    ops = [read_op(op) for op in proposal.ops]
     update = Update(
         who="",
         seat=None,
@@ -158,7 +158,7 @@ def _plain(bot: NewBot) -> dict[str, Any]:
     return kept | {"hooks": list(bot.hooks)}
 
 
-def _read(op: Mapping[str, Any]) -> tuple[Op, NewBot | None]:
+def read_op(op: Mapping[str, Any]) -> tuple[Op, NewBot | None]:
     fields = {key: value for key, value in op.items() if key not in ("op", "bot")}
     bot = op.get("bot")
     return Op(op["op"], fields), NewBot(**{**bot, "hooks": tuple(bot["hooks"])}) if bot else None

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import json
 import logging
 import os
 import re
@@ -29,7 +28,8 @@ from engine.sandbox.call import Effect, Limits
 from engine.sandbox.dialer import Dialer, Refused
 from engine.sandbox.egress import BadEgress, Egress
 from engine.sandbox.fetcher import Response, fetch
-from engine.sandbox.questions import Connect, Fetch, Open, Question, Resolve, Roots
+from engine.sandbox.questions import QUESTIONS, Connect, Fetch, Open, Question, Resolve, Roots
+from engine.sandbox.tape import Tape
 from engine.sandbox.wire import Broken
 from engine.sandbox.workspace import Workspaces
 from engine.transcript.canonical import canonical
@@ -37,17 +37,12 @@ from engine.transcript.canonical import canonical
 log = logging.getLogger(__name__)
 CONNECTIONS = 10  #: of one hook, whoever makes them
 LOOK_UPS = 20
-QUESTIONS = 500  #: our own worker never needs more
 SENT = 1 << 20  #: bytes that one hook may send
 TIME_SHARE = 0.8  #: of the hook's seconds; the rest is for what the bot makes of it
 _OVERHEAD = 64 << 10  #: handshake and certificates, on top of what is read over a raw socket
 _LOOK = 0.05  #: seconds between two looks at what descriptors given away are used for
 _TCP_INFO, _BYTES = 11, struct.Struct("=120xQQ")  #: tcpi_bytes_acked, tcpi_bytes_received
 _CERTIFICATE = re.compile("-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----")
-
-
-class Differs(Exception):
-    """A replay asked something else than what was recorded."""
 
 
 class Broker:
@@ -106,7 +101,7 @@ class Desk:
         self.refused = 0  #: answers that were no, by policy or budget
         self.note = ""  #: for the author: what the host did to a connection
         self._broker, self._stop = broker, stop
-        self._tape = None if tape is None else list(tape)
+        self._tape = None if tape is None else Tape(tape)
         self._loop = asyncio.get_running_loop()
         self._seconds = broker.limits.hook_seconds * TIME_SHARE
         self._ends = self._loop.time() + self._seconds
@@ -144,8 +139,8 @@ class Desk:
 
     def finish(self) -> None:
         """The hook has returned; a replay that asked less than was recorded `Differs`."""
-        if self._tape:
-            raise Differs(f"it did not repeat {_shown(self._tape[0].request)}")
+        if self._tape is not None:
+            self._tape.finish()
 
     async def close(self) -> None:
         """Hang up and remove the files; afterwards nothing of the hook is left here."""
@@ -161,7 +156,10 @@ class Desk:
     async def _recorded(self, kind: Any, request: bytes, work: Any) -> dict[str, Any]:
         if self._tape is not None:
             work.close()
-            return self._repeated(kind, request)
+            try:
+                return self._tape.answer(kind, request)
+            finally:
+                self.effects[:] = self._tape.repeated
         self._connected = False
         try:
             answer: dict[str, Any] = await work
@@ -176,18 +174,6 @@ class Desk:
             answer = told(Refused("the server failed to do this"), connected=self._connected)
         self.refused += answer.get("error") == "refused"
         self.effects.append(Effect(kind, request, canonical(answer)))
-        return answer
-
-    def _repeated(self, kind: str, request: bytes) -> dict[str, Any]:
-        if not self._tape:
-            raise Differs(f"it asked for more than was recorded: {_shown(request)}")
-        effect = self._tape.pop(0)
-        if (effect.kind, effect.request) != (kind, request):
-            raise Differs(f"it asked {_shown(request)} where {_shown(effect.request)} was recorded")
-        self.effects.append(effect)
-        answer: dict[str, Any] = json.loads(effect.response)
-        if kind == "connect" and "error" not in answer:
-            raise Differs("what went over a raw socket cannot be repeated")
         return answer
 
     # The network
@@ -285,13 +271,6 @@ def _response(response: Response) -> dict[str, Any]:
         "headers": [list(pair) for pair in response.headers],
         "body": base64.b64encode(response.body).decode(),
     }
-
-
-def _shown(request: bytes) -> str:
-    asked = json.loads(request)
-    if asked["k"] == "fetch":
-        return f"{asked['method']} {asked['scheme']}://{asked['host']}{asked['target']}"[:200]
-    return f"{asked['k']} {asked['host']}"[:200]
 
 
 def _read_authorities(ca_file: Path | None) -> str:

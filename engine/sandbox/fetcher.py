@@ -12,9 +12,11 @@ from __future__ import annotations
 import asyncio
 import socket
 import ssl
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import h11
+
+from engine.sandbox.request import Request
 
 #: Between two machines, not between a bot and its server; we speak for ourselves there.
 _HOP = frozenset({
@@ -31,30 +33,6 @@ class TooLong(OSError):
 
 class Garbled(OSError):
     """One of the two sides does not speak HTTP/1.1."""
-
-
-@dataclass(frozen=True)
-class Request:
-    """What to send, already taken apart."""
-
-    scheme: str
-    host: str  #: as it is looked up and verified
-    port: int  #: as the bot wrote it
-    method: str
-    target: str
-    headers: tuple[tuple[str, str], ...]
-    body: bytes
-
-    def at(self, name: str) -> Request:
-        """The same request under the name that was looked up."""
-        return replace(self, host=name)
-
-    @property
-    def authority(self) -> str:
-        """The Host header: no other than the host that is connected to."""
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        usual = {"http": 80, "https": 443}[self.scheme]
-        return host if self.port == usual else f"{host}:{self.port}"
 
 
 @dataclass(frozen=True)

@@ -120,17 +120,23 @@ def enter(answers: int, unconnected: int, walls: Walls, allowance: Allowance, ui
     _limit(allowance)
     if walls.uids:
         become(uid)
-    _drop_capabilities()
-    die_with_parent(parent)  # again: the kernel forgets the wish when the uid changes
-    _prctl(_DUMPABLE, 0)
-    _no_new_privs()
+    renounce(parent)
     if walls.landlock:
         landlock.install(walls.landlock)
     if walls.seccomp:
         seccomp.install()
 
 
+def renounce(parent: int) -> None:
+    """Give up privileges for good; after the last change of the user."""
+    _drop_capabilities()
+    die_with_parent(parent)  # again: the kernel forgets the wish when the uid changes
+    _prctl(_DUMPABLE, 0)
+    _no_new_privs()
+
+
 def _give_way() -> None:
+    """Let everybody else on this machine go first."""
     os.nice(19)
     os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
     try:  # when memory runs out a worker goes first

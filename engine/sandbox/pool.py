@@ -21,12 +21,13 @@ from typing import Any
 
 from engine.errors import BotRejected, TooLarge, Unavailable
 from engine.sandbox import frames, selftest, wire
-from engine.sandbox.broker import Broker, Desk, Differs
+from engine.sandbox.broker import Broker, Desk
 from engine.sandbox.call import Effect, Failed, HookCall, HookResult, Limits, SourceReport
 from engine.sandbox.isolation import Isolation, Policy
 from engine.sandbox.keeper import Keeper
 from engine.sandbox.questions import LARGEST, MARK, MOST_HEARD, read_question
 from engine.sandbox.shares import Shares
+from engine.sandbox.tape import Differs
 
 log = logging.getLogger(__name__)
 #: How long a zygote may take to load its modules, and a worker to be forked.

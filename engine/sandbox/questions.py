@@ -13,7 +13,7 @@ import re
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from engine.sandbox.fetcher import Request
+from engine.sandbox.request import Request
 from engine.sandbox.values import METHODS, BadValue, plain, read
 from engine.sandbox.wire import Broken
 from engine.transcript.canonical import NotCanonical, canonical
@@ -24,6 +24,7 @@ LARGEST_BODY = 1 << 20  #: of one request
 LARGEST = 2 * LARGEST_BODY + (64 << 10)
 MOST_HEARD = 2 * LARGEST  #: of all questions of a hook
 MOST_HEADERS = 100
+QUESTIONS = 500  #: of one hook; our own worker never needs more
 MODE = re.compile(r"[rwax]\+?")
 
 

@@ -18,7 +18,7 @@ import functools
 import platform
 import struct
 
-from engine.sandbox.syscalls import ALLOWED, ARCHITECTURE, KILLED, numbers
+from engine.sandbox.syscalls import ALLOWED, ARCHITECTURE, FORKING, KILLED, numbers
 
 _LOAD, _EQUAL, _AT_LEAST, _ANY_BIT, _RETURN = 0x20, 0x15, 0x35, 0x45, 0x06
 _ALLOW, _KILL, _REFUSE = 0x7FFF0000, 0x80000000, 0x00050000 | errno.EPERM
@@ -52,18 +52,34 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 
 @functools.cache
-def program(machine: str = "") -> bytes:
+def program(machine: str = "", *, forking: bool = False) -> bytes:
     """The filter as the kernel reads it; KeyError for a machine without a table."""
     machine = machine or platform.machine()
+    more = numbers(FORKING, machine) if forking else {}
     code = [*_load(_ARCH), _skip(_EQUAL, ARCHITECTURE[machine], 1), _return(_KILL)]
     code += _load(_NUMBER)
     if machine == "x86_64":
         code += [_unless(_AT_LEAST, _X32, 1), _return(_KILL)]
-    for name, number in numbers(ALLOWED, machine).items():
+    for name, number in (numbers(ALLOWED, machine) | more).items():
         code += _when(number, _ASKED.get(name, [_return(_ALLOW)]))
     for number in numbers(KILLED, machine).values():
         code += _when(number, [_return(_KILL)])
     code.append(_return(_REFUSE))
+    return _packed(code)
+
+
+@functools.cache
+def lesser() -> bytes:
+    """What makes of the filter of a forking process, together with it, that of a worker."""
+    machine = platform.machine()
+    killed = numbers(KILLED, machine)
+    code = _load(_NUMBER)
+    for name, number in numbers(FORKING, machine).items():
+        code += _when(number, [_return(_KILL if name in killed else _REFUSE)])
+    return _packed([*code, _return(_ALLOW)])
+
+
+def _packed(code: Code) -> bytes:
     return b"".join(struct.pack("HBBI", *line) for line in code)
 
 
@@ -77,17 +93,22 @@ def fault() -> str:
     return ""
 
 
-def install() -> None:
+def install(code: bytes | None = None) -> None:
     """Filter this process from now on, and for good. Needs ``no_new_privs``."""
-    code = program()
+    code = code or program()
     filter_ = _Program(len(code) // 8, code)
     if _call(_SET_FILTER, _ALL_THREADS, ctypes.byref(filter_)):
         raise OSError(ctypes.get_errno(), "seccomp")
 
 
 def _call(operation: int, flags: int, argument: object) -> int:
-    number = numbers(KILLED, platform.machine())["seccomp"]
+    number = _own_number()
     return int(_libc.syscall(number, operation, flags, argument))
+
+
+@functools.cache
+def _own_number() -> int:
+    return numbers(KILLED, platform.machine())["seccomp"]
 
 
 # Instructions. Every block ends in a return, so that blocks follow each other freely.

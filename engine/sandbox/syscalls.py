@@ -62,6 +62,13 @@ landlock_create_ruleset=444/444 landlock_add_rule=445/445 landlock_restrict_self
 seccomp=317/277
 """
 
+#: What a process needs besides to fork workers, jail and bury them (`verifier/walls.py`).
+FORKING = """
+clone=56/220 clone3=435/435 wait4=61/260 kill=62/129 setpgid=109/154 socket=41/198
+prctl=157/167 setrlimit=160/164 getrlimit=97/163 prlimit64=302/261 close_range=436/436
+landlock_create_ruleset=444/444 landlock_restrict_self=446/446 seccomp=317/277
+"""
+
 _COLUMN = {"x86_64": 0, "aarch64": 1}
 #: How a filter tells which table a number belongs to (AUDIT_ARCH_*).
 ARCHITECTURE = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}

@@ -26,7 +26,7 @@ def serve(answers: int, zygote: int, walls: Walls, allowance: Allowance, uid: in
         jail.die_with_parent(zygote)
         unconnected = network.placeholder()
         jail.enter(answers, unconnected, walls, allowance, uid)
-        _serve_one()
+        serve_one()
     finally:
         os._exit(1)
 
@@ -36,7 +36,8 @@ def _reset_signals() -> None:
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
 
 
-def _serve_one() -> None:
+def serve_one() -> None:
+    """Be told what to do, do it, answer, end."""
     _write(READY)
     request = read(_read())
     if request["do"] == "attack":

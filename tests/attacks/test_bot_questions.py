@@ -18,10 +18,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.sandbox import frames
-from engine.sandbox.broker import QUESTIONS, Broker
+from engine.sandbox.broker import Broker
 from engine.sandbox.call import Failed, Finished, HookCall, HookResult, Limits
 from engine.sandbox.pool import Pool, Worker
-from engine.sandbox.questions import LARGEST, read_question
+from engine.sandbox.questions import LARGEST, QUESTIONS, read_question
 from engine.sandbox.wire import Broken
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")

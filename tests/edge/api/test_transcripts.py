@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import hashlib
 import io
 import json
+import subprocess
+import sys
 import zipfile
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -35,7 +39,7 @@ async def test_the_entries_hash_to_the_head_that_was_named(house: House) -> None
     leaves = files["entries.jsonl"].splitlines()
     assert len(leaves) == said["size"]
     root = base64.b64encode(verify(leaves).root).decode()
-    assert root == said["root"] == json.loads(files["head.json"])["root"]
+    assert root == said["root"] == files["checkpoint"].decode().split("\n")[2]
 
 
 async def test_the_source_is_in_it_under_its_hash(house: House) -> None:
@@ -117,6 +121,33 @@ async def test_nothing_in_it_calls_a_play_proven(house: House) -> None:
     pair = await house.pair(bot_preset="GuessBot")
     said = await house.tool(pair.alice, "get_transcript", channel_id=pair.id)
     _, files = await record(house, pair.alice, pair.id)
-    assert b"mpx-log/0" in files["README.txt"]
+    assert b"verifier.pyz" in files["README.txt"]
     for word in ("proven", "provable", "fair"):
         assert word not in (said.text + files["README.txt"].decode()).lower()
+
+
+async def test_the_record_and_the_verifier_that_are_served_fit_each_other(
+    house: House, tmp_path: Path
+) -> None:
+    """Fetched as anybody would, run as anybody would."""
+    pair = await house.pair(bot_preset="GuessBot", entropy="alice 0123456789abcdef")
+    await house.rest(pair.alice, "post_message", channel_id=pair.id, body="concede")
+    said = await house.rest(pair.bob, "get_transcript", channel_id=pair.id)
+    for name, path in (("game.zip", urlsplit(said.data["url"]).path), ("v.pyz", "/verifier.pyz")):
+        answer = await house.http.get(path)
+        assert answer.status_code == 200
+        (tmp_path / name).write_bytes(answer.content)
+    invite = pair.opened["invites"][0]
+    command = ["v.pyz", "game.zip", "--json", "--invite", invite]
+    line = f"bob: {said.data['size']} {said.data['root']}"
+    done = await asyncio.to_thread(
+        subprocess.run,
+        [sys.executable, "-I", "-S", *command, "--me", "alice", "--line", line],
+        cwd=tmp_path,
+        capture_output=True,
+        check=False,
+    )
+    report = json.loads(done.stdout)
+    state = {one["line"]: one["state"] for one in report["verdict"]}
+    assert [state[line] for line in ("RULES", "RECORD", "SAME FOR ALL")] == ["PROVEN"] * 3, report
+    assert "pins" in next(one["reason"] for one in report["verdict"] if one["line"] == "RECORD")

@@ -27,7 +27,7 @@ class Echo:
 #: What is the caller's, the moment's or the room's own, and so never the same twice.
 OWN = {
     "counts",  # since the start
-    *("channel_id", "invites", "invite_links", "rejoin_token", "head", "ts"),
+    *("channel_id", "invites", "invite_links", "rejoin_token", "head", "ts", "next"),
     *(
         "proposed_terms",
         "url",

@@ -1,0 +1,294 @@
+"""Real games to verify, and ways to forge them: a room, its referee, its players, its file.
+
+``played`` plays with real managers and a real sandbox; `Bundle` is the file, taken apart so that
+a test can change it; `reforge` makes a changed log hash and sign again, as the server could.
+"""
+
+from __future__ import annotations
+
+import base64
+import copy
+import hashlib
+import io
+import json
+import zipfile
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from bot_manager import BotManager, BotSpec
+from channel_manager import ChannelManager
+from engine import bundle
+from engine.channel.names import slot_specs
+from engine.channel.ops import read_ops
+from engine.channel.timers import next_due
+from engine.custody import Custody
+from engine.keyring import Keyring, LogKey
+from engine.room import Room
+from engine.sandbox.broker import Broker
+from engine.sandbox.egress import Egress
+from engine.sandbox.pool import Pool
+from engine.signed_heads import SignedHeads
+from engine.stores.memory import MemoryStore
+from engine.transcript import note, tree
+from engine.transcript.canonical import canonical
+from engine.transcript.chain import b64u
+from tests.harness import BOTS_DIR, Clock, Mint, manager
+from verifier import record
+from verifier.check import Checked, Wishes, check
+from verifier.findings import Violation
+from verifier.referees import Executor
+
+ALICE = "alice says 9f3c2a71d5e84b06"
+BOB = "bob says 7781 purple walrus"
+ACCOUNTS = {"alice": "A", "bob": "B", "carol": "C", "dave": "D"}
+KEY = LogKey(b"k" * 32)
+
+
+@dataclass
+class Table:
+    """A server with a sandbox, and the rooms that were opened on it."""
+
+    channels: ChannelManager
+    bots: BotManager
+    pool: Pool
+    clock: Clock
+
+    async def open(
+        self,
+        preset: str | None = None,
+        *,
+        code: str | None = None,
+        params: dict[str, Any] | None = None,
+        slots: Sequence[str] = ("invite:alice", "invite:bob"),
+        manifest: dict[str, Any] | None = None,
+        join_as: str | None = None,
+        entropy: str | None = None,
+    ) -> Game:
+        """Open a room; alice's account opens it."""
+        specs = []
+        if preset or code:
+            spec = BotSpec(preset=preset, code=code, params=params, manifest=manifest)
+            specs.append(await self.bots.prepare(spec, owner="A"))
+        room, invites = await self.channels.create_channel(
+            "A",
+            host="mp.example",
+            name="a game",
+            slots=slot_specs(tuple(slots), max_seats=32),
+            bots=specs,
+            join_as=join_as,
+            entropy=entropy,
+        )
+        return Game(self, room, invites)
+
+
+@dataclass
+class Game:
+    """One room. Players are named by their labels."""
+
+    table: Table
+    room: Room
+    invites: dict[str, str]
+
+    async def join(self, who: str, entropy: str | None = None) -> None:
+        await self.table.channels.join_channel(
+            ACCOUNTS[who], self.invites[who].partition(".")[0], entropy=entropy
+        )
+
+    async def seated(self, *, entropy: bool = True) -> Game:
+        """Everybody who was invited sits down, with entropy."""
+        for who in self.invites:
+            words = {"alice": ALICE, "bob": BOB}.get(who, f"{who} says 0123456789abcdef")
+            await self.join(who, words if entropy else None)
+        return self
+
+    async def say(self, who: str, body: Any, to: Sequence[str] | None = None) -> None:
+        self.table.clock.advance(0.25)
+        await self.table.channels.post_message(ACCOUNTS[who], self.room.channel_id, body, to=to)
+
+    async def leave(self, who: str) -> None:
+        await self.table.channels.leave_channel(ACCOUNTS[who], self.room.channel_id, None)
+
+    async def update(self, who: str, *ops: dict[str, Any], code: str | None = None) -> Any:
+        bots = {}
+        if code is not None:
+            bots[0] = await self.table.bots.prepare(BotSpec(code=code), owner="A")
+        return await self.table.channels.update_channel(
+            ACCOUNTS[who], self.room.channel_id, read_ops(ops), bots=bots
+        )
+
+    async def ring(self) -> None:
+        """Let the next clock run out."""
+        due = next_due(self.room.channel)
+        assert due is not None
+        self.table.clock.at = max(self.table.clock.at, due / 1000)
+        self.table.channels.lines.settle_soon(self.room)
+        await self.table.channels.lines.finish()
+
+    def bundle(self, who: str = "alice") -> Bundle:
+        """The file that this player gets."""
+        slot = next(s for s in self.room.channel.slots if s.label == who)
+        data = bundle.write(
+            self.room,
+            self.room.channel,
+            self.room.last_head(),
+            frozenset({who}),
+            since=slot.since,
+        )
+        return Bundle.read(data, self.invites)
+
+
+@dataclass
+class Bundle:
+    """A file taken apart. ``entries`` are parsed; None stands where one was erased."""
+
+    entries: list[dict[str, Any]]
+    checkpoint: str | None
+    blobs: dict[str, bytes]
+    openings: list[dict[str, Any]]
+    invites: dict[str, str] = field(default_factory=dict)
+    lines: list[bytes] | None = None  #: instead of the entries, byte for byte
+
+    @classmethod
+    def read(cls, data: bytes, invites: dict[str, str] | None = None) -> Bundle:
+        with zipfile.ZipFile(io.BytesIO(data)) as file:
+            members = {name: file.read(name) for name in file.namelist()}
+        return cls(
+            [json.loads(line) for line in members["entries.jsonl"].splitlines()],
+            members["checkpoint"].decode() if "checkpoint" in members else None,
+            {n[6:]: blob for n, blob in members.items() if n.startswith("blobs/")},
+            [json.loads(line) for line in members["openings.jsonl"].splitlines()],
+            invites or {},
+        )
+
+    def copy(self) -> Bundle:
+        return copy.deepcopy(self)
+
+    def of(self, kind: str) -> list[dict[str, Any]]:
+        """The entries of one type."""
+        return [entry for entry in self.entries if entry["t"] == kind]
+
+    def members(self) -> dict[str, bytes]:
+        lines = self.lines or [canonical(entry) for entry in self.entries]
+        found = {"entries.jsonl": b"".join(line + b"\n" for line in lines)}
+        if self.checkpoint is not None:
+            found["checkpoint"] = self.checkpoint.encode()
+        found |= {f"blobs/{name}": blob for name, blob in self.blobs.items()}
+        found["openings.jsonl"] = b"".join(canonical(one) + b"\n" for one in self.openings)
+        return found
+
+    def zip(self) -> bytes:
+        file = io.BytesIO()
+        with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as out:
+            for name, data in self.members().items():
+                out.writestr(name, data)
+        return file.getvalue()
+
+    def save(self, path: Path) -> Path:
+        path.write_bytes(self.zip())
+        return path
+
+    def roots(self) -> list[str]:
+        """The root (base64) of each size, from 0."""
+        peaks: tuple[bytes, ...] = ()
+        found = [base64.b64encode(tree.root(peaks)).decode()]
+        for index, entry in enumerate(self.entries):
+            peaks = tree.push(index, peaks, tree.leaf_hash(canonical(entry)))
+            found.append(base64.b64encode(tree.root(peaks)).decode())
+        return found
+
+    def source(self, text: str) -> str:
+        """Put a source beside the log; return its hash."""
+        name = hashlib.sha256(text.encode()).hexdigest()
+        self.blobs[name] = text.encode()
+        return f"sha256:{name}"
+
+
+def reforge(forged: Bundle, key: LogKey = KEY) -> Bundle:
+    """Number, chain and sign the entries again, as whoever has the key can."""
+    head = b""
+    peaks: tuple[bytes, ...] = ()
+    for index, entry in enumerate(forged.entries):
+        entry["i"] = index
+        entry.pop("p", None)
+        if index:
+            entry["p"] = b64u(head)
+        head = tree.leaf_hash(canonical(entry))
+        peaks = tree.push(index, peaks, head)
+    origin = forged.entries[0]["origin"]
+    forged.checkpoint = signed(origin, len(forged.entries), tree.root(peaks), key)
+    return forged
+
+
+def signed(origin: str, size: int, root: bytes, key: LogKey = KEY) -> str:
+    """A head signed by the room's key."""
+    return note.signed(note.checkpoint(origin, size, root), origin, key.public, key.sign)
+
+
+def without(forged: Bundle, index: int, count: int = 1) -> Bundle:
+    """Take entries out and let every later one point at what it had pointed at."""
+    del forged.entries[index : index + count]
+    return _shifted(forged, index, -count)
+
+
+def inserted(forged: Bundle, index: int, entry: dict[str, Any]) -> Bundle:
+    """Put an entry in and let every later one point at what it had pointed at."""
+    forged.entries.insert(index, entry)
+    return _shifted(forged, index, 1, first=index + 1)
+
+
+def _shifted(forged: Bundle, index: int, by: int, first: int | None = None) -> Bundle:
+    for entry in forged.entries[index if first is None else first :]:
+        for name in ("on", "at", "entry"):
+            if name in entry and entry[name] >= index:
+                entry[name] += by
+    return forged
+
+
+@asynccontextmanager
+async def table(*, twice: bool = False) -> AsyncIterator[Table]:
+    """A server whose keys the tests have, with a real sandbox."""
+    clock, mint = Clock(), Mint()
+    custody = Custody(b"d" * 32, Keyring(KEY), SignedHeads(None))
+    channels = manager(MemoryStore(), clock, mint, custody=custody)
+    pool = Pool(broker=Broker(Egress()))
+    second = Pool(hash_seed=1) if twice else None
+    await pool.start()
+    if second is not None:
+        await second.start()
+    bots = BotManager(channels, pool, second=second, bots_dir=BOTS_DIR, hooks_per_minute=100_000)
+    channels.referees = bots
+    try:
+        yield Table(channels, bots, pool, clock)
+    finally:
+        await channels.close()
+        await pool.close()
+        if second is not None:
+            await second.close()
+
+
+def verify(forged: Bundle, executor: Executor | None = None, **wishes: Any) -> Checked:
+    """Verify what would be in the file."""
+    try:
+        read = record.of(forged.members())
+    except Violation as violation:
+        checked = Checked()
+        checked.findings.found.append(violation.finding)
+        return check(record.Record([b""]), Wishes(**wishes), executor, checked)
+    return check(read, Wishes(**wishes), executor)
+
+
+def states(checked: Checked) -> dict[str, str]:
+    """The state of each line."""
+    return {one.line: one.state for one in checked.verdicts}
+
+
+def codes(checked: Checked) -> set[str]:
+    """The codes of everything found."""
+    return {one.code for one in checked.findings.found}
+
+
+def violations(checked: Checked) -> set[str]:
+    return {one.code for one in checked.findings.found if one.violated}

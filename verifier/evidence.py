@@ -1,0 +1,57 @@
+"""What a third party needs to see a violation too, as files. Changes with what can be found.
+
+Written beside the file that was checked, under names of our own: nothing that a stranger
+wrote becomes a path.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from verifier import report
+from verifier.check import Checked
+
+README = """Evidence of a violation in the room {origin}.
+
+report.txt        what the verifier said
+report.json       the same for programs, with what was expected in each place
+entry-N.json      entry N as it stands in the record: its exact bytes
+expected-N.json   what the rules or the announced source lead to instead
+*.note            signed heads. Two of one size with different roots, both under the room's own
+                  key, show to anybody that the server has signed two logs; so does one whose root
+                  is not that of as many first entries of a record with a signed head
+
+The record itself belongs to it: whoever has record and verifier sees the same. {origin} is
+the room's name, and the key that signs for it stands in entry 0 of its log.
+"""
+
+
+def write(checked: Checked, directory: Path) -> list[Path]:
+    """Write the evidence and return its files."""
+    directory.mkdir(parents=True, exist_ok=True)
+    files: dict[str, str] = {
+        "README.txt": README.format(origin=report.safe(checked.origin)),
+        "report.txt": report.text(checked) + "\n",
+        "report.json": json.dumps(report.data(checked), indent=1) + "\n",
+    }
+    for place, (_, text) in enumerate(sorted(_notes(checked).items())):
+        files[f"head-{place + 1}.note"] = text
+    for one in checked.findings.found:
+        if not one.violated or one.entry is None:
+            continue
+        if "expected" in one.evidence:
+            shown = json.dumps(one.evidence["expected"], indent=1, sort_keys=True)
+            files[f"expected-{one.entry}.json"] = shown + "\n"
+        if checked.log is not None and one.entry < checked.log.size:
+            files[f"entry-{one.entry}.json"] = checked.log.lines[one.entry].data.decode()
+    written = []
+    for name, text in files.items():
+        path = directory / name
+        path.write_bytes(text.encode("utf-8", "replace"))
+        written.append(path)
+    return written
+
+
+def _notes(checked: Checked) -> dict[str, str]:
+    return {} if checked.heads is None else checked.heads.notes

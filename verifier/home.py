@@ -1,0 +1,168 @@
+"""The verifier's hold on the process that hooks are forked from. Changes with `verifier/child.py`.
+
+On the other side is our own code that has read a stranger's sources. Whatever it says is read
+strictly and never waited for without end; if anything is wrong with it, it is killed, and
+its hooks with it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+from typing import Any
+
+from engine.sandbox import frames
+from engine.sandbox.isolation import Walls
+from engine.sandbox.values import read
+from verifier.desk import rest
+
+#: As `engine.sandbox.keeper.ENVIRONMENT`; not -I or -E, which would ignore the first of them.
+ENVIRONMENT = {
+    "PYTHONHASHSEED": "0", "TZ": "UTC", "LANG": "C.UTF-8", "HOME": "/nonexistent",
+}  # fmt: skip
+#: The path is the verifier's own, so that all is found in one file, too.
+PROGRAM = """
+import json, sys
+told = json.loads(sys.argv[1])
+sys.path[:] = told.pop("path")
+del sys.argv[1:]
+from verifier.child import main
+main(told)
+"""
+START_SECONDS = 60.0
+COMMAND_SECONDS = 10.0
+END_SECONDS = 2.0
+_LARGEST = 1 << 16
+
+
+class CannotReplay(Exception):
+    """No hook can be executed on this machine; the text says why."""
+
+
+class Lost(Exception):
+    """The process is gone, or does not answer, or not as it should."""
+
+
+class Home:
+    """Starts the process, has it read sources, fork hooks and bury them."""
+
+    def __init__(self, allowance: dict[str, int], *, networked: bool) -> None:
+        """``networked``: with what sources import that reach the network; it takes a while."""
+        if not sys.executable or not hasattr(os, "fork"):
+            raise CannotReplay(
+                "this Python cannot fork, so no referee can be executed here: use Linux, macOS, "
+                "WSL or a container, or --no-exec"
+            )
+        self.walls = Walls()
+        self.networked = networked
+        self._ended: list[int] = []  #: to be buried with the next command
+        self._job = 0
+        self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
+        with theirs:
+            self._process = self._spawn(theirs.fileno(), allowance)
+        try:
+            self.walls = Walls.from_json(self._hear("walls", time.monotonic() + START_SECONDS))
+        except (Lost, TypeError, KeyError) as error:
+            self.kill()
+            raise CannotReplay(
+                f"the process for a referee's code does not start ({error})"
+            ) from None
+
+    def _spawn(self, control: int, allowance: dict[str, int]) -> subprocess.Popen[bytes]:
+        path = [os.path.abspath(entry or os.curdir) for entry in sys.path]
+        told = {"path": path, "control": control, "host": os.getpid(), **allowance}
+        told["networked"] = self.networked
+        try:
+            return subprocess.Popen(
+                [sys.executable, "-s", "-S", "-P", "-B", "-c", PROGRAM, json.dumps(told)],
+                stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                env=ENVIRONMENT, pass_fds=[control], process_group=0,
+            )  # fmt: skip
+        except OSError as error:
+            self._control.close()
+            raise CannotReplay(f"this machine starts no process: {error}") from None
+
+    def prepare(self, source: str) -> bool:
+        """Have a source read, so that its hooks begin at once. `Lost` if that did harm; False if
+        its hooks need a home that is ``networked``."""
+        until = time.monotonic() + COMMAND_SECONDS
+        self._say({"prepare": source})
+        return self._hear("prepared", until) is False or self.networked
+
+    def fork(self) -> tuple[int, socket.socket]:
+        """A new hook: its number and the way to it, which closes at once if it could not be."""
+        self._job += 1
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
+        with theirs:
+            try:
+                self._say({"fork": self._job}, theirs.fileno())
+            except BaseException:
+                ours.close()
+                raise
+        return self._job, ours
+
+    def forget(self, job: int) -> None:
+        """It has said its result; it is buried with the next command."""
+        self._ended.append(job)
+
+    def bury(self, job: int) -> int | None:
+        """End it now; its exit code, negative for a signal, None for one that never was."""
+        self.forget(job)
+        self._say({"say": True})
+        status = self._hear("status", time.monotonic() + COMMAND_SECONDS)
+        if status is not None and type(status) is not int:
+            raise Lost("a status that is none")
+        return status
+
+    def kill(self) -> None:
+        """End it, and with it every hook: it buries them when nobody speaks to it any more."""
+        self._control.close()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(END_SECONDS)
+        self._process.kill()
+        self._process.wait()
+
+    def _say(self, command: dict[str, Any], fd: int | None = None) -> None:
+        if self._ended:
+            command["end"], self._ended = self._ended, []
+        data = frames.pack(json.dumps(command).encode())
+        try:
+            self._control.settimeout(COMMAND_SECONDS)
+            if fd is not None:
+                data = data[socket.send_fds(self._control, [data], [fd]) :]
+            self._control.sendall(data)
+        except OSError as error:
+            raise Lost(f"it takes no command: {error}") from None
+
+    def _hear(self, name: str, until: float) -> Any:
+        try:
+            header = self._exactly(frames.HEADER.size, until)
+            told = read(self._exactly(frames.length(header, _LARGEST), until))
+            return told[name]
+        except (OSError, ValueError, KeyError, TypeError, frames.BadFrame) as error:
+            raise Lost(f"no answer: {error!r}") from None
+
+    def _exactly(self, n: int, until: float) -> bytes:
+        data = bytearray()
+        while len(data) < n:
+            self._control.settimeout(rest(until))
+            part = self._control.recv(n - len(data))
+            if not part:
+                raise frames.BadFrame("end of stream")
+            data += part
+        return bytes(data)
+
+
+def told(walls: Walls) -> str:
+    """The walls in one line, for the report of a verification."""
+    if not walls.seccomp:
+        stood = "Landlock and limits" if walls.landlock else "limits"
+        return f"{stood} only: use --no-exec or a container"
+    named = {"Landlock": walls.landlock, "another user": walls.uids,
+             "no network": "net" in walls.namespaces}  # fmt: skip
+    return ", ".join(["seccomp", *(name for name, stands in named.items() if stands), "limits"])

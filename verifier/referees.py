@@ -1,0 +1,482 @@
+"""Executes every hook that was due, and holds what comes of it against the log.
+
+Changes with `engine.hooks` and `engine.outputs`, which say what is due and what a result
+becomes. On the other side is a server that skips a hook, invents one, or writes another result
+than the announced source has. What cannot be executed or compared is said, and what depends on
+it is not judged: a referee whose state is unknown is accused of nothing.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Protocol, TypeVar, cast
+
+from engine import hooks, outputs
+from engine.channel import events, rules, tokens, views
+from engine.channel.commands import Ran
+from engine.channel.events import Attach, Run
+from engine.channel.state import Bot
+from engine.hooks import Due
+from engine.room import Memory, Room
+from engine.room import Step as Placed
+from engine.sandbox.call import Effect, Failed, HookCall, HookResult, SourceReport
+from engine.sandbox.runtime import runtime
+from engine.stores.base import Store
+from engine.transcript import seeds
+from engine.transcript.canonical import canonical
+from verifier.findings import Findings
+from verifier.record import Record
+
+NO_SEED = bytes(32)
+Asked = TypeVar("Asked")
+_CODES = {
+    "now": "E_RUN_NOW",
+    "st": "E_RUN_STATE",
+    "rng": "E_RUN_RNG",
+    "fx": "E_RUN_FX",
+    "res": "E_RUN_RES",
+    "line": "E_RUN_RES",
+}
+
+
+class Executor(Protocol):
+    """What runs strangers' code: `verifier.replay.Replayer`."""
+
+    def run(self, call: HookCall, tape: Sequence[Effect] = ()) -> HookResult:
+        """Call one hook, its questions to the network answered from ``tape``."""
+
+    def inspect(self, source: str) -> SourceReport | str | None:
+        """What can be known of a source without running it, or why it is none; None when
+        that cannot be found out here."""
+
+
+@dataclass(frozen=True)
+class Recorded(Effect):
+    """An effect of which the log has only the question's hash."""
+
+    asked: str = ""
+
+    @property
+    def q(self) -> str:
+        return self.asked
+
+
+@dataclass(frozen=True)
+class Unknown:
+    """A hook whose result cannot be known here."""
+
+    code: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Known:
+    """What a hook comes to. ``sealed``: without the seed, so digests cannot be compared."""
+
+    result: outputs.Result
+    sealed: bool
+
+    @property
+    def silent(self) -> bool:
+        return self.result.command.silent
+
+
+@dataclass
+class Tally:
+    """What was done, for the report."""
+
+    runs: int = 0
+    executed: int = 0
+    silent: int = 0
+    fetched: list[int] = field(default_factory=list)  #: entries with answers of the network
+
+
+@dataclass
+class Bench:
+    """All referees of a room, while its log is walked through. ``executor`` None: nothing is
+    executed. ``disclosed`` are private bodies by entry, ``known_seeds`` by attach and epoch."""
+
+    record: Record
+    findings: Findings
+    executor: Executor | None
+    known_seeds: Mapping[tuple[int, int], bytes]
+    disclosed: Mapping[int, Any]
+    room: Room = field(init=False)
+    tally: Tally = field(default_factory=Tally)
+    _spent: Unknown | None = None
+    unjudged: set[int] = field(default_factory=set)  #: bots of which not every hook was compared
+    _lost: dict[int, Unknown] = field(default_factory=dict)  #: bots whose state is not known
+    _blinded: dict[tuple[int, int], str] = field(default_factory=dict)  #: last st of an epoch
+
+    def __post_init__(self) -> None:
+        self.room = Room(cast(Store, None), "")
+
+    @property
+    def pending(self) -> bool:
+        return hooks.due(self.room) is not None
+
+    def place(self, placed: Placed) -> None:
+        """The log has gone one entry further."""
+        if not self.room.channel_id:
+            self.room.channel_id = placed.channel.origin.rpartition("/")[2]
+        self.room.unsettled.append(placed)
+        self.room.channel = placed.channel
+        if isinstance(placed.event, Attach):
+            self._look_at(placed.event, placed.entry)
+
+    def _look_at(self, event: Attach, entry: int) -> None:
+        """That the source is here, and is what the entry says of it."""
+        source = self.record.source(event.code_hash)
+        if source is None:
+            self.findings.add("E_BLOB", f"the source {event.code_hash} is not in the file", entry)
+            self._lose(entry, Unknown("I_NO_REPLAY", "its source is missing"))
+            return
+        if self.executor is None:
+            return
+        report = self._asked(lambda executor: executor.inspect(source))
+        if event.runtime != runtime() and (
+            isinstance(report, str)
+            or (isinstance(report, SourceReport) and report.hooks != tuple(event.hooks))
+        ):  # what a source is depends on the rules that read it
+            text = f"{event.runtime} finds other hooks in its source than {runtime()}"
+            report = Unknown("I_RUNTIME", text)
+        if isinstance(report, Unknown) or report is None:
+            # Said at once: no hook may ever be due to a referee whose hooks are not known.
+            why = report or Unknown("I_TIME", "its source could not be read here")
+            self.findings.once(why.code, f"{entry}", f"bot {event.bot}: {why.text}", entry)
+            self._lose(entry, why)
+            return
+        if isinstance(report, str):
+            self.findings.add("E_SOURCE", f"its source cannot be a referee: {report[:200]}", entry)
+            self._lose(entry, Unknown("I_NO_REPLAY", "its source is none"))
+        elif tuple(event.hooks) != report.hooks:
+            named = ", ".join(report.hooks) or "none"
+            self.findings.add("E_HOOKS", f"the hooks of its source are {named}", entry)
+            self._lose(entry, Unknown("I_NO_REPLAY", "its hooks are not those of its source"))
+        elif dict(event.reach) != {"network": report.network, "dice": report.dice}:
+            self.findings.add("E_REACH", "its source reaches for something else", entry)
+
+    # --- what is due -------------------------------------------------------------------------
+
+    def drain(self) -> None:
+        """Nothing more stands in the log for what is due: it must come to nothing."""
+        if self.room.channel.status == "closed":
+            self.room.unsettled.clear()
+        while (due := hooks.due(self.room)) is not None:
+            self._unheard(due, self._outcome(due, None))
+
+    def heard(self, event: Run, entry: int) -> None:
+        """The log has a run here. Find what it belongs to; all that was due before is silent."""
+        self.tally.runs += 1
+        if event.fx:
+            self.tally.fetched.append(entry)
+        while (due := hooks.due(self.room)) is not None:
+            if (due.bot.id, due.bot.at, due.hook, due.step.entry) != (
+                *(event.bot, event.at, event.hook),
+                event.on,
+            ):
+                self._unheard(due, self._outcome(due, None))
+                continue
+            if self._comes_again(due):  # this run may be the next one's: is there any of this?
+                alone = self._outcome(due, None)
+                if isinstance(alone, Known) and alone.silent:
+                    self._unheard(due, alone)
+                    continue
+            self._compare(due, self._outcome(due, event), event, entry)
+            return
+        self.findings.add(
+            "E_RUN_EXTRA", f"{event.hook} of bot {event.bot} was not due to entry {event.on}", entry
+        )
+        self._lose(event.at, Unknown("I_UNKNOWN_STATE", "a run of it was invented"))
+
+    def _comes_again(self, due: Due) -> bool:
+        """on_join is called for everybody seated when a referee comes late."""
+        return due.hook == "on_join" and isinstance(due.step.event, Attach)
+
+    def _unheard(self, due: Due, outcome: Known | Unknown) -> None:
+        state = self._state(due.bot)
+        if isinstance(outcome, Unknown):
+            self._say(due, outcome)
+        elif outcome.silent:
+            self.tally.silent += 1
+        elif self._elsewhere(due):
+            self._lose(due.bot.at, Unknown("I_RUNTIME", "it does something else here"))
+        else:
+            self.findings.add(
+                "E_RUN_SKIPPED",
+                f"{due.hook} of bot {due.bot.id} is due to entry {due.step.entry} and not silent",
+                due.step.entry,
+                expected=events.write(outcome.result.command.run),
+            )
+            self._lose(due.bot.at, Unknown("I_UNKNOWN_STATE", "a run of it is missing"))
+        self._go_on(due, state)
+
+    def _go_on(self, due: Due, state: Mapping[str, Any]) -> None:
+        self.room.memories[due.bot.at] = Memory(state, due.step.entry, due.number + 1)
+
+    def _state(self, bot: Bot) -> Mapping[str, Any]:
+        memory = self.room.memories.get(bot.at)
+        return {} if memory is None else memory.state
+
+    def _lose(self, at: int, why: Unknown) -> None:
+        self.unjudged.add(at)
+        self._lost.setdefault(at, why)
+
+    def _say(self, due: Due, why: Unknown) -> None:
+        self.unjudged.add(due.bot.at)
+        text = f"{due.hook} of bot {due.bot.id} on entry {due.step.entry}: {why.text}"
+        self.findings.once(why.code, f"{due.bot.at}", text, due.step.entry)
+
+    def _elsewhere(self, due: Due) -> bool:
+        """True on another runtime than the server's, where a hook may come to something else."""
+        there = self.room.channel.runtime
+        if there == runtime():
+            return False
+        text = f"the hooks ran on {there}, this is {runtime()}, and they differ"
+        self.findings.once("I_RUNTIME", there, text, due.step.entry)
+        return True
+
+    # --- executing ---------------------------------------------------------------------------
+
+    def _outcome(self, due: Due, event: Run | None) -> Known | Unknown:
+        """Execute what is due; ``event`` is what the log says came of it."""
+        why = self._lost.get(due.bot.at)
+        if why is not None:
+            return why
+        shown = self._heard(due)
+        if isinstance(shown, Unknown):
+            return shown
+        if event is not None and event.res.startswith("killed:"):
+            return Unknown("I_KILLED", "the server ended it; that cannot be repeated")
+        tape = self._tape(due, event)
+        if isinstance(tape, Unknown):
+            return tape
+        if self.executor is None:
+            return Unknown("I_NO_EXEC", "nothing was executed (--no-exec)")
+        return self._execute(due, event, shown, tape)
+
+    def _execute(
+        self, due: Due, event: Run | None, shown: views.Message | None, tape: Sequence[Effect]
+    ) -> Known | Unknown:
+        channel, state = self.room.channel, self._state(due.bot)
+        seed = self.known_seeds.get((due.bot.at, due.bot.dice.epoch))
+        epoch = outputs.Epoch.of(seed or NO_SEED, channel, due.bot, due.step.entry)
+        source = self.record.source(due.bot.code_hash) or ""
+        call = outputs.hook_call(
+            self.room.channel_id, due, shown, source=source, state=state, epoch=epoch
+        )
+        result = self._asked(lambda executor: executor.run(call, tape))
+        if isinstance(result, Unknown):
+            return result
+        self.tally.executed += 1
+        if isinstance(result, Failed) and result.killed:
+            return Unknown("I_TIME", f"it could not be finished here ({result.error})")
+        if seed is None and result.draws:
+            if event is not None and event.res == "ok" and not _drew(event):
+                return Unknown("E_RUN_RNG", "it draws, and the log says that it did not")
+            return Unknown("I_SEED", "it drew from a seed that is not out")
+        if (
+            seed is None
+            and _asks_otherwise(result)
+            and event
+            and (event.res != "ok" or _drew(event))
+        ):
+            return Unknown("I_SEED", "what it asked may depend on a seed that is not out")
+        made = outputs.ran(channel, due, result, state, epoch=epoch, mint=lambda size: bytes(size))
+        return Known(self._decided(made), sealed=seed is None)
+
+    def _asked(self, ask: Callable[[Executor], Asked]) -> Asked | Unknown:
+        """What the executor answers. When it has no time or no process left, it is not asked
+        again."""
+        from verifier.home import CannotReplay
+        from verifier.replay import OutOfTime
+
+        assert self.executor is not None
+        try:
+            return self._spent or ask(self.executor)
+        except OutOfTime as error:
+            self._spent = Unknown("I_TIME", str(error))
+        except CannotReplay as error:
+            self._spent = Unknown("I_NO_REPLAY", str(error))
+        return self._spent
+
+    def _decided(self, made: outputs.Result) -> outputs.Result:
+        """What the rules make of a result: they may refuse all of it."""
+        happened = rules.decide(self.room.channel, made.command)
+        if not happened:
+            return replace(made, command=replace(made.command, silent=True))
+        run = happened[0]
+        assert isinstance(run, Run)
+        if run == made.command.run:
+            return made
+        return outputs.Result(Ran(run, silent=False))
+
+    def opened(self, message: views.Message) -> views.Message:
+        """The message with its private body, if that is known here."""
+        if message.to is None:
+            return message
+        if message.entry in self.disclosed:
+            return replace(message, body=self.disclosed[message.entry])
+        mine = self.record.openings.get(message.id)
+        if mine is not None and opens(mine, message.body):
+            return replace(message, body=mine[""][1])
+        return message
+
+    def _heard(self, due: Due) -> views.Message | Unknown | None:
+        """The message that the hook is told, opened; None for other hooks."""
+        if due.hook != "on_message":
+            return None
+        message: views.Message = due.args[0]
+        shown = self.opened(message)
+        if message.to is None or shown is not message:
+            return shown
+        if due.bot.keeps_private:
+            return Unknown("I_PRIVATE_KEPT", "it heard words that its manifest keeps private")
+        return Unknown("I_PRIVATE", "it heard private words that are not opened yet")
+
+    def _tape(self, due: Due, event: Run | None) -> list[Effect] | Unknown:
+        found: list[Effect] = []
+        for asked in (event.fx or ()) if event else ():
+            blob = self.record.blob(_hex(asked["r"]))
+            if blob is None and (due.bot.at, due.bot.dice.epoch) not in self.known_seeds:
+                return Unknown("I_SEED", "what the network told it comes out with its seed")
+            if blob is None:
+                text = "an answer of the network is not in the file"
+                self.findings.once("E_BLOB", asked["r"], text, event.on if event else None)
+                return Unknown("I_NO_REPLAY", text)
+            if asked["k"] == "connect" and b'"error"' not in blob:
+                return Unknown("I_RAW", "it spoke over a connection of its own")
+            found.append(Recorded(asked["k"], b"", blob, asked["q"]))
+        return found
+
+    # --- comparing ---------------------------------------------------------------------------
+
+    def _compare(self, due: Due, outcome: Known | Unknown, event: Run, entry: int) -> None:
+        state = self._state(due.bot)
+        receipt = self._check_receipt(due, event)
+        wrong = receipt or _feigned(due, event)
+        if isinstance(outcome, Known) and not wrong:
+            made = outcome.result
+            if made.command.silent:
+                wrong = "E_RUN_EXTRA"
+            else:
+                wrong = _difference(made.command.run, event, sealed=outcome.sealed)
+            if wrong and "NonDeterministic" in event.res:
+                outcome, wrong = (
+                    Unknown(
+                        "I_NONDETERMINISTIC",
+                        "the server says that it does not always do the same; here it finished",
+                    ),
+                    "",
+                )
+            elif not wrong and made.state is not None and event.res == "ok":
+                state = made.state
+        if isinstance(outcome, Unknown) and not wrong:
+            self._say(due, outcome)
+            if event.st is not None and event.st[0] != event.st[1]:
+                self._lose(due.bot.at, replace(outcome, text="its state is not known any more"))
+        if receipt or (wrong and not self._elsewhere(due)):  # a receipt is the same anywhere
+            expected = (
+                events.write(outcome.result.command.run) if isinstance(outcome, Known) else None
+            )
+            text = f"{event.hook} of bot {event.bot} on entry {event.on}: {_what(wrong)}"
+            self.findings.add(wrong, text, entry, expected=expected)
+        if wrong:
+            self._lose(due.bot.at, Unknown("I_UNKNOWN_STATE", "an earlier run of it differs"))
+        if event.st is not None:
+            self._blinded[due.bot.at, due.bot.dice.epoch] = event.st[1]
+        self._go_on(due, state)
+
+    def _check_receipt(self, due: Due, event: Run) -> str:
+        """What can be held against the log whether the hook was executed or not."""
+        if event.now != due.step.ts:
+            return "E_RUN_NOW"
+        assert event.st is not None and event.rng is not None  # the schema has seen to it
+        if event.rng[1] != due.bot.dice.position:
+            return "E_RUN_RNG"
+        before = self._blinded.get((due.bot.at, due.bot.dice.epoch))
+        if before is not None and before != event.st[0]:
+            return "E_RUN_STATE"
+        seed = self.known_seeds.get((due.bot.at, due.bot.dice.epoch))
+        if seed is None:
+            return ""
+        epoch = outputs.Epoch.of(seed, self.room.channel, due.bot, due.step.entry)
+        if event.rng[0] != seeds.kid(epoch.key):
+            return "E_RUN_RNG"
+        lost = due.bot.at in self._lost
+        if not lost and event.st[0] != seeds.blind(epoch.state, self._state(due.bot)):
+            return "E_RUN_STATE"
+        return ""
+
+
+def _feigned(due: Due, run: Run) -> str:
+    """The code of answers that a referee without a way out cannot have had: nothing from outside
+    excuses what it did."""
+    return "E_RUN_FX" if run.fx and not due.bot.reach.get("network") else ""
+
+
+def _asks_otherwise(result: HookResult) -> bool:
+    """Ended at a question that is not the recorded one; how much it drew before is not known."""
+    return isinstance(result, Failed) and result.error == "NonDeterministic"
+
+
+def _drew(run: Run) -> bool:
+    return run.rng is not None and run.rng[1] != run.rng[2]
+
+
+def opens(opening: Mapping[str, Any], body: Mapping[str, Any]) -> bool:
+    """True when this opening is what the digests of a message's body were made of."""
+    if "" in opening:
+        salt, value = opening[""]
+        return len(opening) == 1 and body == {"sealed": tokens.seal(salt, value)}
+    made = [tokens.seal_value(salt, name, value) for name, (salt, value) in opening.items()]
+    return bool(made) and sorted(made) == body.get("_sd")
+
+
+def _hex(digest: str) -> str:
+    return base64.urlsafe_b64decode(digest + "=").hex()
+
+
+def _difference(made: Run, logged: Run, *, sealed: bool) -> str:
+    """The code of the first field that differs, or nothing."""
+    expected, found = events.write(made), events.write(logged)
+    if sealed:
+        expected, found = _unsealed(expected), _unsealed(found)
+    if (expected["res"], found["res"]) == ("error:NonDeterministic", "ok"):
+        return "E_RUN_FX"  # it asks for something else than the log has answers to
+    order = ("now", "res", "line", "fx", "out", "turn", "end", "timers", "rng", "st")
+    for name in (*order, *sorted(expected.keys() | found.keys())):
+        if _bytes(expected, name) != _bytes(found, name):
+            return _CODES.get(name, "E_RUN_OUT")
+    return ""
+
+
+def _bytes(run: Mapping[str, Any], name: str) -> bytes:
+    """As bytes: True and 1 are one to Python."""
+    return canonical(run[name]) if name in run else b""
+
+
+def _unsealed(run: dict[str, Any]) -> dict[str, Any]:
+    """What of a run does not depend on its seed: that a state changed, but not into what."""
+    out = []
+    for item in run["out"]:
+        if "d" in item:
+            item = {**item, "d": ""}
+        elif "to" in item and "_sd" in item["b"]:
+            item = {**item, "b": {**item["b"], "_sd": len(item["b"]["_sd"])}}
+        out.append(item)
+    return {**run, "out": out, "st": run["st"][0] == run["st"][1], "rng": run["rng"][1:]}
+
+
+def _what(code: str) -> str:
+    return {
+        "E_RUN_NOW": "its clock is not the time of that entry",
+        "E_RUN_STATE": "another state than re-execution has",
+        "E_RUN_RNG": "other dice, or another number of draws, than re-execution has",
+        "E_RUN_FX": "other questions to the network than re-execution asks",
+        "E_RUN_RES": "it ended otherwise in re-execution",
+        "E_RUN_OUT": "it says or does something else in re-execution",
+        "E_RUN_EXTRA": "it says and does nothing in re-execution",
+    }[code]

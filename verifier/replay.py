@@ -1,0 +1,241 @@
+"""How a member executes a referee again. Changes when a replay is judged otherwise.
+
+On the other side is a stranger's code, in a record that a stranger may have written: it may
+read no file, reach no network, leave nothing behind, and neither hang nor crash the verifier;
+all that it says is checked as the server checks it (`engine/sandbox/wire.py`,
+`engine/sandbox/questions.py`). Tried by tests/attacks/test_hostile_referee_in_verifier.py.
+
+What comes of a hook is what came of it on the server (tests/verifier/test_replay.py): the same code
+of ours calls it, with the same limits, on another machine. Hooks are forked from one process
+(`verifier/child.py`), the next one while this one runs; so a hook takes a millisecond.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import math
+import shutil
+import socket
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from engine.sandbox import frames, wire
+from engine.sandbox.call import Effect, Failed, HookCall, HookResult, Limits, SourceReport
+from engine.sandbox.tape import Differs, Tape
+from engine.sandbox.workspace import Workspaces
+from verifier.desk import Desk, Full
+from verifier.home import START_SECONDS, CannotReplay, Home, Lost, told
+
+__all__ = ["CannotReplay", "OutOfTime", "Replayer"]
+MOST_CPU_SECONDS = 86400
+_LARGEST = 1 << 17  #: of a source that is read ahead
+_TRIES = 3
+
+
+class OutOfTime(Exception):
+    """All hooks together took longer than they may."""
+
+
+class Replayer:
+    """Executes hooks of strangers' code, each in a process of its own."""
+
+    def __init__(
+        self, limits: Limits | None = None, *, seconds: float = 30.0, total: float = math.inf
+    ) -> None:
+        """``limits`` are the room's. A hook may take ``seconds`` here, whatever it might take
+        on the server: this machine may be slower. All hooks together may take ``total``."""
+        self.limits = limits or Limits()
+        self._seconds = seconds
+        self._total = self._left = total
+        self._directory: Path | None = None
+        self._workspaces: Workspaces | None = None
+        self._home: Home | None = None
+        self._spare: tuple[int, socket.socket] | None = None
+        self._networked = False
+        self._read: set[str] = set()  #: sources that the hooks' parent has read
+        self._harmful: set[str] = set()  #: sources that ended one which tried
+
+    @property
+    def walls(self) -> str:
+        """What stands between strangers' code and this machine, in one line."""
+        return told(self._parent().walls)
+
+    def __enter__(self) -> Replayer:
+        self._parent()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End every process and remove every file."""
+        self._lose()
+        if self._workspaces is not None:
+            self._workspaces.close()
+        if self._directory is not None:
+            shutil.rmtree(self._directory, ignore_errors=True)
+        self._workspaces = self._directory = None
+
+    def run(self, call: HookCall, tape: Sequence[Effect] = ()) -> HookResult:
+        """Call one hook; what it asks of the network is answered from ``tape``.
+
+        Another question than the recorded one, one more or one less is `NonDeterministic`, and so
+        is a connection of its own: look at `replayable` first. `OutOfTime` when ``total`` is
+        used up, `CannotReplay` when this machine starts no hook.
+        """
+        if self._left <= 0:
+            raise OutOfTime(f"the referees took longer than {self._total:g} seconds")
+        began = time.monotonic()
+        try:
+            return self._run(call, tape)
+        finally:
+            self._left -= time.monotonic() - began
+
+    def inspect(self, source: str) -> SourceReport | str | None:
+        """What can be known of a source without running it, or why it is none; None when its
+        reader does not come back."""
+        job, sock = self._take(source)
+        try:
+            with sock:
+                sock.settimeout(self._seconds)
+                sock.sendall(frames.pack(wire.inspect_request(source)))
+                return wire.source_report(frames.receive(sock, wire.largest_answer(self.limits)))
+        except (OSError, frames.BadFrame, wire.Broken):
+            return None
+        finally:
+            self._bury(job)
+
+    def _run(self, call: HookCall, tape: Sequence[Effect]) -> HookResult:
+        request = wire.hook_request(call, self.limits)
+        if len(request) > frames.LARGEST_REQUEST:
+            return Failed("StateLimit", text="the hook's inputs are too large")
+        desk = self._desk(tape)
+        try:
+            job, sock = self._take(call.source)
+            with sock:
+                result = self._outcome(job, sock, request, call, desk)
+        finally:
+            desk.close()
+        return dataclasses.replace(result, effects=tuple(desk.tape.repeated))
+
+    def _desk(self, tape: Sequence[Effect]) -> Desk:
+        if self._workspaces is None:
+            self._directory = Path(tempfile.mkdtemp(prefix="mpx-verify-"))
+            self._workspaces = Workspaces(self._directory, self.limits.workspace)
+        return Desk(Tape(tape), self._workspaces.hook(), self.limits)
+
+    def _outcome(
+        self, job: int, sock: socket.socket, request: bytes, call: HookCall, desk: Desk
+    ) -> HookResult:
+        """As the server judges it (`Pool._outcome`)."""
+        seconds = min(self._seconds, self._left)
+        try:
+            until = time.monotonic() + seconds
+            sock.settimeout(seconds)
+            sock.sendall(frames.pack(request))
+            self._fork_spare()
+            data = desk.converse(sock, until)
+            if self._home is not None:
+                self._home.forget(job)
+            result = wire.hook_result(data, call, self.limits)
+            desk.tape.finish()
+            return result
+        except TimeoutError:
+            self._bury(job)
+            if seconds < self._seconds:
+                raise OutOfTime(f"the referees took longer than {self._total:g} seconds") from None
+            text = f"the hook took longer than {seconds:g} seconds"
+            return Failed("TimeLimit", text=text, killed=True)
+        except Differs as error:
+            self._bury(job)
+            return Failed("NonDeterministic", text=str(error))
+        except Full as error:
+            self._bury(job)
+            return Failed("WorkspaceLimit", text=str(error), killed=True)
+        except wire.Broken:
+            self._bury(job)
+            return Failed("Crashed", text="the answer was not one of ours", killed=True)
+        except (frames.BadFrame, OSError) as error:
+            text = f"the process ended with {self._bury(job)} ({error})"
+            return Failed("Crashed", text=text, killed=True)
+
+    # Processes
+
+    def _parent(self) -> Home:
+        if self._home is None:
+            self._home = Home({
+                "memory": self.limits.memory,
+                "cpu_seconds": MOST_CPU_SECONDS,
+                "hook_cpu_seconds": math.ceil(self._seconds) + 2,
+                "files": self.limits.workspace,
+            }, networked=self._networked)  # fmt: skip
+        return self._home
+
+    def _take(self, source: str) -> tuple[int, socket.socket]:
+        """A hook's process that waits for its request; the next one is forked meanwhile."""
+        for _ in range(_TRIES):
+            try:
+                self._prepare(source)
+                job, sock = self._spare or self._parent().fork()
+                self._spare = None
+                if self._is_ready(sock):
+                    return job, sock
+            except Lost:
+                pass
+            self._lose()
+        raise CannotReplay("no process for a referee's code could be started")
+
+    def _prepare(self, source: str) -> None:
+        if source in self._read or source in self._harmful or len(source) > _LARGEST:
+            return
+        self._drop_spare()  # it would have to read the source by itself
+        try:
+            if not self._parent().prepare(source):
+                self._networked = True
+                self._lose()
+                self._parent().prepare(source)
+        except Lost:
+            self._harmful.add(source)
+            self._networked = True  # nobody knows
+            raise
+        self._read.add(source)
+
+    def _is_ready(self, sock: socket.socket) -> bool:
+        sock.settimeout(START_SECONDS)
+        try:
+            return frames.receive(sock, 16) == b"{}"
+        except (OSError, frames.BadFrame):
+            sock.close()
+            return False
+
+    def _bury(self, job: int) -> int | None:
+        try:
+            return None if self._home is None else self._home.bury(job)
+        except Lost:
+            self._lose()
+            return None
+
+    def _fork_spare(self) -> None:
+        """Forked while the one before runs; if that fails, the next hook finds out."""
+        with contextlib.suppress(Lost):
+            if self._spare is None:
+                self._spare = self._parent().fork()
+
+    def _drop_spare(self) -> None:
+        if self._spare is not None:
+            job, sock = self._spare
+            self._spare = None
+            sock.close()
+            self._parent().forget(job)
+
+    def _lose(self) -> None:
+        if self._spare is not None:
+            self._spare[1].close()
+            self._spare = None
+        if self._home is not None:
+            self._home.kill()
+            self._home = None
+        self._read.clear()
