@@ -31,6 +31,7 @@ def of(events: Sequence[Event | None], channels: Sequence[Channel]) -> dict[str,
         done = _text(event)
         if done:
             slot, text = done
+            text += _shared(event, channel)
             found.setdefault(channel.label(slot), []).append(Deed(entry, text))
     return found
 
@@ -54,6 +55,14 @@ def _text(event: Event | None) -> tuple[str, str] | None:
             return slot, f"agreed to other terms: {terms}"
         case _:
             return None
+
+
+def _shared(event: Event | None, channel: Channel) -> str:
+    """Under one account nobody is asked for consent to the other's changes."""
+    if not isinstance(event, Join | Takeover):
+        return ""
+    others = [s.label for s in channel.seats_of(event.who) if s.id != event.slot]
+    return f", under the same account as {' and '.join(others)}" if others else ""
 
 
 def _dice(value: str | None, promise: str | None) -> str:

@@ -39,10 +39,11 @@ WHERE: Mapping[str, tuple[str, ...]] = {
     "I_UNCONFIRMED": (WORDS,),
     **dict.fromkeys(("I_FETCH", "I_TIMES"), (OUTSIDE,)),
     "I_ERASED": (RECORD, RULES, DICE, WORDS),
+    "I_CONSENT": (RECORD, RULES),
     "I_INVITE_OLD": (RULES, DICE),
     "I_V0": (RULES, RECORD, DICE),
     "I_RESTORED": (RECORD, RULES, DICE),
-    "I_BROKEN": (RULES, DICE, WORDS),
+    "I_BROKEN": (RECORD, RULES, DICE, WORDS),
 }
 
 

@@ -250,7 +250,7 @@ class Bench:
             return shown
         if event is not None and event.res.startswith("killed:"):
             return Unknown("I_KILLED", "the server ended it; that cannot be repeated")
-        tape = self._tape(event)
+        tape = self._tape(due, event)
         if isinstance(tape, Unknown):
             return tape
         if self.executor is None:
@@ -277,6 +277,13 @@ class Bench:
             if event is not None and event.res == "ok" and not _drew(event):
                 return Unknown("E_RUN_RNG", "it draws, and the log says that it did not")
             return Unknown("I_SEED", "it drew from a seed that is not out")
+        if (
+            seed is None
+            and _asks_otherwise(result)
+            and event
+            and (event.res != "ok" or _drew(event))
+        ):
+            return Unknown("I_SEED", "what it asked may depend on a seed that is not out")
         made = outputs.ran(channel, due, result, state, epoch=epoch, mint=lambda size: bytes(size))
         return Known(self._decided(made), sealed=seed is None)
 
@@ -329,12 +336,16 @@ class Bench:
             return Unknown("I_PRIVATE_KEPT", "it heard words that its manifest keeps private")
         return Unknown("I_PRIVATE", "it heard private words that are not opened yet")
 
-    def _tape(self, event: Run | None) -> list[Effect] | Unknown:
+    def _tape(self, due: Due, event: Run | None) -> list[Effect] | Unknown:
         found: list[Effect] = []
         for asked in (event.fx or ()) if event else ():
             blob = self.record.blob(_hex(asked["r"]))
+            if blob is None and (due.bot.at, due.bot.dice.epoch) not in self.known_seeds:
+                return Unknown("I_SEED", "what the network told it comes out with its seed")
             if blob is None:
-                return Unknown("E_BLOB", "an answer of the network is not in the file")
+                text = "an answer of the network is not in the file"
+                self.findings.once("E_BLOB", asked["r"], text, event.on if event else None)
+                return Unknown("I_NO_REPLAY", text)
             if asked["k"] == "connect" and b'"error"' not in blob:
                 return Unknown("I_RAW", "it spoke over a connection of its own")
             found.append(Recorded(asked["k"], b"", blob, asked["q"]))
@@ -344,7 +355,8 @@ class Bench:
 
     def _compare(self, due: Due, outcome: Known | Unknown, event: Run, entry: int) -> None:
         state = self._state(due.bot)
-        wrong = self._check_receipt(due, event)
+        receipt = self._check_receipt(due, event)
+        wrong = receipt or _feigned(due, event)
         if isinstance(outcome, Known) and not wrong:
             made = outcome.result
             if made.command.silent:
@@ -365,7 +377,7 @@ class Bench:
             self._say(due, outcome)
             if event.st is not None and event.st[0] != event.st[1]:
                 self._lose(due.bot.at, replace(outcome, text="its state is not known any more"))
-        if wrong and not self._elsewhere(due):
+        if receipt or (wrong and not self._elsewhere(due)):  # a receipt is the same anywhere
             expected = (
                 events.write(outcome.result.command.run) if isinstance(outcome, Known) else None
             )
@@ -381,8 +393,6 @@ class Bench:
         """What can be held against the log whether the hook was executed or not."""
         if event.now != due.step.ts:
             return "E_RUN_NOW"
-        if event.fx and not due.bot.reach.get("network"):
-            return "E_RUN_FX"  # it has no way out: nothing of it can excuse what it did
         assert event.st is not None and event.rng is not None  # the schema has seen to it
         if event.rng[1] != due.bot.dice.position:
             return "E_RUN_RNG"
@@ -399,6 +409,17 @@ class Bench:
         if not lost and event.st[0] != seeds.blind(epoch.state, self._state(due.bot)):
             return "E_RUN_STATE"
         return ""
+
+
+def _feigned(due: Due, run: Run) -> str:
+    """The code of answers that a referee without a way out cannot have had: nothing from outside
+    excuses what it did."""
+    return "E_RUN_FX" if run.fx and not due.bot.reach.get("network") else ""
+
+
+def _asks_otherwise(result: HookResult) -> bool:
+    """Ended at a question that is not the recorded one; how much it drew before is not known."""
+    return isinstance(result, Failed) and result.error == "NonDeterministic"
 
 
 def _drew(run: Run) -> bool:

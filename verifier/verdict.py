@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from verifier import chance, deeds, late
+from verifier import chance, consent, deeds, late
 from verifier.findings import DICE, LINES, OUTSIDE, RECORD, RULES, SAME, WORDS, Finding, Findings
 from verifier.heads import Heads
 from verifier.leaves import Log
@@ -35,6 +35,7 @@ SETTLE = {
     "I_NO_EXEC": "run it again without --no-exec",
     "I_NO_REPLAY": "run it on Linux, macOS, WSL or in a container",
     "I_TIME": "give it more time (--max-seconds) or a faster machine",
+    "I_CONSENT": "all of them confirm what stands under their names (--confirm)",
     "I_SLOW": "give it more time (--max-seconds)",
     "I_INVITE_OLD": "an invite made later, or the terms that its holder was shown on joining",
     "I_RUNTIME": "run it with the Python minor version and the verifier that the log names",
@@ -74,6 +75,7 @@ def verdicts(
     """Return the six lines in order."""
     if log is not None and heads is not None and walked.whole:
         chance.judge(walked, log, findings)
+        consent.judge(walked, heads, findings, set(confirmed))
         late.judge(walked, log, findings)
         _same(walked, heads, findings, me)
         _words(walked, heads, findings, set(confirmed), me)

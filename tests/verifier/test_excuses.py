@@ -27,6 +27,7 @@ from tests.verifier.games import (
     violations,
 )
 from verifier.referees import Executor
+from verifier.report import text
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -111,6 +112,7 @@ async def test_a_late_referee_may_greet_only_the_second(server: Table, jail: Exe
     await game.join("alice", ALICE)
     await game.join("bob", BOB)
     await attach(game, LATE)
+    await game.update("alice", {"op": "close"})
     honest = game.bundle()
     assert honest.of("run")[0]["fx"]
     checked = verify(honest, jail)
@@ -123,7 +125,7 @@ async def test_a_receipt_that_anybody_gets_confirms_nobodys_words(
     hashes = [tree.leaf_hash(canonical(entry)) for entry in guess.entries]
     receipts = [
         (str(i), proofs.tlog_proof(i, proofs.inclusion(hashes, i), guess.checkpoint or ""))
-        for i in (entry["i"] for kind in ("msg", "join") for entry in guess.of(kind))
+        for i in range(len(hashes))
     ]
     for me, missing in ((None, {"alice", "bob"}), ("bob", {"alice"})):
         checked = verify(guess, jail, receipts=receipts, me=me)
@@ -159,3 +161,79 @@ async def test_an_invite_does_not_pin_a_referee_that_came_later(
     checked = verify(game.bundle("bob"), jail, invites=[game.invites["bob"]])
     assert "I_INVITE_OLD" in codes(checked) and not violations(checked)
     assert states(checked)["RULES"] == states(checked)["DICE"] == "NOT PROVEN"
+
+
+LOOKUP = """
+import requests
+
+class LookupBot:
+    def on_message(self, message):
+        try:
+            requests.get("http://127.0.0.1:1/")
+        except Exception:
+            pass
+        if message["body"].get("text") == "over":
+            self.ctx.end({"winners": []})
+"""
+
+
+async def test_what_the_network_told_a_referee_comes_out_with_its_seed(
+    server: Table, jail: Executor
+) -> None:
+    game = await (await server.open(code=LOOKUP)).seated()
+    await game.say("alice", "look it up")
+    early = game.bundle()
+    assert early.of("run")[0]["fx"] and len(early.blobs) == 1  # the source alone
+    checked = verify(early, jail)
+    assert not violations(checked) and "I_SEED" in codes(checked)
+    await game.say("alice", "over")
+    late = game.bundle()
+    assert len(late.blobs) > 1
+    assert states(verify(late, jail))["RULES"] == "PROVEN"
+    late.blobs = early.blobs
+    assert "E_BLOB" in violations(verify(late, jail))
+
+
+async def test_two_seats_under_one_account_were_not_asked(server: Table, jail: Executor) -> None:
+    """Which account holds a seat is the server's word; with it goes who must agree."""
+    game = await server.open(code=GREETER, slots=("invite:alice:admin", "invite:bob"))
+    await game.join("alice", ALICE)
+    code = game.invites["bob"].partition(".")[0]
+    await server.channels.join_channel("A", code, entropy=BOB)  # so it is written down
+    bot = await server.bots.prepare(BotSpec(code=JUDGE), owner="A")
+    op = {"op": "set_bot", "bot_id": "greeter-bot", "bot_code": JUDGE}
+    await server.channels.update_channel("A", game.room.channel_id, read_ops([op]), bots={0: bot})
+    await server.channels.leave_channel("A", game.room.channel_id, "alice")
+    checked = verify(game.bundle("bob"), jail, me="bob")
+    assert "I_CONSENT" in codes(checked) and states(checked)["RULES"] == "NOT PROVEN"
+    assert "under the same account as alice" in text(checked)
+    both = verify(game.bundle("bob"), jail, confirmed=["alice", "bob"])
+    assert states(both)["RULES"] == "PROVEN"
+
+
+async def test_a_word_cannot_look_like_a_line_of_the_verdict(server: Table, jail: Executor) -> None:
+    """A terminal breaks a long line; what then stands at its beginning must not be chosen."""
+    game = await (await server.open(code=JUDGE)).seated()
+    for blank in (" ", "\u2800", "\u3164", "\u3000"):
+        await game.say("alice", f"no{blank * 90}PROVEN      RULES         all of it")
+    await game.say("bob", "tails", to=["bot:judge-bot"])
+    shown = text(verify(game.bundle("bob"), jail))
+    assert "PROVEN      RULES         all" not in shown.replace("\u2800", " ")
+    assert "\u3164" not in shown
+    assert '"tails"} to bot:judge-bot' in shown
+
+
+@pytest.mark.parametrize("field", ["rng", "st", "now"])
+async def test_another_runtime_excuses_no_receipt(
+    guess: Bundle, jail: Executor, field: str
+) -> None:
+    """Keys, clocks and the chain of states are the same under every Python."""
+    forged = guess.copy()
+    forged.of("attach")[0]["runtime"] = "cpython-3.99/mpx-1"
+    assert not violations(verify(reforge(forged), jail))
+    run = forged.of("run")[2]
+    if field == "now":
+        run["now"] += 1
+    else:
+        run[field][0] = "A" * len(run[field][0])
+    assert violations(verify(reforge(forged), jail))
