@@ -140,7 +140,7 @@ async def test_a_preset_may_be_named_as_a_reference(house: House) -> None:
 
 
 async def test_a_server_may_run_shipped_referees_only(house: House) -> None:
-    bots = BotManager(house.channels, house.bots._pool, bots_dir=BOTS_DIR, inline=False)
+    bots = BotManager(house.channels, house.bots.pool, bots_dir=BOTS_DIR, inline=False)
     with pytest.raises(BotRejected, match="shipped"):
         await bots.prepare(BotSpec(code="class A: pass"))
     assert await bots.prepare(BotSpec(preset="GuessBot"))
@@ -643,6 +643,7 @@ async def test_while_no_sandbox_can_be_had_nothing_is_written_behind_what_was_no
     broken = False
     await until(lambda: room.settled == room.head.size)
     await house.channels.post_message("A", room.channel_id, "two")
+    await until(lambda: room.settled == room.head.size)
     assert await bot_said(house, room) == ["heard one", "heard two"]
     kinds = [entry["t"] for entry in entries(house.store, room.channel_id)]
     assert kinds[-4:] == ["msg", "run", "msg", "run"]

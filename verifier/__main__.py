@@ -43,6 +43,7 @@ def parser() -> argparse.ArgumentParser:
     many("--receipt", metavar="FILE", help="a .tlog-proof that you (--me) got for a post")
     many("--confirm", metavar="LABEL", help="this member has confirmed their words")
     many("--gave", metavar="bob=VALUE", help="what this member gave to the dice (entropy)")
+    many("--saw", metavar="bob=FILE", help="messages this member was shown, a JSON list")
     add("--me", metavar="LABEL", help="whose file this is: that member need not be compared")
     add("--no-exec", action="store_true", help="run no code of strangers; RULES stays NOT PROVEN")
     add(
@@ -60,7 +61,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     made = parser()
     try:
         given = made.parse_args(arguments)
-        notes = [_named(text) for text in given.head_of]
+        notes = [_named(text, "--head-of") for text in given.head_of]
+        saw = [_named(text, "--saw") for text in given.saw]
         gave = [_pair(text, "--gave takes LABEL=VALUE") for text in given.gave]
         receipts = [(Path(name).name, _read(Path(name))) for name in given.receipt]
         if not given.file.is_file():
@@ -79,6 +81,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         receipts=receipts,
         confirmed=given.confirm,
         gave=gave,
+        saw=saw,
         me=given.me,
         execute=not given.no_exec,
         max_seconds=given.max_seconds,
@@ -95,8 +98,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return checked.exit_code
 
 
-def _named(text: str) -> tuple[str, str]:
-    label, name = _pair(text, "--head-of takes LABEL=FILE")
+def _named(text: str, option: str) -> tuple[str, str]:
+    label, name = _pair(text, f"{option} takes LABEL=FILE")
     return label, _read(Path(name))
 
 

@@ -18,7 +18,7 @@ from engine.channel.events import Genesis
 from engine.sandbox.call import Limits
 from engine.transcript import note
 from engine.transcript.canonical import NotCanonical, parse
-from verifier import deeds, leaves, record, verdict
+from verifier import deeds, leaves, record, shown, verdict
 from verifier.findings import Findings, Violation
 from verifier.heads import Heads, Unusable
 from verifier.leaves import Log
@@ -40,6 +40,7 @@ class Wishes:
     receipts: Sequence[tuple[str, str]] = ()  #: (file name, tlog-proof)
     confirmed: Sequence[str] = ()
     gave: Sequence[tuple[str, str]] = ()  #: (label, value for the dice)
+    saw: Sequence[tuple[str, str]] = ()  #: (label, JSON list of messages)
     me: str | None = None
     execute: bool = True
     max_seconds: float = 600.0
@@ -146,6 +147,11 @@ def _check(found: Record, wishes: Wishes, executor: Executor | None, checked: Ch
     channel = checked.walked.channel
     for who, value in wishes.gave:
         deeds.check_gave(who, value, walk.events, channel, findings)
+    for who, text in wishes.saw:
+        try:
+            shown.check_saw(who, text, checked.log, checked.walked, walk.events, findings)
+        except Unusable as error:
+            findings.add("I_ARGUMENT", f"not used: {error}")
     if channel.lost:
         text = "the server lost entries and says so; what was in them nobody knows"
         findings.add("I_RESTORED", text)

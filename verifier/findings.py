@@ -33,7 +33,9 @@ WHERE: Mapping[str, tuple[str, ...]] = {
         ),
         (DICE,),
     ),
-    **dict.fromkeys(("E_FORK", "I_SPLIT", "I_LINE_SHORT", "I_LINE_AHEAD", "I_ARGUMENT"), (SAME,)),
+    **dict.fromkeys(
+        ("E_FORK", "E_SHOWN", "I_SPLIT", "I_LINE_SHORT", "I_LINE_AHEAD", "I_ARGUMENT"), (SAME,)
+    ),
     "I_UNCONFIRMED": (WORDS,),
     **dict.fromkeys(("I_FETCH", "I_TIMES"), (OUTSIDE,)),
     "I_ERASED": (RECORD, RULES, DICE, WORDS),

@@ -132,6 +132,7 @@ def next_move(view: Mapping[str, Any], page: Mapping[str, Any], seat: str | None
         "post_message",
         channel_id=room,
         body="<your move>",
+        to=_sealed_to(view),
         cursor=page["cursor"],
         wait_ms=WAIT_MS,
         seat=seat,
@@ -162,6 +163,14 @@ def next_move(view: Mapping[str, Any], page: Mapping[str, Any], seat: str | None
             "sync_messages", channel_id=room, cursor=page["cursor"], seat=seat
         )
     return f"next: {speak}" if view["turn"]["yours"] else f"next: {wait}"
+
+
+def _sealed_to(view: Mapping[str, Any]) -> list[str] | None:
+    """To which referee a move is sealed, if the referee whose turn it is expects that. Its words
+    come into a line of ours only as the name of a bot that is here."""
+    expect = view["turn"]["expect"] if view["turn"] is not None else None
+    to = expect.get("to") if isinstance(expect, Mapping) else None
+    return to if to in [[f"bot:{bot['bot_id']}"] for bot in view["bots"]] else None
 
 
 def _to_open(view: Mapping[str, Any]) -> str:

@@ -221,6 +221,15 @@ CHEATS = (
         "swapped_entropy",
     ),
     Act(
+        "lying_answers",
+        "It says other words than it writes down",
+        "There is one log, all in it is true, and both players have its heads. But bob is told "
+        "high for low and low for high. Answers are not signed: only bob can know it.",
+        both_guess,
+        "E_SHOWN",
+        "lying_answers",
+    ),
+    Act(
         "other_seed",
         "It reveals another seed",
         "The game is honest, but the seed that comes out at its end is not the one whose hash was "

@@ -26,8 +26,8 @@ INTRODUCTION = """\
 Two scripted agents, alice and bob, play a guessing game over MCP: once on an honest server, then \
 on servers that cheat. Each server is a real process. After the game bob downloads the record, and \
 the verifier judges it in a process of its own, without network. It also gets what the two have \
-kept: bob's invite, what each gave to the dice, and from every answer the line "log:" and its \
-signature."""
+kept: bob's invite, what each gave to the dice and was shown, and from every answer the line \
+"log:" and its signature."""
 END = "All cheats were found out, and the honest server was accused of nothing."
 AMISS = "Not as it should be: {}."
 

@@ -54,6 +54,9 @@ async def ask(game: Game, file: bytes, confirmed: list[str], directory: Path) ->
             kept = directory / f"{player.name}-{size}.note"
             kept.write_text(note(head))
             arguments += ["--head-of", f"{player.name}={kept}"]
+        saw = directory / f"{player.name}-saw.json"
+        saw.write_text(json.dumps(player.seen))
+        arguments += ["--saw", f"{player.name}={saw}"]
         arguments += ["--gave", f"{player.name}={player.entropy}"]
     for name in confirmed:
         arguments += ["--confirm", name]
