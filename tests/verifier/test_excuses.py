@@ -257,3 +257,12 @@ async def test_a_state_that_becomes_true_has_changed(server: Table, jail: Execut
         await game.say("alice", said)
     checked = verify(game.bundle(), jail)
     assert not violations(checked) and states(checked)["RULES"] == "PROVEN"
+
+
+async def test_hooks_that_nobody_looked_for_are_not_proven(server: Table) -> None:
+    """Without execution a server could announce a referee that has no hooks."""
+    game = await (await server.open(code=JUDGE)).seated()
+    forged = game.bundle()
+    forged.of("attach")[0]["hooks"] = []
+    checked = verify(reforge(forged), None, execute=False)
+    assert states(checked)["RULES"] == states(checked)["DICE"] == "NOT PROVEN"
