@@ -8,7 +8,7 @@ import json
 import random
 import re
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 Json = dict[str, Any]
 #: Asks one operation; gives the structured answer and the text (none over REST).
@@ -31,6 +31,14 @@ def called(line: str) -> tuple[str, Json] | None:
     return found[-1][1], arguments
 
 
+class Step(NamedTuple):
+    """A call and its answer."""
+
+    name: str
+    data: Json
+    text: str
+
+
 class Follower:
     """One player. ``thinking`` is awaited before each move."""
 
@@ -38,13 +46,13 @@ class Follower:
         self.ask, self._chance, self._thinking = ask, chance, thinking
         self._expect: Any = None
         self._said: set[str] = set()
-        self.answers: list[tuple[str, Json]] = []  #: each call with its structured answer
+        self.steps: list[Step] = []
 
     async def play(self, name: str, **arguments: Any) -> Json:
         """Make this call, then do what it says until it names none; the last answer."""
         for _ in range(400):
             answer, text = await self.ask(name, self._filled(arguments))
-            self.answers.append((name, answer))
+            self.steps.append(Step(name, answer, text))
             line = self._read(answer, text)
             assert not line.startswith("stop"), line
             call = called(line)

@@ -15,6 +15,7 @@ from edge.api.dispatch import Dispatch
 from edge.api.errors import Internal
 from edge.api.limit import Limiter
 from edge.api.operations import TABLE, Operations
+from edge.api.prompts import PROMPTS
 from engine.channel import events
 from engine.channel.names import RESERVED
 from engine.channel.ops import FIELDS as OPS
@@ -118,6 +119,7 @@ def known_names() -> set[str]:
         *(name for name in dir(Context) if not name.startswith("_")),
         *entry_fields,
         *map(str, Table),
+        *PROMPTS,
         *RESERVED,
         *ALLOWED,
         *room_limits(Settings(_env_file=None)),  # type: ignore[call-arg]

@@ -124,7 +124,10 @@ def check(channel: Channel, step: Step, context: Context) -> None:
             if _same(made, plain, context):
                 found = True
                 break
-    except (LookupError, TypeError, ValueError, AttributeError, AssertionError) as error:
+    except (
+        *(LookupError, TypeError, ValueError, AttributeError, AssertionError),
+        RuntimeError,  # what a generator makes of StopIteration: no such slot
+    ) as error:
         raise Violation(code, f"it names what is not there ({error!r:.120})", step.first) from None
     if not found:
         raise _different(code, step, plain, expected, reason)

@@ -280,6 +280,13 @@ class Bench:
             if event is not None and event.res == "ok" and not _drew(event):
                 return Unknown("E_RUN_RNG", "it draws, and the log says that it did not")
             return Unknown("I_SEED", "it drew from a seed that is not out")
+        if (
+            seed is None
+            and _asks_otherwise(result)
+            and event
+            and (event.res != "ok" or _drew(event))
+        ):
+            return Unknown("I_SEED", "what it asked may depend on a seed that is not out")
         made = outputs.ran(channel, due, result, state, epoch=epoch, mint=lambda size: bytes(size))
         return Known(self._decided(made), sealed=seed is None)
 
@@ -339,7 +346,9 @@ class Bench:
             if blob is None and (due.bot.at, due.bot.dice.epoch) not in self.known_seeds:
                 return Unknown("I_SEED", "what the network told it comes out with its seed")
             if blob is None:
-                return Unknown("E_BLOB", "an answer of the network is not in the file")
+                text = "an answer of the network is not in the file"
+                self.findings.once("E_BLOB", asked["r"], text, event.on if event else None)
+                return Unknown("I_NO_REPLAY", text)
             if asked["k"] == "connect" and b'"error"' not in blob:
                 return Unknown("I_RAW", "it spoke over a connection of its own")
             found.append(Recorded(asked["k"], b"", blob, asked["q"]))
@@ -409,6 +418,11 @@ def _feigned(due: Due, run: Run) -> str:
     """The code of answers that a referee without a way out cannot have had: nothing from outside
     excuses what it did."""
     return "E_RUN_FX" if run.fx and not due.bot.reach.get("network") else ""
+
+
+def _asks_otherwise(result: HookResult) -> bool:
+    """Ended at a question that is not the recorded one; how much it drew before is not known."""
+    return isinstance(result, Failed) and result.error == "NonDeterministic"
 
 
 def _drew(run: Run) -> bool:

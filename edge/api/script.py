@@ -29,10 +29,10 @@ _HINT = (
 _TAKES = {"join": {"join"}, "say": {"say", "as", "to"}, "wait": {"wait"}, "leave": {"leave"}}
 
 
-def read(asked: Sequence[Any]) -> list[Event]:
+def read(asked: Sequence[Any], *, most: int = EVENTS) -> list[Event]:
     """Read events and see that they can happen in this order, or raise `InvalidRequest`."""
-    if len(asked) > EVENTS:
-        raise InvalidRequest(f"{len(asked)} events; a trial takes {EVENTS}", hint=_HINT)
+    if len(asked) > most:
+        raise InvalidRequest(f"{len(asked)} events; a trial takes {most}", hint=_HINT)
     seated: list[str] = []
     gone: set[str] = set()
     events = []

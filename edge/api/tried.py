@@ -102,13 +102,19 @@ def lines(tried: Tried, *, preset: str | None) -> list[str]:
         told.append("The source has no class with a hook: it is a text, announced and never run.")
     if tried.left:
         told.append(f"Time was up: {tried.left} of the events did not happen.")
-    room = [f"dice: {sum(ran.draws for ran in tried.ran)} blocks drawn"]
+    return [*told, *after(tried), f"next: {_advice(tried, preset)}"]
+
+
+def after(tried: Tried) -> list[str]:
+    """What is there when all has happened."""
     network = sum(len(ran.network) for ran in tried.ran)
-    room.append(f"network: {f'asked {network} times' if network else 'none used'}")
     clocks = [f"{clock['name']} in {clock['seconds']:g} s" for clock in tried.clocks]
-    room.append(f"clocks: {', '.join(clocks) or 'none'}")
-    return [*told, f"state after: {_short(dict(tried.state))}", " · ".join(room),
-            f"next: {_advice(tried, preset)}"]  # fmt: skip
+    used = [
+        f"dice: {sum(ran.draws for ran in tried.ran)} blocks drawn",
+        f"network: {f'asked {network} times' if network else 'none used'}",
+        f"clocks: {', '.join(clocks) or 'none'}",
+    ]
+    return [f"state after: {_short(dict(tried.state))}", " · ".join(used)]
 
 
 def step_lines(number: int, step: Step) -> list[str]:

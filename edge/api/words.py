@@ -41,8 +41,11 @@ def plain(text: str) -> str:
 
 
 def message(shown: Mapping[str, Any]) -> str:
-    """``[12] alice: "guess 20"``; a body that is only text is shown as its text."""
+    """``[12] alice: "guess 20"``; a body that is only text is shown as its text, a turn without
+    what the lines `turn:` and `expect:` say of the one that counts."""
     body = shown["body"]
+    if shown["sender"] == "system" and body.get("type") == "turn":
+        body = {"type": "turn", "players": body["players"]}
     only_text = body.keys() == {"text"} and isinstance(body["text"], str)
     said = quoted(body["text"] if only_text else body)
     kind = shown["kind"]

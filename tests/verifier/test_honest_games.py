@@ -1,0 +1,118 @@
+"""Random honest games: no line is ever VIOLATED, and RULES and RECORD are PROVEN where nothing
+that is in the log excuses them."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Iterator
+
+import pytest
+import pytest_asyncio
+
+from tests.verifier.games import Bundle, codes, states, verify, violations
+from tests.verifier.matches import PRESETS, Match, World, match, replayer, world
+from tests.verifier.records import opened
+from verifier.check import Checked
+from verifier.referees import Executor
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+@pytest.fixture(scope="module")
+def judge() -> Iterator[Executor]:
+    with replayer() as made:
+        yield made
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def house(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[World]:
+    async with world(tmp_path_factory.mktemp("tls")) as made:
+        yield made
+
+
+def excuses(file: Bundle, *, over: bool) -> set[str]:
+    """What an honest record may say against being PROVEN, by what stands in it."""
+    found: set[str] = set()
+    runs = file.of("run")
+    if not over:
+        found |= {"I_LIVE", "I_SEED", "I_PRIVATE"}
+    if any(run["res"].startswith("killed:") for run in runs):
+        found.add("I_KILLED")
+    if any("NonDeterministic" in run["res"] for run in runs):
+        found.add("I_NONDETERMINISTIC")
+    if any(effect["k"] == "connect" for run in runs for effect in run.get("fx", ())):
+        found.add("I_RAW")
+    if any(attach["manifest"].get("private") == "keep" for attach in file.of("attach")):
+        found.add("I_PRIVATE_KEPT")
+    return found
+
+
+def judged(game: Match, file: Bundle, checked: Checked) -> None:
+    """Nobody is accused, and nothing is held back that could be proven."""
+    told = [(one.code, one.entry, one.text) for one in checked.findings.found]
+    assert not violations(checked), told
+    over = game.room.channel.status == "closed" or (
+        game.room.channel.status == "ended"
+        and not any(bot.dice.used for bot in game.room.channel.bots)
+    )
+    allowed = excuses(file, over=over)
+    against = {one.code for line in ("RULES", "RECORD") for one in checked.findings.of(line)}
+    assert against <= allowed, told
+    assert over is False or against or states(checked)["RULES"] == "PROVEN", told
+
+
+async def play(house: World, judge: Executor, seed: int, *, moves: int, files: int) -> Bundle:
+    """The game of this seed, and what is said of the files of some of its players."""
+    game = await match(house, seed, (None, None, *PRESETS)[seed % (len(PRESETS) + 2)], moves)
+    labels = [label for label in game.tokens if game.room.channel.seat(label)]
+    for who in random.Random(seed).sample(labels, min(files, len(labels))):
+        file = game.bundle(who)
+        judged(game, file, verify(file, judge))
+    return file
+
+
+@pytest.mark.parametrize("seed", range(len(PRESETS) + 2))
+async def test_an_honest_game_is_never_accused(house: World, judge: Executor, seed: int) -> None:
+    """Two games of referees that do everything, and a short one of each that is shipped."""
+    await play(house, judge, seed, moves=20 if seed < 2 else 5, files=1)
+
+
+@pytest.mark.long
+async def test_three_hundred_honest_games_are_never_accused(
+    house: World, judge: Executor, record_property: Callable[[str, object], None]
+) -> None:
+    """All that can happen does: what is counted here would else be missed without a word."""
+    seen: Counter[str] = Counter()
+    for seed in range(1000, 1300):
+        file = await play(house, judge, seed, moves=14, files=2)
+        seen.update(entry["t"] for entry in file.entries)
+        seen.update(run["res"] for run in file.of("run"))
+        seen.update("fx" for run in file.of("run") if "fx" in run)
+    record_property("seen", dict(seen))
+    kinds = {"open", "abort", "takeover", "leave", "change", "tick", "disclose", "fx", "start"}
+    ends = {"ok", "fuel", "error:ValueError", "error:NonDeterministic", "killed:TimeLimit"}
+    assert kinds | ends <= seen.keys(), seen
+
+
+ASKS = """
+import random
+import requests
+
+class AskBot:
+    def on_message(self, message):
+        told = random.randint(1, 10**9)
+        answer = requests.get("http://api.example.com/x?n=%d" % told).json()
+        self.ctx.post("bot", {"target": answer["target"]})
+"""
+
+
+async def test_a_question_that_depends_on_a_seed_accuses_nobody_before_it_is_out(
+    house: World, judge: Executor
+) -> None:
+    game = await opened(house, random.Random(1), code=ASKS)
+    for who in ("alice", "bob"):
+        await game.sit(who, f"{who} says 0123456789abcdef")
+    await game.speak("alice", "ask")
+    checked = verify(game.bundle(), judge)
+    assert not violations(checked) and "I_SEED" in codes(checked), checked.findings.found
