@@ -114,7 +114,10 @@ class Bench:
             self.findings.add("E_BLOB", f"the source {event.code_hash} is not in the file", entry)
             self._lose(entry, Unknown("I_NO_REPLAY", "its source is missing"))
             return
-        if self.executor is None:
+        if self.executor is None:  # whether these are its hooks is not known either
+            why = Unknown("I_NO_EXEC", "nothing was executed (--no-exec)")
+            self.findings.once(why.code, f"{entry}", f"bot {event.bot}: {why.text}", entry)
+            self.unjudged.add(entry)
             return
         report = self._asked(lambda executor: executor.inspect(source))
         if event.runtime != runtime() and (
