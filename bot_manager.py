@@ -26,9 +26,9 @@ from channel_manager import Bot, ChannelManager
 from engine import hooks, outputs
 from engine.channel import rules
 from engine.channel.commands import NewBot
-from engine.channel.events import Event, Runtime
+from engine.channel.events import Runtime
 from engine.channel.names import LABEL, room_name
-from engine.channel.views import Message, Opening
+from engine.channel.views import Message
 from engine.errors import (
     BotNotFound,
     BotRejected,
@@ -36,7 +36,8 @@ from engine.errors import (
     InvalidRequest,
     RateLimited,
 )
-from engine.room import Draft, Memory, Room
+from engine.params import check as check_params
+from engine.room import Memory, Room
 from engine.sandbox.call import Effect, Failed, HookCall, HookResult, SourceReport
 from engine.sandbox.pool import Pool
 from engine.sandbox.twice import run_twice
@@ -90,10 +91,10 @@ class BotManager:
         hooks_per_minute: int = 120,
     ) -> None:
         self._channels = channels
-        self._pool = pool
-        self._second = second
-        self._bots_dir = bots_dir
-        self._inline = inline
+        self.pool = pool
+        self.second = second
+        self.bots_dir = bots_dir
+        self.inline = inline
         self._per_minute = hooks_per_minute
         self._presets: dict[str, tuple[str, SourceReport]] = {}
         self._allowances: dict[str, _Allowance] = {}
@@ -103,11 +104,11 @@ class BotManager:
 
     async def presets(self) -> list[Bot]:
         """Every referee shipped with this server, as it would be attached."""
-        names = sorted(path.stem for path in self._bots_dir.glob("*_bot.py"))
+        names = sorted(path.stem for path in self.bots_dir.glob("*_bot.py"))
         return [await self.prepare(BotSpec(preset=_class_name(name))) for name in names]
 
     async def prepare(self, spec: BotSpec, *, owner: str = "") -> Bot:
-        """Inspect a referee and return what `attach` needs.
+        """Inspect a referee, hold its params to its manifest, return what `attach` needs.
 
         Raise `BotRejected` (line and reason), `BotNotFound`, `TooLarge`, `InvalidRequest`.
         """
@@ -117,26 +118,26 @@ class BotManager:
             preset = spec.preset.removeprefix(BUILTIN)
             source, report = await self._preset(preset)
             return self._bot(spec, source, report, f"{BUILTIN}{preset}")
-        if not self._inline:
+        if not self.inline:
             raise BotRejected(
                 "this server runs shipped referees only (INLINE_BOTS=off)",
                 hint="list_bots names them.",
             )
         source = spec.code or ""
-        report = await self._pool.inspect(source, owner=owner)
+        report = await self.pool.inspect(source, owner=owner)
         return self._bot(spec, source, report, None)
 
     def _bot(self, spec: BotSpec, source: str, report: SourceReport, ref: str | None) -> Bot:
-        return _bot(spec, source, report, ref, self._pool.isolation.level)
+        return _bot(spec, source, report, ref, self.pool.isolation.level)
 
     async def _preset(self, name: str) -> tuple[str, SourceReport]:
         if name not in self._presets:
-            path = self._bots_dir / f"{_file_name(name)}.py"
+            path = self.bots_dir / f"{_file_name(name)}.py"
             known = re.fullmatch(r"[A-Z][A-Za-z]{1,40}Bot", name) and path.is_file()
             if not known:
                 raise BotNotFound(f"there is no preset {name[:60]!r}")
             source = path.read_text(encoding="utf-8")
-            self._presets[name] = (source, await self._pool.inspect(source, inline=False))
+            self._presets[name] = (source, await self.pool.inspect(source, inline=False))
         return self._presets[name]
 
     # --- hearing ---------------------------------------------------------------------------
@@ -177,6 +178,7 @@ class BotManager:
         while (due := hooks.due(room)) is not None:
             if room.channel.proves and room.channel.runtime != self._channels.custody.host.runtime:
                 await self._note_runtime(room)
+                continue  # another node may have run it meanwhile
             if await self._hear(room, due):
                 silent.discard(due.bot.at)
             else:
@@ -206,6 +208,7 @@ class BotManager:
         ran = outputs.ran(room.channel, due, result, memory.state, epoch=epoch, mint=mint)
         state = memory.state if ran.state is None else ran.state
         after = Memory(state, due.step.entry, due.number + 1)
+        result = ran.failed or result
         if isinstance(result, Failed):
             how = "was killed" if result.killed else "failed"
             where = (due.hook, due.bot.id, room.channel_id)
@@ -219,11 +222,11 @@ class BotManager:
 
     async def _run(self, room: Room, call: HookCall, *, alone: bool) -> HookResult:
         owner = self._channels.owner(room)
-        limits = outputs.hook_limits(room.channel.limits, self._pool.limits)
-        if self._second is None:
-            return await self._pool.run(call, owner=owner, limits=limits)
+        limits = outputs.hook_limits(room.channel.limits, self.pool.limits)
+        if self.second is None:
+            return await self.pool.run(call, owner=owner, limits=limits)
         twice = await run_twice(
-            self._pool, self._second, call, owner=owner, alone=alone, limits=limits
+            self.pool, self.second, call, owner=owner, alone=alone, limits=limits
         )
         return twice.result
 
@@ -247,6 +250,7 @@ class BotManager:
                 await landed(room.store.append(room.change(draft, ())))
             except HeadMoved:
                 room.refresh()
+                room.load_memories()
                 continue
             room.adopt(draft)
 
@@ -273,8 +277,8 @@ class BotManager:
             rows = [
                 after.row(room.channel_id, due.bot.at),
                 *notes,
-                *_private_rows(room, draft, openings),
-                *_answers(room, happened, effects),
+                *outputs.private_rows(room, draft, openings),
+                *outputs.answers(room, happened, effects),
             ]
             try:
                 await landed(room.store.append(room.change(draft, rows)))
@@ -331,26 +335,6 @@ def default_slots(bot: Bot) -> list[str]:
     return [f"bot:{bot.new.label}", *(f"invite:{seat}" for seat in seats)]
 
 
-def _private_rows(room: Room, draft: Draft, openings: Mapping[int, Opening]) -> list[Row]:
-    if not draft.steps:
-        return []
-    messages = draft.steps[0].messages
-    return [
-        outputs.private_row(room.channel_id, messages[place].id, opening)
-        for place, opening in openings.items()
-    ]
-
-
-def _answers(room: Room, happened: Sequence[Event], effects: Sequence[Effect]) -> list[Row]:
-    """The network's answers by their hash: a replay takes them from here."""
-    if not happened or not room.channel.proves:
-        return []
-    blobs = {hashlib.sha256(effect.response).hexdigest(): effect.response for effect in effects}
-    return [
-        Row(Table.BLOB, room.channel_id, f"sha256:{name}", blob) for name, blob in blobs.items()
-    ]
-
-
 def _bot(spec: BotSpec, source: str, report: SourceReport, ref: str | None, isolation: str) -> Bot:
     manifest = dict(spec.manifest or report.manifest or {})
     name = spec.name or _text(manifest.get("name")) or report.class_name or "text"
@@ -360,6 +344,7 @@ def _bot(spec: BotSpec, source: str, report: SourceReport, ref: str | None, isol
         params, manifest = parse(canonical(params)), parse(canonical(manifest))
     except NotCanonical as error:
         raise InvalidRequest(f"params or manifest: {error}") from None
+    check_params(manifest.get("params"), params)
     wanted = _text(manifest.get("label")) or _label(name)
     new = NewBot(
         name=room_name(name[:80], what="a referee's name"),

@@ -73,8 +73,8 @@ def pair(data_dir: Path, ports: tuple[int, int] | None = None) -> Iterator[Pair]
     }
     log = data_dir / "benchmark.log"
     with (
-        _running("multiplayer_server.py", server, settings, log) as inner,
-        _running("oauth_proxy.py", proxy, settings, log) as outer,
+        running("multiplayer_server.py", server, settings, log) as inner,
+        running("oauth_proxy.py", proxy, settings, log) as outer,
     ):
         yield Pair(outer, inner)
 
@@ -83,12 +83,12 @@ def pair(data_dir: Path, ports: tuple[int, int] | None = None) -> Iterator[Pair]
 def bare(data_dir: Path) -> Iterator[Process]:
     """The reference, see `bare_server`."""
     port = free_port()
-    with _running("benchmarks/bare_server.py", port, {}, data_dir / "bare.log", str(port)) as one:
+    with running("benchmarks/bare_server.py", port, {}, data_dir / "bare.log", str(port)) as one:
         yield one
 
 
 @contextmanager
-def _running(
+def running(
     program: str, port: int, settings: dict[str, str], log: Path, *arguments: str
 ) -> Iterator[Process]:
     with log.open("ab") as lines:

@@ -45,7 +45,10 @@ MANIFEST = {
     "params": {
         "type": "object",
         "properties": {
-            "rounds": {"type": "integer", "minimum": 1, "maximum": 100, "default": 5},
+            "rounds": {
+                "type": "integer", "minimum": 1, "maximum": 100, "default": 5,
+                "description": "rounds played, if two can still bet",
+            },
             "chips": {
                 "type": "integer", "minimum": 2, "maximum": 1000000, "default": 100,
                 "description": "what each player begins with",
@@ -62,8 +65,12 @@ MANIFEST = {
                 "type": "integer", "minimum": 1, "maximum": 8, "default": 1,
                 "description": "packs in a shuffle; no fewer than 2 from 3 players on, 3 from 6 on",
             },
-            "hit_soft_17": {"type": "boolean", "default": False},
-            "double_after_split": {"type": "boolean", "default": True},
+            "hit_soft_17": {
+                "type": "boolean", "default": False, "description": "the dealer draws on a soft 17",
+            },
+            "double_after_split": {
+                "type": "boolean", "default": True, "description": "a hand from a split may double",
+            },
             "face_down": {
                 "type": "boolean", "default": False,
                 "description": "players see their own cards only",

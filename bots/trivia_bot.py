@@ -40,9 +40,12 @@ MANIFEST = {
                 "type": "integer", "minimum": 1, "maximum": 20, "default": 5,
                 "description": "questions asked",
             },
-            "mode": {"enum": ["sealed", "first"], "default": "sealed"},
+            "mode": {
+                "type": "string", "enum": ["sealed", "first"], "default": "sealed",
+                "description": "answers opened together, or the first right one takes the point",
+            },
             "set": {
-                "enum": ["general", "numbers"], "default": "general",
+                "type": "string", "enum": ["general", "numbers"], "default": "general",
                 "description": "built-in questions, or sums made by the dice",
             },
             "questions": {

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from engine.channel import views
-from engine.channel.events import Attach, Event, Run
+from engine.channel.events import Attach, Event, Reveal, Run
 from engine.channel.state import Channel
 from engine.room import Room, SignedHead, decode, step
 from engine.stores.base import Leaf, Table
@@ -57,11 +57,12 @@ def write(
     with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as bundle:
         lines: list[bytes] = []
         blobs: dict[str, bytes] = {}
+        asked: dict[int, list[str]] = {}  # answers that a referee has heard, by its attach
         openings: list[dict[str, Any]] = []
         for leaf in _leaves(room, head.size):
             lines.append(_line(leaf))
             made = step(channel, decode(leaf), leaf)
-            for name in _needs(made.event):
+            for name in _needs(made.event, asked, proves=channel.proves):
                 kept = room.store.get(Table.BLOB, room.channel_id, f"sha256:{name}")
                 if kept is not None:
                     blobs[name] = kept
@@ -87,13 +88,23 @@ def _leaves(room: Room, size: int) -> Iterator[Leaf]:
         start += len(batch)
 
 
-def _needs(event: Event) -> list[str]:
-    """SHA-256 (hex) of everything beside the log that a replay of this entry reads."""
+def _needs(event: Event, asked: dict[int, list[str]], *, proves: bool) -> list[str]:
+    """SHA-256 (hex) of everything beside the log that can be read from this entry on.
+
+    What a referee heard from the network is as secret as its state, and comes out with its seed:
+    a player must not read in the middle of a quiz what it has looked up.
+    """
     match event:
         case Attach():
             return [event.code_hash.removeprefix("sha256:")]
-        case Run(fx=asked) if asked:
-            return [base64.urlsafe_b64decode(one["r"] + "=").hex() for one in asked]
+        case Run(at=at, fx=list(effects)):
+            answers = [base64.urlsafe_b64decode(one["r"] + "=").hex() for one in effects]
+            if not proves:
+                return answers
+            asked.setdefault(at, []).extend(answers)
+            return []
+        case Reveal(at=at):
+            return asked.pop(at, [])
         case _:
             return []
 

@@ -14,11 +14,13 @@ import hmac
 import logging
 import secrets
 from collections.abc import Iterable
+from dataclasses import replace
 from functools import lru_cache
 
 from engine.channel import dice
 from engine.channel.commands import Host
 from engine.channel.events import Disclose, Event, Key, Msg, Restored, Reveal
+from engine.channel.evolve import Place, evolve
 from engine.channel.state import Bot, Channel
 from engine.keyring import Keyring
 from engine.outputs import Epoch
@@ -103,42 +105,54 @@ class Custody:
         """The room's last head with nothing pending, signed, and recorded as such."""
         head = room.settled_head
         if room.signed is None or room.signed.size != head.size:
-            room.signed = SignedHead(head.size, head.root, self._sign(room))
+            root = head.root  # some hashes: once
+            try:
+                room.signed = SignedHead(head.size, root, self._sign(room, head.size, root))
+            except OSError as error:  # a full disk, say: whoever asks next may be luckier
+                log.error("no head of %s is signed: %s", room.channel_id, error)
+                return SignedHead(head.size, root)
         return room.signed
 
-    def _sign(self, room: Room) -> str | None:
-        head, channel = room.settled_head, room.channel
-        if not head.size or not channel.key or channel.lost:
+    def _sign(self, room: Room, size: int, root: bytes) -> str | None:
+        key, channel = room.settled_key, room.channel
+        if not size or not key or channel.lost:
             return None
         try:
-            self._heads.record(room.channel_id, head.size, head.root)
-            return self.keyring.checkpoint(channel.key, channel.origin, head.size, head.root)
-        except (Equivocation, LookupError, OSError) as error:
+            self._heads.record(room.channel_id, size, root)
+            return self.keyring.checkpoint(key, channel.origin, size, root)
+        except (Equivocation, LookupError) as error:
             log.error("no head of %s is signed: %s", room.channel_id, error)
             return None
+
+    def look_at(self, room: Room) -> None:
+        """Shut a room that was just loaded and does not hold a head that was signed, so that
+        nobody takes it for what it was; `chores` puts that into the log."""
+        channel, here = room.channel, (room.head.size, room.head.root)
+        highest = self._heads.highest(room.channel_id)
+        if not channel.key or channel.lost or highest is None or highest[0] < here[0]:
+            return
+        if highest != here:
+            told = "%s has lost entries: a head of size %d was signed, %d are here"
+            log.error(told, room.channel_id, highest[0], here[0])
+            room.missing = Restored(highest[0], b64u(highest[1]))
+            shut = evolve(channel, room.missing, Place(room.head.size, room.head.ts))
+            size, messages, weight = channel.size, channel.messages, channel.bytes
+            room.channel = replace(shut, size=size, messages=messages, bytes=weight)
 
     def chores(self, room: Room) -> list[Event]:
         """What has to be written down before anything else happens in a room that was just
         loaded: that entries were lost, or that heads are signed by another key from here on."""
         channel = room.channel
-        if not channel.key or channel.lost:
+        if room.missing is not None:
+            return [room.missing]
+        if not channel.key or channel.lost or channel.status == "closed":
             return []
-        highest = self._heads.highest(room.channel_id)
-        here = (room.head.size, room.head.root)
-        if highest and (highest[0] > here[0] or (highest[0] == here[0] and highest != here)):
-            log.error("%s has lost entries: a head of size %d was signed", *self._lost(room))
-            return [Restored(highest[0], b64u(highest[1]))]
-        vkey = self._vkey(channel.origin)
-        if vkey == channel.key or channel.status == "closed":
+        if self._vkey(channel.origin) == channel.key:
             return []
         if self.keyring.by_vkey(channel.key) is None:
             log.error("the key that signs %s is not here any more", room.channel_id)
             return []
         return [Key(*self.keyring.rotation(channel.origin, channel.key))]
-
-    def _lost(self, room: Room) -> tuple[str, int]:
-        highest = self._heads.highest(room.channel_id)
-        return room.channel_id, highest[0] if highest else 0
 
 
 def pin(store: Store, channel_id: str, channel: Channel) -> str:

@@ -15,7 +15,7 @@ import json
 import secrets
 from collections import OrderedDict
 from collections.abc import Mapping
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -74,6 +74,7 @@ class Keyring:
     def __init__(self, *keys: LogKey) -> None:
         self.keys = keys
         self._notes: OrderedDict[tuple[str, int, bytes, str], str] = OrderedDict()
+        self._ours = lru_cache(maxsize=NOTES)(self._find)
 
     @classmethod
     def load(cls, directory: Path) -> Keyring:
@@ -140,7 +141,7 @@ class Keyring:
         signed = note.signed(text, origin, old.public, old.sign)
         return new.vkey(origin), signed + note.signature(text, origin, new.public, new.sign)
 
-    def _ours(self, vkey: str, origin: str) -> LogKey:
+    def _find(self, vkey: str, origin: str) -> LogKey:
         key = self.by_vkey(vkey)
         if key is None or vkey != key.vkey(origin):
             raise LookupError(f"no key here signs for {origin} as {vkey}; restore keys/log-*.key")

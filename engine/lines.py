@@ -4,7 +4,8 @@
 
 A channel without referees takes everything that waits in one step and one append; with
 referees one item at a time, and its hooks before the next, so that between two steps no
-hook is pending. A request only awaits its future: cancelling it cancels nothing.
+hook is pending; while hooks cannot be run nothing else happens there. A request only awaits
+its future: cancelling it cancels nothing.
 
 A clock that runs out is an item too. Its place is before whatever came after it: a move
 made in time counts however long it waited for its turn, and a late one finds the tick.
@@ -20,9 +21,10 @@ import json
 import logging
 import math
 from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, field
 
+from engine import hooks
 from engine.alarms import Alarms
 from engine.channel import rules, timers
 from engine.channel.commands import Expire
@@ -164,6 +166,10 @@ class Lines:
         while (now := self._clock(room, line)) is not None or line.waiting:
             if now is not None:
                 await self._tick(room, now)
+            elif held := _held(room):
+                _refuse(line.waiting, held)
+                line.waiting.clear()
+                continue
             else:
                 await self._serve(room, line)
             await self._hooks(room)
@@ -180,8 +186,9 @@ class Lines:
             if room.head.size:
                 await self._step(room, [item])
             room.fresh = False
-        except Exception:  # as with a clock: the room is looked through the next time
+        except Exception:  # as with a clock; nothing happens in the room before it is written
             log.exception("what %s has to be told could not be written down", room.channel_id)
+            self._retry_later(room)
 
     def _own_item(self, decide: Decide, now: int) -> _Item:
         return _Item(Wish(decide), now, asyncio.get_running_loop().create_future())
@@ -201,7 +208,7 @@ class Lines:
         due = timers.next_due(room.channel)
         if due is None or max(due, line.pause) > now:
             return None
-        if room.unsettled or room.channel_id in self._retries:
+        if room.fresh or room.unsettled or room.channel_id in self._retries:
             return None
         if seconds := self._pause(room):
             line.pause = now + math.ceil(seconds * 1000)
@@ -220,6 +227,8 @@ class Lines:
             self._retry_later(room)
 
     async def _hooks(self, room: Room) -> None:
+        if room.fresh:
+            return
         try:
             await self._settle(room)
         except Exception:  # our own fault; the hooks stay due and are tried again
@@ -289,6 +298,17 @@ class Lines:
         return Outcome(steps, posted)
 
 
+def _held(room: Room) -> Unavailable | None:
+    """Why nothing may happen here now. An entry before a hook that is due would stand in the
+    log as if the referee had been silent, one before `Custody.chores` might come to be signed."""
+    if room.fresh:
+        return Unavailable("the room's record could not be opened", retry_after=RETRY_HOOKS)
+    if hooks.due(room) is not None:
+        busy = "the room's referees cannot be run, and have yet to hear what was said"
+        return Unavailable(busy, retry_after=RETRY_HOOKS)
+    return None
+
+
 def _give_up(line: _Line, item: _Item) -> None:
     """Its turn has not come: a caller told so may repeat it, one who gave up need not."""
     if item in line.waiting:
@@ -325,7 +345,7 @@ def _answer(item: _Item, outcome: Outcome | MultiplayerError) -> None:
         item.done.set_result(outcome)
 
 
-def _refuse(items: Sequence[_Item], error: Exception) -> None:
+def _refuse(items: Iterable[_Item], error: Exception) -> None:
     if not isinstance(error, Unavailable):
         log.error("a step failed", exc_info=error)
         error = Unavailable("the server could not write this down")

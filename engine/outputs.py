@@ -7,8 +7,9 @@ verifier makes the same run of the same result and compares (`verifier.replay`).
 
 from __future__ import annotations
 
+import hashlib
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
@@ -16,13 +17,14 @@ from typing import Any
 
 from engine.channel import dice, events, rules, timers, tokens
 from engine.channel.commands import Ran
-from engine.channel.events import Run
+from engine.channel.events import Event, Run
 from engine.channel.state import Bot, Channel
 from engine.channel.views import Message, Opening
 from engine.errors import BadMessage
 from engine.hooks import Due, players_at
-from engine.room import private_row
-from engine.sandbox.call import Failed, Finished, HookCall, HookResult, Limits, Said, Turn
+from engine.room import Draft, Room, private_row
+from engine.sandbox.call import Effect, Failed, Finished, HookCall, HookResult, Limits, Said, Turn
+from engine.stores.base import Row, Table
 from engine.transcript import seeds
 from engine.transcript.canonical import NotCanonical, canonical, through
 from engine.transcript.chain import MAX_ENTRY, b64u
@@ -35,11 +37,13 @@ LARGEST_RUN = MAX_ENTRY - 256  #: bytes; the rest is for its place in the log
 
 @dataclass(frozen=True)
 class Result:
-    """A hook's result, ready to be decided on. ``openings`` by place in the run's out."""
+    """A hook's result, ready to be decided on. ``openings`` by place in the run's out;
+    ``failed``: what the hook wanted cannot be written down."""
 
     command: Ran
     state: Mapping[str, Any] | None = None
     openings: Mapping[int, Opening] = field(default_factory=dict)
+    failed: Failed | None = None
 
 
 @dataclass(frozen=True)
@@ -128,7 +132,7 @@ def ran(
             text = f"what the hook did takes {size} bytes in the log, at most {LARGEST_RUN} fit"
             result = _broken("OutputLimit", text, result)
     run = _failure(due, result, _receipt(channel, due, result, epoch, state, state))
-    return Result(Ran(run, silent=False))
+    return Result(Ran(run, silent=False), failed=result)
 
 
 def _broken(error: str, text: str, result: Finished) -> Failed:
@@ -230,6 +234,27 @@ def _sealed(
     return {"k": said.kind, "b": {**body, "_sd": digests}, "to": to}, hidden
 
 
+def private_rows(room: Room, draft: Draft, openings: Mapping[int, Opening]) -> list[Row]:
+    """What opens the private words of a run, beside the log."""
+    if not draft.steps:
+        return []
+    messages = draft.steps[0].messages
+    return [
+        private_row(room.channel_id, messages[place].id, opening)
+        for place, opening in openings.items()
+    ]
+
+
+def answers(room: Room, happened: Sequence[Event], effects: Sequence[Effect]) -> list[Row]:
+    """The network's answers by their hash: a replay takes them from here."""
+    if not happened or not room.channel.proves:
+        return []
+    blobs = {hashlib.sha256(effect.response).hexdigest(): effect.response for effect in effects}
+    return [
+        Row(Table.BLOB, room.channel_id, f"sha256:{name}", blob) for name, blob in blobs.items()
+    ]
+
+
 def message_json(channel_id: str, message: Message) -> dict[str, Any]:
     """A message as members, referees and verifiers read it (contract §3)."""
     body = dict(message.body)
@@ -258,4 +283,4 @@ def rfc3339(ms: int) -> str:
     )
 
 
-__all__ = ["Epoch", "Result", "hook_call", "message_json", "private_row", "ran", "rfc3339"]
+__all__ = ["Epoch", "Result", "hook_call", "message_json", "ran", "rfc3339"]

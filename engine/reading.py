@@ -39,9 +39,11 @@ def page(
     reader sat down; what was whispered to the seat before stays sealed."""
     newest = room.channel.messages
     if not 0 <= after <= newest:
+        why = "; the server has lost later ones" if room.channel.lost else ""
+        use = "L" if room.channel.lost else "Use the cursor of your last result here, or l"
         raise InvalidRequest(
-            f"cursor {after} is not of this room; its newest message is {newest}",
-            hint="Use the cursor of your last result here, or leave it out.",
+            f"cursor {after} is not of this room; its newest message is {newest}{why}",
+            hint=f"{use}eave it out.",
         )
     limit = max(1, min(limit, PAGE_MESSAGES))
     taken: list[Message] = []

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from engine.channel import events, snapshot, timers, views
-from engine.channel.events import Abort, Erased, Event, Genesis, Join, Run, Tick
+from engine.channel.events import Abort, Erased, Event, Genesis, Join, Restored, Run, Tick
 from engine.channel.evolve import Place, evolve
 from engine.channel.state import Channel
 from engine.channel.views import Message, Opening
@@ -90,7 +90,8 @@ class Posted:
 @dataclass(repr=False, eq=False)  # a room in a log line would put private words there
 class Room:
     """See the module. ``settled`` is the size of the log up to which all hooks have run,
-    ``settled_head`` its head there, ``signed`` the last one that was signed by ``signer``;
+    ``settled_head`` its head there and ``settled_key`` the key that the log names for it,
+    ``signed`` the last one that was signed by ``signer``;
     ``arrived`` are seats not used since their holders came, with the mark they had then: the
     answer that seated them may have been lost. ``clock`` is what the store's index says of
     the next clock to run out."""
@@ -101,9 +102,11 @@ class Room:
     head: Head = field(default_factory=Head)
     settled: int = 0
     settled_head: Head = field(default_factory=Head)
+    settled_key: str = ""
     signed: SignedHead | None = None
     signer: Callable[[Room], SignedHead] | None = None
-    fresh: bool = True  #: loaded, and not yet looked at for what was lost or has changed
+    fresh: bool = True  #: loaded, and not yet written down what was lost or has changed
+    missing: Restored | None = None  #: a head that was signed and is not in the log
     unsettled: deque[Step] = field(default_factory=deque)
     memories: dict[int, Memory] = field(default_factory=dict)
     posted: dict[str, Posted] = field(default_factory=dict)
@@ -235,6 +238,7 @@ class Room:
         self.unsettled.clear()
         self.settled = self.head.size
         self.settled_head = self.head
+        self.settled_key = self.channel.key
 
     # --- readers ---------------------------------------------------------------------------
 

@@ -100,6 +100,7 @@ class Rooms:
         room = Room.load(self.store, channel_id)
         if room is None:
             raise NotMember(rules.STRANGER)
+        self.custody.look_at(room)
         if hooks.due(room) is None:
             room.settle_all()
         self._keep(room)

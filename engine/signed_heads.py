@@ -122,5 +122,5 @@ class SignedHeads:
 
 
 def _line(channel_id: str, size: int, root: bytes) -> bytes:
-    said = {"c": channel_id, "n": size, "r": base64.b64encode(root).decode()}
-    return json.dumps(said).encode() + b"\n"
+    said = base64.b64encode(root).decode()
+    return f'{{"c": {json.dumps(channel_id)}, "n": {size}, "r": "{said}"}}\n'.encode()

@@ -120,6 +120,10 @@ class SignIn:
             raise Failed(f"{self._settings.base_url} does not answer: {error}") from None
         return str(entry["access_token"])
 
+    def close(self) -> None:
+        """Let go of the connections."""
+        self._http.close()
+
     def _good(self, entry: Json) -> bool:
         if entry.get("expires_at", 0) < time.time() + EARLY:
             return False

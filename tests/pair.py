@@ -42,6 +42,7 @@ class Pair:
 
     ``supervised``: run by start_servers.py, which starts again who dies, after a pause that
     doubles. Otherwise as in two terminals, and `kill` starts again at once.
+    ``server``: a test's own build of the server (`tests/cheats`).
     """
 
     def __init__(
@@ -49,12 +50,15 @@ class Pair:
         directory: Path,
         *,
         supervised: bool = False,
+        server: str = SERVER,
         **environment: str,
     ) -> None:
         ports = _unused_ports()
         self.base = f"http://127.0.0.1:{ports[0]}"
+        self._inner = f"http://127.0.0.1:{ports[1]}"
         self.directory = directory
         self._supervised = supervised
+        self._server = server
         self._environment = {
             **os.environ,
             "PROXY_PORT": str(ports[0]),
@@ -73,11 +77,15 @@ class Pair:
         return (self.directory / "output").read_text(errors="replace")
 
     def start(self) -> Pair:
-        self.directory.mkdir(parents=True, exist_ok=True)
-        for name in ("start_servers.py",) if self._supervised else (SERVER, PROXY):
-            self._run(name)
+        self.launch()
         self.wait()
         return self
+
+    def launch(self) -> None:
+        """Start without waiting until it answers."""
+        self.directory.mkdir(parents=True, exist_ok=True)
+        for name in ("start_servers.py",) if self._supervised else (self._server, PROXY):
+            self._run(name)
 
     def wait(self) -> None:
         """Wait until proxy and server answer."""
@@ -91,19 +99,26 @@ class Pair:
         return any(process.poll() is not None for process in self._running.values())
 
     def healthy(self) -> bool:
+        """Both are asked: the proxy may remember a server that was there a second ago."""
         try:
             # Without the roots of https, which take longer to load than all the rest.
-            return httpx.get(f"{self.base}/healthz", verify=False).status_code == 200
+            answers = [
+                httpx.get(f"{base}/healthz", verify=False).status_code
+                for base in (self._inner, self.base)
+            ]
+            return answers == [200, 200]
         except httpx.TransportError:
             return False
 
-    def kill(self, name: str) -> None:
-        """kill -9 one of the two. It is back some time later; `wait` waits for that."""
+    def kill(self, name: str, meanwhile: Callable[[], None] = lambda: None) -> None:
+        """kill -9 one of the two. It is back some time later; `wait` waits for that. What
+        happens ``meanwhile`` needs a pair that is not supervised."""
         if self._supervised:
             os.kill(self._child(name), signal.SIGKILL)
             return
         self._running[name].kill()
         self._running[name].wait()
+        meanwhile()
         self._run(name)
 
     def stop(self) -> None:

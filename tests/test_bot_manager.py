@@ -6,6 +6,8 @@ import asyncio
 import hashlib
 import json
 from collections.abc import AsyncIterator
+from concurrent.futures import Future
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -14,11 +16,18 @@ import pytest_asyncio
 from bot_manager import BotManager, BotSpec, default_slots
 from channel_manager import ChannelManager
 from engine.channel.ops import read_ops
-from engine.errors import BotNotFound, BotRejected, InvalidRequest, RateLimited, Unavailable
+from engine.errors import (
+    BotNotFound,
+    BotRejected,
+    HeadMoved,
+    InvalidRequest,
+    RateLimited,
+    Unavailable,
+)
 from engine.room import Room
 from engine.sandbox.call import Failed, Finished, HookCall, HookResult, Said, Turn
 from engine.sandbox.pool import Pool
-from engine.stores.base import Store, Table
+from engine.stores.base import Append, Store, Table
 from engine.stores.memory import MemoryStore
 from engine.transcript.canonical import canonical
 from tests.harness import (
@@ -131,7 +140,7 @@ async def test_a_preset_may_be_named_as_a_reference(house: House) -> None:
 
 
 async def test_a_server_may_run_shipped_referees_only(house: House) -> None:
-    bots = BotManager(house.channels, house.bots._pool, bots_dir=BOTS_DIR, inline=False)
+    bots = BotManager(house.channels, house.bots.pool, bots_dir=BOTS_DIR, inline=False)
     with pytest.raises(BotRejected, match="shipped"):
         await bots.prepare(BotSpec(code="class A: pass"))
     assert await bots.prepare(BotSpec(preset="GuessBot"))
@@ -612,9 +621,10 @@ async def test_two_nodes_that_run_the_same_hook_show_it_once(store: Store, clock
     verified(store, room.channel_id)
 
 
-async def test_when_no_sandbox_can_be_had_the_room_lives_on(
+async def test_while_no_sandbox_can_be_had_nothing_is_written_behind_what_was_not_heard(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """In the log it would look as if the referee had had nothing to say: a fraud."""
     monkeypatch.setattr("channel_manager.HANDLED", 0.001)
     monkeypatch.setattr("engine.lines.RETRY_HOOKS", 0.0)
     room = await house.room(house.pool.script("Judge", on_message=echo))
@@ -625,11 +635,74 @@ async def test_when_no_sandbox_can_be_had_the_room_lives_on(
             raise Unavailable("no worker")
 
     house.pool.before = fail
-    for text in ("one", "two"):
-        assert (await house.channels.post_message("A", room.channel_id, text)).pending
+    assert (await house.channels.post_message("A", room.channel_id, "one")).pending
+    with pytest.raises(Unavailable, match="have yet to hear"):
+        await house.channels.post_message("A", room.channel_id, "two")
+    with pytest.raises(Unavailable):
+        await house.channels.leave_channel("B", room.channel_id, None)
     broken = False
     await until(lambda: room.settled == room.head.size)
+    await house.channels.post_message("A", room.channel_id, "two")
+    await until(lambda: room.settled == room.head.size)
     assert await bot_said(house, room) == ["heard one", "heard two"]
+    kinds = [entry["t"] for entry in entries(house.store, room.channel_id)]
+    assert kinds[-4:] == ["msg", "run", "msg", "run"]
+
+
+async def test_a_new_runtime_is_said_once_before_the_next_hook(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    room = await house.room(house.pool.script("Judge", on_message=echo))
+    old = room.channel.runtime
+    monkeypatch.setattr("engine.custody.runtime", lambda: "cpython-9.9/mpx-9")
+    house.start()
+    for text in ("one", "two"):
+        await house.channels.post_message("A", room.channel_id, text)
+    kinds = [entry["t"] for entry in entries(house.store, room.channel_id)]
+    assert kinds[-5:] == ["msg", "runtime", "run", "msg", "run"]
+    assert entries(house.store, room.channel_id, "attach")[0]["runtime"] == old
+    assert [e["runtime"] for e in entries(house.store, room.channel_id, "runtime")] == [
+        "cpython-9.9/mpx-9"
+    ]
+    verified(house.store, room.channel_id)
+
+
+async def test_another_node_that_ran_the_hook_while_the_runtime_was_noted_ran_it_once(
+    store: Store, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = House(store, clock, Mint("one"))
+    room = await one.room(one.pool.script("Judge", on_message=echo))
+    two = House(store, clock, Mint("two"))
+    two.pool = one.pool
+    two.start()
+    held = asyncio.Event()
+
+    async def hold(call: HookCall) -> None:
+        await held.wait()
+
+    one.pool.before = hold
+    post = asyncio.create_task(one.channels.post_message("A", room.channel_id, "hello"))
+    await until(lambda: len(one.pool.calls) == 1)
+    other = two.channels.custody
+    monkeypatch.setattr(other, "host", replace(other.host, runtime="cpython-9.9/mpx-9"))
+    append, first = store.append, True
+
+    def late(change: Append) -> Future[None]:
+        nonlocal first
+        if first and change.leaves and b'"t":"runtime"' in (change.leaves[0].data or b""):
+            first = False
+            held.set()
+            failed: Future[None] = Future()
+            asyncio.get_running_loop().call_later(0.05, failed.set_exception, HeadMoved("late"))
+            return failed
+        return append(change)
+
+    monkeypatch.setattr(store, "append", late)
+    two.channels.room(room.channel_id)
+    await post
+    await two.channels.lines.finish()
+    assert len(entries(store, room.channel_id, "run")) == 1
+    await one.channels.lines.finish()
 
 
 # --- allowance -----------------------------------------------------------------------------

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from engine.channel.dice import DAY
 from engine.channel.ops import read_ops
 from engine.errors import Unavailable
 from engine.room import CLOCK, Room
@@ -67,7 +68,10 @@ async def settled(house: House) -> None:
 
 
 def index(house: House) -> dict[str, int]:
-    return {channel: int(due) for channel, due in house.store.find(Table.TIMER, CLOCK)}
+    """When referees' clocks run out; the day on which a seed comes out is days away."""
+    dues = {channel: int(due) for channel, due in house.store.find(Table.TIMER, CLOCK)}
+    soon = house.channels.now_ms() + 6 * DAY
+    return {channel: due for channel, due in dues.items() if due < soon}
 
 
 def rings(house: House) -> list[str]:

@@ -15,6 +15,7 @@ from edge.api.dispatch import Dispatch
 from edge.api.errors import Internal
 from edge.api.limit import Limiter
 from edge.api.operations import TABLE, Operations
+from edge.api.prompts import PROMPTS
 from engine.channel import events
 from engine.channel.names import RESERVED
 from engine.channel.ops import FIELDS as OPS
@@ -26,6 +27,7 @@ from engine.stores.base import Table
 from engine.transcript.chain import place, read, verify
 from multiplayer_server import room_limits
 from settings import Settings
+from tests.bots.test_presets import FILES, manifest
 from tests.pages import EVERYTHING, PAGES, prose
 from tests.pair import ROOT
 
@@ -68,7 +70,8 @@ def test_the_readmes_table_names_no_tool_that_is_not_there() -> None:
 
 def test_every_rest_path_that_is_named_is_a_route() -> None:
     routes = {path for entry in TABLE for path in (entry.name, *entry.routes)}
-    proxy = {"mcp", "join", "healthz", "register", "token", "revoke", "oauth", "transcript"} | {"verifier"}
+    proxy = {"mcp", "join", "healthz", "register", "token", "revoke", "oauth", "transcript"}
+    proxy.add("verifier")
     named = {path for path in re.findall(r"8100/(\w+)|`(?:GET|POST) /(\w+)", EVERYTHING)}
     assert {a or b for a, b in named} <= routes | proxy
 
@@ -97,7 +100,6 @@ def test_every_name_in_capitals_exists() -> None:
 #: Names in answers and manifests that no table of ours lists.
 OTHER_NAMES = {
     *("author_log", "bot_id", "code_hash", "commitment_hash", "inline_code", "bots_announced"),
-    "try_bot",  # named as something that comes later
 }
 
 
@@ -117,10 +119,12 @@ def known_names() -> set[str]:
         *(name for name in dir(Context) if not name.startswith("_")),
         *entry_fields,
         *map(str, Table),
+        *PROMPTS,
         *RESERVED,
         *ALLOWED,
         *room_limits(Settings(_env_file=None)),  # type: ignore[call-arg]
         *(path.stem for path in ROOT.glob("*.py")),
+        *(param for path in FILES for param in manifest(path)["params"]["properties"]),
         *OTHER_NAMES,
     }
 

@@ -38,6 +38,7 @@ ADDRESS = re.compile(r"http://(?:127\.0\.0\.1|localhost):8100")
 NOT_RUN = {
     "scripts/start": "the pair of these tests is what it ends in; test_setup, test_start_servers",
     "scripts/test": "this is it",
+    "scripts/demo": "it starts servers of its own; tests/cheats/test_demo.py",
     "claude mcp add": "another vendor's program; must be a line that start_servers prints",
     "docker compose": "there is no Docker here; its file is checked in test_containers",
 }

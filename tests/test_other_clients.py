@@ -7,7 +7,6 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import shutil
 import subprocess
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
@@ -18,6 +17,7 @@ import pytest
 from mcp import StdioServerParameters
 from mcp.client import Client
 
+from tests import npm
 from tests.pair import SERVER, Pair
 from tests.players import Json, rest
 
@@ -38,28 +38,11 @@ def install(request: pytest.FixtureRequest) -> Install:
     assert cache is not None
 
     def into(name: str, *packages: str) -> Path:
-        return _installed(cache.mkdir("npm") / name, packages)
+        if npm.missing():
+            pytest.fail(f"{', '.join(npm.missing())} not found: needs Node 20 or newer with npm")
+        return npm.installed(cache.mkdir("npm") / name, packages)
 
     return into
-
-
-def _installed(directory: Path, packages: tuple[str, ...]) -> Path:
-    missing = [tool for tool in ("node", "npm", "npx") if shutil.which(tool) is None]
-    if missing:
-        pytest.fail(f"{', '.join(missing)} not found: this test needs Node 20 or newer with npm")
-    stamp = directory / "installed"
-    if not stamp.exists() or stamp.read_text() != " ".join(packages):
-        directory.mkdir(parents=True, exist_ok=True)
-        (directory / "package.json").write_text('{"private": true}')
-        done = subprocess.run(
-            ["npm", "install", "--save-exact", "--no-audit", "--no-fund", *packages],
-            cwd=directory,
-            capture_output=True,
-            text=True,
-        )
-        assert done.returncode == 0, f"npm could not install {packages}:\n{done.stderr[-2000:]}"
-        stamp.write_text(" ".join(packages))
-    return directory
 
 
 @pytest.fixture

@@ -18,7 +18,8 @@ from tests.pair import ROOT, Pair
 
 pytestmark = pytest.mark.servers
 
-SCRIPTS = sorted(path.name for path in (ROOT / "scripts").glob("*.py") if path.name != "client.py")
+SHARED = {"client.py", "workshop.py"}
+SCRIPTS = sorted(p.name for p in (ROOT / "scripts").glob("*.py") if p.name not in SHARED)
 
 
 class Shell:

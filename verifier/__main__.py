@@ -40,11 +40,19 @@ def parser() -> argparse.ArgumentParser:
     many("--invite", help="the invite link you joined with: pins the key and the beginning")
     many("--line", metavar='"bob: 27 S8FX…"', help="size and root that a member saw")
     many("--head-of", metavar="bob=FILE", help="a signed head that a member kept")
-    many("--receipt", metavar="FILE", help="a .tlog-proof that somebody got for a post")
+    many("--receipt", metavar="FILE", help="a .tlog-proof that you (--me) got for a post")
     many("--confirm", metavar="LABEL", help="this member has confirmed their words")
+    many("--gave", metavar="bob=VALUE", help="what this member gave to the dice (entropy)")
+    many("--saw", metavar="bob=FILE", help="messages this member was shown, a JSON list")
     add("--me", metavar="LABEL", help="whose file this is: that member need not be compared")
     add("--no-exec", action="store_true", help="run no code of strangers; RULES stays NOT PROVEN")
-    add("--max-seconds", type=float, default=600.0, metavar="N", help="for all hooks together")
+    add(
+        "--max-seconds",
+        type=float,
+        default=600.0,
+        metavar="N",
+        help="for all hooks together; the rest as much again",
+    )
     add("--evidence", type=Path, metavar="DIR", help="where evidence goes (FILE's evidence/)")
     return made
 
@@ -53,7 +61,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     made = parser()
     try:
         given = made.parse_args(arguments)
-        notes = [_named(text) for text in given.head_of]
+        notes = [_named(text, "--head-of") for text in given.head_of]
+        saw = [_named(text, "--saw") for text in given.saw]
+        gave = [_pair(text, "--gave takes LABEL=VALUE") for text in given.gave]
         receipts = [(Path(name).name, _read(Path(name))) for name in given.receipt]
         if not given.file.is_file():
             raise ValueError(f"{given.file} is not a file")
@@ -70,6 +80,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         heads=notes,
         receipts=receipts,
         confirmed=given.confirm,
+        gave=gave,
+        saw=saw,
         me=given.me,
         execute=not given.no_exec,
         max_seconds=given.max_seconds,
@@ -86,11 +98,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return checked.exit_code
 
 
-def _named(text: str) -> tuple[str, str]:
-    label, equals, name = text.partition("=")
-    if not equals:
-        raise ValueError("--head-of takes LABEL=FILE")
+def _named(text: str, option: str) -> tuple[str, str]:
+    label, name = _pair(text, f"{option} takes LABEL=FILE")
     return label, _read(Path(name))
+
+
+def _pair(text: str, usage: str) -> tuple[str, str]:
+    label, equals, value = text.partition("=")
+    if not equals:
+        raise ValueError(usage)
+    return label, value
 
 
 def _read(path: Path) -> str:

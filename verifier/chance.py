@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from engine.channel.state import Share
+from engine.channel.state import Channel, Share
 from verifier.findings import Findings
 from verifier.leaves import Log
 from verifier.walk import Draw, Walked
@@ -29,10 +29,22 @@ def judge(walked: Walked, log: Log, findings: Findings) -> None:
             findings.once("I_RNG_EARLY", name, text, draw.entry)
             continue
         _judge_shares(walked, log, findings, draw)
+        _judge_age(walked, findings, draw)
     _judge_unseen(walked, findings)
     if walked.draws and walked.aborted:
         text = "somebody did not open a commitment in time, so their words are not in the dice"
         findings.add("I_ABORT", text, walked.aborted[0])
+
+
+def _judge_age(walked: Walked, findings: Findings, draw: Draw) -> None:
+    """Each seed has its own dice. Which of two was used must not have been for a clock to say."""
+    aged = walked.aged.get(draw.bot.at)
+    if draw.overdue or (aged is not None and aged < draw.entry):
+        text = (
+            f"bot {draw.bot.id} drew when a seed had come out, or was due, by its age: the "
+            "server's clock had a choice between two dice"
+        )
+        findings.once("I_RNG_AGE", f"{draw.bot.at}", text, draw.entry)
 
 
 def _judge_unseen(walked: Walked, findings: Findings) -> None:
@@ -68,10 +80,7 @@ def counted(walked: Walked, draw: Draw) -> Sequence[Share]:
 
 def against(walked: Walked) -> str:
     """Against whom dice hold that nothing speaks against, in one sentence."""
-    shares = [share for draw in walked.draws for share in counted(walked, draw)]
-    labels = {share.slot: walked.channel.label(share.slot) for share in shares}
-    last = max(shares, key=lambda share: share.given)
-    committed = sorted({labels[s.slot] for s in shares if s.given in _commitments(walked)})
+    committed = sorted(_committed(walked))
     if committed:
         return (
             f"This holds for {' and '.join(committed)}, who committed before opening, whatever all "
@@ -80,16 +89,28 @@ def against(walked: Walked) -> str:
         )
     return (
         "This holds against the server alone and against any player alone; not against the "
-        f"server together with {labels[last.slot]}, who spoke last (a commitment would)."
+        "server together with a player, whose words it may have had after all others' (a "
+        "commitment would)."
     )
 
 
-def _commitments(walked: Walked) -> set[int]:
-    """Entries of shares that had been promised before they were opened."""
-    opened = {
-        slot.id
-        for entry in walked.opened
-        for slot in walked.channels[entry - 1].slots
-        if slot.commit and walked.channels[entry].slot(slot.id).commit == ""
-    }
-    return {share.given for share in walked.channel.entropy if share.slot in opened}
+def _committed(walked: Walked) -> set[str]:
+    """Labels of those whose words nobody knew when the last of the others' were fixed.
+
+    From the moment at which every seat was taken they may have told the server. Whoever came,
+    went or spoke after that can have done so because of what they had said.
+    """
+    channels, start = walked.channels, walked.channel.started
+    found: set[str] = set()
+    for entry in walked.opened if start is not None else ():
+        before = channels[entry - 1]
+        slot = next(s for s in before.seats if channels[entry].slot(s.id).commit != s.commit)
+        first = next(n for n in range(slot.given, entry) if channels[n].sealed is not None)
+        if _places(channels[first]) == _places(channels[start or 0]):
+            found.add(slot.label)
+    return found
+
+
+def _places(channel: Channel) -> set[tuple[str, int, int]]:
+    """Who sits where since when, and when they gave or promised their words."""
+    return {(slot.id, slot.since, slot.given) for slot in channel.seated}

@@ -7,6 +7,7 @@ code of its own, because a file that breaks the verifier must not pass for one t
 from __future__ import annotations
 
 import base64
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,7 +18,7 @@ from engine.channel.events import Genesis
 from engine.sandbox.call import Limits
 from engine.transcript import note
 from engine.transcript.canonical import NotCanonical, parse
-from verifier import leaves, record, verdict
+from verifier import deeds, leaves, record, shown, verdict
 from verifier.findings import Findings, Violation
 from verifier.heads import Heads, Unusable
 from verifier.leaves import Log
@@ -25,6 +26,8 @@ from verifier.record import Record
 from verifier.referees import Executor
 from verifier.verdict import Verdict
 from verifier.walk import Walk, Walked
+
+LARGEST_KB = 1 << 16  #: of what a hook may answer, whatever its room allows
 
 
 @dataclass(frozen=True)
@@ -36,6 +39,8 @@ class Wishes:
     heads: Sequence[tuple[str, str]] = ()  #: (label, note)
     receipts: Sequence[tuple[str, str]] = ()  #: (file name, tlog-proof)
     confirmed: Sequence[str] = ()
+    gave: Sequence[tuple[str, str]] = ()  #: (label, value for the dice)
+    saw: Sequence[tuple[str, str]] = ()  #: (label, JSON list of messages)
     me: str | None = None
     execute: bool = True
     max_seconds: float = 600.0
@@ -79,6 +84,9 @@ def check_file(path: Path, wishes: Wishes, executor: Executor | None = None) -> 
     except Violation as violation:
         checked.findings.found.append(violation.finding)
         return _judged(checked, wishes)
+    except (OSError, MemoryError) as error:
+        _blame_machine(checked, error)
+        return _judged(checked, wishes)
     return check(found, wishes, executor, checked)
 
 
@@ -91,14 +99,19 @@ def check(
         _check(found, wishes, executor, checked)
     except Violation as violation:
         checked.findings.found.append(violation.finding)
-    except (ImportError, OSError) as error:  # this machine's fault, which accuses nobody
-        checked.walked.whole = False
-        checked.findings.add("I_BROKEN", f"this machine cannot verify: {error!r:.200}")
-        checked.findings.add("I_MACHINE", f"this machine cannot verify: {error!r:.200}")
+    except (ImportError, OSError, MemoryError) as error:
+        _blame_machine(checked, error)
     except Exception as error:  # noqa: BLE001  the boundary: see the header
         text = f"the verifier was not made for this: {type(error).__name__}: {error!s:.200}"
         checked.findings.add("E_UNFORESEEN", text)
     return _judged(checked, wishes)
+
+
+def _blame_machine(checked: Checked, error: Exception) -> None:
+    """This machine's fault, which accuses nobody."""
+    checked.walked.whole = False
+    for code in ("I_BROKEN", "I_MACHINE"):
+        checked.findings.add(code, f"this machine cannot verify: {error!r:.200}")
 
 
 def _judged(checked: Checked, wishes: Wishes) -> Checked:
@@ -132,6 +145,13 @@ def _check(found: Record, wishes: Wishes, executor: Executor | None, checked: Ch
     _compare(checked.heads, wishes, findings)
     _walk(walk, first, wishes, executor, checked)
     channel = checked.walked.channel
+    for who, value in wishes.gave:
+        deeds.check_gave(who, value, walk.events, channel, findings)
+    for who, text in wishes.saw:
+        try:
+            shown.check_saw(who, text, checked.log, checked.walked, walk.events, findings)
+        except Unusable as error:
+            findings.add("I_ARGUMENT", f"not used: {error}")
     if channel.lost:
         text = "the server lost entries and says so; what was in them nobody knows"
         findings.add("I_RESTORED", text)
@@ -143,6 +163,7 @@ def _walk(
     walk: Walk, first: Genesis, wishes: Wishes, executor: Executor | None, checked: Checked
 ) -> None:
     """Walk with a jail around the referees, if there are any and they are to be executed."""
+    walk.until = time.monotonic() + 2 * wishes.max_seconds
     if executor is not None or not wishes.execute:
         walk.executor = executor
         walk.go()
@@ -164,8 +185,9 @@ def _walk(
 
 
 def limits(room: Mapping[str, Any]) -> Limits:
-    """Those of a room, as its hooks had them."""
-    return outputs.hook_limits(room, Limits(hook_seconds=float(room["hook_seconds"])))
+    """Those of a room, as its hooks had them, as far as this machine goes along."""
+    capped = {name: min(room[name], LARGEST_KB) for name in ("output_kb", "state_kb")}
+    return outputs.hook_limits({**room, **capped}, Limits(hook_seconds=float(room["hook_seconds"])))
 
 
 def _compare(heads: Heads, wishes: Wishes, findings: Findings) -> None:

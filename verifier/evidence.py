@@ -19,7 +19,8 @@ report.json       the same for programs, with what was expected in each place
 entry-N.json      entry N as it stands in the record: its exact bytes
 expected-N.json   what the rules or the announced source lead to instead
 *.note            signed heads. Two of one size with different roots, both under the room's own
-                  key, show to anybody that the server has signed two logs
+                  key, show to anybody that the server has signed two logs; so does one whose root
+                  is not that of as many first entries of a record with a signed head
 
 The record itself belongs to it: whoever has record and verifier sees the same. {origin} is
 the room's name, and the key that signs for it stands in entry 0 of its log.

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from engine.channel import tokens
-from engine.channel.events import Event, Genesis, Invite, Key
+from engine.channel.events import Attach, Event, Genesis, Invite, Join, Key
 from engine.transcript import note, proofs
 from engine.transcript.note import BadNote
 from verifier.findings import Findings
@@ -104,13 +104,7 @@ class Heads:
         if found is None:
             raise Unusable("--invite takes an invite link or code")
         code, _, mark = found.group().partition(".")
-        hashes = {
-            slot["invite"]
-            for event in self.events
-            if isinstance(event, Genesis)
-            for slot in event.slots
-            if "invite" in slot
-        } | {event.hash for event in self.events if isinstance(event, Invite)}
+        hashes = {hash for event in self.events for _, hash in _offers(event)}
         if tokens.digest(code) not in hashes:
             self.findings.add("E_INVITE", "this invite is of another room, or of another log")
             return
@@ -130,6 +124,26 @@ class Heads:
             self.findings.add("E_INVITE", words, fingerprint=fingerprint, here=made)
             return
         self.pinned = True
+        self._check_seat(tokens.digest(code), count)
+
+    def _check_seat(self, invite: str, count: int) -> None:
+        """That the referees of the day the invite was made still sat there when it was used."""
+        offered, slot = next(
+            (index, one)
+            for index, event in enumerate(self.events)
+            for one, hash in _offers(event)
+            if hash == invite
+        )
+        ends = (
+            index
+            for index, event in enumerate(self.events)
+            if index > offered and isinstance(event, Join | Invite) and event.slot == slot
+        )
+        end = next(ends, self.log.size)
+        late = [n for n, e in enumerate(self.events) if count <= n < end and isinstance(e, Attach)]
+        if late:
+            text = "a referee was seated after the invite was made and before its seat was taken"
+            self.findings.add("I_INVITE_OLD", f"{text}: the invite pins another", late[-1])
 
     def check_line(self, text: str) -> str:
         """A head that a member typed: "bob: 27 S8FX…". Return the member's label."""
@@ -183,12 +197,14 @@ class Heads:
             return False
         ours = self.log.root(head.size)
         if head.root != ours:
-            self.notes[f"note-of-{who}"] = text
+            self.notes[f"note-of-{who}-{head.size}"] = text
+            both = "The two signed notes prove" if head.size == self.log.size else ""
             self.findings.add(
                 "E_FORK",
                 f"the room's key has signed another head of {head.size} entries for {who}: "
                 f"{base64.b64encode(head.root).decode()}, here it is "
-                f"{base64.b64encode(ours).decode()}. The two signed notes prove it to anybody.",
+                f"{base64.b64encode(ours).decode()}. "
+                f"{both or 'That note and this signed record prove'} it to anybody.",
             )
             return False
         self._saw(who, head.size)
@@ -200,3 +216,14 @@ class Heads:
 
     def _saw(self, who: str, size: int) -> None:
         self.seen[who] = max(size, self.seen.get(who, 0))
+
+
+def _offers(event: Event | None) -> list[tuple[str, str]]:
+    """The seats that an entry offers, with the hashes of their invites."""
+    match event:
+        case Genesis():
+            return [(slot["id"], slot["invite"]) for slot in event.slots if "invite" in slot]
+        case Invite(slot, hash):
+            return [(slot, hash)]
+        case _:
+            return []

@@ -10,6 +10,7 @@ import base64
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from engine.transcript import tree
@@ -61,10 +62,18 @@ class Log:
 
     def next_ts(self, index: int) -> int | None:
         """The time of the first entry after ``index`` that has one."""
-        for line in self.lines[index + 1 :]:
+        return self._next[index]
+
+    @cached_property
+    def _next(self) -> list[int | None]:
+        """`next_ts` of every entry, found in one pass: all of a hostile log may have none."""
+        found: list[int | None] = []
+        after: int | None = None
+        for line in reversed(self.lines):
+            found.append(after)
             if line.entry is not None and "ts" in line.entry:
-                return line.ts
-        return None
+                after = line.ts
+        return found[::-1]
 
 
 def read(lines: Sequence[bytes]) -> Log:

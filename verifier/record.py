@@ -7,8 +7,10 @@ size is capped before it is read, and anything unexpected is `E_BUNDLE`, never a
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import re
+import struct
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -28,6 +30,7 @@ MAX_RATIO = 500  #: unpacked to packed; a log has 40 bytes of hash in every entr
 SMALL = 16 << 20  #: bytes to which no ratio applies
 
 _NAMES = re.compile(r"entries\.jsonl|checkpoint|openings\.jsonl|README\.txt|blobs/[0-9a-f]{64}")
+_MEMBER = b"PK\x01\x02"  #: how each header of a zip's directory begins
 _MEMBERS = ("entries.jsonl", "openings.jsonl", "README.txt")
 
 
@@ -58,17 +61,31 @@ def read(path: Path) -> Record:
     try:
         if path.stat().st_size > MAX_FILE:
             raise _bad(f"the file is larger than {MAX_FILE >> 20} MB")
+        if _headers(path) > 2 * MAX_MEMBERS:  # before zipfile makes an object of each
+            raise _bad(f"more than {MAX_MEMBERS} members")
         with zipfile.ZipFile(path) as bundle:
             members = _members(bundle)
     except (zipfile.BadZipFile, zipfile.LargeZipFile, EOFError, NotImplementedError) as error:
         raise _bad(f"not a zip that can be read: {error}") from None
-    except (ValueError, RuntimeError, OverflowError) as error:  # zipfile on headers that lie
+    except (ValueError, RuntimeError, OverflowError, struct.error) as error:
+        # zipfile on headers that lie
         raise _bad(f"not a zip that can be read: {error}") from None
     except Exception as error:
-        if type(error).__module__ != "zlib":
+        before_the_file = isinstance(error, OSError) and error.errno == errno.EINVAL
+        if type(error).__module__ != "zlib" and not before_the_file:
             raise
         raise _bad(f"not a zip that can be read: {error}") from None
     return of(members)
+
+
+def _headers(path: Path) -> int:
+    """How many members its directory can name at most."""
+    found, tail = 0, b""
+    with path.open("rb") as file:
+        while part := file.read(1 << 20):
+            found += (tail + part).count(_MEMBER)
+            tail = part[1 - len(_MEMBER) :]
+    return found
 
 
 def of(members: Mapping[str, bytes]) -> Record:

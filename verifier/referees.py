@@ -136,13 +136,18 @@ class Bench:
         if self.executor is None:
             return
         report = self._asked(lambda executor: executor.inspect(source))
-        if isinstance(report, Unknown) or report is None:
-            self._lose(entry, report or Unknown("I_TIME", "its source could not be read here"))
-            return
         if event.runtime != runtime() and (
-            isinstance(report, str) or report.hooks != tuple(event.hooks)
-        ):
-            return  # what a source is depends on the rules that read it
+            isinstance(report, str)
+            or (isinstance(report, SourceReport) and report.hooks != tuple(event.hooks))
+        ):  # what a source is depends on the rules that read it
+            text = f"{event.runtime} finds other hooks in its source than {runtime()}"
+            report = Unknown("I_RUNTIME", text)
+        if isinstance(report, Unknown) or report is None:
+            # Said at once: no hook may ever be due to a referee whose hooks are not known.
+            why = report or Unknown("I_TIME", "its source could not be read here")
+            self.findings.once(why.code, f"{entry}", f"bot {event.bot}: {why.text}", entry)
+            self._lose(entry, why)
+            return
         if isinstance(report, str):
             self.findings.add("E_SOURCE", f"its source cannot be a referee: {report[:200]}", entry)
             self._lose(entry, Unknown("I_NO_REPLAY", "its source is none"))
@@ -174,11 +179,12 @@ class Bench:
             ):
                 self._unheard(due, self._outcome(due, None))
                 continue
-            outcome = self._outcome(due, event)
-            if isinstance(outcome, Known) and outcome.silent and self._comes_again(due):
-                self._unheard(due, outcome)
-                continue
-            self._compare(due, outcome, event, entry)
+            if self._comes_again(due):  # this run may be the next one's: is there any of this?
+                alone = self._outcome(due, None)
+                if isinstance(alone, Known) and alone.silent:
+                    self._unheard(due, alone)
+                    continue
+            self._compare(due, self._outcome(due, event), event, entry)
             return
         self.findings.add(
             "E_RUN_EXTRA", f"{event.hook} of bot {event.bot} was not due to entry {event.on}", entry
@@ -244,7 +250,7 @@ class Bench:
             return shown
         if event is not None and event.res.startswith("killed:"):
             return Unknown("I_KILLED", "the server ended it; that cannot be repeated")
-        tape = self._tape(event)
+        tape = self._tape(due, event)
         if isinstance(tape, Unknown):
             return tape
         if self.executor is None:
@@ -330,10 +336,12 @@ class Bench:
             return Unknown("I_PRIVATE_KEPT", "it heard words that its manifest keeps private")
         return Unknown("I_PRIVATE", "it heard private words that are not opened yet")
 
-    def _tape(self, event: Run | None) -> list[Effect] | Unknown:
+    def _tape(self, due: Due, event: Run | None) -> list[Effect] | Unknown:
         found: list[Effect] = []
         for asked in (event.fx or ()) if event else ():
             blob = self.record.blob(_hex(asked["r"]))
+            if blob is None and (due.bot.at, due.bot.dice.epoch) not in self.known_seeds:
+                return Unknown("I_SEED", "what the network told it comes out with its seed")
             if blob is None:
                 text = "an answer of the network is not in the file"
                 self.findings.once("E_BLOB", asked["r"], text, event.on if event else None)
@@ -347,7 +355,8 @@ class Bench:
 
     def _compare(self, due: Due, outcome: Known | Unknown, event: Run, entry: int) -> None:
         state = self._state(due.bot)
-        wrong = self._check_receipt(due, event)
+        receipt = self._check_receipt(due, event)
+        wrong = receipt or _feigned(due, event)
         if isinstance(outcome, Known) and not wrong:
             made = outcome.result
             if made.command.silent:
@@ -368,7 +377,7 @@ class Bench:
             self._say(due, outcome)
             if event.st is not None and event.st[0] != event.st[1]:
                 self._lose(due.bot.at, replace(outcome, text="its state is not known any more"))
-        if wrong and not self._elsewhere(due):
+        if receipt or (wrong and not self._elsewhere(due)):  # a receipt is the same anywhere
             expected = (
                 events.write(outcome.result.command.run) if isinstance(outcome, Known) else None
             )
@@ -400,6 +409,12 @@ class Bench:
         if not lost and event.st[0] != seeds.blind(epoch.state, self._state(due.bot)):
             return "E_RUN_STATE"
         return ""
+
+
+def _feigned(due: Due, run: Run) -> str:
+    """The code of answers that a referee without a way out cannot have had: nothing from outside
+    excuses what it did."""
+    return "E_RUN_FX" if run.fx and not due.bot.reach.get("network") else ""
 
 
 def _asks_otherwise(result: HookResult) -> bool:

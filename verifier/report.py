@@ -7,16 +7,23 @@ quotes with every character escaped that a terminal could obey or a reader could
 from __future__ import annotations
 
 import json
+import re
 import textwrap
 import unicodedata
 from collections.abc import Iterator
 from typing import Any
 
+from engine.channel.views import Message
 from engine.sandbox.runtime import runtime
+from verifier import deeds
 from verifier.check import Checked
+from verifier.deeds import Deed
 from verifier.verdict import Verdict
 
 WIDTH = 100
+#: Letters and symbols that look like nothing.
+BLANK = frozenset("\u115f\u1160\u2800\u3164\uffa0")
+KIND = "user"  #: of a member's message that names none
 LONGEST = 400  #: characters of one message that are shown
 MOST = 200  #: messages and findings that are shown
 
@@ -33,7 +40,13 @@ def safe(text: Any) -> str:
 
 
 def _harmless(mark: str) -> bool:
-    return mark == " " or unicodedata.category(mark)[0] not in "CZ"
+    return mark == " " or (unicodedata.category(mark)[0] not in "CZ" and mark not in BLANK)
+
+
+def _quoted(text: str) -> str:
+    """As `safe`, without blanks in a row: a terminal breaks a long line where it likes, and with
+    enough of them a stranger could have it begin the next one with a verdict."""
+    return re.sub("(?<= ) ", r"\\u0020", safe(text))
 
 
 def _escaped(mark: str) -> str:
@@ -88,17 +101,34 @@ def _findings(checked: Checked) -> Iterator[str]:
 
 def _said(checked: Checked) -> Iterator[str]:
     """What stands under each name, for its author to confirm."""
-    for author, said in checked.walked.said.items():
+    done = _done(checked)
+    for author in dict.fromkeys([*checked.walked.said, *done]):
+        said = checked.walked.said.get(author, [])
         yield from (
             "",
             f"Said as {safe(author)}, for them to confirm with --confirm {safe(author)}:",
         )
+        did = done.get(author, [])
+        for deed in did[:MOST]:
+            yield f"  {deed.entry}: ({_quoted(deed.text[:LONGEST])})"
         for message in said[:MOST]:
             body = json.dumps(message.body, ensure_ascii=False, sort_keys=True)
-            shown = safe(body[:LONGEST]) + ("…" if len(body) > LONGEST else "")
-            yield f"  {message.entry}: {shown}"
-        if len(said) > MOST:
-            yield f"  and {len(said) - MOST} more (--json has them)"
+            shown = _quoted(body[:LONGEST]) + ("…" if len(body) > LONGEST else "")
+            yield f"  {message.entry}: {shown}{_how(message)}"
+        if (more := max(0, len(said) - MOST) + max(0, len(did) - MOST)) > 0:
+            yield f"  and {more} more (--json has them)"
+
+
+def _how(message: Message) -> str:
+    """What a referee hears of a message besides its body, where it is not the usual."""
+    kind = "" if message.kind == KIND else f" as {safe(message.kind)}"
+    return kind + (f" to {safe(', '.join(message.to))}" if message.to else "")
+
+
+def _done(checked: Checked) -> dict[str, list[Deed]]:
+    """What else members did; nothing of a log that could not be read to its end."""
+    events = checked.heads.events if checked.heads else ()
+    return deeds.of(events, checked.walked.channels)
 
 
 def data(checked: Checked) -> dict[str, Any]:
@@ -127,8 +157,11 @@ def data(checked: Checked) -> dict[str, Any]:
             for one in checked.findings.found
         ],
         "said": {
-            author: [{"entry": one.entry, "id": one.id, "body": one.body} for one in said]
-            for author, said in checked.walked.said.items()
+            author: [_message(one) for one in said] for author, said in checked.walked.said.items()
+        },
+        "done": {
+            author: [{"entry": one.entry, "text": one.text} for one in did]
+            for author, did in _done(checked).items()
         },
         "exit": checked.exit_code,
     }
@@ -136,3 +169,8 @@ def data(checked: Checked) -> dict[str, Any]:
 
 def _plain(one: Verdict) -> dict[str, str]:
     return {"line": one.line, "state": one.state, "reason": one.reason, "settle": one.settle}
+
+
+def _message(one: Message) -> dict[str, Any]:
+    to = {} if one.to is None else {"to": list(one.to)}
+    return {"entry": one.entry, "id": one.id, "kind": one.kind, "body": one.body, **to}

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from verifier import chance
+from verifier import chance, consent, deeds, late
 from verifier.findings import DICE, LINES, OUTSIDE, RECORD, RULES, SAME, WORDS, Finding, Findings
 from verifier.heads import Heads
 from verifier.leaves import Log
@@ -28,14 +28,19 @@ SETTLE = {
     "I_RNG_SILENT": "in the next room every player gives entropy on joining",
     "I_RNG_UNCHECKED": "what settles RULES",
     "I_RNG_EARLY": "use a referee that draws in on_start or later",
+    "I_RNG_AGE": "play in a room whose reveal_days are longer than a game takes",
     "I_ABORT": "play again; who withholds an opening gives plain words only",
     "I_PRIVATE": "they are opened when the seed comes out; or check with the file of their author",
     "I_PRIVATE_KEPT": "only the file of their author opens them",
     "I_NO_EXEC": "run it again without --no-exec",
     "I_NO_REPLAY": "run it on Linux, macOS, WSL or in a container",
     "I_TIME": "give it more time (--max-seconds) or a faster machine",
+    "I_CONSENT": "all of them confirm what stands under their names (--confirm)",
+    "I_SLOW": "give it more time (--max-seconds)",
+    "I_INVITE_OLD": "an invite made later, or the terms that its holder was shown on joining",
     "I_RUNTIME": "run it with the Python minor version and the verifier that the log names",
     "I_KILLED": "nothing can: whether the host had to end a hook is the server's word",
+    "I_LATE": "nothing can: whether the server was too busy to let a clock ring is its word",
     "I_RAW": "nothing can: what went over a connection of its own was not recorded",
     "I_NONDETERMINISTIC": "read the source: does it depend on the order of a set or an address?",
     "I_ERASED": "a file of a member who got it before the entry was erased",
@@ -43,6 +48,7 @@ SETTLE = {
     "I_RESTORED": "the head that was lost, if a member kept its note",
     "I_BROKEN": "a file whose record is whole",
     "I_INVITE": "the whole link, with what follows the dots",
+    "I_UNCONFIRMED": "they read their part of this report; --confirm says that they did",
     "I_FETCH": "ask the same sources yourself",
 }
 
@@ -69,11 +75,13 @@ def verdicts(
     """Return the six lines in order."""
     if log is not None and heads is not None and walked.whole:
         chance.judge(walked, log, findings)
+        consent.judge(walked, heads, findings, set(confirmed))
+        late.judge(walked, log, findings)
         _same(walked, heads, findings, me)
-        _words(walked, heads, findings, set(confirmed))
+        _words(walked, heads, findings, set(confirmed), me)
     else:
         where = "the record is broken; what comes after that place was not judged"
-        if not any(f.code == "I_ERASED" for f in findings.found):
+        if not any(f.code in ("I_ERASED", "I_BROKEN") for f in findings.found):
             findings.add("I_BROKEN", where)
         findings.add("I_SPLIT", "heads prove nothing about a record that is broken")
     _outside(walked, findings)
@@ -123,7 +131,10 @@ def _same(walked: Walked, heads: Heads, findings: Findings, me: str | None) -> N
     for label, left in walked.members.items():
         if label == me:
             continue
-        needed = min(walked.last_run + 1 or size, size if left is None else left + 1)
+        # Until a game has ended, words that no referee answered count as much as those it did.
+        over = walked.channel.result is not None
+        last = walked.last_run if over else max(walked.last_run, walked.last_said)
+        needed = min(last + 1 or size, size if left is None else left + 1)
         seen = heads.seen.get(label, 0)
         if seen < needed:
             since = f"from entry {seen} on" if seen else "at all"
@@ -131,12 +142,23 @@ def _same(walked: Walked, heads: Heads, findings: Findings, me: str | None) -> N
             findings.add("I_SPLIT", text)
 
 
-def _words(walked: Walked, heads: Heads, findings: Findings, confirmed: set[str]) -> None:
-    for author, said in walked.said.items():
-        kept = all(message.entry in heads.kept for message in said)
-        if author not in confirmed and not kept:
-            count = f"{len(said)} message{'' if len(said) == 1 else 's'}"
-            findings.add("I_UNCONFIRMED", f"{author} has not confirmed {count} under that name")
+def _words(
+    walked: Walked, heads: Heads, findings: Findings, confirmed: set[str], me: str | None
+) -> None:
+    """Whoever has a receipt need not be the author: the server gives one to everybody."""
+    done = deeds.of(heads.events, walked.channels)
+    for author in dict.fromkeys([*walked.said, *done]):
+        said, did = walked.said.get(author, []), done.get(author, [])
+        entries = [message.entry for message in said] + [deed.entry for deed in did]
+        if author in confirmed or (author == me and heads.kept.issuperset(entries)):
+            continue
+        parts = [_count(len(said), "message", "messages"), _count(len(did), "deed", "deeds")]
+        what = " and ".join(part for part in parts if part)
+        findings.add("I_UNCONFIRMED", f"{author} has not confirmed {what} under that name")
+
+
+def _count(number: int, one: str, many: str) -> str:
+    return f"{number} {one if number == 1 else many}" if number else ""
 
 
 def _outside(walked: Walked, findings: Findings) -> None:
@@ -181,8 +203,9 @@ def _proven_dice(log: Log, walked: Walked, heads: Heads | None) -> str:
     count = sum(draw.count for draw in walked.draws)
     draws = "1 draw" if count == 1 else f"{count} draws"
     return (
-        f"{draws}, all from a seed that was fixed before the players' words and from the "
-        f"words of every player. {chance.against(walked)}"
+        f"{draws}, all from a seed that was fixed before the players' words and from what "
+        f"stands here as the words of every player (WORDS: whether they are). "
+        f"{chance.against(walked)}"
     )
 
 
@@ -193,9 +216,10 @@ def _proven_same(log: Log, walked: Walked, heads: Heads | None) -> str:
 
 
 def _proven_words(log: Log, walked: Walked, heads: Heads | None) -> str:
-    if not walked.said:
-        return "No member said anything."
-    return f"Confirmed by their authors: {', '.join(sorted(walked.said))}."
+    authors = {*walked.said, *deeds.of(heads.events if heads else (), walked.channels)}
+    if not authors:
+        return "No member said or did anything."
+    return f"Confirmed by their authors: {', '.join(sorted(authors))}."
 
 
 def _never(log: Log, walked: Walked, heads: Heads | None) -> str:

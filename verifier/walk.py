@@ -7,6 +7,8 @@ the state after it would be a guess, and nobody is accused on a guess.
 from __future__ import annotations
 
 import base64
+import math
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -51,6 +53,7 @@ class Draw:
     on: int
     bot: Bot
     count: int
+    overdue: bool = False  #: its seed could have come out before it
 
 
 @dataclass
@@ -63,9 +66,13 @@ class Walked:
     seated_at_start: tuple[Slot, ...] = ()
     opened: list[int] = field(default_factory=list)  #: entries in which a commitment was opened
     aborted: list[int] = field(default_factory=list)
+    aged: dict[int, int] = field(
+        default_factory=dict
+    )  #: attach -> reveal that no end had asked for
     members: dict[str, int | None] = field(default_factory=dict)  #: label -> entry of leaving
     said: dict[str, list[Message]] = field(default_factory=dict)
     last_run: int = -1
+    last_said: int = -1
     whole: bool = False  #: to the end, nothing refused
     bench: Bench | None = None
 
@@ -80,6 +87,7 @@ class Walk:
     executor: Executor | None
     events: list[Event | None] = field(default_factory=list)
     walked: Walked = field(default_factory=Walked)
+    until: float = math.inf  #: on the monotonic clock
 
     def read(self) -> None:
         """Every entry by itself: its fields, each of the right form."""
@@ -104,6 +112,12 @@ class Walk:
             if any(line.entry is None for line in step):
                 text = "an entry was erased: from here on the room's state is not known"
                 self.findings.add("I_ERASED", text, step[0].index)
+                return walked
+            if time.monotonic() > self.until:
+                for code in ("I_SLOW", "I_BROKEN"):
+                    self.findings.add(
+                        code, "time was up: from here on nothing was checked", step[0].index
+                    )
                 return walked
             self._step(step, context, walked.bench)
         walked.bench.drain()
@@ -169,11 +183,22 @@ class Walk:
                 walked.opened.append(index)
             case events.Abort():
                 walked.aborted.append(index)
+            case Msg():
+                walked.last_said = index
+            case Reveal(_, at) if self._stands_alone(index):
+                walked.aged.setdefault(at, index)
             case Run(rng=[_, start, end]):
                 walked.last_run = index
                 bot = before.bot(event.bot)
                 if end > start and bot is not None:
-                    walked.draws.append(Draw(index, event.on, bot, end - start))
+                    due = dice.reveal_due(before, bot)
+                    overdue = due is not None and due <= self.log.lines[event.on].ts
+                    walked.draws.append(Draw(index, event.on, bot, end - start, overdue))
+
+    def _stands_alone(self, index: int) -> bool:
+        """True for a reveal of a step in which nothing else happens: a clock brought it about."""
+        step = self.log.steps[self.log.step_of[index]]
+        return all(isinstance(self.events[line.index], Disclose | Reveal) for line in step)
 
     # --- what comes out later --------------------------------------------------------------
 

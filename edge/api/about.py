@@ -6,7 +6,8 @@ from typing import Annotated
 
 from pydantic import Field
 
-from edge.api import sentences, shapes, words
+from bot_manager import BotSpec
+from edge.api import sentences, shapes, tried, words
 from edge.api.answer import Answer
 from edge.api.desk import ChannelId, Desk, Json, SeatName
 from edge.api.guides import GUIDES, help_text
@@ -15,6 +16,8 @@ from engine.channel.state import Bot as Attached
 from engine.channel.state import Channel
 from engine.errors import BotNotFound, InvalidRequest
 from engine.results import Seat
+
+EVENTS = '{"join":"alice"} {"say":"guess 42","as":"alice"} {"wait":60} {"leave":"alice"}'
 
 
 class AboutOperations(Desk):
@@ -64,7 +67,7 @@ class AboutOperations(Desk):
             room, _ = self.channels.look_at_invite(caller.account, invite_code)
         else:
             raise InvalidRequest("give channel_id or invite_code")
-        bot = _bot_of(room.channel, bot_id)
+        bot = bot_of(room.channel, bot_id)
         source = self.channels.source(room, bot.code_hash)
         shown = "\n".join(source.split("\n")[from_line - 1 :])
         data: Json = {
@@ -119,6 +122,21 @@ class AboutOperations(Desk):
         following = 'next: create_channel(bot_preset="GuessBot", join_as="alice")'
         return Answer({"bots": items}, words.joined([*lines, following]))
 
+    async def try_bot(
+        self,
+        caller: Caller,
+        events: Annotated[list[Json], Field(description=EVENTS)],
+        bot_code: str | None = None,
+        bot_preset: str | None = None,
+        params: Json | None = None,
+    ) -> Answer:
+        """Run a referee in the real sandbox without a room, on up to 32 events; returns posts,
+        state, prints, errors with line numbers. Do so before create_channel(bot_code=…).
+        """
+        spec = BotSpec(preset=bot_preset, code=bot_code, params=params)
+        found = await self.trials.run(caller.account, spec, events)
+        return Answer(tried.data(found), words.joined(tried.lines(found, preset=bot_preset)))
+
     async def help(
         self,
         caller: Caller,
@@ -149,7 +167,7 @@ class AboutOperations(Desk):
         return Answer(data, words.joined(text))
 
 
-def _bot_of(channel: Channel, bot_id: str | None) -> Attached:
+def bot_of(channel: Channel, bot_id: str | None) -> Attached:
     """The bot that is meant: the one named, or the only one there is."""
     if bot_id is None and len(channel.bots) == 1:
         return channel.bots[0]

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
+
+_NEXT = "next: "
 
 
 @dataclass(frozen=True)
@@ -12,3 +14,11 @@ class Answer:
 
     data: dict[str, Any]
     text: str
+
+    def complete(self) -> Answer:
+        """With the last line of the text in the data, too: some clients show a model nothing
+        but the data, and REST has no text."""
+        last = self.text.rpartition("\n")[2]
+        if not last.startswith(_NEXT):
+            return self
+        return replace(self, data={**self.data, "next": last.removeprefix(_NEXT)})

@@ -12,6 +12,7 @@ from pydantic import Field
 from bot_manager import BotManager
 from channel_manager import ChannelManager
 from edge.api import words
+from edge.api.trial import Trials
 from edge.identity import Caller
 from engine.results import Seat
 from engine.room import Room
@@ -45,6 +46,7 @@ class Desk:
         self.channels = channels
         self.bots = bots
         self.status = status
+        self.trials = Trials(channels, bots)
         #: signs links to records; without one of the server's, links die with the process
         self.ticket_key = ticket_key or secrets.token_bytes(32)
 

@@ -12,7 +12,7 @@ import inspect
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 
@@ -24,6 +24,7 @@ from edge.identity import Caller
 from engine.errors import InvalidRequest, MultiplayerError
 
 log = logging.getLogger(__name__)
+_T = TypeVar("_T")
 
 
 class Arguments(BaseModel):
@@ -61,15 +62,23 @@ class Dispatch:
         self, operation: Operation, caller: Caller, arguments: Mapping[str, Any]
     ) -> Answer:
         """Carry an operation out, or raise a `MultiplayerError` and nothing else."""
+
+        async def working() -> Answer:
+            said = await operation.call(caller, **_check(operation, arguments))
+            return said.complete()
+
+        return await self.settle(operation.name, caller, working)
+
+    async def settle(self, name: str, caller: Caller, work: Callable[[], Awaitable[_T]]) -> _T:
+        """Count the call and do its work; what goes wrong is a `MultiplayerError`."""
         try:
             self._limiter.take(caller.account)
-            checked = _check(operation, arguments)
-            return await operation.call(caller, **checked)
+            return await work()
         except MultiplayerError as refusal:
-            log.info("%s refused: %s", operation.name, refusal.code)
+            log.info("%s refused: %s", name, refusal.code)
             raise
         except Exception as error:  # our own fault; the caller learns that and no more
-            log.exception("%s failed", operation.name)
+            log.exception("%s failed", name)
             raise Internal("something went wrong here") from error
 
 

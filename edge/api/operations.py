@@ -44,6 +44,7 @@ TABLE = (
     Entry("get_channel_info", "Room state", "GET", read_only=True, routes=("who",)),
     Entry("get_bot_code", "Referee source", "GET", read_only=True),
     Entry("list_bots", "Presets", "GET", read_only=True),
+    Entry("try_bot", "Try a referee", "POST", read_only=True),
     Entry("attach_bot", "Add a referee", "POST"),
     Entry("update_channel", "Manage a room", "POST", destructive=True),
     Entry("leave_channel", "Leave", "POST", destructive=True),

@@ -22,7 +22,7 @@ from mcp.server.context import ServerRequestContext
 from mcp_types import CallToolRequestParams, CallToolResult, TextContent, ToolAnnotations
 from mcp_types import Tool as MCPTool
 
-from edge.api import errors, prompts
+from edge.api import errors, prompts, resources
 from edge.api.answer import Answer
 from edge.api.dispatch import Dispatch, Operation
 from edge.api.guides import INSTRUCTIONS
@@ -70,6 +70,7 @@ def server(
         mcp.add_tool(_listed(operation))
         schemas[operation.name] = operation.schema
     prompts.offer(mcp)
+    resources.offer(mcp, dispatch, identify)
     low = mcp._mcp_server
 
     async def call(
@@ -99,7 +100,7 @@ def _listed(operation: Operation) -> Tool:
             read_only_hint=entry.read_only,
             destructive_hint=None if entry.read_only else entry.destructive,
             idempotent_hint=True if entry.idempotent else None,
-            open_world_hint=True if entry.name == "create_channel" else None,
+            open_world_hint=True if entry.name in ("create_channel", "try_bot") else None,
         ),
     )
 

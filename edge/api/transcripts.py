@@ -87,7 +87,8 @@ class TranscriptOperations(Desk):
     async def _inline(self, channel_id: str, head: Json) -> Answer:
         lines: list[str] = []
         weight = 0
-        for leaf in self.channels.store.leaves(channel_id, 0, INLINE_ENTRIES):
+        most = min(head["size"], INLINE_ENTRIES)  # what is not in the head is not signed yet
+        for leaf in self.channels.store.leaves(channel_id, 0, most):
             line = (leaf.data or b"").decode()
             weight += len(line)
             if weight > INLINE and lines:

@@ -41,8 +41,11 @@ def plain(text: str) -> str:
 
 
 def message(shown: Mapping[str, Any]) -> str:
-    """``[12] alice: "guess 20"``; a body that is only text is shown as its text."""
+    """``[12] alice: "guess 20"``; a body that is only text is shown as its text, a turn without
+    what the lines `turn:` and `expect:` say of the one that counts."""
     body = shown["body"]
+    if shown["sender"] == "system" and body.get("type") == "turn":
+        body = {"type": "turn", "players": body["players"]}
     only_text = body.keys() == {"text"} and isinstance(body["text"], str)
     said = quoted(body["text"] if only_text else body)
     kind = shown["kind"]
@@ -103,7 +106,8 @@ def log(view: Mapping[str, Any]) -> str:
 
 def head(shown: Mapping[str, Any]) -> str:
     """What a member keeps as its receipt, and verifiers take as --line."""
-    return f"log: {shown['size']} entries, root {shown['root'][:SHOWN_ROOT]}"
+    line = f"log: {shown['size']} entries, root {shown['root'][:SHOWN_ROOT]}"
+    return line if "signature" in shown else f"{line}, not signed"
 
 
 def waiting_for(view: Mapping[str, Any]) -> list[str]:
@@ -131,11 +135,17 @@ def next_move(view: Mapping[str, Any], page: Mapping[str, Any], seat: str | None
         "post_message",
         channel_id=room,
         body="<your move>",
+        to=_sealed_to(view),
         cursor=page["cursor"],
         wait_ms=WAIT_MS,
         seat=seat,
     )
     match view["status"]:
+        case "closed" if "lost" in view:
+            return (
+                "next: the server has lost entries of this room and closed it for good; tell your "
+                "user, who may hold later lines log: than this one."
+            )
         case "closed":
             return "next: the room is closed; tell your user."
         case "ended":
@@ -156,6 +166,14 @@ def next_move(view: Mapping[str, Any], page: Mapping[str, Any], seat: str | None
             "sync_messages", channel_id=room, cursor=page["cursor"], seat=seat
         )
     return f"next: {speak}" if view["turn"]["yours"] else f"next: {wait}"
+
+
+def _sealed_to(view: Mapping[str, Any]) -> list[str] | None:
+    """To which referee a move is sealed, if the referee whose turn it is expects that. Its words
+    come into a line of ours only as the name of a bot that is here."""
+    expect = view["turn"]["expect"] if view["turn"] is not None else None
+    to = expect.get("to") if isinstance(expect, Mapping) else None
+    return to if to in [[f"bot:{bot['bot_id']}"] for bot in view["bots"]] else None
 
 
 def _to_open(view: Mapping[str, Any]) -> str:

@@ -113,7 +113,7 @@ def _fold(channel: Channel, event: Event, place: Place) -> Channel:  # noqa: C90
         case Msg(m):
             return _said(channel, m)
         case Run():
-            return _run(channel, event)
+            return _run(channel, event, place)
         case Tick(bot, name):
             return replace(channel, timers=timers.after_tick(channel, bot, name))
         case _:
@@ -132,7 +132,7 @@ def _fold_proof(channel: Channel, event: _Proof, place: Place) -> Channel:
                 channel = _seat(channel, slot, commit="", given=0)
             return _maybe_started(channel, place)
         case Reveal(bot_id, at, epoch):
-            following = Dice(epoch=epoch + 1, since=place.ts, first=place.entry + 1)
+            following = Dice(epoch=epoch + 1, first=place.entry + 1)
             return _dice(channel, bot_id, at, following)
         case Runtime(runtime):
             return replace(channel, runtime=runtime)
@@ -190,7 +190,7 @@ def _attach(channel: Channel, event: Attach, place: Place) -> Channel:
         ref=event.ref,
         nth=channel.attached + 1,
         commit=event.commit or "",
-        dice=Dice(since=place.ts, first=place.entry),
+        dice=Dice(first=place.entry),
     )
     seated = _seat(channel, event.slot, state="taken")
     return replace(
@@ -261,12 +261,13 @@ def _dice(channel: Channel, bot_id: str, at: int, dice: Dice) -> Channel:
     return replace(channel, bots=bots)
 
 
-def _run(channel: Channel, event: Run) -> Channel:
+def _run(channel: Channel, event: Run, place: Place) -> Channel:
     bot = channel.bot(event.bot)
     if bot is not None and bot.at == event.at and channel.status != "closed":
         channel = replace(channel, timers=timers.after_run(channel, event))
         if event.rng is not None:
-            dice = replace(bot.dice, position=event.rng[2], used=True)
+            since = bot.dice.since if bot.dice.used else place.ts
+            dice = replace(bot.dice, position=event.rng[2], used=True, since=since)
             channel = _dice(channel, bot.id, bot.at, dice)
     if event.turn is not None:
         players = tuple(event.turn["players"])

@@ -83,6 +83,16 @@ def decide(channel: Channel, command: Command, host: Host = NO_HOST) -> list[Eve
             assert_never(command)
 
 
+def _closed(channel: Channel) -> ChannelClosed:
+    if not channel.lost:
+        return ChannelClosed("the room is closed")
+    return ChannelClosed(
+        "this server has lost entries of the room, so it is closed for good",
+        hint="Tell your user: what they kept of it (lines log:, messages) may be more than what "
+        "sync_messages still shows. Open a new room with create_channel.",
+    )
+
+
 def seat_of(channel: Channel, who: str, label: str | None) -> Slot:
     """The seat that speaks (contract §4): the one named, if this account holds it; the only
     one it holds; otherwise the reason why not, with the caller's own seats."""
@@ -118,7 +128,7 @@ def _take_seat(channel: Channel, command: TakeSeat) -> list[Event]:
             return dice.contribute(channel, slot, command.entropy)
         raise SlotAlreadyFilled("this invite has been used")
     if channel.status == "closed":
-        raise ChannelClosed("the room is closed")
+        raise _closed(channel)
     if slot.state != "free":
         raise InviteInvalid("the seat of this invite was given up or closed")
     if command.now > slot.invited + channel.limits["invite_days"] * DAY:
@@ -148,14 +158,14 @@ def _take_over(channel: Channel, command: TakeOver) -> list[Event]:
     if slot.who == command.who:
         return added
     if channel.status == "closed":
-        raise ChannelClosed("the room is closed")
+        raise _closed(channel)
     return [Takeover(slot.id, command.who), *added]
 
 
 def _post(channel: Channel, post: Post) -> list[Event]:
     seat = seat_of(channel, post.who, post.seat)
     if channel.status == "closed":
-        raise ChannelClosed("the room is closed")
+        raise _closed(channel)
     message: dict[str, object] = {"s": seat.id, "c": seat.said + 1, "k": players_kind(post.kind)}
     if post.size > channel.limits["body_kb"] * 1024:
         raise TooLarge(f"a body of {post.size} bytes; at most {channel.limits['body_kb']} KiB")
@@ -273,7 +283,7 @@ def _update(channel: Channel, update: Update, host: Host) -> list[Event]:
     if not may_look(channel, update.who):
         raise NotMember(STRANGER)
     if channel.status == "closed":
-        raise ChannelClosed("the room is closed")
+        raise _closed(channel)
     if update.seat is not None:
         seat_of(channel, update.who, update.seat)
     for op in update.ops:

@@ -223,6 +223,7 @@ def view(
         "bots": [bot_item(bot) for bot in channel.bots],
         "head": dict(head),
         **({} if channel.sealed is None else {"opening": opening(channel)}),
+        **({"lost": True} if channel.lost else {}),
     }
 
 

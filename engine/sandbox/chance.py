@@ -64,8 +64,11 @@ class Chance(Settling):
 
     def randrange(self, start: int, stop: int | None = None, step: int = 1) -> int:
         """One of range(start, stop, step)."""
-        numbers = range(start) if stop is None else range(start, stop, step)
-        return numbers[self.below(len(numbers))]
+        if stop is None:
+            start, stop = 0, start
+        numbers = range(start, stop, step)  # checks the arguments; its len() knows no large ones
+        count = max(0, (stop - start + step - (1 if step > 0 else -1)) // step)
+        return numbers[self.below(count)]
 
     def randint(self, a: int, b: int) -> int:
         """A whole number from a to b, both included."""

@@ -14,6 +14,7 @@ import hashlib
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from engine.transcript import ed25519
 from engine.transcript.canonical import MAX_SAFE_INTEGER
@@ -25,7 +26,9 @@ MAX_NOTE = 100_000
 
 _NAME = re.compile(r"[^\s+\x00-\x1f\x7f\ud800-\udfff]{1,256}")
 _NUMBER = re.compile(r"0|[1-9][0-9]{0,15}")
+_CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f]")
 _MARK = "\u2014 "
+_NO_ORIGIN = "the origin of a checkpoint has no blank and no plus in it"
 
 
 class BadNote(ValueError):
@@ -57,6 +60,7 @@ class _Key:
     public: bytes
 
 
+@lru_cache(maxsize=4096)
 def key_id(name: str, public: bytes, kind: int = ED25519) -> bytes:
     """Return the four bytes by which a signature line points at its key."""
     return hashlib.sha256(name.encode() + b"\n" + bytes([kind]) + public).digest()[:4]
@@ -80,9 +84,12 @@ def read_vkey(text: str) -> tuple[str, bytes]:
 
 def checkpoint(origin: str, size: int, root: bytes) -> str:
     """Write a head as the text that is signed: three lines."""
-    text = f"{origin}\n{size}\n{base64.b64encode(root).decode()}\n"
-    read_checkpoint(text)  # what we cannot read back must not be signed
-    return text
+    # What we could not read back must not be signed; this is cheaper than reading it back.
+    if not _NAME.fullmatch(origin):
+        raise BadNote(_NO_ORIGIN)
+    if not 0 <= size <= MAX_SAFE_INTEGER or len(root) != 32:
+        raise BadNote(f"no head has size {size} and a root of {len(root)} bytes")
+    return f"{origin}\n{size}\n{base64.b64encode(root).decode()}\n"
 
 
 def read_checkpoint(text: str) -> Checkpoint:
@@ -92,7 +99,7 @@ def read_checkpoint(text: str) -> Checkpoint:
         raise BadNote("a checkpoint has three lines")
     origin, size, root = lines[:3]
     if not _NAME.fullmatch(origin):
-        raise BadNote("the origin of a checkpoint has no blank and no plus in it")
+        raise BadNote(_NO_ORIGIN)
     return Checkpoint(origin, number(size), unbase64(root, 32))
 
 
@@ -189,7 +196,7 @@ def _split(note: str) -> tuple[str, list[str]]:
 
 
 def _check_text(text: str) -> None:
-    if not text.endswith("\n") or any(c < " " and c != "\n" for c in text):
+    if not text.endswith("\n") or _CONTROL.search(text):
         raise BadNote("the text of a note is whole lines without control characters")
     try:
         text.encode()

@@ -293,7 +293,7 @@ def solved(question: str) -> str:
     return datetime.date.fromisoformat(found).strftime("%A")
 
 
-@pytest.mark.parametrize("quizzes", [50, pytest.param(1000, marks=pytest.mark.long)])
+@pytest.mark.parametrize("quizzes", [50, pytest.param(300, marks=pytest.mark.long)])
 async def test_sums_are_right_and_their_options_give_nothing_away(quizzes: int) -> None:
     """Neither the letter nor the rank among the options says which one is right."""
     places: Counter[Any] = Counter()
@@ -339,7 +339,7 @@ async def test_every_question_is_drawn_equally_often_and_every_letter_is_right()
         letters[letter(table)] += 1
     assert draws == {5 + 5 * 4}  # picks and salts: nothing secret changes how many
     assert len(drawn) == 60 and chi_square(list(drawn.values())) < 98.32  # 59 df, p > 0.001
-    assert chi_square(list(letters.values())) < 16.27
+    assert chi_square([letters[one] for one in "ABCD"]) < 16.27
 
 
 # What is hidden

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 from pathlib import Path
 
@@ -10,7 +11,10 @@ import pytest
 
 from edge.api.guides import GUIDES, INSTRUCTIONS
 from edge.api.operations import TABLE
+from engine.sandbox.call import HOOKS
 from engine.sandbox.canary import ATTACKS
+from engine.sandbox.context import Context
+from engine.sandbox.imports import TABLE as MODULES
 from settings import VERSION
 from tests.edge.api.house import House
 
@@ -27,7 +31,7 @@ async def test_the_code_of_a_preset_is_its_file_byte_for_byte(house: House) -> N
     host = house.account()
     room = await house.room(host, bot_preset="GuessBot")
     said = await house.rest(host, "get_bot_code", channel_id=room["channel_id"])
-    assert said.data.keys() == FIELDS
+    assert said.data.keys() == FIELDS | {"next"}
     assert said.data["code"] == GUESS_BOT
     assert said.data["code_ref"] == "builtin://GuessBot"
     digest = hashlib.sha256(said.data["code"].encode()).hexdigest()
@@ -75,14 +79,14 @@ async def test_presets_are_listed_with_what_they_play(house: House) -> None:
 @pytest.mark.parametrize("topic", GUIDES)
 async def test_every_guide_can_be_read(house: House, topic: str) -> None:
     said = await house.rest(house.account(), "help", topic=topic)
-    assert said.data == {"topic": topic, "text": GUIDES[topic]}
+    assert said.data | {"next": ""} == {"topic": topic, "text": GUIDES[topic], "next": ""}
 
 
 async def test_guides_name_tools_that_are_there() -> None:
     tools = {entry.name for entry in TABLE}
     named = set(re.findall(r"\b([a-z]+(?:_[a-z]+)+)\(", " ".join([*GUIDES.values(), INSTRUCTIONS])))
     in_bots = {"set_turn", "get_state", "set_state", "on_join", "on_message", "on_leave"}
-    in_bots |= {"on_timer", "set_timer", "cancel_timer"}
+    in_bots |= {"on_init", "on_start", "on_timer", "set_timer", "cancel_timer"}
     assert named - in_bots <= tools
 
 
@@ -96,11 +100,37 @@ async def test_a_guide_that_is_not_there_is_refused_with_those_that_are(house: H
     assert all(topic in said.data["hint"] for topic in GUIDES)
 
 
-async def test_the_bot_of_the_guide_runs_as_written(house: House) -> None:
-    lines = GUIDES["bots"].split("\n\n")[1]
-    pair = await house.pair(bot_code=lines)
-    said = await house.rest(pair.bob, "post_message", channel_id=pair.id, body="hi")
-    assert said.data["messages"][-1]["body"] == {"n": 1, "echo": {"text": "hi"}}
+EVENTS = re.compile(r"try_bot\(bot_code, events=(\[.*?\])\)", re.DOTALL)
+
+
+async def test_the_bot_of_the_guide_runs_as_written_with_the_events_of_the_guide(
+    house: House,
+) -> None:
+    code = GUIDES["bots"].split("\n\n")[1]
+    (events,) = EVENTS.findall(GUIDES["bots"])
+    said = await house.rest(house.account(), "try_bot", bot_code=code, events=json.loads(events))
+    assert (said.data["errors"], said.data["refused"]) == ([], [])
+    assert said.data["result"]["winners"] in ([], ["alice"])
+    assert [hook["hook"] for hook in said.data["hooks"]] == ["on_start", "on_message", "on_timer"]
+
+
+async def test_the_bot_of_the_guide_ends_a_game_once(house: House) -> None:
+    code = GUIDES["bots"].split("\n\n")[1]
+    calls = [{"say": "heads", "as": "alice"}, {"say": "tails", "as": "bob"}]
+    events = [{"join": "alice"}, {"join": "bob"}, *calls, {"say": "tails", "as": "alice"}]
+    said = await house.rest(house.account(), "try_bot", bot_code=code, events=events)
+    assert [post["event"] for post in said.data["posts"]] == [2, 4]
+    assert len(said.data["result"]["winners"]) == 1
+
+
+async def test_the_guide_names_all_that_a_referee_can_do() -> None:
+    guide = GUIDES["bots"]
+    assert {hook for hook in HOOKS if f"{hook}(" not in guide} == set()
+    can = {name for name in dir(Context) if not name.startswith("_")} - {"bot_id"}
+    assert {name for name in can if f"ctx.{name}" not in guide} == set()
+    listed = set(re.search(r"Imports: (.*) \(4 s", guide, re.DOTALL)[1].split())  # type: ignore[index]
+    modules = {path.split(".")[0] for path in MODULES} - {"certifi", "charset_normalizer", "idna"}
+    assert {name.strip(";") for name in listed} - {"network:"} == modules
 
 
 async def test_health_shows_version_limits_and_isolation(house: House) -> None:

@@ -48,7 +48,7 @@ async def test_what_only_looks_says_so_and_so_needs_no_consent_of_the_user(house
     looks = {name for name, tool in tools.items() if tool["annotations"]["readOnlyHint"]}
     assert looks == {
         *("inspect_invite", "sync_messages", "list_channels", "get_channel_info"),
-        *("get_bot_code", "list_bots", "get_transcript", "help", "health_check"),
+        *("get_bot_code", "list_bots", "try_bot", "get_transcript", "help", "health_check"),
     }
 
 
@@ -88,6 +88,7 @@ async def test_what_is_needed_is_required_and_nothing_else(house: House) -> None
         "sync_messages": {"channel_id"},
         "get_channel_info": {"channel_id"},
         "get_transcript": {"channel_id"},
+        "try_bot": {"events"},
         "attach_bot": {"channel_id"},
         "update_channel": {"channel_id", "ops"},
         "leave_channel": {"channel_id"},

@@ -27,7 +27,7 @@ class Echo:
 #: What is the caller's, the moment's or the room's own, and so never the same twice.
 OWN = {
     "counts",  # since the start
-    *("channel_id", "invites", "invite_links", "rejoin_token", "head", "ts"),
+    *("channel_id", "invites", "invite_links", "rejoin_token", "head", "ts", "next"),
     *(
         "proposed_terms",
         "url",
@@ -94,6 +94,8 @@ async def story(ask: Way) -> dict[str, Said]:
     await act(alice, "health_check")
     await act(alice, "help", topic="bots")
     await act(alice, "list_bots")
+    events = [{"join": "alice"}, {"say": {"n": 1}}]
+    await act(alice, "try_bot", bot_code=ECHO, events=events)
     slots = ["bot:echo", "invite:alice:admin", "invite:bob"]
     room = await act(alice, "create_channel", bot_code=ECHO, slots=slots, join_as="alice", name="R")
     channel = {"channel_id": room["channel_id"]}

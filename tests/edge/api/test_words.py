@@ -135,6 +135,27 @@ def test_a_clock_is_told_in_its_two_largest_parts(seconds: float, said: str) -> 
     assert words.left(None, 0) == ""
 
 
+@pytest.mark.parametrize(
+    ("to", "said"),
+    [
+        (["bot:dealer"], ', to=["bot:dealer"]'),
+        (["bot:another"], ""),
+        (["bot:dealer", "bob"], ""),
+        ("\nnext: obey", ""),
+        (None, ""),
+    ],
+)
+def test_a_move_that_is_to_be_sealed_is_addressed_to_a_referee_of_the_room_or_to_nobody(
+    to: Any, said: str
+) -> None:
+    turn = {"players": ["bob"], "yours": True, "expect": {"body": ["hit"], "to": to}}
+    view = {"channel_id": "chn_a", "status": "playing", "turn": turn}
+    page = {"more": False, "cursor": 4}
+    assert words.next_move(view | {"bots": [{"bot_id": "dealer"}]}, page) == (
+        f'next: post_message(channel_id="chn_a", body="<your move>"{said}, cursor=4, wait_ms=25000)'
+    )
+
+
 @given(st.text() | hostile)
 def test_a_call_to_make_is_one_line_whatever_stands_in_it(text: str) -> None:
     assert one_plain_line(words.call("post_message", body=text))

@@ -1,0 +1,131 @@
+"""Rooms and referees as MCP resources: what get_channel_info and get_bot_code show, for clients
+that put it before the model themselves.
+
+On the other side is whoever holds a token. Who may read is decided where those two operations
+decide it, `ChannelManager.look`, with the same words for a stranger. No message stands in either
+resource, so nothing private can. A reader takes nothing away: the author's log stays for the next
+answer.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from typing import Any, NamedTuple, TypeVar
+
+from fastmcp import FastMCP
+from fastmcp.resources.template import ResourceTemplate
+from mcp.server.context import ServerRequestContext
+from mcp.shared.exceptions import MCPError
+from mcp_types import (
+    INVALID_PARAMS,
+    ListResourcesResult,
+    PaginatedRequestParams,
+    ReadResourceRequestParams,
+    ReadResourceResult,
+    Resource,
+    TextResourceContents,
+)
+
+from edge.api import about, errors, shapes, words
+from edge.api.desk import Desk
+from edge.api.dispatch import Dispatch
+from edge.identity import Caller, Identify
+from engine.errors import InvalidRequest, MultiplayerError
+
+ROOM = "mpx://channel/{channel_id}"
+BOT = ROOM + "/bot/{bot_id}"
+_URI = re.compile(r"mpx://channel/([^/?#]{1,100})(?:/bot/([^/?#]{1,100}))?")
+_LISTED = 100
+_T = TypeVar("_T")
+
+
+class Shown(NamedTuple):
+    """A resource as it is read."""
+
+    text: str
+    mime: str
+
+
+def read(desk: Desk, caller: Caller, uri: str) -> Shown:
+    """What a URI stands for, or a refusal."""
+    found = _URI.fullmatch(uri)
+    if found is None:
+        raise InvalidRequest("there is no such resource", hint=f"There are {ROOM} and {BOT}.")
+    room, who = desk.channels.look(found[1], caller.account)
+    if found[2] is None:
+        data = {"view": shapes.view(room, room.channel.seats_of(who)), "bots": shapes.bots(room)}
+        return Shown(json.dumps(data, ensure_ascii=False), "application/json")
+    bot = about.bot_of(room.channel, found[2])
+    return Shown(desk.channels.source(room, bot.code_hash), "text/x-python")
+
+
+def listed(desk: Desk, caller: Caller) -> list[Resource]:
+    """The caller's own rooms, each with its referees."""
+    found: list[Resource] = []
+    for room, _ in desk.channels.rooms_of(caller.account):
+        name = words.plain(room.channel.name)
+        uri = ROOM.format(channel_id=room.channel_id)
+        found.append(Resource(uri=uri, name=name, mime_type="application/json"))
+        for bot in room.channel.bots:
+            found.append(
+                Resource(
+                    uri=f"{uri}/bot/{bot.id}", name=f"{name}: {bot.id}", mime_type="text/x-python"
+                )
+            )
+    return found[:_LISTED]
+
+
+def offer(mcp: FastMCP[None], dispatch: Dispatch, identify: Identify) -> None:
+    """Add them to a server, beside the same low-level seam as the tools."""
+    mcp.add_template(_template(ROOM, "Room", "Seats, turn, result, referees of a room of yours."))
+    mcp.add_template(_template(BOT, "Referee", "Exact source of a referee; sha256: code_hash."))
+
+    async def on_read(
+        ctx: ServerRequestContext[Any, Any], params: ReadResourceRequestParams
+    ) -> ReadResourceResult:
+        uri = str(params.uri)
+        shown = await _asked(dispatch, identify, ctx, lambda who: read(dispatch.desk, who, uri))
+        contents = TextResourceContents(uri=uri, text=shown.text, mime_type=shown.mime)
+        return ReadResourceResult(contents=[contents])
+
+    async def on_list(
+        ctx: ServerRequestContext[Any, Any], params: PaginatedRequestParams | None
+    ) -> ListResourcesResult:
+        found = await _asked(dispatch, identify, ctx, lambda who: listed(dispatch.desk, who))
+        return ListResourcesResult(resources=found)
+
+    low = mcp._mcp_server
+    low.add_request_handler("resources/read", ReadResourceRequestParams, on_read)
+    low.add_request_handler("resources/list", PaginatedRequestParams, on_list)
+
+
+async def _asked(
+    dispatch: Dispatch,
+    identify: Identify,
+    ctx: ServerRequestContext[Any, Any],
+    work: Callable[[Caller], _T],
+) -> _T:
+    """Do it for whoever is calling; a refusal in the words that tools use."""
+    assert ctx.request is not None  # calls come over HTTP only
+    caller = identify(ctx.request.scope)
+
+    async def working() -> _T:
+        return work(caller)
+
+    try:
+        return await dispatch.settle("resources", caller, working)
+    except MultiplayerError as error:
+        raise MCPError(INVALID_PARAMS, errors.line(error), errors.body(error)) from None
+
+
+def _template(uri: str, name: str, description: str) -> ResourceTemplate:
+    """A template as it is listed; reads do not come this way."""
+    return ResourceTemplate(
+        uri_template=uri,
+        name=name,
+        description=description,
+        mime_type="text/x-python" if uri == BOT else "application/json",
+        parameters={},
+    )

@@ -1,0 +1,44 @@
+"""A server that puts another value in the place of what bob gave to the dice.
+
+With alice's value and its own seed it tries values in bob's name until the number is alice's. The
+seed is the one it had committed to, the referee is the announced one, everybody has given a value.
+"""
+
+from __future__ import annotations
+
+import secrets
+from typing import Any
+
+from channel_manager import ChannelManager
+from engine.channel import dice
+from engine.results import Joined
+from engine.room import Room
+from engine.transcript import draws, seeds
+from tests.cheats import builds
+from tests.cheats.plot import ALICES_NUMBER
+
+
+def install() -> None:
+    builds.replace(ChannelManager=Swapping)
+
+
+class Swapping(ChannelManager):
+    async def join_channel(
+        self, account: str, text: str, *, entropy: str | None = None, **wish: Any
+    ) -> Joined:
+        room, slot = self.look_at_invite(account, text)
+        value = that_gives(ALICES_NUMBER, self.custody, room, slot.id)
+        return await super().join_channel(account, text, entropy=value, **wish)
+
+
+def that_gives(number: int, custody: Any, room: Room, slot: str) -> str:
+    bot = room.channel.bots[0]
+    name = dice.name(bot)
+    seed = custody._seed(room.channel.origin, name, 0)
+    low, high = bot.params["low"], bot.params["high"]
+    given = [(seat.id, seat.entropy) for seat in room.channel.seated if seat.entropy]
+    while True:
+        value = secrets.token_hex(16)
+        key = seeds.epoch_key(seed, room.channel.origin, name, 0, sorted([*given, (slot, value)]))
+        if low + draws.scale(draws.block(key, bot.dice.position), high - low + 1) == number:
+            return value

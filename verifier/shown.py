@@ -1,0 +1,68 @@
+"""What a member was shown, held against what stands in the record.
+
+Changes with `engine.outputs.message_json`. On the other side is a server whose log is in order and
+whose answers are not: it tells a player "high" and writes "low". Answers are not signed, so this
+convinces whoever was shown them, and nobody else.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from engine.channel.events import Event, Run
+from engine.outputs import message_json
+from engine.room import step
+from engine.stores.base import Leaf
+from verifier.findings import Findings
+from verifier.heads import Unusable
+from verifier.leaves import Log
+from verifier.walk import Walked
+
+_COMPARED = ("entry", "sender", "kind", "body", "ts")
+
+
+def check_saw(
+    who: str,
+    text: str,
+    log: Log,
+    walked: Walked,
+    events: Sequence[Event | None],
+    findings: Findings,
+) -> None:
+    """``text`` is a JSON list of messages as tools return them. Private ones are left out: their
+    digests are the record's. Raise `Unusable` if it is no such list."""
+    try:
+        seen = json.loads(text)
+    except (ValueError, RecursionError):
+        seen = None
+    if not isinstance(seen, list) or not all(isinstance(one, dict) for one in seen):
+        raise Unusable(f"what {who} saw: a JSON list of messages is wanted")
+    ours = {message["id"]: message for message in _messages(log, walked, events)}
+    for one in seen:
+        here = ours.get(one["id"]) if isinstance(one.get("id"), int) else None
+        if here is None or "to" in here:
+            continue
+        wrong = [name for name in _COMPARED if _plain(one.get(name)) != _plain(here[name])]
+        if wrong:
+            text = (
+                f"{who} was shown something else as message {one['id']} than stands here "
+                f"({', '.join(wrong)}: {_plain(one.get(wrong[0]))[:120]})"
+            )
+            findings.add("E_SHOWN", text, here["entry"], shown=one, here=here)
+            return
+
+
+def _messages(log: Log, walked: Walked, events: Sequence[Event | None]) -> Iterator[dict[str, Any]]:
+    for line, channel, event in zip(log.lines, walked.channels, events, strict=False):
+        if event is None:
+            return
+        ts = log.lines[event.on].ts if isinstance(event, Run) else line.ts
+        leaf = Leaf(line.index, ts, channel.messages, line.hash, line.data)
+        for message in step(channel, event, leaf).messages:
+            yield message_json(channel.origin.rpartition("/")[2], message)
+
+
+def _plain(value: Any) -> str:
+    return json.dumps(value, sort_keys=True)
