@@ -7,10 +7,14 @@ sha256(str(target) + salt) == commitment_hash.
 
 Moves:   guess 42     or {"type": "move", "game": "guess", "action": "guess", "value": 42}
          concede      or {"type": "move", "game": "guess", "action": "concede"}
+         rematch      or {"type": "move", "game": "guess", "action": "rematch"}
 The first to join moves first. Something that is no whole number from low to
 high is "invalid" and costs nothing. With the param guesses=N everybody has N
 guesses; guesses=1 is a bet on a single number each. When all are used up
 nobody wins. Conceding or leaving puts a player out; the last one left wins.
+With the param seconds=N who has not guessed within N seconds is out, too. After
+the end a new number is chosen when all who are still here have asked for a
+rematch; then the next player moves first.
 """
 
 import hashlib
@@ -36,18 +40,28 @@ MANIFEST = {
                 "default": None,
                 "description": "guesses each player has; null: as many as it takes",
             },
+            "seconds": {
+                "type": ["number", "null"],
+                "exclusiveMinimum": 0,
+                "maximum": 31536000,
+                "default": None,
+                "description": "time for each guess; null: no clock",
+            },
         },
         "additionalProperties": False,
     },
     "moves": [
         "guess N",
         "concede",
+        "rematch",
         {"type": "move", "game": "guess", "action": "guess", "value": 42},
         {"type": "move", "game": "guess", "action": "concede"},
+        {"type": "move", "game": "guess", "action": "rematch"},
     ],
 }
 
 LARGEST = 10**15
+YEAR = 31536000
 
 
 def is_whole(value):
@@ -63,7 +77,12 @@ class GuessBot:
             raise ValueError("low and high must be whole numbers, low below high")
         if guesses is not None and (not is_whole(guesses) or guesses < 1):
             raise ValueError("guesses must be a whole number from 1, or left out")
-        self.low, self.high, self.guesses = low, high, guesses
+        seconds = params.get("seconds")
+        if seconds is not None:
+            number = isinstance(seconds, (int, float)) and not isinstance(seconds, bool)
+            if not number or not 0 < seconds <= YEAR:
+                raise ValueError("seconds must be a number above 0, or left out")
+        self.low, self.high, self.guesses, self.seconds = low, high, guesses, seconds
         self.state = ctx.get_state() or {"phase": "open"}
 
     # What the room calls
@@ -72,23 +91,9 @@ class GuessBot:
         self.say({"type": "prompt", "text": self.rules()})
 
     def on_start(self):
-        if self.state["phase"] != "open" or not self.ctx.players:
-            return
-        target = self.ctx.random.randint(self.low, self.high)
-        salt = secrets.token_hex(16)
-        self.state = {
-            "phase": "playing",
-            "players": self.ctx.players,
-            "standing": self.ctx.players,
-            "used": {player: 0 for player in self.ctx.players},
-            "turn": None,
-            "target": target,
-            "salt": salt,
-            "hash": hashlib.sha256((str(target) + salt).encode()).hexdigest(),
-        }
-        self.say({"type": "commitment", "commitment_hash": self.state["hash"]})
-        self.give_turn(self.ctx.players[0])
-        self.save()
+        if self.state["phase"] == "open" and self.ctx.players:
+            self.begin(self.ctx.players)
+            self.save()
 
     def on_message(self, msg):
         player, body = msg["sender"], msg["body"]
@@ -96,29 +101,41 @@ class GuessBot:
             self.say({"type": "help", "text": self.rules()})
             return
         action, value = self.read_move(body)
-        if action is None or self.state["phase"] == "done":
+        if action is None:
             return
         reason = self.objection(player, action)
         if reason:
             self.say({"type": "violation", "player": player, "reason": reason})
         elif action == "concede":
-            self.put_out(player)
+            self.put_out(player, "conceded")
+        elif action == "rematch":
+            self.rematch(player)
         else:
             self.judge(player, value)
 
     def on_leave(self, player_id):
         if self.state["phase"] == "playing" and player_id in self.state["standing"]:
-            self.put_out(player_id)
+            self.put_out(player_id, "left")
+        elif self.state["phase"] == "done":
+            self.start_again()
+            self.save()
+
+    def on_timer(self, name):
+        if name == "turn" and self.state["phase"] == "playing":
+            self.put_out(self.state["turn"], "ran out of time")
 
     # Reading a move
 
     def read_move(self, body):
         """(action, value), or (None, None) for chat."""
         if body.get("type") == "move" and body.get("game") == "guess":
-            return str(body.get("action")), body.get("value")
+            action = str(body.get("action"))
+            return {"resign": "concede"}.get(action, action), body.get("value")
         words = str(body.get("text", "")).lower().split()
-        if words == ["concede"]:
+        if words in (["concede"], ["resign"]):
             return "concede", None
+        if words == ["rematch"]:
+            return "rematch", None
         if len(words) == 2 and words[0] == "guess":
             number = re.fullmatch("[+-]?[0-9]{1,15}", words[1])
             return "guess", int(words[1]) if number else words[1]
@@ -126,19 +143,50 @@ class GuessBot:
 
     def objection(self, player, action):
         """Why this player may not do this now, or nothing."""
-        if action not in ("guess", "concede"):
-            return "the moves are guess and concede"
+        if action not in ("guess", "concede", "rematch"):
+            return "the moves are guess, concede and rematch"
         if self.state["phase"] == "open":
             return "the game has not started"
         if player not in self.state["players"]:
             return "not a player of this game"
+        if action == "rematch":
+            return self.no_rematch(player)
+        if self.state["phase"] == "done":
+            return 'the game is over; "rematch" asks for another'
         if player not in self.state["standing"]:
             return "out of the game"
         if action == "guess" and player != self.state["turn"]:
             return "not your turn, it is " + str(self.state["turn"])
         return None
 
+    def no_rematch(self, player):
+        if self.state["phase"] != "done":
+            return "the game is still going on"
+        if len(self.here()) < min(2, len(self.state["players"])):
+            return "the others have left"
+        if player in self.state["rematch"]:
+            return "you have asked; waiting for the others"
+        return None
+
     # What a move does
+
+    def begin(self, players):
+        """Choose a number and commit to it; the first of the players moves first."""
+        target = self.ctx.random.randint(self.low, self.high)
+        salt = secrets.token_hex(16)
+        self.state = {
+            "phase": "playing",
+            "players": players,
+            "standing": list(players),
+            "used": {player: 0 for player in players},
+            "turn": None,
+            "target": target,
+            "salt": salt,
+            "hash": hashlib.sha256((str(target) + salt).encode()).hexdigest(),
+            "rematch": [],
+        }
+        self.say({"type": "commitment", "commitment_hash": self.state["hash"]})
+        self.give_turn(players[0])
 
     def judge(self, player, value):
         if isinstance(value, float) and value.is_integer():
@@ -160,11 +208,11 @@ class GuessBot:
             self.next_turn()
         self.save()
 
-    def put_out(self, player):
+    def put_out(self, player, how):
         self.state["standing"].remove(player)
-        self.say({"type": "concede", "player": player})
+        self.say({"type": "concede", "player": player, "text": how})
         if len(self.state["standing"]) <= 1:
-            self.finish(self.state["standing"], player + " conceded")
+            self.finish(self.state["standing"], player + " " + how)
         elif self.state["turn"] == player:
             self.next_turn()
         elif not any(self.may_guess(other) for other in self.state["standing"]):
@@ -187,7 +235,8 @@ class GuessBot:
 
     def give_turn(self, player):
         self.state["turn"] = player
-        self.ctx.set_turn(player, expect="guess N, %d to %d" % (self.low, self.high))
+        expect = "guess N, %d to %d" % (self.low, self.high)
+        self.ctx.set_turn(player, seconds=self.seconds, expect=expect)
 
     def finish(self, winners, reason):
         self.state["phase"] = "done"
@@ -197,14 +246,37 @@ class GuessBot:
         self.say(reveal)
         self.ctx.end({"winners": winners, "reason": reason})
 
+    def rematch(self, player):
+        self.state["rematch"].append(player)
+        if not self.start_again():
+            text = 'say "rematch" to play again'
+            self.say({"type": "rematch", "player": player, "text": text})
+        self.save()
+
+    def start_again(self):
+        """Begin when all who are still here have asked; the next of them moves first."""
+        here = self.here()
+        self.state["rematch"] = [player for player in self.state["rematch"] if player in here]
+        few = len(here) < min(2, len(self.state["players"]))
+        if not here or few or len(self.state["rematch"]) < len(here):
+            return False
+        self.begin(here[1:] + here[:1])
+        return True
+
+    def here(self):
+        return [player for player in self.state["players"] if player in self.ctx.players]
+
     # Words
 
     def rules(self):
         limit = "" if self.guesses is None else " Guesses each: %d." % self.guesses
+        if self.seconds is not None:
+            limit += " Time: %g seconds each." % self.seconds
         return (
             'I choose a whole number from %d to %d. In your turn say "guess N"; I answer high,'
             ' low or correct. "concede" gives up.%s My number is committed by a hash when the'
-            " game starts and revealed at the end." % (self.low, self.high, limit)
+            ' game starts and revealed at the end. "rematch" after it plays again.'
+            % (self.low, self.high, limit)
         )
 
     def say(self, body):

@@ -15,6 +15,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -130,7 +131,8 @@ def start(tree: Path, tmp_path: Path, free_port: Callable[[], int]) -> Iterator[
     yield run
     for pair in pairs:
         for process in pair.alive():
-            os.kill(process, signal.SIGKILL)
+            with suppress(ProcessLookupError):  # it went with the one before
+                os.kill(process, signal.SIGKILL)
         pair.process.wait()
 
 

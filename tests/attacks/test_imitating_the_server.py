@@ -262,7 +262,7 @@ async def test_a_strange_body_stays_on_its_own_line_and_comes_back_whole(
 
 
 OURS = re.compile(
-    r"posted \[\d+\]|\[\d+\] (system|alice|bob): .+|log: \d+ entries, root \S{8}…|next: .+"
+    r"posted \[\d+\]|\[\d+\] (system|alice|bob): .+|log: \d+ entries, root \S{24}|next: .+"
 )
 
 
