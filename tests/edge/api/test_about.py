@@ -72,7 +72,7 @@ async def test_presets_are_listed_with_what_they_play(house: House) -> None:
     said = await house.rest(house.account(), "list_bots")
     (guess,) = [bot for bot in said.data["bots"] if bot["name"] == "GuessBot"]
     assert guess["seats"] == ["alice", "bob"]
-    assert guess["params"]["properties"].keys() == {"low", "high", "guesses"}
+    assert guess["params"]["properties"].keys() == {"low", "high", "guesses", "seconds"}
     assert guess["code_hash"] == "sha256:" + hashlib.sha256(GUESS_BOT.encode()).hexdigest()
 
 

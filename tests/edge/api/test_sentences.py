@@ -59,6 +59,8 @@ async def game(house: House) -> Game:
     said["get_transcript"] = await house.tool(bob, "get_transcript", **room)
     said["list_bots"] = await house.tool(bob, "list_bots")
     said["help"] = await house.tool(bob, "help")
+    events = [{"join": "alice"}, {"join": "bob"}, {"say": "heads", "as": "alice"}]
+    said["try_bot"] = await house.tool(bob, "try_bot", bot_preset="CoinBot", events=events)
     said["health_check"] = await house.tool(bob, "health_check")
     said["leave_channel"] = await house.tool(bob, "leave_channel", **room)
     said["update_channel"] = await house.tool(
