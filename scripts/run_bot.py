@@ -29,6 +29,7 @@ from edge.api.script import read, read_one
 from edge.api.trial import Step, Trial
 from engine.errors import InvalidRequest
 
+RINGS = 100_000  #: clocks that may run out before somebody looks
 SAID = re.compile(r"(?P<who>[\w-]+)(?:\s*->\s*(?P<to>[\w:,\s-]+?))?\s*:\s(?P<body>.*)")
 DONE = re.compile(r"(?P<kind>wait|leave)\s+(?P<what>\S+)")
 
@@ -99,7 +100,7 @@ async def play(shop: Workshop, options: argparse.Namespace) -> int:
         script = [*({"join": seat.strip()} for seat in seats), *script]
     events = read(script, most=len(script))
     joined = [event.who for event in events if event.kind == "join"]
-    async with Trial(shop.bots, bot, joined, limits=shop.limits) as trial:
+    async with Trial(shop.bots, bot, joined, limits=shop.limits, rings=RINGS) as trial:
         steps: list[Step] = []
         good = True
         for event in [None, *events]:

@@ -407,6 +407,29 @@ async def test_a_hook_that_does_wrong_changes_nothing_but_one_message(
     verified(house.store, room.channel_id)
 
 
+@pytest.mark.parametrize("wrong", ["whispers to nobody", "says more than an entry holds"])
+async def test_the_author_reads_why_words_could_not_be_written_down(
+    house: House, wrong: str
+) -> None:
+    hook, error = WRONG[wrong]
+    room = await house.room(house.pool.script("Judge", on_init=quiet, on_message=hook))
+    await house.channels.post_message("A", room.channel_id, "go")
+    (note,) = await house.bots.take_author_log(room)
+    assert (note["hook"], note["error"]) == ("on_message", error)
+    assert "zed" in note["text"] or "at most" in note["text"]
+
+
+async def test_params_are_held_to_the_schema_of_the_manifest(house: House) -> None:
+    schema = {"properties": {"low": {"type": "integer", "default": 5}}}
+    house.pool.script("Judge", on_init=quiet)
+    with pytest.raises(InvalidRequest, match=r"params\.low: 'x' is not an integer"):
+        await house.bot("Judge", manifest={"params": schema}, params={"low": "x"})
+    fits = await house.bot("Judge", manifest={"params": schema})
+    assert fits.new.params == {}  # a default is for readers
+    with pytest.raises(BotRejected, match="MANIFEST params"):
+        await house.bot("Judge", manifest={"params": {"$ref": "https://example.com"}})
+
+
 async def test_the_first_referee_owns_turn_and_end(house: House) -> None:
     def grab(call: HookCall) -> HookResult:
         return Finished(

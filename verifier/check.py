@@ -115,7 +115,18 @@ def _blame_machine(checked: Checked, error: Exception) -> None:
 
 
 def _judged(checked: Checked, wishes: Wishes) -> Checked:
-    checked.verdicts = verdict.verdicts(
+    try:
+        checked.verdicts = _verdicts(checked, wishes)
+    except Exception as error:  # noqa: BLE001  as in `check`
+        checked.walked.whole = False
+        text = f"the verifier was not made for this: {type(error).__name__}: {error!s:.200}"
+        checked.findings.add("E_UNFORESEEN", text)
+        checked.verdicts = _verdicts(checked, wishes)
+    return checked
+
+
+def _verdicts(checked: Checked, wishes: Wishes) -> list[Verdict]:
+    return verdict.verdicts(
         checked.log,
         checked.walked,
         checked.heads,
@@ -123,7 +134,6 @@ def _judged(checked: Checked, wishes: Wishes) -> Checked:
         me=wishes.me,
         confirmed=wishes.confirmed,
     )
-    return checked
 
 
 def _check(found: Record, wishes: Wishes, executor: Executor | None, checked: Checked) -> None:

@@ -8,13 +8,12 @@ it is not judged: a referee whose state is unknown is accused of nothing.
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol, TypeVar, cast
 
 from engine import hooks, outputs
-from engine.channel import events, rules, tokens, views
+from engine.channel import events, rules, views
 from engine.channel.commands import Ran
 from engine.channel.events import Attach, Run
 from engine.channel.state import Bot
@@ -25,20 +24,13 @@ from engine.sandbox.call import Effect, Failed, HookCall, HookResult, SourceRepo
 from engine.sandbox.runtime import runtime
 from engine.stores.base import Store
 from engine.transcript import seeds
-from engine.transcript.canonical import canonical
+from verifier import compare
+from verifier.compare import Recorded
 from verifier.findings import Findings
 from verifier.record import Record
 
 NO_SEED = bytes(32)
 Asked = TypeVar("Asked")
-_CODES = {
-    "now": "E_RUN_NOW",
-    "st": "E_RUN_STATE",
-    "rng": "E_RUN_RNG",
-    "fx": "E_RUN_FX",
-    "res": "E_RUN_RES",
-    "line": "E_RUN_RES",
-}
 
 
 class Executor(Protocol):
@@ -50,17 +42,6 @@ class Executor(Protocol):
     def inspect(self, source: str) -> SourceReport | str | None:
         """What can be known of a source without running it, or why it is none; None when
         that cannot be found out here."""
-
-
-@dataclass(frozen=True)
-class Recorded(Effect):
-    """An effect of which the log has only the question's hash."""
-
-    asked: str = ""
-
-    @property
-    def q(self) -> str:
-        return self.asked
 
 
 @dataclass(frozen=True)
@@ -133,7 +114,10 @@ class Bench:
             self.findings.add("E_BLOB", f"the source {event.code_hash} is not in the file", entry)
             self._lose(entry, Unknown("I_NO_REPLAY", "its source is missing"))
             return
-        if self.executor is None:
+        if self.executor is None:  # whether these are its hooks is not known either
+            why = Unknown("I_NO_EXEC", "nothing was executed (--no-exec)")
+            self.findings.once(why.code, f"{entry}", f"bot {event.bot}: {why.text}", entry)
+            self.unjudged.add(entry)
             return
         report = self._asked(lambda executor: executor.inspect(source))
         if event.runtime != runtime() and (
@@ -274,14 +258,14 @@ class Bench:
         if isinstance(result, Failed) and result.killed:
             return Unknown("I_TIME", f"it could not be finished here ({result.error})")
         if seed is None and result.draws:
-            if event is not None and event.res == "ok" and not _drew(event):
+            if event is not None and event.res == "ok" and not compare.drew(event):
                 return Unknown("E_RUN_RNG", "it draws, and the log says that it did not")
             return Unknown("I_SEED", "it drew from a seed that is not out")
         if (
             seed is None
-            and _asks_otherwise(result)
+            and compare.asks_otherwise(result)
             and event
-            and (event.res != "ok" or _drew(event))
+            and (event.res != "ok" or compare.drew(event))
         ):
             return Unknown("I_SEED", "what it asked may depend on a seed that is not out")
         made = outputs.ran(channel, due, result, state, epoch=epoch, mint=lambda size: bytes(size))
@@ -320,7 +304,7 @@ class Bench:
         if message.entry in self.disclosed:
             return replace(message, body=self.disclosed[message.entry])
         mine = self.record.openings.get(message.id)
-        if mine is not None and opens(mine, message.body):
+        if mine is not None and compare.opens(mine, message.body):
             return replace(message, body=mine[""][1])
         return message
 
@@ -339,7 +323,7 @@ class Bench:
     def _tape(self, due: Due, event: Run | None) -> list[Effect] | Unknown:
         found: list[Effect] = []
         for asked in (event.fx or ()) if event else ():
-            blob = self.record.blob(_hex(asked["r"]))
+            blob = self.record.blob(compare.hex(asked["r"]))
             if blob is None and (due.bot.at, due.bot.dice.epoch) not in self.known_seeds:
                 return Unknown("I_SEED", "what the network told it comes out with its seed")
             if blob is None:
@@ -356,13 +340,13 @@ class Bench:
     def _compare(self, due: Due, outcome: Known | Unknown, event: Run, entry: int) -> None:
         state = self._state(due.bot)
         receipt = self._check_receipt(due, event)
-        wrong = receipt or _feigned(due, event)
+        wrong = receipt or compare.feigned(due, event)
         if isinstance(outcome, Known) and not wrong:
             made = outcome.result
             if made.command.silent:
                 wrong = "E_RUN_EXTRA"
             else:
-                wrong = _difference(made.command.run, event, sealed=outcome.sealed)
+                wrong = compare.difference(made.command.run, event, sealed=outcome.sealed)
             if wrong and "NonDeterministic" in event.res:
                 outcome, wrong = (
                     Unknown(
@@ -381,7 +365,7 @@ class Bench:
             expected = (
                 events.write(outcome.result.command.run) if isinstance(outcome, Known) else None
             )
-            text = f"{event.hook} of bot {event.bot} on entry {event.on}: {_what(wrong)}"
+            text = f"{event.hook} of bot {event.bot} on entry {event.on}: {compare.what(wrong)}"
             self.findings.add(wrong, text, entry, expected=expected)
         if wrong:
             self._lose(due.bot.at, Unknown("I_UNKNOWN_STATE", "an earlier run of it differs"))
@@ -409,74 +393,3 @@ class Bench:
         if not lost and event.st[0] != seeds.blind(epoch.state, self._state(due.bot)):
             return "E_RUN_STATE"
         return ""
-
-
-def _feigned(due: Due, run: Run) -> str:
-    """The code of answers that a referee without a way out cannot have had: nothing from outside
-    excuses what it did."""
-    return "E_RUN_FX" if run.fx and not due.bot.reach.get("network") else ""
-
-
-def _asks_otherwise(result: HookResult) -> bool:
-    """Ended at a question that is not the recorded one; how much it drew before is not known."""
-    return isinstance(result, Failed) and result.error == "NonDeterministic"
-
-
-def _drew(run: Run) -> bool:
-    return run.rng is not None and run.rng[1] != run.rng[2]
-
-
-def opens(opening: Mapping[str, Any], body: Mapping[str, Any]) -> bool:
-    """True when this opening is what the digests of a message's body were made of."""
-    if "" in opening:
-        salt, value = opening[""]
-        return len(opening) == 1 and body == {"sealed": tokens.seal(salt, value)}
-    made = [tokens.seal_value(salt, name, value) for name, (salt, value) in opening.items()]
-    return bool(made) and sorted(made) == body.get("_sd")
-
-
-def _hex(digest: str) -> str:
-    return base64.urlsafe_b64decode(digest + "=").hex()
-
-
-def _difference(made: Run, logged: Run, *, sealed: bool) -> str:
-    """The code of the first field that differs, or nothing."""
-    expected, found = events.write(made), events.write(logged)
-    if sealed:
-        expected, found = _unsealed(expected), _unsealed(found)
-    if (expected["res"], found["res"]) == ("error:NonDeterministic", "ok"):
-        return "E_RUN_FX"  # it asks for something else than the log has answers to
-    order = ("now", "res", "line", "fx", "out", "turn", "end", "timers", "rng", "st")
-    for name in (*order, *sorted(expected.keys() | found.keys())):
-        if _bytes(expected, name) != _bytes(found, name):
-            return _CODES.get(name, "E_RUN_OUT")
-    return ""
-
-
-def _bytes(run: Mapping[str, Any], name: str) -> bytes:
-    """As bytes: True and 1 are one to Python."""
-    return canonical(run[name]) if name in run else b""
-
-
-def _unsealed(run: dict[str, Any]) -> dict[str, Any]:
-    """What of a run does not depend on its seed: that a state changed, but not into what."""
-    out = []
-    for item in run["out"]:
-        if "d" in item:
-            item = {**item, "d": ""}
-        elif "to" in item and "_sd" in item["b"]:
-            item = {**item, "b": {**item["b"], "_sd": len(item["b"]["_sd"])}}
-        out.append(item)
-    return {**run, "out": out, "st": run["st"][0] == run["st"][1], "rng": run["rng"][1:]}
-
-
-def _what(code: str) -> str:
-    return {
-        "E_RUN_NOW": "its clock is not the time of that entry",
-        "E_RUN_STATE": "another state than re-execution has",
-        "E_RUN_RNG": "other dice, or another number of draws, than re-execution has",
-        "E_RUN_FX": "other questions to the network than re-execution asks",
-        "E_RUN_RES": "it ended otherwise in re-execution",
-        "E_RUN_OUT": "it says or does something else in re-execution",
-        "E_RUN_EXTRA": "it says and does nothing in re-execution",
-    }[code]

@@ -10,7 +10,7 @@ import base64
 import math
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from engine.channel import dice, events, tokens
@@ -37,10 +37,12 @@ from engine.room import step as placed_step
 from engine.stores.base import Leaf
 from engine.transcript import seeds
 from verifier import legal, schema
+from verifier.asked import Step
+from verifier.compare import opens
 from verifier.findings import Findings, Violation
 from verifier.leaves import Line, Log
 from verifier.record import Record
-from verifier.referees import Bench, Executor, opens
+from verifier.referees import Bench, Executor
 
 _NOT_DRAINED = (Run, Runtime, Key, Restored)
 
@@ -132,7 +134,7 @@ class Walk:
         first = lines[0].index
         happened = [event for event in self.events[first : first + len(lines)] if event is not None]
         before = self.log.lines[first - 1].ts if first else 0
-        step = legal.Step(first, happened, lines[0].ts, before, self.log.next_ts(first))
+        step = Step(first, happened, lines[0].ts, before, self.log.next_ts(first))
         head = happened[0]
         if isinstance(head, Run):
             self._check_place(head, first)
@@ -255,11 +257,3 @@ class Walk:
     def _check_openings(self) -> None:
         if any(not 0 < number <= self.walked.channel.messages for number in self.record.openings):
             self.findings.add("E_OPENING", "openings.jsonl opens a message that does not exist")
-
-
-def seat_shares(channel: Channel, bot: Bot) -> set[str]:
-    """The slots whose words are in the dice of this bot once the game has begun."""
-    return {slot for slot, _ in dice.shares(channel, bot, channel.started or 0)}
-
-
-__all__ = ["Draw", "Walk", "Walked", "replace", "seat_shares"]

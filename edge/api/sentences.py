@@ -191,6 +191,7 @@ def _reach(bot: Bot) -> list[str]:
     return [
         f"network: {asks if bot.reach.get('network') else 'none'}",
         f"dice: {'yes' if bot.reach.get('dice') else 'none'}",
+        "its prints and the text of its errors: the room's creator reads them",
         *([f"private: {kept}"] if bot.keeps_private else []),
     ]
 

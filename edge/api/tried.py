@@ -8,6 +8,7 @@ from typing import Any
 
 from edge.api import words
 from edge.api.trial import Ran, Step, Tried
+from engine.sandbox.call import HOOKS
 
 MOST = 48 << 10  #: bytes of posts and prints in one answer, and of the state
 LINE = 1_000  #: characters of one value in the text
@@ -99,7 +100,7 @@ def lines(tried: Tried, *, preset: str | None) -> list[str]:
         *(line for number, step in _numbered(tried) for line in step_lines(number, step)),
     ]
     if not new.hooks:
-        told.append("The source has no class with a hook: it is a text, announced and never run.")
+        told.append(f"Nothing of it is ever run: no class in it has one of {', '.join(HOOKS)}.")
     if tried.left:
         told.append(f"Time was up: {tried.left} of the events did not happen.")
     return [*told, *after(tried), f"next: {_advice(tried, preset)}"]

@@ -162,15 +162,15 @@ def _failure(error: BaseException, prints: Prints) -> dict[str, Any]:
     numbers = bot_lines(error.__traceback__)
     line = numbers[-1] if numbers else None
     text = _told(last_line(error)[:TEXT].strip(), line, prints)
-    hint = _hint(error)
+    hint = _hint(error, "" if line is None else language.lines(prints.source, [line])[0][:200])
     if hint:
         text += f"\n  hint: {hint}"
     return _failed(_name(error), line, text, prints)
 
 
-def _hint(error: BaseException) -> str:
+def _hint(error: BaseException, line: str) -> str:
     try:
-        return hint_for(error)
+        return hint_for(error, line)
     except BaseException:  # noqa: BLE001 an exception's text and arguments may be the bot's own
         return ""
 

@@ -96,7 +96,7 @@ TABLE: dict[str, str] = {
     "ssl": (
         "CERT_NONE CERT_OPTIONAL CERT_REQUIRED cert_time_to_seconds CertificateError "
         "create_default_context DER_cert_to_PEM_cert get_server_certificate HAS_ALPN HAS_SNI "
-        "OPENSSL_VERSION PEM_cert_to_DER_cert PROTOCOL_TLS_CLIENT Purpose "
+        "PEM_cert_to_DER_cert PROTOCOL_TLS_CLIENT Purpose "
         "SSLCertVerificationError SSLContext SSLEOFError SSLError SSLWantReadError "
         "SSLWantWriteError SSLZeroReturnError TLSVersion"
     ),

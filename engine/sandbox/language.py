@@ -193,6 +193,10 @@ class Transformer(RestrictingNodeTransformer):
         node.annotation = None
         return node
 
+    def visit_Await(self, node: ast.Await) -> Any:
+        self.error(node, "Await statements are not allowed: hooks are plain functions")
+        return node  # a hole in its place would be another error, of ours
+
     def visit_AsyncFunctionDef(self, node: ast.AsyncFunctionDef) -> None:
         self.error(node, "AsyncFunctionDef statements are not allowed: hooks are plain functions")
 

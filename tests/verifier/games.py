@@ -248,12 +248,12 @@ def _shifted(forged: Bundle, index: int, by: int, first: int | None = None) -> B
 
 
 @asynccontextmanager
-async def table(*, twice: bool = False) -> AsyncIterator[Table]:
+async def table(*, twice: bool = False, egress: Egress | None = None) -> AsyncIterator[Table]:
     """A server whose keys the tests have, with a real sandbox."""
     clock, mint = Clock(), Mint()
     custody = Custody(b"d" * 32, Keyring(KEY), SignedHeads(None))
     channels = manager(MemoryStore(), clock, mint, custody=custody)
-    pool = Pool(broker=Broker(Egress()))
+    pool = Pool(broker=Broker(egress or Egress()))
     second = Pool(hash_seed=1) if twice else None
     await pool.start()
     if second is not None:

@@ -237,3 +237,32 @@ async def test_another_runtime_excuses_no_receipt(
     else:
         run[field][0] = "A" * len(run[field][0])
     assert violations(verify(reforge(forged), jail))
+
+
+FLAGS = """
+class FlagBot:
+    def on_message(self, message):
+        said = message["body"]["text"]
+        if said in ("1", "true"):
+            self.ctx.set_state({"flag": 1 if said == "1" else True})
+        else:
+            self.ctx.end({"winners": [], "state": repr(self.ctx.get_state())})
+"""
+
+
+async def test_a_state_that_becomes_true_has_changed(server: Table, jail: Executor) -> None:
+    """The hook left no trace, the next one found another state than a replay has."""
+    game = await (await server.open(code=FLAGS)).seated()
+    for said in ("1", "true", "end"):
+        await game.say("alice", said)
+    checked = verify(game.bundle(), jail)
+    assert not violations(checked) and states(checked)["RULES"] == "PROVEN"
+
+
+async def test_hooks_that_nobody_looked_for_are_not_proven(server: Table) -> None:
+    """Without execution a server could announce a referee that has no hooks."""
+    game = await (await server.open(code=JUDGE)).seated()
+    forged = game.bundle()
+    forged.of("attach")[0]["hooks"] = []
+    checked = verify(reforge(forged), None, execute=False)
+    assert states(checked)["RULES"] == states(checked)["DICE"] == "NOT PROVEN"

@@ -37,6 +37,21 @@ GAMES: dict[str, list[tuple[str, str, list[str] | None]]] = {
         *[("alice", "8", None), ("alice", "rematch", None), ("bob", "rematch", None)],
         *[("bob", "5", None), ("alice", "resign", None)],
     ],
+    "AuctionBot": [("alice", "bid 40", ["bot:auction"]), ("bob", "bid 40", ["bot:auction"])],
+    "BlackjackBot": [
+        *[("alice", "bet 10", None), ("bob", "bet 10", ["bot:dealer"]), ("alice", "stand", None)],
+        *[("bob", "hit", None), ("bob", "stand", None), ("alice", "hit", None)],
+        ("alice", "resign", None),
+    ],
+    "JudgeBot": [
+        *[("alice", "propose bob sings", None), ("bob", "cancel", None)],
+        ("alice", "cancel", None),
+    ],
+    "TriviaBot": [
+        *[("alice", "A", ["bot:trivia"]), ("bob", "B", ["bot:trivia"]), ("bob", "resign", None)],
+    ],
+    "PriceBot": [("alice", "price", None), ("bob", "concede", None)],
+    "TLSBot": [("alice", "check a.example", None), ("alice", "done", None), ("bob", "done", None)],
     "ChessBot": [
         *[("alice", "e4", None), ("bob", "e5", None), ("alice", "Bc4", None), ("bob", "Nc6", None)],
         *[("alice", "Qh5", None), ("bob", "Nf6", None), ("alice", "Qxf7#", None)],
@@ -63,6 +78,7 @@ async def test_an_honest_game_is_proven(server: Table, jail: Executor, preset: s
     assert states(alone)["RULES"] == states(alone)["RECORD"] == "PROVEN", alone.findings.found
     assert states(alone)["SAME FOR ALL"] == states(alone)["WORDS"] == "NOT PROVEN"
     assert alone.exit_code == 2
+    assert game.room.channel.status == "ended"
     both = verify(honest, jail, lines=heads(honest), confirmed=["alice", "bob"])
     assert {line: state for line, state in states(both).items() if state != "PROVEN"} == {
         "OUTSIDE": "NOT PROVEN"
@@ -92,6 +108,23 @@ async def test_what_a_player_whispers_to_a_referee_opens_with_the_seed(
         assert not violations(checked) and "I_PRIVATE" in codes(checked)
     await game.say("alice", "resign")
     assert states(verify(game.bundle("bob"), jail))["RULES"] == "PROVEN"
+
+
+async def test_words_that_a_referee_keeps_are_said_to_be_kept(
+    server: Table, jail: Executor
+) -> None:
+    game = await (await server.open("MemoryExchangeBot")).seated()
+    for who, move in (
+        *[("alice", "opt in"), ("bob", "opt in"), ("alice", "ask what is it"), ("bob", "answer x")],
+        *[("alice", "release"), ("bob", "release"), ("bob", "opt out")],
+    ):
+        sealed = move.startswith(("ask", "answer"))
+        await game.say(who, move, ["bot:memory"] if sealed else None)
+    for who in ("alice", "bob"):
+        checked = verify(game.bundle(who), jail)
+        assert not violations(checked), checked.findings.found
+        assert "I_PRIVATE_KEPT" in codes(checked) and states(checked)["RULES"] == "NOT PROVEN"
+        assert not game.bundle(who).of("disclose")
 
 
 async def test_clocks_that_run_out_are_part_of_the_game(server: Table, jail: Executor) -> None:

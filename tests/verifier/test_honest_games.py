@@ -3,16 +3,24 @@ that is in the log excuses them."""
 
 from __future__ import annotations
 
+import asyncio
+import json
+import os
 import random
+import stat
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import Any
 
 import pytest
 import pytest_asyncio
 
 from tests.verifier.games import Bundle, codes, states, verify, violations
 from tests.verifier.matches import PRESETS, Match, World, match, replayer, world
-from tests.verifier.records import opened
+from tests.verifier.records import KINDS, opened
+from tests.verifier.test_command import elsewhere, strangers_python
+from verifier import build
 from verifier.check import Checked
 from verifier.referees import Executor
 
@@ -79,9 +87,7 @@ async def test_an_honest_game_is_never_accused(house: World, judge: Executor, se
 
 
 @pytest.mark.long
-async def test_three_hundred_honest_games_are_never_accused(
-    house: World, judge: Executor, record_property: Callable[[str, object], None]
-) -> None:
+async def test_three_hundred_honest_games_are_never_accused(house: World, judge: Executor) -> None:
     """All that can happen does: what is counted here would else be missed without a word."""
     seen: Counter[str] = Counter()
     for seed in range(1000, 1300):
@@ -89,7 +95,6 @@ async def test_three_hundred_honest_games_are_never_accused(
         seen.update(entry["t"] for entry in file.entries)
         seen.update(run["res"] for run in file.of("run"))
         seen.update("fx" for run in file.of("run") if "fx" in run)
-    record_property("seen", dict(seen))
     kinds = {"open", "abort", "takeover", "leave", "change", "tick", "disclose", "fx", "start"}
     ends = {"ok", "fuel", "error:ValueError", "error:NonDeterministic", "killed:TimeLimit"}
     assert kinds | ends <= seen.keys(), seen
@@ -116,3 +121,48 @@ async def test_a_question_that_depends_on_a_seed_accuses_nobody_before_it_is_out
     await game.speak("alice", "ask")
     checked = verify(game.bundle(), judge)
     assert not violations(checked) and "I_SEED" in codes(checked), checked.findings.found
+
+
+# --- elsewhere -----------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def pyz(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("pyz") / "verifier.pyz"
+    path.write_bytes(build.build())
+    return path
+
+
+async def strangers_say(file: Bundle, pyz: Path, place: Path) -> dict[str, Any]:
+    """What the single file says in a directory and to a user of their own."""
+    for parent in place.parents:
+        if not parent.stat().st_mode & stat.S_IXOTH:
+            parent.chmod(parent.stat().st_mode | stat.S_IXOTH)
+    nobody: dict[str, Any] = {"user": 65534, "group": 65534, "extra_groups": []}
+    how = {"python": strangers_python(), **nobody}
+    done = await asyncio.to_thread(lambda: elsewhere(pyz, file, place, **how))
+    assert done.returncode == 2, (done.stdout, done.stderr)
+    said: dict[str, Any] = json.loads(done.stdout)
+    return said
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root becomes another user")
+async def test_another_user_elsewhere_comes_to_the_same(
+    house: World, judge: Executor, pyz: Path, tmp_path: Path
+) -> None:
+    file = await KINDS["wild"](house, random.Random(7))
+    said = await strangers_say(file, pyz, tmp_path / "there")
+    here = verify(file, judge)
+    assert {one["line"]: one["state"] for one in said["verdict"]} == states(here)
+    assert states(here)["RULES"] == "PROVEN"
+
+
+@pytest.mark.long
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root becomes another user")
+@pytest.mark.parametrize("seed", range(2000, 2028))
+async def test_another_user_elsewhere_comes_to_the_same_on_any_game(
+    house: World, judge: Executor, pyz: Path, tmp_path: Path, seed: int
+) -> None:
+    file = await play(house, judge, seed, moves=14, files=1)
+    said = await strangers_say(file, pyz, tmp_path / "there")
+    assert {one["line"]: one["state"] for one in said["verdict"]} == states(verify(file, judge))
