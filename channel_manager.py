@@ -105,7 +105,7 @@ class ChannelManager(Rooms):
         self._check_rooms_of(account)
         channel_id = "chn_" + tokens.invite_code(self.mint(15)).removeprefix("inv_")
         origin = f"{host}/c/{channel_id}"
-        seats = [slot.label for slot in slots if slot.kind == "invite" and slot.label != join_as]
+        seats = [slot.label for slot in slots if slot.kind != "bot" and slot.label != join_as]
         codes = {label: tokens.invite_code(self.mint(15)) for label in seats}
         command = Create(
             origin=origin,
@@ -119,7 +119,7 @@ class ChannelManager(Rooms):
             join_as=join_as,
             entropy=entropy,
         )
-        slot_of = {slot.label: f"s{n}" for n, slot in enumerate(slots) if slot.kind == "invite"}
+        slot_of = {slot.label: f"s{n}" for n, slot in enumerate(slots) if slot.kind != "bot"}
         rows = [
             Row(Table.ACCOUNT, channel_id, account, b""),
             *(bot.row(channel_id) for bot in bots),

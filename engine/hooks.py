@@ -40,6 +40,8 @@ def called(event: Event, bot_at: int, step: Step) -> list[tuple[Hook, tuple[Any,
             late = [("on_join", (label,)) for label in players_at(channel, step.entry)]
             began = channel.started is not None and channel.started < step.entry
             return [("on_init", ()), *late, *([("on_start", ())] if began else [])]  # type: ignore[list-item]
+        case Join(slot) | Leave(slot) if not channel.slot(slot).plays:
+            return []  # a spectator: no referee hears of it
         case Join(slot):
             return [("on_join", (channel.label(slot),)), *_start(channel, step)]
         case Start() | Open() | Abort():

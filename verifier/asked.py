@@ -92,7 +92,7 @@ def _genesis(channel: Channel, happened: Sequence[Event], step: Step, host: Host
         here = changes.ahead(here, [event])
     label = next((s["label"] for s in opened.slots if joined and s["id"] == joined.slot), None)
     invites = {slot["label"]: slot["invite"] for slot in opened.slots if "invite" in slot}
-    seats = {slot["label"] for slot in opened.slots if slot["kind"] == "invite"}
+    seats = {slot["label"] for slot in opened.slots if slot["kind"] != "bot"}
     if seats - invites.keys() != ({label} if joined else set()):
         raise Violation("E_GENESIS", "a seat has no invite, or one too many", 0)
     slots = tuple(SlotSpec(s["kind"], s["label"], s.get("admin", False)) for s in opened.slots)
@@ -152,7 +152,7 @@ def _join(channel: Channel, happened: Sequence[Event], step: Step, host: Host) -
     if now == step.before:  # a clock that was set back: the request may be older than its entry
         now = min(now, slot.invited)
     words = _words(event.entropy, event.commit)
-    if slot.kind == "invite" and slot.invite:
+    if slot.kind != "bot" and slot.invite:
         yield _decided(channel, TakeSeat(event.who, slot.invite, now, entropy=words), host)
 
 

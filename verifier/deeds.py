@@ -29,7 +29,7 @@ def of(events: Sequence[Event | None], channels: Sequence[Channel]) -> dict[str,
     found: dict[str, list[Deed]] = {}
     for entry, (event, channel) in enumerate(zip(events, channels, strict=False)):
         done = _text(event)
-        if done:
+        if done and channel.slot(done[0]).plays:  # a spectator brings nothing about
             slot, text = done
             text += _shared(event, channel)
             found.setdefault(channel.label(slot), []).append(Deed(entry, text))

@@ -155,12 +155,16 @@ _op = _shape(
 
 
 def _is_slot(value: Any) -> bool:
-    kinds = {"invite": {"admin": lambda v: v is True, "invite": _hex32}, "bot": {}}
+    kinds = {
+        "invite": {"admin": lambda v: v is True, "invite": _hex32},
+        "watch": {"invite": _hex32},
+        "bot": {},
+    }
     kind = value.get("kind") if isinstance(value, dict) else None
     if not isinstance(kind, str) or kind not in kinds:
         return False
     shape = _shape({"id": _slot_id, "kind": _is_text, "label": _label}, kinds[kind])
-    return shape(value) and not (kind == "invite" and value["label"].lower() in RESERVED)
+    return shape(value) and not (kind != "bot" and value["label"].lower() in RESERVED)
 
 
 def _is_m(value: Any) -> bool:
@@ -309,7 +313,7 @@ def _genesis(entry: Mapping[str, Any], index: int) -> None:
     if note.read_vkey(entry["key"])[0] != entry["origin"]:
         raise Violation("E_KEY", "the key is not named after this room", index)
     slots = entry["slots"]
-    names = {(slot["kind"], slot["label"].lower()) for slot in slots}
+    names = {(slot["kind"] == "bot", slot["label"].lower()) for slot in slots}
     in_order = all(slot["id"] == f"s{place}" for place, slot in enumerate(slots))
     seats = [slot for slot in slots if slot["kind"] == "invite"]
     if not in_order or len(names) != len(slots) or not seats:

@@ -177,10 +177,9 @@ class Walk:
         if before.started is None and after.started is not None:
             walked.seated_at_start = after.seated
         match event:
-            case Join(slot):
-                walked.members[after.label(slot)] = None
-            case Leave(slot):
-                walked.members[after.label(slot)] = index
+            case Join(slot) | Leave(slot):
+                if after.slot(slot).plays:  # what a spectator saw settles nothing
+                    walked.members[after.label(slot)] = None if isinstance(event, Join) else index
             case Open():
                 walked.opened.append(index)
             case events.Abort():

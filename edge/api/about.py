@@ -34,7 +34,7 @@ class AboutOperations(Desk):
         view = shapes.view(room, mine)
         data: Json = {"view": view, "bots": shapes.bots(room)}
         notes = await self.author_log(room, caller, data)
-        seats = [sentences.slot_line(slot) for slot in view["slots"] if slot["kind"] == "invite"]
+        seats = [sentences.slot_line(slot) for slot in view["slots"] if slot["kind"] != "bot"]
         following = 'next: help("play") says how to go on.'
         if mine:
             playing = room.channel.turn.players if room.channel.turn else ()

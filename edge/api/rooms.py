@@ -30,8 +30,8 @@ Entropy = Annotated[
 Slots = Annotated[
     list[str] | None,
     Field(
-        description="bot:label, invite:label, invite:label:admin, in order. "
-        "Default: what the preset needs"
+        description="bot:label, invite:label, invite:label:admin, watch:label (a spectator), "
+        "in order. Default: what the preset needs"
     ),
 ]
 Source = Annotated[str | None, Field(description="Python source of your own referee")]

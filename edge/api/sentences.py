@@ -96,7 +96,7 @@ def after_opening(data: Json, page: Json, seat: str | None, now: float) -> list[
     lines = words.state(view, now)
     free = words.waiting_for(view)
     if "player_id" not in data:
-        sit = words.call("join_channel", invite_code=next(iter(data["invite_links"].values())))
+        sit = words.call("join_channel", invite_code=data["invite_links"][free[0]])
         return [
             *lines,
             f"next: give each link to its person, in full. To be {free[0]} yourself: {sit}",
@@ -122,7 +122,8 @@ def inspected(
     view = data["view"]
     seated = ", ".join(data["seated"]) or "nobody"
     lines = [
-        f"Invitation to {words.title(view)}: you would be {slot.label}. Seated: {seated}. "
+        f"Invitation to {words.title(view)}: you would "
+        f"{'be' if slot.plays else 'watch as'} {slot.label}. Seated: {seated}. "
         "Nothing is joined yet.",
         *words.referees(view, refs(room)),
     ]
@@ -145,7 +146,7 @@ def inspected(
                 "get_bot_code", invite_code=code, bot_id=bot.id, from_line=shown.following
             )
             lines.append(f"The source goes on: {more}")
-    wants = any(bot.reach.get("dice") for bot in room.channel.bots)
+    wants = slot.plays and any(bot.reach.get("dice") for bot in room.channel.bots)
     join = words.call(
         "join_channel",
         invite_code=code,
@@ -161,7 +162,7 @@ def inspected(
 
 def say_in_the_dice(room: Room, slot: Slot, entropy: str | None) -> list[str]:
     """join_channel: what has become of the caller's part of the dice."""
-    if entropy is None:
+    if entropy is None or not slot.plays:
         return []
     seat = room.channel.slot(slot.id)
     if seat.commit:
@@ -223,7 +224,7 @@ def who_could_change(channel: Channel) -> str:
 
 
 def slot_line(slot: Json) -> str:
-    admin = " (admin)" if slot["admin"] else ""
+    admin = " (admin)" if slot["admin"] else " (spectator)" if slot["kind"] == "watch" else ""
     you = ", you" if slot["you"] else ""
     return f"{slot['label']}{admin} {slot['state']}{you}"
 

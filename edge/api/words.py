@@ -131,6 +131,10 @@ def next_move(view: Mapping[str, Any], page: Mapping[str, Any], seat: str | None
             "sync_messages", channel_id=room, cursor=page["cursor"], timeout_ms=0, seat=seat
         )
     wait = call("sync_messages", channel_id=room, cursor=page["cursor"], until="my_turn", seat=seat)
+    if _watches(view, seat) and view["status"] in ("open", "playing"):
+        return "next: you watch and do not speak. To see what happens: " + call(
+            "sync_messages", channel_id=room, cursor=page["cursor"], seat=seat
+        )
     speak = call(
         "post_message",
         channel_id=room,
@@ -166,6 +170,12 @@ def next_move(view: Mapping[str, Any], page: Mapping[str, Any], seat: str | None
             "sync_messages", channel_id=room, cursor=page["cursor"], seat=seat
         )
     return f"next: {speak}" if view["turn"]["yours"] else f"next: {wait}"
+
+
+def _watches(view: Mapping[str, Any], seat: str | None) -> bool:
+    """The reader is a spectator (in the seat that it names, if it has several)."""
+    own = [slot for slot in view.get("slots", ()) if slot["you"] and seat in (None, slot["label"])]
+    return bool(own) and all(slot["kind"] == "watch" for slot in own)
 
 
 def _sealed_to(view: Mapping[str, Any]) -> list[str] | None:

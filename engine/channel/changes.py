@@ -45,7 +45,7 @@ def opening(command: Create, host: Host) -> list[Event]:
         slot: dict[str, Any] = {"id": f"s{index}", "kind": spec.kind, "label": spec.label}
         if spec.admin:
             slot["admin"] = True
-        if spec.label in command.invites and spec.kind == "invite":
+        if spec.label in command.invites and spec.kind != "bot":
             slot["invite"] = command.invites[spec.label]
         slots.append(slot)
     events: list[Event] = [
@@ -67,7 +67,7 @@ def opening(command: Create, host: Host) -> list[Event]:
         channel = ahead(channel, [attach])
     if command.join_as is not None:
         seat = channel.seat(command.join_as)
-        if seat is None:
+        if seat is None or not seat.plays:
             free = ", ".join(slot.label for slot in channel.seats)
             raise InvalidRequest(
                 f"join_as names no seat of this room: {command.join_as[:60]!r}",
@@ -198,6 +198,8 @@ def _op(channel: Channel, op: Op, bot: NewBot | None, invite: str, host: Host) -
 
 def _seat_op(op: Op, seat: Slot, invite: str) -> list[Event]:
     match op.op:
+        case "set_admin" if not seat.plays:
+            raise BadOp(f"{seat.label} is a spectator's place, which cannot be admin")
         case "set_admin":
             return [Admin(seat.id, op["admin"])]
         case "yield_slot":

@@ -56,7 +56,7 @@ def contribute(channel: Channel, slot: Slot, text: str | None) -> list[Event]:
 
     After the beginning nothing does: whoever comes back to a game need not know.
     """
-    value, commit = said(text)
+    value, commit = said(text) if slot.plays else (None, None)
     if (value is None and commit is None) or channel.status != "open" or not channel.proves:
         return []
     if (value and value == slot.entropy) or (commit and commit == slot.commit):

@@ -76,18 +76,18 @@ def _fold(channel: Channel, event: Event, place: Place) -> Channel:  # noqa: C90
                 channel, slot, state="taken", who=who, terms=terms, since=place.entry, used_by=who
             )
             joined = _share(joined, slot, entropy, commit, place)
-            shared = channel.shared or who != channel.creator
+            shared = channel.shared or _other(channel, slot, who)
             return _maybe_started(replace(joined, shared=shared), place)
         case Takeover(slot, who):
             taken = _seat(channel, slot, who=who)
-            return replace(taken, shared=channel.shared or who != channel.creator)
+            return replace(taken, shared=channel.shared or _other(channel, slot, who))
         case Leave(slot):
             return _leave(channel, slot)
         case Invite(slot, invite):
             empty = _seat(
                 channel, slot, state="free", invite=invite, invited=place.ts, used_by="", who=""
             )
-            return replace(empty, sealed=None)
+            return replace(empty, sealed=None) if empty.slot(slot).plays else empty
         case Admin(slot, on):
             return replace(_seat(channel, slot, admin=on), proposal=None)
         case Rename(name):
@@ -218,11 +218,18 @@ def _leave(channel: Channel, slot_id: str) -> Channel:
     slot = channel.slot(slot_id)
     gone: dict[str, Any] = {"entropy": "", "commit": "", "given": 0}
     left = _seat(channel, slot_id, state="left", who="", generation=slot.generation + 1, **gone)
+    if not slot.plays:
+        return left
     left = replace(left, sealed=None)
     if channel.proposal and slot_id in channel.proposal.accepted:
         kept = tuple(other for other in channel.proposal.accepted if other != slot_id)
         left = replace(left, proposal=replace(channel.proposal, accepted=kept))
     return left
+
+
+def _other(channel: Channel, slot: str, who: str) -> bool:
+    """A player who is not the creator: from then on the creator alone changes nothing."""
+    return who != channel.creator and channel.slot(slot).plays
 
 
 def _maybe_started(channel: Channel, place: Place) -> Channel:

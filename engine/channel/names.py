@@ -26,7 +26,8 @@ CHANNEL_ID = re.compile(r"chn_[A-Za-z0-9_-]{1,64}")
 
 @dataclass(frozen=True)
 class SlotSpec:
-    """One wanted slot: ``bot:label``, ``invite:label`` or ``invite:label:admin``."""
+    """One wanted slot: ``bot:label``, ``invite:label``, ``invite:label:admin`` or
+    ``watch:label``, a spectator's."""
 
     kind: str
     label: str
@@ -40,7 +41,7 @@ def slot_specs(specs: Sequence[str], *, max_seats: int) -> tuple[SlotSpec, ...]:
     found: list[SlotSpec] = []
     for spec in specs:
         wanted = slot_spec(spec)
-        taken = {slot.label.lower() for slot in found if slot.kind == wanted.kind}
+        taken = {slot.label.lower() for slot in found if _people(slot) == _people(wanted)}
         found.append(SlotSpec(wanted.kind, unique(wanted.label, taken), wanted.admin))
     if not any(slot.kind == "invite" for slot in found):
         raise InvalidRequest(
@@ -50,20 +51,23 @@ def slot_specs(specs: Sequence[str], *, max_seats: int) -> tuple[SlotSpec, ...]:
     return tuple(found)
 
 
+def _people(slot: SlotSpec) -> bool:
+    return slot.kind != "bot"
+
+
 def slot_spec(spec: str) -> SlotSpec:
     """Read one slot spec, or raise `InvalidRequest` with the forms that exist."""
-    hint = "A slot is bot:label, invite:label or invite:label:admin."
+    hint = "A slot is bot:label, invite:label, invite:label:admin or watch:label (a spectator)."
     kind, _, rest = spec.partition(":")
     label, _, flag = rest.partition(":")
-    if kind == "watch":
-        raise InvalidRequest("watch: slots are reserved for spectators, who come later", hint=hint)
-    if kind not in ("bot", "invite") or flag not in ("", "admin") or (flag and kind == "bot"):
+    flags = ("", "admin") if kind == "invite" else ("",)
+    if kind not in ("bot", "invite", "watch") or flag not in flags:
         raise InvalidRequest(f"{spec[:60]!r} is not a slot", hint=hint)
     if not LABEL.fullmatch(label):
         raise InvalidRequest(
             f"{label[:60]!r} is not a label", hint="Letters, digits, _ and -, at most 32."
         )
-    if kind == "invite" and label.lower() in RESERVED:
+    if kind != "bot" and label.lower() in RESERVED:
         raise InvalidRequest(f"the label {label!r} is reserved", hint="Choose another name.")
     return SlotSpec(kind, label, flag == "admin")
 

@@ -120,7 +120,7 @@ def may_look(channel: Channel, who: str) -> bool:
 
 
 def _take_seat(channel: Channel, command: TakeSeat) -> list[Event]:
-    slot = next((s for s in channel.seats if s.invite and s.invite == command.invite), None)
+    slot = next((s for s in channel.places if s.invite and s.invite == command.invite), None)
     if slot is None:
         raise InviteInvalid("this invite was replaced by a newer one")
     if slot.state == "taken":
@@ -135,7 +135,7 @@ def _take_seat(channel: Channel, command: TakeSeat) -> list[Event]:
         raise InviteInvalid("this invite has expired")
     now = terms.document(channel)
     _same_terms(command, now)
-    value, commit = dice.said(command.entropy)
+    value, commit = dice.said(command.entropy) if slot.plays else (None, None)
     return [Join(slot.id, command.who, terms.digest(now), value, commit)]
 
 
@@ -166,6 +166,10 @@ def _post(channel: Channel, post: Post) -> list[Event]:
     seat = seat_of(channel, post.who, post.seat)
     if channel.status == "closed":
         raise _closed(channel)
+    if not seat.plays:
+        raise BadMessage(
+            "a spectator reads and does not speak", hint="sync_messages shows what is said."
+        )
     message: dict[str, object] = {"s": seat.id, "c": seat.said + 1, "k": players_kind(post.kind)}
     if post.size > channel.limits["body_kb"] * 1024:
         raise TooLarge(f"a body of {post.size} bytes; at most {channel.limits['body_kb']} KiB")
@@ -260,7 +264,7 @@ def _host_of_empty(channel: Channel, who: str) -> bool:
 
 
 def _member(channel: Channel, who: str) -> bool:
-    return bool(channel.seats_of(who))
+    return any(slot.plays for slot in channel.seats_of(who))
 
 
 #: Who may use each op: the creator while nobody else has ever joined; then only an admin
@@ -314,6 +318,8 @@ def _accept(channel: Channel, update: Update, host: Host) -> list[Event]:
     if len(update.ops) > 1:
         raise BadOp("accept_change must stand alone")
     seat = seat_of(channel, update.who, update.seat)
+    if not seat.plays:
+        raise NotAdmin("a spectator has nothing to accept")
     proposal = channel.proposal
     wanted = update.ops[0]["terms"].removeprefix("sha256:")
     if proposal is None and wanted == terms.of(channel).removeprefix("sha256:"):

@@ -17,7 +17,7 @@ Status: TypeAlias = Literal["open", "playing", "ended", "closed"]
 
 @dataclass(frozen=True)
 class Slot:
-    """A place for a player (``invite``) or a referee (``bot``)."""
+    """A place for a player (``invite``), a spectator (``watch``) or a referee (``bot``)."""
 
     id: str
     kind: str
@@ -35,6 +35,11 @@ class Slot:
     entropy: str = ""  #: its part of the dice
     commit: str = ""  #: a promise of it that waits to be opened
     given: int = 0  #: entry with which the one or the other came
+
+    @property
+    def plays(self) -> bool:
+        """A player's; a spectator's reads what is public and has no part in anything."""
+        return self.kind == "invite"
 
 
 @dataclass(frozen=True)
@@ -155,7 +160,12 @@ class Channel:
     @property
     def seats(self) -> tuple[Slot, ...]:
         """The players' slots, in the order given."""
-        return tuple(slot for slot in self.slots if slot.kind == "invite")
+        return tuple(slot for slot in self.slots if slot.plays)
+
+    @property
+    def places(self) -> tuple[Slot, ...]:
+        """The seats and the spectators' places, in the order given."""
+        return tuple(slot for slot in self.slots if slot.kind != "bot")
 
     @property
     def seated(self) -> tuple[Slot, ...]:
@@ -167,10 +177,11 @@ class Channel:
         return tuple(slot.label for slot in self.seated)
 
     def seats_of(self, who: str) -> tuple[Slot, ...]:
-        return tuple(slot for slot in self.seats if slot.state == "taken" and slot.who == who)
+        """What this account holds here, a spectator's places among it."""
+        return tuple(slot for slot in self.places if slot.state == "taken" and slot.who == who)
 
     def seat(self, label: str) -> Slot | None:
-        return next((slot for slot in self.seats if slot.label == label), None)
+        return next((slot for slot in self.places if slot.label == label), None)
 
     def slot(self, slot_id: str) -> Slot:
         return next(slot for slot in self.slots if slot.id == slot_id)

@@ -91,11 +91,11 @@ def _said(channel: Channel, event: Event) -> list[_Said]:  # noqa: C901  a flat 
         case Attach():
             return _announced(event)
         case Join(slot):
-            return [_system(type="joined", player_id=channel.label(slot), slot_id=slot)]
+            return [_came(channel, "joined", slot)]
         case Takeover(slot):
-            return [_system(type="taken_over", player_id=channel.label(slot), slot_id=slot)]
+            return [_came(channel, "taken_over", slot)]
         case Leave(slot):
-            return [_system(type="left", player_id=channel.label(slot), slot_id=slot)]
+            return [_came(channel, "left", slot)]
         case Admin(slot, on):
             return [_system(type="admin", player_id=channel.label(slot), admin=on)]
         case Rename(name):
@@ -116,6 +116,13 @@ def _said(channel: Channel, event: Event) -> list[_Said]:  # noqa: C901  a flat 
             return _ran(event)
         case _:
             return []
+
+
+def _came(channel: Channel, what: str, slot_id: str) -> _Said:
+    """Somebody came or went; of a spectator it says so."""
+    slot = channel.slot(slot_id)
+    role = {} if slot.plays else {"role": "spectator"}
+    return _system(type=what, player_id=slot.label, slot_id=slot_id, **role)
 
 
 def _brief(op: Mapping[str, Any]) -> dict[str, Any]:
@@ -240,7 +247,7 @@ def _slot(slot: Slot, mine: frozenset[str]) -> dict[str, Any]:
         "label": slot.label,
         "state": slot.state,
         "admin": slot.admin,
-        "you": slot.kind == "invite" and slot.label in mine,
+        "you": slot.kind != "bot" and slot.label in mine,
     }
 
 

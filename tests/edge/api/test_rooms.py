@@ -185,7 +185,7 @@ async def test_an_item_of_bots_that_cannot_be_meant_is_refused(
     [
         (["invite:system"], "INVALID_REQUEST"),
         (["invite:"], "INVALID_REQUEST"),
-        (["watch:crowd"], "INVALID_REQUEST"),
+        (["watch:crowd"], "INVALID_REQUEST"),  # nobody plays
         (["robot:x"], "INVALID_REQUEST"),
         (["invite:a:owner"], "INVALID_REQUEST"),
         (["bot:only"], "INVALID_REQUEST"),

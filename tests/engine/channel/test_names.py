@@ -21,12 +21,14 @@ def test_a_slot_is_a_bot_a_seat_or_an_admin_seat() -> None:
     assert slot_spec("bot:referee") == SlotSpec("bot", "referee")
     assert slot_spec("invite:bob") == SlotSpec("invite", "bob")
     assert slot_spec("invite:bob:admin") == SlotSpec("invite", "bob", admin=True)
+    assert slot_spec("watch:carol") == SlotSpec("watch", "carol")
 
 
 @pytest.mark.parametrize(
     "spec",
     ["", "bob", "seat:bob", "invite:", "invite:bob:king", "bot:x:admin", "invite:a b", "invite:a:"
-     "admin:x", "watch:eve", "invite:-a", "invite:_a", "invite:b\n", "invite:" + "a" * 33,
+     "admin:x", "watch:eve:admin", "watch:system", "watch:", "invite:-a",
+     "invite:_a", "invite:b\n", "invite:" + "a" * 33,
      "invite:bób", "invite:bot:x", "Invite:bob"],
 )  # fmt: skip
 def test_what_is_not_a_slot_is_refused_with_the_forms_that_exist(spec: str) -> None:
@@ -44,7 +46,7 @@ def test_no_player_is_called_like_the_server_or_like_everybody(label: str, spell
 
 
 def test_labels_that_are_wanted_twice_get_numbers() -> None:
-    made = slot_specs(["invite:player", "invite:player", "invite:Player"], max_seats=8)
+    made = slot_specs(["invite:player", "invite:player", "watch:Player"], max_seats=8)
     assert [slot.label for slot in made] == ["player", "player-2", "Player-3"]
 
 
