@@ -41,6 +41,7 @@ async def house(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[House
         outside = {
             "bot_egress_resolve": f"api.coinbase.com:443=127.0.0.1:{net.port}",
             "bot_egress_ca_file": str(ca),
+            "bot_hooks_per_minute": 1000,  # nobody here thinks
         }
         async with open_house(tmp_path_factory.mktemp("house"), **outside) as made:
             yield made
