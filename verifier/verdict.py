@@ -21,7 +21,8 @@ _LATER = "the seed comes out when the game ends, at close, or after the room's r
 #: What settles a finding that is no violation.
 SETTLE = {
     "I_LIVE": "get the transcript again when the game is over",
-    "I_UNSIGNED": "get the transcript from the server: it holds a signed checkpoint",
+    "I_UNSIGNED": "the server's own file has a signed checkpoint, unless the room lost entries",
+    "I_SPLIT": 'the line log: that each of them was shown, as --line "bob: 27 S8FX…"',
     "I_SEED": _LATER,
     "I_RNG_SEED": _LATER,
     "I_RNG_SERVER": "in the next room every player gives entropy on joining",
