@@ -191,7 +191,11 @@ def _texts(value: str, rng: random.Random) -> list[str]:
     if value.startswith("sha256:"):
         place = max(place, 7)
     letter = rng.choice([one for one in letters if one != value[place]])
-    return [value[:place] + letter + value[place + 1 :], value + "x"]
+    found = [value[:place] + letter + value[place + 1 :], value + "x"]
+    if digit := re.search("[0-9](?=[^0-9]*$)", value):  # another number, of the same form
+        number = str((int(digit.group()) + 1) % 10)
+        found.append(value[: digit.start()] + number + value[digit.end() :])
+    return found
 
 
 def change(honest: Bundle, scalar: Scalar, value: Any) -> Bundle:
