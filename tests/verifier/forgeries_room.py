@@ -386,3 +386,9 @@ def the_last_game_is_cut_off_after_a_seed(f: Bundle, rng: R) -> None:
 @attack("late", "E_RUN_SKIPPED", "RULES")
 def a_head_is_signed_before_the_referee_has_answered(f: Bundle, rng: R) -> None:
     del f.entries[runs(f, hook="on_message")[0]["i"] :]
+
+
+@attack("guess", "E_FIELDS")
+def hooks_ran_on_a_python_that_nobody_can_have(f: Bundle, rng: R) -> None:
+    """Else whatever differs could be put down to it for ever."""
+    f.of("attach")[0]["runtime"] = "pythonia-3.11/mpx-1"

@@ -47,13 +47,15 @@ async def _promised(game: Match, who: str) -> str:
 
 async def guess(house: World, rng: random.Random) -> Bundle:
     """GuessBot, which draws once; alice gives up."""
-    game = await opened(house, rng, preset="GuessBot")
-    for who in ("alice", "bob"):
-        await game.sit(who, _words(game, who))
-    for _ in range(rng.randint(2, 4)):
+    while True:  # until nobody hits the number by chance
+        game = await opened(house, rng, preset="GuessBot")
         for who in ("alice", "bob"):
-            if game.room.channel.status == "playing":
+            await game.sit(who, _words(game, who))
+        for _ in range(rng.randint(2, 4)):
+            for who in ("alice", "bob"):
                 await game.speak(who, f"guess {rng.randint(1, 100)}")
+        if game.room.channel.status == "playing":
+            break
     await game.speak("bob", f"hello {rng.random()}")
     await game.speak("alice", "concede")
     return game.bundle()
