@@ -19,11 +19,11 @@ from engine.sandbox.call import Limits
 from engine.transcript import note
 from engine.transcript.canonical import NotCanonical, parse
 from verifier import deeds, leaves, record, shown, verdict
+from verifier.executor import Executor
 from verifier.findings import Findings, Violation
 from verifier.heads import Heads, Unusable
 from verifier.leaves import Log
 from verifier.record import Record
-from verifier.referees import Executor
 from verifier.verdict import Verdict
 from verifier.walk import Walk, Walked
 

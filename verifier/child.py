@@ -3,9 +3,9 @@
 Started fresh by `verifier/replay.py` with an environment of four names and one socket. It loads
 what referees may import, gives up all it can (`verifier/walls.py`), and then obeys: read a
 source, fork a hook, bury it. It reads sources of strangers and runs none: a hook is another
-process, new for each, which lives as long as one call and is the server's own worker from
-there on (`engine.sandbox.worker.serve_one`). When the verifier is gone, so is this, and with it
-the kernel ends its hooks.
+process, the server's own worker from there on (`engine.sandbox.worker.serve_in_turn`), which
+lives as long as one call, or as several of one source that leave nothing behind. When the
+verifier is gone, so is this, and with it the kernel ends its hooks.
 
 On the verifier's side nothing that comes from here is believed; see there.
 """
@@ -55,20 +55,20 @@ class Parent:
             self.fork(command["fork"], fd)
         return bool(data)
 
-    def prepare(self, text: str) -> bool:
-        """Read a source, so that no hook forked later has to. True when its hooks may need the
-        modules that reach the network."""
+    def prepare(self, text: str) -> dict[str, bool]:
+        """Read a source, so that no hook forked later has to, and say whether its hooks may need
+        the modules that reach the network, and whether they may follow each other."""
         try:
-            networked = _read(text)
+            found = _read(text)
             self.sources.append(text)
         except BaseException:  # noqa: BLE001 its hooks find the same, each by itself, and say so
-            networked = True
+            found = {"networked": True, "forgetful": False}
             hook.load.cache_clear()  # it may have been left half compiled
             for other in self.sources:
                 _read(other)
         gc.collect()
         gc.freeze()
-        return networked
+        return found
 
     def fork(self, job: int, answers: int) -> None:
         """Start a hook that answers on this socket; the verifier sees it close if that fails."""
@@ -106,22 +106,26 @@ def serve(answers: int, stand: Walls, cpu_seconds: int) -> NoReturn:
     """Be one hook; never returns, runs no exit handler of anybody."""
     try:
         walls.enter(answers, stand, cpu_seconds)
-        worker.serve_one()
+        worker.serve_in_turn()
     finally:
         os._exit(1)
 
 
-def _read(text: str) -> bool:
-    """Compile a source; True if it imports what reaches the network."""
+def _read(text: str) -> dict[str, bool]:
+    """Compile a source and say what is to be known of it."""
     with steady.same_depth():
         return _compiled(text, _ABOVE)
 
 
-def _compiled(text: str, calls: int) -> bool:
+def _compiled(text: str, calls: int) -> dict[str, bool]:
     if calls:
         return _compiled(text, calls - 1)
     loaded = hook.load(text)
-    return loaded is not None and bool(loaded.hooks and loaded.code) and loaded.networked
+    runs = loaded is not None and bool(loaded.hooks and loaded.code)
+    return {
+        "networked": runs and loaded is not None and loaded.networked,
+        "forgetful": runs and loaded is not None and loaded.forgetful,
+    }
 
 
 def _receive(control: socket.socket) -> tuple[bytes, int]:

@@ -13,6 +13,7 @@ from typing import Any
 from engine.channel import events, tokens
 from engine.channel.events import Run
 from engine.hooks import Due
+from engine.outputs import Result
 from engine.sandbox.call import Effect, Failed, HookResult
 from engine.transcript.canonical import canonical
 
@@ -36,6 +37,13 @@ _CODES = {
     "res": "E_RUN_RES",
     "line": "E_RUN_RES",
 }
+
+
+def fits(made: Result, sealed: bool, logged: Run | None) -> bool:
+    """True when this is what the log says of a hook; no entry: that it was silent."""
+    if made.command.silent or logged is None:
+        return made.command.silent and logged is None
+    return not difference(made.command.run, logged, sealed=sealed)
 
 
 def drew(run: Run) -> bool:

@@ -87,12 +87,16 @@ class Home:
             self._control.close()
             raise CannotReplay(f"this machine starts no process: {error}") from None
 
-    def prepare(self, source: str) -> bool:
-        """Have a source read, so that its hooks begin at once. `Lost` if that did harm; False if
-        its hooks need a home that is ``networked``."""
+    def prepare(self, source: str) -> tuple[bool, bool]:
+        """Have a source read, so that its hooks begin at once: whether they can begin here (else
+        they need a home that is ``networked``), and whether they may follow each other in one
+        process. `Lost` if reading it did harm."""
         until = time.monotonic() + COMMAND_SECONDS
         self._say({"prepare": source})
-        return self._hear("prepared", until) is False or self.networked
+        found = self._hear("prepared", until)
+        if not isinstance(found, dict):
+            raise Lost("nothing is said of the source")
+        return found.get("networked") is False or self.networked, found.get("forgetful") is True
 
     def fork(self) -> tuple[int, socket.socket]:
         """A new hook: its number and the way to it, which closes at once if it could not be."""

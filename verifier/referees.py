@@ -8,9 +8,9 @@ it is not judged: a referee whose state is unknown is accused of nothing.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Protocol, TypeVar, cast
+from typing import Any, TypeVar, cast
 
 from engine import hooks, outputs
 from engine.channel import events, rules, views
@@ -20,58 +20,18 @@ from engine.channel.state import Bot
 from engine.hooks import Due
 from engine.room import Memory, Room
 from engine.room import Step as Placed
-from engine.sandbox.call import Effect, Failed, HookCall, HookResult, SourceReport
+from engine.sandbox.call import Effect, Failed, SourceReport
 from engine.sandbox.runtime import runtime
 from engine.stores.base import Store
 from engine.transcript import seeds
 from verifier import compare
 from verifier.compare import Recorded
+from verifier.executor import Ask, Executor, Known, Tally, Unknown
 from verifier.findings import Findings
 from verifier.record import Record
 
 NO_SEED = bytes(32)
 Asked = TypeVar("Asked")
-
-
-class Executor(Protocol):
-    """What runs strangers' code: `verifier.replay.Replayer`."""
-
-    def run(self, call: HookCall, tape: Sequence[Effect] = ()) -> HookResult:
-        """Call one hook, its questions to the network answered from ``tape``."""
-
-    def inspect(self, source: str) -> SourceReport | str | None:
-        """What can be known of a source without running it, or why it is none; None when
-        that cannot be found out here."""
-
-
-@dataclass(frozen=True)
-class Unknown:
-    """A hook whose result cannot be known here."""
-
-    code: str
-    text: str
-
-
-@dataclass(frozen=True)
-class Known:
-    """What a hook comes to. ``sealed``: without the seed, so digests cannot be compared."""
-
-    result: outputs.Result
-    sealed: bool
-
-    @property
-    def silent(self) -> bool:
-        return self.result.command.silent
-
-
-@dataclass
-class Tally:
-    """What was done, for the report."""
-
-    runs: int = 0
-    executed: int = 0
-    silent: int = 0
-    fetched: list[int] = field(default_factory=list)  #: entries with answers of the network
 
 
 @dataclass
@@ -149,7 +109,7 @@ class Bench:
         if self.room.channel.status == "closed":
             self.room.unsettled.clear()
         while (due := hooks.due(self.room)) is not None:
-            self._unheard(due, self._outcome(due, None))
+            self._unheard(due, self._judged(due, None))
 
     def heard(self, event: Run, entry: int) -> None:
         """The log has a run here. Find what it belongs to; all that was due before is silent."""
@@ -161,14 +121,14 @@ class Bench:
                 *(event.bot, event.at, event.hook),
                 event.on,
             ):
-                self._unheard(due, self._outcome(due, None))
+                self._unheard(due, self._judged(due, None))
                 continue
             if self._comes_again(due):  # this run may be the next one's: is there any of this?
                 alone = self._outcome(due, None)
                 if isinstance(alone, Known) and alone.silent:
                     self._unheard(due, alone)
                     continue
-            self._compare(due, self._outcome(due, event), event, entry)
+            self._compare(due, self._judged(due, event), event, entry)
             return
         self.findings.add(
             "E_RUN_EXTRA", f"{event.hook} of bot {event.bot} was not due to entry {event.on}", entry
@@ -224,7 +184,14 @@ class Bench:
 
     # --- executing ---------------------------------------------------------------------------
 
-    def _outcome(self, due: Due, event: Run | None) -> Known | Unknown:
+    def _judged(self, due: Due, event: Run | None) -> Known | Unknown:
+        """As `_outcome`; what does not fit the log is executed again before anybody is accused."""
+        outcome = self._outcome(due, event)
+        if isinstance(outcome, Unknown) or compare.fits(outcome.result, outcome.sealed, event):
+            return outcome
+        return self._outcome(due, event, alone=True)
+
+    def _outcome(self, due: Due, event: Run | None, *, alone: bool = False) -> Known | Unknown:
         """Execute what is due; ``event`` is what the log says came of it."""
         why = self._lost.get(due.bot.at)
         if why is not None:
@@ -239,10 +206,10 @@ class Bench:
             return tape
         if self.executor is None:
             return Unknown("I_NO_EXEC", "nothing was executed (--no-exec)")
-        return self._execute(due, event, shown, tape)
+        return self._execute(due, event, shown, lambda one, call: one.run(call, tape, alone=alone))
 
     def _execute(
-        self, due: Due, event: Run | None, shown: views.Message | None, tape: Sequence[Effect]
+        self, due: Due, event: Run | None, shown: views.Message | None, ask: Ask
     ) -> Known | Unknown:
         channel, state = self.room.channel, self._state(due.bot)
         seed = self.known_seeds.get((due.bot.at, due.bot.dice.epoch))
@@ -251,7 +218,7 @@ class Bench:
         call = outputs.hook_call(
             self.room.channel_id, due, shown, source=source, state=state, epoch=epoch
         )
-        result = self._asked(lambda executor: executor.run(call, tape))
+        result = self._asked(lambda executor: ask(executor, call))
         if isinstance(result, Unknown):
             return result
         self.tally.executed += 1

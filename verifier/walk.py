@@ -39,10 +39,11 @@ from engine.transcript import seeds
 from verifier import legal, schema
 from verifier.asked import Step
 from verifier.compare import opens
+from verifier.executor import Executor
 from verifier.findings import Findings, Violation
 from verifier.leaves import Line, Log
 from verifier.record import Record
-from verifier.referees import Bench, Executor
+from verifier.referees import Bench
 
 _NOT_DRAINED = (Run, Runtime, Key, Restored)
 

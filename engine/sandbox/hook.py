@@ -47,6 +47,11 @@ class Loaded:
         """It imports what reaches the network."""
         return source.networked(self._tree)
 
+    @functools.cached_property
+    def forgetful(self) -> bool:
+        """Its hooks may follow each other in one process."""
+        return source.forgetful(self._tree)
+
 
 @functools.lru_cache(maxsize=32)
 def load(text: str) -> Loaded | None:

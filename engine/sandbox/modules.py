@@ -109,7 +109,8 @@ def hashlib_names() -> dict[str, Any]:
             raise ValueError(f"unsupported hash type {name}")
         return hashlib.new(name, data, usedforsecurity=usedforsecurity)
 
-    return {"algorithms_available": hashlib.algorithms_guaranteed, "new": new}
+    known = frozenset(hashlib.algorithms_guaranteed)
+    return {"algorithms_available": known, "algorithms_guaranteed": known, "new": new}
 
 
 class Modules:

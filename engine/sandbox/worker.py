@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import signal
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from engine.sandbox import asking, canary, frames, jail, network, steady
 from engine.sandbox.hook import answer
@@ -38,8 +38,7 @@ def _reset_signals() -> None:
 
 def serve_one() -> None:
     """Be told what to do, do it, answer, end."""
-    _write(READY)
-    request = read(_read())
+    request = _told()
     if request["do"] == "attack":
         _write(text(canary.attempt(request["attack"])).encode())
         os._exit(0)
@@ -48,6 +47,24 @@ def serve_one() -> None:
         steady.stir()
     _write(text(answer(request)).encode())
     os._exit(0)
+
+
+def serve_in_turn() -> None:
+    """As `serve_one`, and on as long as the request says so: for hooks of one source that leave
+    nothing behind (`source.forgetful`), where a process for each costs too much."""
+    asking.begin()
+    stays = True
+    while stays:
+        request = _told()
+        stays = request.get("stay") is True
+        _write(text(answer(request)).encode())
+    os._exit(0)
+
+
+def _told() -> dict[str, Any]:
+    _write(READY)
+    request: dict[str, Any] = read(_read())
+    return request
 
 
 def _read() -> bytes:

@@ -8,7 +8,7 @@ import pytest
 import pytest_asyncio
 
 from tests.verifier.games import Bundle, Table, table
-from verifier.referees import Executor
+from verifier.executor import Executor
 from verifier.replay import Replayer
 
 

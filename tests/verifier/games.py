@@ -38,8 +38,8 @@ from engine.transcript.chain import b64u
 from tests.harness import BOTS_DIR, Clock, Mint, manager
 from verifier import record
 from verifier.check import Checked, Wishes, check
+from verifier.executor import Executor
 from verifier.findings import Violation
-from verifier.referees import Executor
 
 ALICE = "alice says 9f3c2a71d5e84b06"
 BOB = "bob says 7781 purple walrus"

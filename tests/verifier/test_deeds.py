@@ -10,7 +10,7 @@ from engine.transcript import proofs, tree
 from engine.transcript.canonical import canonical
 from tests.verifier.games import ALICE, BOB, Bundle, Table, codes, states, verify
 from verifier import report
-from verifier.referees import Executor
+from verifier.executor import Executor
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 BOTH = ["alice", "bob"]

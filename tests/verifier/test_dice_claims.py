@@ -6,7 +6,7 @@ import pytest
 
 from engine.transcript import seeds
 from tests.verifier.games import ALICE, BOB, Game, Table, codes, states, verify, violations
-from verifier.referees import Executor
+from verifier.executor import Executor
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

@@ -26,7 +26,7 @@ from tests.verifier.games import (
     verify,
     violations,
 )
-from verifier.referees import Executor
+from verifier.executor import Executor
 from verifier.report import text
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")

@@ -19,7 +19,7 @@ from tests.verifier.games import (
     verify,
     violations,
 )
-from verifier.referees import Executor
+from verifier.executor import Executor
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

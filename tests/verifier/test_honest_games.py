@@ -22,7 +22,7 @@ from tests.verifier.records import KINDS, opened
 from tests.verifier.test_command import elsewhere, strangers_python
 from verifier import build
 from verifier.check import Checked
-from verifier.referees import Executor
+from verifier.executor import Executor
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

@@ -6,7 +6,7 @@ import pytest
 
 from engine.lines import Lines
 from tests.verifier.games import Table, codes, states, verify
-from verifier.referees import Executor
+from verifier.executor import Executor
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

@@ -23,7 +23,7 @@ from engine.transcript.canonical import canonical
 from tests.verifier.games import KEY, Bundle, codes, reforge, verify, violations
 from tests.verifier.matches import World, replayer, world
 from tests.verifier.records import KINDS, NEXT
-from verifier.referees import Executor
+from verifier.executor import Executor
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 TRUST = Path(__file__).parent.parent.parent / "docs" / "trust.md"

@@ -12,7 +12,7 @@ from engine.sandbox.egress import read_egress
 from engine.transcript.chain import b64u
 from tests.engine.sandbox.outside import listening
 from tests.verifier.games import Bundle, Table, codes, reforge, states, table, verify, violations
-from verifier.referees import Executor
+from verifier.executor import Executor
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

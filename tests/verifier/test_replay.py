@@ -379,3 +379,40 @@ async def test_it_runs_from_one_file(tmp_path: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(sys, "path", [str(packed), *others])
     with Replayer(LIMITS) as replayer:
         assert got(replayer.run(call("got = 1"))) == 1
+
+
+FOLLOWS = """
+class Bot:
+    def on_message(self, message):
+        seen = self.ctx.get_state().get("seen", 0) + 1
+        self.ctx.set_state({"seen": seen})
+        self.ctx.post("bot", {"seen": seen, "drawn": self.ctx.random.randint(1, 1000)})
+        if message == "stop":
+            raise ValueError("stopped")
+        while message == "for ever":
+            pass
+"""
+
+
+async def test_hooks_that_follow_each_other_come_to_what_each_comes_to_alone() -> None:
+    said = ["one", "two", "stop", "three", "for ever", "four", *map(str, range(6))]
+    calls = [
+        HookCall(
+            FOLLOWS, "on_message", (word,), state={"seen": n}, key=b"k" * 32, position=n, now=1.8e9
+        )
+        for n, word in enumerate(said)
+    ]
+    with Replayer(dataclasses.replace(LIMITS, fuel=2000)) as replayer:
+        following = [replayer.run(one) for one in calls]
+        assert replayer._turn is not None
+        alone = [replayer.run(one, alone=True) for one in calls]
+    assert following == alone
+    errors = [result.error for result in following if isinstance(result, Failed)]
+    assert errors == ["ValueError", "FuelLimit"]
+
+
+async def test_what_a_hook_could_leave_behind_keeps_it_alone() -> None:
+    source = FOLLOWS.replace("\nclass", "\nimport warnings\nclass", 1)
+    with Replayer(LIMITS) as replayer:
+        assert isinstance(replayer.run(HookCall(source, "on_message", ("x",))), Finished)
+        assert replayer._turn is None

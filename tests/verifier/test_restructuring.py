@@ -17,7 +17,7 @@ import pytest_asyncio
 from tests.verifier.games import KEY, Bundle, codes, inserted, reforge, verify, violations, without
 from tests.verifier.matches import replayer, world
 from tests.verifier.records import KINDS, NEXT
-from verifier.referees import Executor
+from verifier.executor import Executor
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

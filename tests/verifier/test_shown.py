@@ -9,7 +9,7 @@ import pytest
 
 from engine.outputs import message_json
 from tests.verifier.games import Game, Table, codes, states, verify
-from verifier.referees import Executor
+from verifier.executor import Executor
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

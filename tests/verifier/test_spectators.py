@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.verifier.games import Game, Table, inserted, reforge, states, verify, violations
-from verifier.referees import Executor
+from verifier.executor import Executor
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

@@ -30,7 +30,7 @@ from tests.verifier.matches import World, replayer, world
 from tests.verifier.records import KINDS, opened
 from verifier import replay
 from verifier.__main__ import main
-from verifier.referees import Executor
+from verifier.executor import Executor
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

@@ -26,7 +26,7 @@ from tests.verifier.games import (
     violations,
     without,
 )
-from verifier.referees import Executor
+from verifier.executor import Executor
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
