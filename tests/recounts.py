@@ -20,7 +20,6 @@ import chess.pgn
 from engine.sandbox.call import Said
 from tests.bots import test_blackjack_bot as blackjack
 from tests.bots.table import Plain, Table
-from tests.engine.sandbox.outside import PRICE
 
 Json = dict[str, Any]
 BEATS = {("rock", "scissors"), ("scissors", "paper"), ("paper", "rock")}
@@ -68,8 +67,9 @@ def guess(told: Told) -> None:
 
 
 def blackjack_(told: Told) -> None:
+    closed = {"deck": "", "salt": ""}  # a round without its reveal opens nothing
     posts = [Said("bot", one["body"]) for one in told.messages if one["sender"].startswith("bot:")]
-    seen = blackjack.judged(Table(Plain(), blackjack.SOURCE, {}, posts=posts))
+    seen = blackjack.judged(Table(Plain(), blackjack.SOURCE, state=closed, posts=posts))
     assert seen["settle"] == len(told.of("commitment")) == len(told.of("reveal")) > 0
     told.ahead(told.of("settle")[-1]["chips"])
 
@@ -162,7 +162,7 @@ def auction(told: Told) -> None:
 
 def price(told: Told) -> None:
     (settled,), (shown,) = told.of("settled"), told.of("guesses")
-    paid = Decimal(PRICE["data"]["amount"])
+    paid = Decimal("114609.375")  # what the source of tests/engine/sandbox/outside.py says
     assert Decimal(settled["price"]) == paid
     off = {who: abs(Decimal(str(one)) - paid) for who, one in shown["guesses"].items()}
     assert {who: Decimal(one) for who, one in settled["off"].items()} == off
@@ -191,7 +191,7 @@ def memory(told: Told) -> None:
 def tls(told: Told) -> None:
     (seen, *_) = told.of("certificate")
     assert seen["valid"] is True and seen["host"] == "api.coinbase.com"
-    assert told.result["reason"] == "all are done"
+    assert told.result["reason"].startswith("all are done")
 
 
 RECOUNTS: dict[str, Callable[[Told], None]] = {
