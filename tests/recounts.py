@@ -29,8 +29,9 @@ ROWS = ["123", "456", "789", "147", "258", "369", "159", "357"]
 class Told:
     """What a referee said, and what was said to it."""
 
-    def __init__(self, messages: list[Json], result: Json) -> None:
+    def __init__(self, messages: list[Json], result: Json, shown: str) -> None:
         self.messages, self.result = messages, result
+        self.shown = shown  #: the fingerprint of what the site really shows
         self.bodies = [one["body"] for one in messages if one["sender"].startswith("bot:")]
         self.moves = [one for one in messages if one["kind"] == "user"]
 
@@ -152,11 +153,12 @@ def auction(told: Told) -> None:
         told.won()
         return
     assert opened["price"] == bids[buyer] == max(bids.values())
-    for one in told.of("worth"):  # the reader's own
+    assert len(told.of("worth")) == 1  # the reader's own
+    for one in told.of("worth"):
         assert one["worth"] == opened["worth"][one["player"]]
     gain = opened["worth"][buyer] - opened["price"]
     assert told.result["scores"] == {"alice": 0, "bob": 0, buyer: gain}
-    others = {"alice", "bob"} - {buyer}
+    others = {*bids, *opened["passed"]} - {buyer}
     told.won(*([buyer] if gain > 0 else others if gain < 0 else []))
 
 
@@ -180,7 +182,10 @@ def judge(told: Told) -> None:
 
 def memory(told: Told) -> None:
     released = [one["number"] for one in told.of("closed") if one["how"] == "released"]
-    assert [one["number"] for one in told.of("answer")] == released
+    assert [one["number"] for one in told.of("answer")] == released != []
+    said = [str(one["body"].get("text")) for one in told.moves]
+    answers = {one for one in said if one.startswith("answer ")}  # the reader's own
+    assert not answers or {f"answer {one['text']}" for one in told.of("answer")} <= answers
     for number in released:
         given = [one["player"] for one in told.of("consent") if one["number"] == number]
         assert sorted(given) == ["alice", "bob"]
@@ -190,8 +195,10 @@ def memory(told: Told) -> None:
 
 def tls(told: Told) -> None:
     (seen, *_) = told.of("certificate")
-    assert seen["valid"] is True and seen["host"] == "api.coinbase.com"
+    assert (seen["valid"], seen["host"]) == (True, "api.coinbase.com")
+    assert seen["fingerprint"] == told.shown
     assert told.result["reason"].startswith("all are done")
+    told.won()
 
 
 RECOUNTS: dict[str, Callable[[Told], None]] = {
