@@ -14,6 +14,7 @@ _INSTEAD = {
     "author": "sender", "text": 'body"]["text', "content": "body", "message": "body",
     "type": 'body"]["type', "timestamp": "ts", "time": "ts",
 }  # fmt: skip
+_STATE = re.compile(r"state|self\.|\bs\[")  #: a line that reads what the author keeps
 _FIELDS = {"id", "sender", "kind", "body", "ts", "to", *_INSTEAD}
 _NAMES = {
     "ctx": "write self.ctx, and keep it in __init__: self.ctx = ctx",
@@ -46,7 +47,7 @@ def _key(error: BaseException, line: str) -> str:
     name = key if isinstance(key, str) else "..."
     if "params" in line:
         return f'params holds what was given: params.get("{name}", <what you do without>)'
-    if isinstance(key, str) and key in _INSTEAD and ("msg" in line or "[" not in line):
+    if isinstance(key, str) and key in _INSTEAD and ("msg" in line or not _STATE.search(line)):
         return f'a message has "{_INSTEAD[key]}", not "{key}": {_MESSAGE}'
     if "msg" in line and "self.s" not in line:
         return f'{_MESSAGE}; a body may lack anything: msg["body"].get("{name}")'

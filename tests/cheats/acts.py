@@ -248,7 +248,6 @@ CHEATS = (
     ),
 )
 #: Not found out and not believed: the verifier cannot know, and does not say PROVEN.
-OPEN = (
-    Act("feigned_failure", "", "", both_guess, cheat="feigned_failure"),
-    Act("false_runtime", "", "", alice_hits, cheat="false_runtime"),
-)
+OPEN = (Act("feigned_failure", "", "", both_guess, cheat="feigned_failure"),)
+#: Found out, and too much like another to be shown.
+UNSHOWN = (Act("false_runtime", "", "", alice_hits, "E_RUN_RNG", "false_runtime"),)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.cheats import acts
-from tests.cheats.acts import CHEATS, HONEST, OPEN, Act, Outcome
+from tests.cheats.acts import CHEATS, HONEST, OPEN, UNSHOWN, Act, Outcome
 
 pytestmark = pytest.mark.servers
 
@@ -17,7 +17,7 @@ def performed(act: Act, directory: Path) -> Outcome:
         return acts.perform(act, pair)
 
 
-@pytest.mark.parametrize("act", CHEATS, ids=lambda act: act.name)
+@pytest.mark.parametrize("act", (*CHEATS, *UNSHOWN), ids=lambda act: act.name)
 def test_a_server_that_cheats_is_found_out(act: Act, tmp_path: Path) -> None:
     outcome = performed(act, tmp_path)
     assert act.code in outcome.verdict.codes

@@ -50,11 +50,12 @@ async def said(pool: Pool, body: str) -> Any:
 #: Runs a hook in a process that is nothing like a worker, and deeper down its stack.
 ELSEWHERE = """
 import dataclasses, json, sys
-from engine.sandbox import hook, modules
+from engine.sandbox import hook, modules, warm
 from engine.sandbox.call import Limits
 light = {m.partition('.')[0] for m in sys.modules} & {'requests', 'urllib3', 'certifi', 'charset_normalizer'}
 assert not light, light
 modules.preload(networked=False)
+warm.warm()
 request = {'do': 'hook', 'limits': dataclasses.asdict(Limits()), 'call': {
     'source': sys.stdin.read(), 'hook': 'on_init', 'args': [], 'params': {}, 'state': {}, 'players': [],
     'now': 1795176000.5, 'bot_id': '', 'key': (b'k' * 32).hex(), 'position': 0}}
