@@ -11,16 +11,15 @@ import base64
 import io
 import json
 import zipfile
-from collections.abc import Iterator
 from typing import Any
 
 from engine.channel import views
 from engine.channel.events import Attach, Event, Reveal, Run
 from engine.channel.state import Channel
+from engine.receipts import first_leaves
 from engine.room import Room, SignedHead, decode, step
 from engine.stores.base import Leaf, Table
 
-_BATCH = 512
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # no time of ours: the same room gives the same file
 
 README = """The record of one room, as its server keeps it.
@@ -59,7 +58,7 @@ def write(
         blobs: dict[str, bytes] = {}
         asked: dict[int, list[str]] = {}  # answers that a referee has heard, by its attach
         openings: list[dict[str, Any]] = []
-        for leaf in _leaves(room, head.size):
+        for leaf in first_leaves(room.store, room.channel_id, head.size):
             lines.append(_line(leaf))
             made = step(channel, decode(leaf), leaf)
             for name in _needs(made.event, asked, proves=channel.proves):
@@ -79,13 +78,6 @@ def write(
         kept_lines = [json.dumps(one, separators=(",", ":")) + "\n" for one in openings]
         _add(bundle, "openings.jsonl", "".join(kept_lines).encode())
     return file.getvalue()
-
-
-def _leaves(room: Room, size: int) -> Iterator[Leaf]:
-    start = 0
-    while start < size and (batch := room.store.leaves(room.channel_id, start, _BATCH)):
-        yield from (leaf for leaf in batch if leaf.number < size)
-        start += len(batch)
 
 
 def _needs(event: Event, asked: dict[int, list[str]], *, proves: bool) -> list[str]:

@@ -24,6 +24,7 @@ from engine.channel.evolve import Place, evolve
 from engine.channel.state import Bot, Channel
 from engine.keyring import Keyring
 from engine.outputs import Epoch
+from engine.receipts import first_leaves
 from engine.room import Room, SignedHead, decode
 from engine.sandbox.runtime import runtime
 from engine.signed_heads import Equivocation, SignedHeads
@@ -162,10 +163,7 @@ def pin(store: Store, channel_id: str, channel: Channel) -> str:
         return ""
     size = 1 + max((bot.at for bot in channel.bots), default=0)
     peaks: tuple[bytes, ...] = ()
-    done = 0
-    while done < size:
-        for leaf in store.leaves(channel_id, done, min(_BATCH, size - done)):
-            peaks = tree.push(done, peaks, leaf.hash)
-            done += 1
+    for leaf in first_leaves(store, channel_id, size):
+        peaks = tree.push(leaf.number, peaks, leaf.hash)
     root = tree.root(peaks)
     return f".{size}.{note.invite_fingerprint(channel.key, channel.origin, size, root)}"

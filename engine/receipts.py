@@ -7,12 +7,22 @@ log is long: they are made on request, and on a thread.
 from __future__ import annotations
 
 import base64
+from collections.abc import Iterator
 from typing import Any
 
 from engine.room import Room, SignedHead
+from engine.stores.base import Leaf, Store
 from engine.transcript import proofs
 
 _BATCH = 2048
+
+
+def first_leaves(store: Store, channel_id: str, size: int) -> Iterator[Leaf]:
+    """The first ``size`` leaves of a log, in order; fewer where it has no more."""
+    start = 0
+    while start < size and (batch := store.leaves(channel_id, start, min(_BATCH, size - start))):
+        yield from batch
+        start += len(batch)
 
 
 def write(room: Room, head: SignedHead, entry: int | None, since: int | None) -> dict[str, Any]:
@@ -23,11 +33,9 @@ def write(room: Room, head: SignedHead, entry: int | None, since: int | None) ->
     """
     hashes: list[bytes] = []
     leaf = None
-    while len(hashes) < head.size:
-        for one in room.store.leaves(room.channel_id, len(hashes), _BATCH):
-            hashes.append(one.hash)
-            leaf = one.data if one.number == entry else leaf
-    hashes = hashes[: head.size]
+    for one in first_leaves(room.store, room.channel_id, head.size):
+        hashes.append(one.hash)
+        leaf = one.data if one.number == entry else leaf
     made: dict[str, Any] = {}
     if entry is not None:
         proof = proofs.inclusion(hashes, entry)

@@ -173,12 +173,6 @@ def _outside(walked: Walked, findings: Findings) -> None:
         findings.add("I_TIMES", text)
 
 
-def settle_same(walked: Walked, me: str | None) -> str:
-    """What would settle SAME FOR ALL and WORDS, as options of the command."""
-    others = [label for label in walked.members if label != me]
-    return " ".join(f'--line "{label}: <size> <root>"' for label in others)
-
-
 def _proven_rules(log: Log, walked: Walked, heads: Heads | None) -> str:
     tally = walked.bench.tally if walked.bench else None
     if tally is None or not walked.channel.attached:
