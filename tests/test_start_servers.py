@@ -250,8 +250,6 @@ def test_a_public_address_is_for_the_clouds_too(start: Start) -> None:
 
 
 def test_the_real_pair_starts_heals_and_ends(start: Start) -> None:
-    if not (ROOT / "oauth_proxy.py").exists() or not (ROOT / "multiplayer_server.py").exists():
-        pytest.skip("the two programs are not there yet")
     pair = start(ROOT)
     assert wait(pair.ready, 60), pair.said
     assert pair.status() == 200

@@ -16,10 +16,7 @@ from tests.edge.api.followers import game
 from tests.edge.api.house import MODES, House, Mode
 from tests.follower import Json
 
-pytestmark = [
-    pytest.mark.asyncio(loop_scope="module"),
-    pytest.mark.skipif(bool(npm.missing()), reason="counting tokens needs Node with npm"),
-]
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 COUNT = """
 const { encode } = require("gpt-tokenizer/cjs/encoding/o200k_base");
@@ -38,7 +35,7 @@ def count(request: pytest.FixtureRequest) -> Count:
 
     def counted(texts: list[str]) -> list[int]:
         done = subprocess.run(
-            ["node", "-e", COUNT],
+            [npm.NODE, "-e", COUNT],
             cwd=directory,
             input=json.dumps(texts),
             capture_output=True,
