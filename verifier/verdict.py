@@ -34,7 +34,7 @@ SETTLE = {
     "I_PRIVATE": "they are opened when the seed comes out; or check with the file of their author",
     "I_PRIVATE_KEPT": "only the file of their author opens them",
     "I_NO_EXEC": "run it again without --no-exec",
-    "I_NO_REPLAY": "run it on Linux, macOS, WSL or in a container",
+    "I_NO_REPLAY": "run verifier.pyz on Linux, macOS, WSL or in a container",
     "I_TIME": "give it more time (--max-seconds) or a faster machine",
     "I_CONSENT": "all of them confirm what stands under their names (--confirm)",
     "I_SLOW": "give it more time (--max-seconds)",
