@@ -177,10 +177,10 @@ def _proven_rules(log: Log, walked: Walked, heads: Heads | None) -> str:
     tally = walked.bench.tally if walked.bench else None
     if tally is None or not walked.channel.attached:
         return "No referee sat in this room, so nothing was said by one."
+    silent = f", and the {tally.silent} that left no entry leave none" if tally.silent else ""
     return (
-        f"Every hook was executed again from the announced sources ({tally.executed} times): the "
-        f"{tally.runs} runs in the log are what comes of it, and the {tally.silent} that left no "
-        "trace leave none."
+        f"Every hook was executed again from the announced sources ({tally.executed} in all): the "
+        f"{tally.runs} runs in the log are what comes of it{silent}."
     )
 
 
