@@ -233,6 +233,11 @@ class Room:
             return self.signer(self)
         return SignedHead(self.settled_head.size, self.settled_head.root)
 
+    @property
+    def unheard(self) -> bool:
+        """Its referees have yet to hear something that stands in the log."""
+        return self.settled < self.head.size
+
     def settle_all(self) -> None:
         """No hook is due any more."""
         self.unsettled.clear()

@@ -55,6 +55,13 @@ class Desk:
         own = seat.room.channel.seats_of(self.channels.who(seat.room, caller.account))
         return seat.slot.label if len(own) > 1 else None
 
+    def pending(self, busy: bool, data: Json) -> list[str]:
+        """Say so when the referees had no time yet to answer what was done."""
+        if not busy:
+            return []
+        data["pending"] = True
+        return [words.PENDING]
+
     async def author_log(self, room: Room, caller: Caller, data: Json) -> list[str]:
         if room.channel.creator != self.channels.who(room, caller.account):
             return []

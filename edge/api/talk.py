@@ -55,10 +55,7 @@ class TalkOperations(Desk):
         data: Json = {"msg_id": posted.msg_id, "ts": rfc3339(posted.ts), **page, "view": view}
         if to is not None:
             data |= shapes.own_opening(own.room, posted.msg_id, data)
-        pending = []
-        if posted.pending:
-            data["pending"] = True
-            pending = ["The referee is still busy with it; its answer comes with your next call."]
+        pending = self.pending(posted.pending, data)
         notes = await self.author_log(own.room, caller, data)
         text = [
             f"posted [{posted.msg_id}]",
