@@ -114,6 +114,8 @@ class Room:
     moved_marks: set[str] = field(default_factory=set)
     arrived: dict[str, int] = field(default_factory=dict)
     empty_waits: dict[str, int] = field(default_factory=dict)
+    notes: list[str] | None = None  #: keys of what is kept for its creator (`author_log`)
+    handed: dict[str, int | None] = field(default_factory=dict)  #: of these, what was given once
     clock: int | None = None
     bell: Bell = field(default_factory=Bell)
     owner: str | None = None  #: the creator's account, once somebody has asked

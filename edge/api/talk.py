@@ -56,7 +56,7 @@ class TalkOperations(Desk):
         if to is not None:
             data |= shapes.own_opening(own.room, posted.msg_id, data)
         pending = self.pending(posted.pending, data)
-        notes = await self.author_log(own.room, caller, data)
+        notes = await self.author_log(own.room, caller, data, cursor)
         text = [
             f"posted [{posted.msg_id}]",
             *pending,
@@ -95,7 +95,7 @@ class TalkOperations(Desk):
         data: Json = dict(page)
         if shapes.changes_view(synced.page) or cursor is None:
             data["view"] = view
-        notes = await self.author_log(own.room, caller, data)
+        notes = await self.author_log(own.room, caller, data, cursor)
         now = self.channels.now()
         nothing = sentences.nothing(page, synced.waited, synced.empty_waits)
         following = words.next_move(view, page, self.label(own, caller))
