@@ -276,9 +276,9 @@ def after_change(updated: Updated, view: Json, mine: Sequence[Slot]) -> str:
 
 
 def after_list(items: Sequence[Json], older: str | None) -> str:
-    """list_channels: the room that waits for the caller most."""
+    """list_channels: the room that waits for the caller most; where none does, ``older`` ones."""
     seated = [item for item in items if item["seats"]]
-    if not items and older is not None:
+    if older is not None and not any(item["your_turn"] or item["unread"] for item in seated):
         return f"next: {older}"
     if not items:
         return 'next: create_channel(bot_preset="GuessBot", join_as="alice") opens a room.'
