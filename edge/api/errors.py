@@ -8,6 +8,7 @@ from edge.api import words
 from engine.errors import (
     BotRejected,
     Conflict,
+    Later,
     Malformed,
     MultiplayerError,
     NotFound,
@@ -47,13 +48,13 @@ def status(error: MultiplayerError) -> int:
 
 
 def body(error: MultiplayerError) -> dict[str, Any]:
-    return {"error": error.code, "message": str(error), "hint": error.hint}
+    said: dict[str, Any] = {"error": error.code, "message": str(error), "hint": error.hint}
+    return said | {"retry_after": error.wait} if isinstance(error, Later) else said
 
 
 def headers(error: MultiplayerError) -> dict[str, str]:
     """``Retry-After`` in whole seconds, rounded up (RFC 9110 §10.2.3)."""
-    after = getattr(error, "retry_after", None)
-    return {} if after is None else {"Retry-After": str(max(1, -int(-after // 1)))}
+    return {"Retry-After": str(error.wait)} if isinstance(error, Later) else {}
 
 
 def line(error: MultiplayerError) -> str:

@@ -9,7 +9,7 @@ import pytest
 from edge.api import errors
 from edge.api.errors import Internal
 from engine import errors as refusals
-from engine.errors import MultiplayerError, RateLimited, Unavailable
+from engine.errors import Later, MultiplayerError, RateLimited, Unavailable
 
 #: PUBLIC_CONTRACT §5.
 STATUS = {
@@ -48,10 +48,11 @@ def test_the_codes_are_those_of_the_contract() -> None:
 def test_each_refusal_has_its_status_and_a_hint(kind: type[MultiplayerError]) -> None:
     error = kind("it did not work")
     assert errors.status(error) == STATUS[error.code]
-    assert errors.body(error) == {
+    later = {"retry_after": 1} if isinstance(error, refusals.Later) else {}
+    assert errors.body(error) == later | {
         "error": kind.code,
         "message": "it did not work",
-        "hint": kind.hint,
+        "hint": kind.hint.replace("{wait}", "1"),
     }
     assert kind.hint.endswith((".", "..."))
 
@@ -68,6 +69,13 @@ def test_what_a_tool_says_is_code_sentence_and_hint_on_one_line() -> None:
 def test_come_back_later_says_when_in_whole_seconds_rounded_up(after: float, header: str) -> None:
     for kind in (RateLimited, Unavailable):
         assert errors.headers(kind("later", retry_after=after)) == {"Retry-After": header}
+
+
+@pytest.mark.parametrize("kind", [RateLimited, Unavailable])
+def test_come_back_later_names_the_seconds_where_no_header_is_seen(kind: type[Later]) -> None:
+    error = kind("later", retry_after=4.2)
+    assert " 5 s" in errors.line(error)
+    assert errors.body(error)["retry_after"] == 5
 
 
 def test_other_refusals_name_no_time() -> None:
