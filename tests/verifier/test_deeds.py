@@ -6,11 +6,15 @@ from typing import Any
 
 import pytest
 
+from engine.channel.events import Event
 from engine.transcript import proofs, tree
 from engine.transcript.canonical import canonical
+from tests.engine.channel.table import Table as Room
+from tests.engine.channel.table import bot
 from tests.verifier.games import ALICE, BOB, Bundle, Table, codes, states, verify
-from verifier import report
+from verifier import deeds, report
 from verifier.executor import Executor
+from verifier.findings import Findings
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 BOTH = ["alice", "bob"]
@@ -72,3 +76,17 @@ async def test_leaving_and_agreeing_want_to_be_confirmed(server: Table, jail: Ex
     shown = [one["text"] for one in did["bob"]]
     assert shown == [f"sat down on the terms {terms}", "left, or was asked to"]
     assert states(verify(game.bundle(), jail, confirmed=["alice"]))["WORDS"] == "NOT PROVEN"
+
+
+async def test_of_two_values_that_a_member_gave_the_last_one_counts() -> None:
+    """As when another referee came in between, whose seed the first value could not bind."""
+    table = Room.of("bot:judge", "invite:alice", "invite:bob", bots=(bot(),))
+    happened: list[Event] = [*table.join("A", "alice", entropy=ALICE)]
+    happened += table.happen([bot("Late").attach("late", "s3")])
+    happened += table.join("A", "alice", entropy=BOB)
+    found = []
+    for value in (ALICE, BOB):
+        findings = Findings()
+        deeds.check_gave("alice", value, happened, table.channel, findings)
+        found.append([one.code for one in findings.found])
+    assert found == [["E_GAVE"], []]

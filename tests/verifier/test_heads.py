@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from engine.transcript import proofs, tree
+from engine.transcript import note, proofs, tree
 from engine.transcript.canonical import canonical
-from tests.verifier.games import Bundle, codes, verify, violations
+from tests.verifier.games import KEY, Bundle, codes, verify, violations
 from verifier.heads import PROOF
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -47,3 +47,11 @@ async def test_an_invite_that_this_room_never_made_is_found_out_without_its_head
     guess: Bundle,
 ) -> None:
     assert "E_INVITE" in violations(verify(guess, invites=["inv_" + "a" * 24], execute=False))
+
+
+async def test_a_head_that_names_another_room_says_nothing_of_this_one(guess: Bundle) -> None:
+    origin, size = guess.entries[0]["origin"], len(guess.entries)
+    text = note.checkpoint("mp.example/c/chn_other", size, bytes(32))
+    signed = note.signed(text, origin, KEY.public, KEY.sign)  # under this room's name
+    checked = verify(guess, heads=[("bob", signed)], execute=False)
+    assert "I_ARGUMENT" in codes(checked) and not violations(checked)
