@@ -32,11 +32,19 @@ from engine.channel.events import Event, Msg
 from engine.channel.state import Channel
 from engine.channel.views import Opening
 from engine.custody import Custody
-from engine.errors import BadMessage, HeadMoved, MultiplayerError, RateLimited, Unavailable
+from engine.errors import (
+    BadMessage,
+    HeadMoved,
+    MultiplayerError,
+    RateLimited,
+    TooLarge,
+    Unavailable,
+)
 from engine.room import Draft, Posted, Room, Step, private_row
 from engine.stores.base import Row, Table
 from engine.stores.landing import landed
 from engine.transcript.canonical import NotCanonical
+from engine.transcript.chain import TooLong
 
 log = logging.getLogger(__name__)
 
@@ -272,6 +280,8 @@ class Lines:
                 made.outcomes.append((item, self._decide_one(room, item, made)))
             except MultiplayerError as refusal:
                 made.outcomes.append((item, refusal))
+            except TooLong as error:
+                made.outcomes.append((item, TooLarge(str(error))))
             except NotCanonical as error:
                 made.outcomes.append((item, BadMessage(str(error))))
         return made

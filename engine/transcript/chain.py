@@ -22,6 +22,10 @@ MAX_ENTRY = 65_535  #: bytes of a leaf; C2SP tlog-tiles count entries in 16 bits
 TIMELESS = frozenset({"run", "disclose", "reveal", "runtime", "key"})
 
 
+class TooLong(NotCanonical):
+    """An entry is larger than a leaf may be."""
+
+
 def b64u(data: bytes) -> str:
     """Base64url without padding, as all hashes inside entries are written."""
     return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
@@ -67,7 +71,9 @@ def place(
         entry["ts"] = ts
     data = canonical(entry)
     if len(data) > MAX_ENTRY:
-        raise NotCanonical(f"an entry of {len(data)} bytes does not fit into the log")
+        raise TooLong(
+            f"an entry of {len(data)} bytes does not fit into the log, which takes {MAX_ENTRY}"
+        )
     return data, head.after(tree.leaf_hash(data), ts)
 
 

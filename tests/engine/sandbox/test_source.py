@@ -101,7 +101,7 @@ async def test_a_source_without_a_class_is_a_text(pool: Pool, text: str) -> None
         ("MANIFEST = {'a': f()}\nclass A:\n  pass", "Line 1: MANIFEST must be a literal"),
         ("class A: pass\nMANIFEST = [1]", "Line 2: MANIFEST must be a dict"),
         ("MANIFEST = {1: 2}\nclass A: pass", "MANIFEST: the key 1 is not a string"),
-        ("class A: pass\nx = 1\x00", "null bytes"),
+        ("class A: pass\nx = 1\x00", "Line 2: The source holds a NUL character"),
         ("class A:\n x = " + "(" * 300 + ")" * 300, "too many nested parentheses"),
         ("class A:\n x = " + "-" * 30_000 + "1", "nested too deep"),
         ("class A:\n x = '\ud800'", "not valid Unicode"),
