@@ -22,6 +22,7 @@ the caller, usually a language model, and says what to do next.
 
 from __future__ import annotations
 
+import math
 from typing import ClassVar
 
 
@@ -164,20 +165,23 @@ class Later(MultiplayerError):
     def __init__(self, message: str, *, retry_after: float = 1.0, hint: str | None = None) -> None:
         super().__init__(message, hint=hint)
         self.retry_after = retry_after
+        self.seconds = max(1, math.ceil(retry_after))  #: as HTTP says it (RFC 9110 §10.2.3)
+        if hint is None:  # over MCP nobody sees a header
+            self.hint = self.hint.format(wait=f"{self.seconds} s")
 
 
 class RateLimited(Later):
     """The caller, or the whole room, is faster than its limit."""
 
     code = "RATE_LIMITED"
-    hint = "Wait as long as Retry-After says, then repeat the same call; nothing was done."
+    hint = "Wait {wait}, then repeat the same call; nothing was done."
 
 
 class Unavailable(Later):
     """The server cannot do this at the moment."""
 
     code = "UNAVAILABLE"
-    hint = "Repeat the same call in a few seconds."
+    hint = "Repeat the same call in {wait}."
 
 
 class HeadMoved(Exception):

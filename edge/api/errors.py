@@ -8,6 +8,7 @@ from edge.api import words
 from engine.errors import (
     BotRejected,
     Conflict,
+    Later,
     Malformed,
     MultiplayerError,
     NotFound,
@@ -51,9 +52,8 @@ def body(error: MultiplayerError) -> dict[str, Any]:
 
 
 def headers(error: MultiplayerError) -> dict[str, str]:
-    """``Retry-After`` in whole seconds, rounded up (RFC 9110 §10.2.3)."""
-    after = getattr(error, "retry_after", None)
-    return {} if after is None else {"Retry-After": str(max(1, -int(-after // 1)))}
+    """When to come back."""
+    return {"Retry-After": str(error.seconds)} if isinstance(error, Later) else {}
 
 
 def line(error: MultiplayerError) -> str:

@@ -51,7 +51,7 @@ def test_each_refusal_has_its_status_and_a_hint(kind: type[MultiplayerError]) ->
     assert errors.body(error) == {
         "error": kind.code,
         "message": "it did not work",
-        "hint": kind.hint,
+        "hint": kind.hint.format(wait="1 s"),
     }
     assert kind.hint.endswith((".", "..."))
 
@@ -67,7 +67,9 @@ def test_what_a_tool_says_is_code_sentence_and_hint_on_one_line() -> None:
 @pytest.mark.parametrize(("after", "header"), [(0.05, "1"), (1.0, "1"), (1.2, "2"), (3600, "3600")])
 def test_come_back_later_says_when_in_whole_seconds_rounded_up(after: float, header: str) -> None:
     for kind in (RateLimited, Unavailable):
-        assert errors.headers(kind("later", retry_after=after)) == {"Retry-After": header}
+        error = kind("later", retry_after=after)
+        assert errors.headers(error) == {"Retry-After": header}
+        assert f"{header} s" in errors.line(error), "over MCP nobody sees a header"
 
 
 def test_other_refusals_name_no_time() -> None:

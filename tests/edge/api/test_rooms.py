@@ -181,6 +181,12 @@ async def test_an_item_of_bots_that_cannot_be_meant_is_refused(
     assert words in said.data["message"]
 
 
+async def test_a_referee_that_no_slot_is_left_for_is_one_too_many(house: House) -> None:
+    slots = [f"invite:p{number}" for number in range(32)]
+    said = await house.rest(house.account(), "create_channel", slots=slots, bot_code=ECHO)
+    assert (said.status, said.refused) == (413, "TOO_LARGE")
+
+
 async def test_null_in_an_item_of_bots_is_what_was_left_out(house: House) -> None:
     item = {"inline_code": ECHO, "code_ref": None, "params": None, "manifest": None}
     room = await house.room(house.account(), bots=[item])

@@ -133,6 +133,11 @@ async def test_a_source_that_is_too_large_is_not_even_looked_at(pool: Pool) -> N
         await pool.inspect("#" + "\N{EURO SIGN}" * (Limits().source // 3) + "  ")
 
 
+async def test_the_limit_of_what_players_bring_is_none_of_a_presets(pool: Pool) -> None:
+    text = "#" + "x" * Limits().source
+    assert (await pool.inspect(text, inline=False)).class_name is None
+
+
 async def test_a_manifest_is_read_and_not_run(pool: Pool) -> None:
     report = await pool.inspect(
         "MANIFEST = {'name': 'X', 'seats': ('a', 'b'), 'n': -1}\nclass X: pass\nMANIFEST['y'] = 1"
