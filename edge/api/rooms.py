@@ -72,7 +72,7 @@ class RoomOperations(Desk):
         room, codes = await self.channels.create_channel(
             caller.account,
             host=urlsplit(caller.base_url).netloc,
-            name=name or (prepared[0].new.name if prepared else "Room"),
+            name=name.strip() or (prepared[0].new.name if prepared else "Room"),
             slots=slot_specs(wanted, max_seats=most),
             bots=prepared,
             join_as=join_as,

@@ -79,6 +79,8 @@ def _read(place: int, op: Mapping[str, Any]) -> Op:
         wanted = _TYPES.get(key, str)
         if not isinstance(value, wanted):
             raise BadOp(f"ops[{place}]: {key} must be {_WORDS[wanted]}")
+    if name == "rename" and not fields["name"].strip():
+        raise BadOp(f"ops[{place}]: a room's name is not blank")
     if name in BRING_BOT and ("bot_preset" in fields) == ("bot_code" in fields):
         raise BadOp(f"ops[{place}]: {name} takes one of bot_preset and bot_code")
     if "bot_id" in fields:  # it speaks as bot:<id>, and that is how answers name it

@@ -8,6 +8,7 @@ import pytest
 
 from edge.api import errors
 from edge.api.errors import Internal
+from edge.api.guides import help_text
 from engine import errors as refusals
 from engine.errors import MultiplayerError, RateLimited, Unavailable
 
@@ -54,6 +55,11 @@ def test_each_refusal_has_its_status_and_a_hint(kind: type[MultiplayerError]) ->
         "hint": kind.hint.format(wait="1 s"),
     }
     assert kind.hint.endswith((".", "..."))
+
+
+@pytest.mark.parametrize("code", STATUS)
+def test_the_guide_on_errors_says_what_to_do_about_each(code: str) -> None:
+    assert code in help_text("errors")
 
 
 def test_what_a_tool_says_is_code_sentence_and_hint_on_one_line() -> None:

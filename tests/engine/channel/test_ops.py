@@ -20,6 +20,7 @@ from engine.errors import BadOp, TooLarge
         ({"op": "rename"}, "rename lacks name"),
         ({"op": "start", "x": 1}, "start has no 'x'"),
         ({"op": "rename", "name": 5}, "name must be text"),
+        ({"op": "rename", "name": " "}, "a room's name is not blank"),
         ({"op": "set_admin", "player_id": "bob", "admin": "yes"}, "admin must be true or false"),
         (
             {"op": "set_bot", "bot_id": "x", "bot_preset": "CoinBot", "params": "{}"},
