@@ -97,11 +97,14 @@ GUIDES = {
     ),
     "errors": (
         "CODE: sentence. Hint. NOT_MEMBER: you hold no seat there; list_channels shows yours. "
-        "SEAT_AMBIGUOUS: repeat with seat=…. TERMS_CHANGED: inspect_invite again. "
-        "SLOT_ALREADY_FILLED, INVITE_INVALID: ask for a fresh link. BAD_MESSAGE, TOO_LARGE, "
-        "INVALID_REQUEST, BAD_OP: correct the call. BOT_REJECTED: line and reason of the source. "
-        "RATE_LIMITED, UNAVAILABLE: wait and repeat the same call; it does not happen twice when "
-        "you pass the same cursor."
+        "CHANNEL_NOT_FOUND: ids start with chn_. SEAT_AMBIGUOUS: repeat with seat=…. NOT_ADMIN: "
+        "who may change a room, get_channel_info says. TERMS_CHANGED: inspect_invite again. "
+        "SLOT_ALREADY_FILLED, INVITE_INVALID: ask for a fresh link. REJOIN_TOKEN_INVALID: the "
+        "login that joined needs none. CHANNEL_CLOSED: members still read it. BOT_NOT_FOUND: "
+        "list_bots, get_channel_info. BAD_MESSAGE, TOO_LARGE, INVALID_REQUEST, BAD_OP: correct the "
+        "call; health_check has the limits. BOT_REJECTED: line and reason of the source. "
+        "RATE_LIMITED, UNAVAILABLE, INTERNAL_ERROR: wait and repeat the same call; it does not "
+        "happen twice when you pass the same cursor."
     ),
 }
 

@@ -271,10 +271,17 @@ async def test_a_change_that_needs_consent_says_how_the_others_give_it(house: Ho
     terms = said.data["proposed_terms"]
     assert said.lines[0] == f"Waiting for everybody's consent to terms {terms}."
     assert f'ops=[{{"op":"accept_change","terms":"{terms}"}}])' in said.lines[-1]
+    heard = await house.tool(guest, "sync_messages", **channel, cursor=0, timeout_ms=0)
+    assert heard.data["view"]["proposed"] == {"terms": terms, "waiting_for": ["bob"]}
+    asked = next(line for line in heard.lines if line.startswith("proposed: "))
+    assert asked.endswith(f'[{{"op":"accept_change","terms":"{terms}"}}])')
+    waits = await house.tool(host, "get_channel_info", **channel)
+    assert "proposed: other terms, which wait for bob" in waits.lines
     ops = [{"op": "accept_change", "terms": terms}]
     done = await house.tool(guest, "update_channel", **channel, ops=ops)
     assert done.lines[0].startswith("Done: accept_change")
     assert done.data["bots"][0]["params"] == {"high": 9}
+    assert "proposed" not in done.data["view"]
 
 
 async def test_a_players_words_to_the_author_reach_the_creator_only(house: House) -> None:
