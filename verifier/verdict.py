@@ -49,6 +49,7 @@ SETTLE = {
     "I_RESTORED": "the head that was lost, if a member kept its note",
     "I_BROKEN": "a file whose record is whole",
     "I_INVITE": "the whole link, with what follows the dots",
+    **dict.fromkeys(("I_CONFIRM", "I_GAVE"), "repeat it with the name as it stands here"),
     "I_UNCONFIRMED": "they read their part of this report; --confirm says that they did",
     "I_FETCH": "ask the same sources yourself",
 }
