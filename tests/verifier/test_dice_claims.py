@@ -49,6 +49,22 @@ async def finish(game: Game) -> None:
     await game.update("alice", {"op": "close"})
 
 
+async def test_where_all_have_committed_nothing_is_said_of_others(
+    server: Table, jail: Executor
+) -> None:
+    game = await server.open("GuessBot")
+    ids = {slot.label: slot.id for slot in game.room.channel.slots}
+    for who, words in (("alice", ALICE), ("bob", BOB)):
+        promise = seeds.commit_member(game.room.channel.origin, ids[who], words)
+        await game.join(who, f"commit:{promise}")
+    for who, words in (("alice", ALICE), ("bob", BOB)):
+        await game.join(who, words)
+    await game.say("bob", "concede")
+    checked = verify(game.bundle(), jail)
+    said = next(one.reason for one in checked.verdicts if one.line == "DICE")
+    assert said.endswith("whatever all others and the server did together.")
+
+
 @pytest.mark.parametrize("held_back", [False, True])
 async def test_who_sits_down_after_bob_opened_takes_his_protection(
     server: Table, jail: Executor, held_back: bool

@@ -103,6 +103,10 @@ async def test_a_commitment_is_opened_by_the_same_call(house: House) -> None:
     assert joined.data["view"]["opening"]["waiting_for"] == ["bob"]
     assert "dice: waiting for bob to open" in joined.text
     assert "open what you committed to: join_channel(" in joined.lines[-1]
+    waiting = await house.tool(host, "get_channel_info", channel_id=room["channel_id"])
+    assert "dice: waiting for bob to open" in waiting.text
+    listening = await house.tool(host, "sync_messages", channel_id=room["channel_id"], timeout_ms=0)
+    assert listening.lines[-1].startswith("next: sync_messages(")
     opened = await house.tool(guest, "join_channel", **join, entropy=B)
     assert opened.data["view"]["status"] == "playing"
     assert "Your part of the dice is in." in opened.text
