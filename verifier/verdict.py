@@ -121,7 +121,9 @@ def _all(found: Sequence[Finding]) -> str:
 
 
 def _settle(found: Sequence[Finding]) -> str:
-    settles = (SETTLE.get(one.code, "") for one in found)
+    settles = [SETTLE.get(one.code, "") for one in found]
+    if any(one.code == "I_RESTORED" for one in found):  # nothing is written there any more
+        settles = [one for one in settles if one != _LATER]
     return "; ".join(dict.fromkeys(one for one in settles if one))
 
 
