@@ -75,7 +75,18 @@ def _own_dice(room: Room, label: str) -> list[str]:
     if seat.entropy:
         return ["Your part of the dice is in."]
     add = words.call("join_channel", invite_code="<your rejoin_token>", entropy="<32 characters>")
-    return [f"Dice: without a part of yours the others' must do. To add it before they come: {add}"]
+    return [
+        f"Dice: without a part of yours the others' must do. To add it before they come: {add}",
+        _to_commit(room, seat),
+    ]
+
+
+def _to_commit(room: Room, slot: Slot) -> str:
+    """What a commitment is made over, for whoever trusts neither the server nor the others."""
+    return (
+        "  Server and another player together could still choose them, unless you commit first: "
+        f'help("dice"), origin {room.channel.origin}, slot {slot.id}.'
+    )
 
 
 def links(invite_links: Mapping[str, str], room: Room) -> list[str]:
@@ -133,7 +144,7 @@ def inspected(
             lines.append(f"rules of bot:{bot.id}, in its author's words: {words.quoted(summary)}")
         lines.append(f"  {' · '.join(_reach(bot))}")
     lines.append(f"Who could cheat: {data['changeable_by']} {OPERATOR}")
-    lines += _dice(room, data["dice"])
+    lines += _dice(room, slot, data["dice"])
     for bot in room.channel.bots:
         source = sources[bot.id]
         shown = part(source, 1)
@@ -196,7 +207,7 @@ def _reach(bot: Bot) -> list[str]:
     ]
 
 
-def _dice(room: Room, dice: Json) -> list[str]:
+def _dice(room: Room, slot: Slot, dice: Json) -> list[str]:
     """Who has a say in the dice, and what it takes."""
     if not any(bot.reach.get("dice") for bot in room.channel.bots) or not room.channel.proves:
         return []
@@ -206,7 +217,8 @@ def _dice(room: Room, dice: Json) -> list[str]:
         f"Dice: the server has committed to its share ({shown}); given theirs: {given}. With "
         "yours (entropy) neither the server alone nor a player alone chooses what comes up. The "
         f"seed comes out when the game ends, after {room.channel.limits['reveal_days']} days at "
-        "the latest."
+        "the latest.",
+        *([_to_commit(room, slot)] if slot.plays else []),
     ]
 
 

@@ -182,7 +182,8 @@ def next_move(view: Mapping[str, Any], page: Mapping[str, Any], seat: str | None
                 'help("verify") says how to check it.'
             )
         case "open" if "opening" in view:
-            return f"next: {_to_open(view)}Else wait: {wait}"
+            mine = _to_open(view)
+            return f"next: {mine}Else wait: {wait}" if mine else f"next: {wait}"
         case "open":
             free = ", ".join(waiting_for(view))
             return (
