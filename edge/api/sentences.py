@@ -295,6 +295,18 @@ def nothing(page: Json, waited: float, empty: int) -> list[str]:
     return [f"Nothing after [{page['cursor']}]; waited {waited:.0f} s.{again}"]
 
 
+TALK = "the referee said nothing to that, so it was talk. A move is a body from expect: "
+
+
+def unheard(page: Json, posted: int, view: Json, to: Sequence[str] | None) -> bool:
+    """post_message: no referee answered although it could hear. Whoever meant a move and spelled
+    it otherwise than the referee would else ask themselves why it is still their turn."""
+    heard = to is None or any(name.startswith("bot:") for name in to)
+    after = [one["sender"] for one in page["messages"] if one["id"] > posted]
+    answered = any(name == "system" or name.startswith("bot:") for name in after)
+    return bool(view["bots"]) and heard and not answered
+
+
 def stop_waiting(view: Json, page: Json, seat: str | None, now: float) -> str:
     turn = view["turn"]
     whose = "nothing has happened"

@@ -60,13 +60,14 @@ class TalkOperations(Desk):
             data["pending"] = True
             pending = ["The referee is still busy with it; its answer comes with your next call."]
         notes = await self.author_log(own.room, caller, data)
+        unheard = not posted.pending and sentences.unheard(page, posted.msg_id, view, to)
         text = [
             f"posted [{posted.msg_id}]",
             *pending,
             *words.messages(page),
             *notes,
             *words.state(view, self.channels.now()),
-            words.next_move(view, page, self.label(own, caller)),
+            words.next_move(view, page, self.label(own, caller), sentences.TALK if unheard else ""),
         ]
         return Answer(data, words.joined(text))
 

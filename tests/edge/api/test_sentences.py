@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from typing import Any
 
 import pytest
 import pytest_asyncio
@@ -128,6 +129,32 @@ async def test_who_has_the_turn_is_told_to_move_and_who_has_not_to_wait(game: Ga
     assert theirs == (
         f'next: sync_messages(channel_id="{game.channel}", cursor=11, until="my_turn")'
     )
+
+
+async def test_who_has_the_turn_and_says_what_the_referee_does_not_know_is_told_so(
+    house: House,
+) -> None:
+    table = await house.pair(bot_preset="GuessBot")
+    for ask in (house.tool, house.rest):
+        said = await ask(table.alice, "post_message", channel_id=table.id, body="my guess is 3")
+        told = said.data["next"]
+        assert told.startswith("the referee said nothing to that, so it was talk. A move is a body")
+        assert 'from expect: post_message(channel_id="' in told
+
+
+@pytest.mark.parametrize(
+    ("who", "more"),
+    [
+        ("alice", {"body": "guess 0"}),  # it answered, though not with a turn
+        ("alice", {"body": "you there?", "to": ["bob"]}),  # it could not hear
+        ("bob", {"body": "take your time"}),  # it is not his turn
+    ],
+)
+async def test_nobody_else_is_told_so(house: House, who: str, more: dict[str, Any]) -> None:
+    table = await house.pair(bot_preset="GuessBot")
+    account = {"alice": table.alice, "bob": table.bob}[who]
+    said = await house.rest(account, "post_message", channel_id=table.id, **more)
+    assert said.data["next"].startswith(("post_message(", "sync_messages("))
 
 
 async def test_a_calls_arguments_are_those_the_caller_had(game: Game) -> None:
