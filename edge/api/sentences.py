@@ -298,13 +298,31 @@ def nothing(page: Json, waited: float, empty: int) -> list[str]:
 TALK = "the referee said nothing to that, so it was talk. A move is a body from expect: "
 
 
-def unheard(page: Json, posted: int, view: Json, to: Sequence[str] | None) -> bool:
-    """post_message: no referee answered although it could hear. Whoever meant a move and spelled
-    it otherwise than the referee would else ask themselves why it is still their turn."""
-    heard = to is None or any(name.startswith("bot:") for name in to)
-    after = [one["sender"] for one in page["messages"] if one["id"] > posted]
-    answered = any(name == "system" or name.startswith("bot:") for name in after)
-    return bool(view["bots"]) and heard and not answered
+def after_post(
+    view: Json, page: Json, seat: str | None, posted: Json, to: Sequence[str] | None
+) -> str:
+    """post_message: what to do now. Who has the turn and met silence may have meant a move that
+    the referee does not know."""
+    since = [one for one in page["messages"] if one["id"] > posted["msg_id"]]
+    could_hear = to is None or any(name.startswith("bot:") for name in to)
+    silent = not any(one["sender"].startswith(("bot:", "system")) for one in since)
+    unheard = view["bots"] and could_hear and silent and "pending" not in posted
+    talk = TALK if unheard else ""
+    return after_the_end(view, since, page, seat) or words.next_move(view, page, seat, talk)
+
+
+def after_the_end(
+    view: Json, heard: Sequence[Json], page: Json, seat: str | None, spoke: bool = True
+) -> str:
+    """Nothing, unless the game was over when somebody ``spoke``: that may have asked for another
+    game, and there is no turn yet to wait for."""
+    ended = any(one["body"].get("type") == "ended" for one in heard if one["sender"] == "system")
+    if view["status"] != "ended" or ended or page["more"] or not spoke:
+        return ""
+    listen = words.call(
+        "sync_messages", channel_id=view["channel_id"], cursor=page["cursor"], seat=seat
+    )
+    return f"next: the game is over. If that asked for another, wait for the others: {listen}"
 
 
 def stop_waiting(view: Json, page: Json, seat: str | None, now: float) -> str:

@@ -60,14 +60,13 @@ class TalkOperations(Desk):
             data["pending"] = True
             pending = ["The referee is still busy with it; its answer comes with your next call."]
         notes = await self.author_log(own.room, caller, data)
-        unheard = not posted.pending and sentences.unheard(page, posted.msg_id, view, to)
         text = [
             f"posted [{posted.msg_id}]",
             *pending,
             *words.messages(page),
             *notes,
             *words.state(view, self.channels.now()),
-            words.next_move(view, page, self.label(own, caller), sentences.TALK if unheard else ""),
+            sentences.after_post(view, page, self.label(own, caller), data, to),
         ]
         return Answer(data, words.joined(text))
 
@@ -102,10 +101,13 @@ class TalkOperations(Desk):
         notes = await self.author_log(own.room, caller, data)
         now = self.channels.now()
         nothing = sentences.nothing(page, synced.waited, synced.empty_waits)
-        following = words.next_move(view, page, self.label(own, caller))
+        heard, label = page["messages"], self.label(own, caller)
+        spoke = any(one["sender"] != "system" for one in heard)
+        following = sentences.after_the_end(view, heard, page, label, spoke)
+        following = following or words.next_move(view, page, label)
         yours = view["turn"] is not None and view["turn"]["yours"]
         if synced.empty_waits >= 2 and not yours and view["status"] in ("open", "playing"):
-            following = sentences.stop_waiting(view, page, self.label(own, caller), now)
+            following = sentences.stop_waiting(view, page, label, now)
         text = [*nothing, *words.messages(page), *notes, *words.state(view, now), following]
         return Answer(data, words.joined(text))
 
