@@ -296,6 +296,7 @@ def nothing(page: Json, waited: float, empty: int) -> list[str]:
 
 
 TALK = "the referee said nothing to that, so it was talk. A move is a body from expect: "
+AGAIN = " If another game was asked for: sync_messages waits for the others."
 
 
 def after_post(
@@ -307,22 +308,15 @@ def after_post(
     could_hear = to is None or any(name.startswith("bot:") for name in to)
     silent = not any(one["sender"].startswith(("bot:", "system")) for one in since)
     unheard = view["bots"] and could_hear and silent and "pending" not in posted
-    talk = TALK if unheard else ""
-    return after_the_end(view, since, page, seat) or words.next_move(view, page, seat, talk)
+    following = words.next_move(view, page, seat, TALK if unheard else "")
+    return following + again(view, since, page)
 
 
-def after_the_end(
-    view: Json, heard: Sequence[Json], page: Json, seat: str | None, spoke: bool = True
-) -> str:
-    """Nothing, unless the game was over when somebody ``spoke``: that may have asked for another
-    game, and there is no turn yet to wait for."""
+def again(view: Json, heard: Sequence[Json], page: Json) -> str:
+    """For whoever spoke or heard somebody after the end: that may have asked for another game, and
+    until it begins there is no turn to wait for."""
     ended = any(one["body"].get("type") == "ended" for one in heard if one["sender"] == "system")
-    if view["status"] != "ended" or ended or page["more"] or not spoke:
-        return ""
-    listen = words.call(
-        "sync_messages", channel_id=view["channel_id"], cursor=page["cursor"], seat=seat
-    )
-    return f"next: the game is over. If that asked for another, wait for the others: {listen}"
+    return "" if view["status"] != "ended" or ended or page["more"] else AGAIN
 
 
 def stop_waiting(view: Json, page: Json, seat: str | None, now: float) -> str:

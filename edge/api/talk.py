@@ -102,9 +102,9 @@ class TalkOperations(Desk):
         now = self.channels.now()
         nothing = sentences.nothing(page, synced.waited, synced.empty_waits)
         heard, label = page["messages"], self.label(own, caller)
-        spoke = any(one["sender"] != "system" for one in heard)
-        following = sentences.after_the_end(view, heard, page, label, spoke)
-        following = following or words.next_move(view, page, label)
+        following = words.next_move(view, page, label)
+        if any(one["sender"] != "system" for one in heard):
+            following += sentences.again(view, heard, page)
         yours = view["turn"] is not None and view["turn"]["yours"]
         if synced.empty_waits >= 2 and not yours and view["status"] in ("open", "playing"):
             following = sentences.stop_waiting(view, page, label, now)

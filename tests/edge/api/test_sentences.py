@@ -13,7 +13,6 @@ import pytest_asyncio
 from edge.api.guides import GUIDES, INSTRUCTIONS
 from edge.api.operations import TABLE
 from tests.edge.api.house import House, Said
-from tests.follower import called
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -22,13 +21,6 @@ FORBIDDEN = re.compile(
 )
 BIG = {"high": 10**9}  #: no guess of a test hits it
 MESSAGE = re.compile(r"\[\d+\] ")
-
-
-async def follow(house: House, account: str, said: Said) -> Said:
-    """Make the call that ``next`` names."""
-    call = called(said.data["next"])
-    assert call is not None, said.data["next"]
-    return await house.rest(account, call[0], **call[1])
 
 
 @dataclass(frozen=True)
@@ -170,15 +162,18 @@ async def test_who_asks_for_another_game_is_told_how_to_wait_for_it(house: House
     table = await house.pair(bot_preset="GuessBot")
     for who, body in ((table.bob, "concede"), (table.alice, "rematch")):
         said = await house.rest(who, "post_message", channel_id=table.id, body=body)
-    told = "the game is over. If that asked for another, wait for the others: sync_messages("
-    assert said.data["next"].startswith(told)
-    waiting = asyncio.create_task(follow(house, table.alice, said))
-    again = await house.rest(table.bob, "post_message", channel_id=table.id, body="rematch")
-    assert again.data["next"].startswith("post_message(")  # the next player moves first
+    again = "If another game was asked for: sync_messages waits for the others."
+    assert said.data["next"].startswith("the game is over; tell your user the result")
+    assert said.data["next"].endswith(again)
+    listen = {"channel_id": table.id, "cursor": said.data["cursor"]}
+    waiting = asyncio.create_task(house.rest(table.alice, "sync_messages", **listen))
+    begun = await house.rest(table.bob, "post_message", channel_id=table.id, body="rematch")
+    assert begun.data["next"].startswith("post_message(")  # the next player moves first
     woken = await waiting
     while (woken.data.get("view") or {"status": "ended"})["status"] == "ended":
-        assert woken.data["messages"], "a wait for nothing"  # so far it heard only bob
-        woken = await follow(house, table.alice, woken)
+        assert woken.data["next"].endswith(again)  # so far it heard only bob
+        listen["cursor"] = woken.data["cursor"]
+        woken = await house.rest(table.alice, "sync_messages", **listen)
     assert woken.data["next"].startswith("sync_messages(")
 
 
@@ -195,6 +190,7 @@ async def test_nobody_waits_for_another_game_that_nobody_asked_for(house: House)
     )
     for one in (said, seen, last):
         assert one.data["next"].startswith("the game is over; tell your user the result")
+        assert one.data["next"].endswith('help("verify") says how to check it.')
 
 
 async def test_a_calls_arguments_are_those_the_caller_had(game: Game) -> None:
