@@ -317,6 +317,30 @@ def nothing(page: Json, waited: float, empty: int) -> list[str]:
     return [f"Nothing after [{page['cursor']}]; waited {waited:.0f} s.{again}"]
 
 
+TALK = "the referee said nothing to that, so it was talk. A move is a body from expect: "
+AGAIN = " If another game was asked for: sync_messages waits for the others."
+
+
+def after_post(
+    view: Json, page: Json, seat: str | None, posted: Json, to: Sequence[str] | None
+) -> str:
+    """post_message: what to do now. Who has the turn and met silence may have meant a move that
+    the referee does not know."""
+    since = [one for one in page["messages"] if one["id"] > posted["msg_id"]]
+    could_hear = to is None or any(name.startswith("bot:") for name in to)
+    silent = not any(one["sender"].startswith(("bot:", "system")) for one in since)
+    unheard = view["bots"] and could_hear and silent and "pending" not in posted
+    following = words.next_move(view, page, seat, TALK if unheard else "")
+    return following + again(view, since, page)
+
+
+def again(view: Json, heard: Sequence[Json], page: Json) -> str:
+    """For whoever spoke or heard somebody after the end: that may have asked for another game, and
+    until it begins there is no turn to wait for."""
+    ended = any(one["body"].get("type") == "ended" for one in heard if one["sender"] == "system")
+    return "" if view["status"] != "ended" or ended or page["more"] else AGAIN
+
+
 def stop_waiting(view: Json, page: Json, seat: str | None, now: float) -> str:
     turn = view["turn"]
     whose = "nothing has happened"
