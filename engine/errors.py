@@ -46,7 +46,7 @@ class InvalidRequest(Malformed):
     """An argument is missing, of the wrong kind or out of range."""
 
     code = "INVALID_REQUEST"
-    hint = 'Correct the argument and call again; help("errors") lists the rules.'
+    hint = 'Correct the argument and call again; help("errors") lists the codes.'
 
 
 class BadMessage(Malformed):

@@ -7,6 +7,7 @@ Plain functions on a room; the manager does the waiting. Every message passes
 from __future__ import annotations
 
 import json
+from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -64,9 +65,21 @@ def page(
 
 
 def newest_page(room: Room, names: frozenset[str], limit: int, *, since: int = 0) -> Page:
-    """Return the last messages of the room, as many as fit into a page."""
-    start = max(0, room.channel.messages - max(1, min(limit, PAGE_MESSAGES)))
-    return page(room, names, start, limit, since=since)
+    """Return the last messages of the room, as many as fit into a page: where there are too
+    many, the oldest are left out, and the newest always comes."""
+    newest = room.channel.messages
+    seen = max(0, newest - max(1, min(limit, PAGE_MESSAGES)))
+    taken: deque[tuple[int, Message]] = deque()
+    weight = 0
+    while found := room.messages_after(seen, _READ):
+        for message in found:
+            shown = room.shown(message, names, since=since)
+            taken.append((_weight(shown.body), shown))
+            weight += taken[-1][0]
+            while weight > PAGE_BYTES and len(taken) > 1:
+                weight -= taken.popleft()[0]
+        seen = found[-1].id
+    return Page(tuple(shown for _, shown in taken), newest, more=False)
 
 
 def _weight(body: Mapping[str, Any]) -> int:

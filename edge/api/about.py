@@ -61,15 +61,18 @@ class AboutOperations(Desk):
         """Exact source, manifest, params and hashes of a referee. Hash the source yourself: sha256
         of its UTF-8 bytes.
         """
+        if (channel_id is None) == (invite_code is None):
+            raise InvalidRequest("give either channel_id or invite_code, one of the two")
         if channel_id is not None:
             room, _ = self.channels.look(channel_id, caller.account)
-        elif invite_code is not None:
-            room, _ = self.channels.look_at_invite(caller.account, invite_code)
         else:
-            raise InvalidRequest("give channel_id or invite_code")
+            room, _ = self.channels.look_at_invite(caller.account, str(invite_code))
         bot = bot_of(room.channel, bot_id)
         source = self.channels.source(room, bot.code_hash)
-        shown = "\n".join(source.split("\n")[from_line - 1 :])
+        rest = source.split("\n")[from_line - 1 :]
+        if not rest:
+            raise InvalidRequest(f"the source ends before line {from_line}")
+        shown = "\n".join(rest)
         data: Json = {
             "bot_id": bot.id,
             "name": bot.name,
@@ -142,7 +145,7 @@ class AboutOperations(Desk):
         caller: Caller,
         topic: Annotated[str | None, Field(description=", ".join(GUIDES))] = None,
     ) -> Answer:
-        """Short guides: play, host, bots (write a referee), verify, errors."""
+        """Short guides: play, host, bots (write a referee), dice, verify, errors."""
         text = help_text(topic)
         following = "next: list_channels shows your rooms; create_channel opens one."
         return Answer({"topic": topic or "play", "text": text}, words.joined([text, following]))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -14,6 +15,8 @@ from channel_manager import ChannelManager
 from edge.api import words
 from edge.api.trial import Trials
 from edge.identity import Caller
+from engine.errors import InvalidRequest
+from engine.posting import live_secret
 from engine.results import Seat
 from engine.room import Room
 
@@ -54,6 +57,16 @@ class Desk:
         """The seat argument for `next:`: only a caller with several seats needs it."""
         own = seat.room.channel.seats_of(self.channels.who(seat.room, caller.account))
         return seat.slot.label if len(own) > 1 else None
+
+    def keep_secret(self, *said: Any) -> None:
+        """Refuse arguments that hold a live code or token, for others in the room will read
+        them, and so will everybody in its record."""
+        secret = live_secret(json.dumps(said), self.channels.store)
+        if secret:
+            raise InvalidRequest(
+                f"an argument holds a live {secret} code, which is secret",
+                hint="Leave it out: everybody in the room would read it.",
+            )
 
     def pending(self, busy: bool, data: Json) -> list[str]:
         """Say so when the referees had no time yet to answer what was done."""

@@ -17,7 +17,7 @@ from edge.identity import Caller
 from engine.channel.names import slot_specs
 from engine.channel.ops import BRING_BOT, read_ops
 from engine.channel.tokens import code_in
-from engine.errors import TooLarge
+from engine.errors import InvalidRequest, TooLarge
 from engine.room import Room
 
 Entropy = Annotated[
@@ -67,11 +67,12 @@ class RoomOperations(Desk):
         if len(specs) > most:  # before a sandbox looks at each of them
             raise TooLarge(f"{len(specs)} bots; a room has at most {most} slots")
         prepared = [await self.bots.prepare(spec, owner=caller.account) for spec in specs]
+        self.keep_secret(name, slots, entropy, bot_code, bots, bot_params)
         wanted = slots if slots else wishes.default(prepared, join_as)
         room, codes = await self.channels.create_channel(
             caller.account,
             host=urlsplit(caller.base_url).netloc,
-            name=name or (prepared[0].new.name if prepared else "Room"),
+            name=name.strip() or (prepared[0].new.name if prepared else "Room"),
             slots=slot_specs(wanted, max_seats=most),
             bots=prepared,
             join_as=join_as,
@@ -157,6 +158,7 @@ class RoomOperations(Desk):
         needs neither: list_channels shows your seats. If the call fails, repeat it with the SAME
         entropy: a server that could make you draw again could choose the dice.
         """
+        self.keep_secret(entropy)
         joined = await self.channels.join_channel(
             caller.account, invite_code, expect_terms=expect_terms, entropy=entropy
         )
@@ -212,6 +214,7 @@ class RoomOperations(Desk):
         """
         read = read_ops(ops)
         self.channels.look(channel_id, caller.account)
+        self.keep_secret(*(dict(op.fields) for op in read))
         prepared: dict[int, Bot] = {}
         for place, op in enumerate(read):
             if op.op in BRING_BOT:
@@ -261,6 +264,8 @@ class RoomOperations(Desk):
         seat: SeatName = None,
     ) -> Answer:
         """Add a referee while you alone may (creator before anybody else joined, or admin)."""
+        if (bot_preset is None) == (bot_code is None):
+            raise InvalidRequest("attach_bot takes one of bot_preset and bot_code")
         op: Json = {"op": "attach_bot", "bot_preset": bot_preset, "bot_code": bot_code}
         op |= {"name": name, "manifest": manifest, "params": params}
         return await self.update_channel(caller, channel_id, [op], seat)

@@ -3,8 +3,8 @@
 The library opens a transport, a session and five tasks for each such request, a third of
 the server's work, though nothing of it outlives the request. A call that is beyond doubt is
 answered here with the same status, type and JSON; whatever is not (another method, era or
-media type, a field more, a body in pieces, JSON the library would refuse) goes to the library
-untouched, which also refuses it. `tests/edge/api/test_short.py` asks both ways the same.
+media type, a field more, a body in pieces, what is not JSON) goes to the library untouched, which
+also refuses it. `tests/edge/api/test_short.py` asks both ways the same.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class ShortWay:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and _may_be_one(scope):
             first = await receive()
-            asked = _call_in(first)
+            asked = _call_in(first, short=dict(scope["headers"])[b"content-type"] == _JSON)
             if asked is not None:
                 await self._answer(asked, self._identify(scope), send)
                 return
@@ -66,19 +66,22 @@ def _may_be_one(scope: Scope) -> bool:
     headers = dict(scope["headers"])
     return (
         headers.get(b"mcp-protocol-version") in VERSIONS
-        and headers.get(b"content-type") == _JSON
+        and headers.get(b"content-type", b"").partition(b";")[0].strip() == _JSON
         and _JSON in [part.strip() for part in headers.get(b"accept", b"").split(b",")]
     )
 
 
-def _call_in(message: Message) -> Json | None:
-    """Return the request, if the whole of it is here and is a plain tool call."""
+def _call_in(message: Message, *, short: bool) -> Json | None:
+    """Return the request, if the whole of it is here and is a plain tool call; when it is not to
+    be answered the ``short`` way, only if the library could not read it."""
     if message["type"] != "http.request" or message.get("more_body"):
         return None
     try:
         asked = pydantic_core.from_json(message.get("body", b""))
+        if not short:
+            return None
     except ValueError:
-        return None
+        asked = _what_python_reads(message.get("body", b""))
     plain = (
         isinstance(asked, dict)
         and asked.keys() == _ENVELOPE
@@ -89,6 +92,16 @@ def _call_in(message: Message) -> Json | None:
         and _plain(asked["params"])
     )
     return asked if plain else None
+
+
+def _what_python_reads(body: bytes) -> Any:
+    """Half of a surrogate pair and deep nesting are JSON, and clients send what a model wrote. Our
+    own check of the arguments refuses them by name; the library would only say it cannot parse."""
+    try:
+        asked = json.loads(body)
+        return asked if str(asked["id"]).isascii() else None  # the answer repeats it
+    except (ValueError, TypeError, KeyError, RecursionError):
+        return None
 
 
 def _plain(params: Json) -> bool:

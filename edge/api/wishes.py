@@ -30,7 +30,7 @@ def specs(
     return [_spec(place, item) for place, item in enumerate(bots)]
 
 
-_BOT_FIELDS = {
+_BOT_FIELDS: dict[str, type] = {
     "slot": str,
     "name": str,
     "version": str,
@@ -39,14 +39,20 @@ _BOT_FIELDS = {
     "manifest": dict,
     "params": dict,
 }
+_WORDS: dict[type, str] = {str: "text", dict: "a JSON object"}
 
 
 def _spec(place: int, item: Json) -> BotSpec:
+    item = {key: value for key, value in item.items() if value is not None}  # null is left out
     for key, value in item.items():
-        if key not in _BOT_FIELDS or not isinstance(value, _BOT_FIELDS[key]):
+        wrong = ""
+        if key not in _BOT_FIELDS:
+            wrong = f"{key[:40]!r} is not understood"
+        elif not isinstance(value, _BOT_FIELDS[key]):
+            wrong = f"{key} must be {_WORDS[_BOT_FIELDS[key]]}"
+        if wrong:
             raise InvalidRequest(
-                f"bots[{place}]: {key[:40]!r} is not understood",
-                hint=f"An item has {', '.join(_BOT_FIELDS)}.",
+                f"bots[{place}]: {wrong}", hint=f"An item has {', '.join(_BOT_FIELDS)}."
             )
     return BotSpec(
         preset=item.get("code_ref"),

@@ -88,7 +88,8 @@ def with_clock(words: str, turn: Mapping[str, Any], now: float) -> str:
 
 
 def state(view: Mapping[str, Any], now: float) -> list[str]:
-    """The lines `turn:`, `expect:`, `result:` and `log:`, as far as there is something to say."""
+    """The lines `turn:`, `expect:`, `result:`, `proposed:` and `log:`, as far as there is something
+    to say."""
     lines = []
     turn = view["turn"]
     if turn is not None:
@@ -98,10 +99,28 @@ def state(view: Mapping[str, Any], now: float) -> list[str]:
             lines.append(f"expect: {quoted(turn['expect'])}")
     if view["result"] is not None:
         lines.append(f"result, in the referee's words: {quoted(view['result'])}")
+    if "proposed" in view:
+        lines.append(_proposed(view))
     if "opening" in view:
         waiting = ", ".join(view["opening"]["waiting_for"])
         lines.append(with_clock(f"dice: waiting for {waiting} to open", view["opening"], now))
     return [*lines, log(view)]
+
+
+def _proposed(view: Mapping[str, Any]) -> str:
+    """A change that waits for consent, which `next:` never asks for: it is the user's to give."""
+    waiting = view["proposed"]["waiting_for"]
+    own = [slot["label"] for slot in view["slots"] if slot["you"] and slot["label"] in waiting]
+    if not own:
+        return f"proposed: other terms, which wait for {', '.join(waiting)}"
+    several = sum(slot["you"] for slot in view["slots"]) > 1
+    accept = call(
+        "update_channel",
+        channel_id=view["channel_id"],
+        ops=[{"op": "accept_change", "terms": view["proposed"]["terms"]}],
+        seat=own[0] if several else None,
+    )
+    return f"proposed: other terms, see change_proposed. Only if your user agrees: {accept}"
 
 
 def log(view: Mapping[str, Any]) -> str:
@@ -127,8 +146,11 @@ def call(name: str, **arguments: Any) -> str:
     return f"{name}({filled})"
 
 
-def next_move(view: Mapping[str, Any], page: Mapping[str, Any], seat: str | None = None) -> str:
-    """The last line for somebody seated: the one call to make now."""
+def next_move(
+    view: Mapping[str, Any], page: Mapping[str, Any], seat: str | None = None, hint: str = ""
+) -> str:
+    """The last line for somebody seated: the one call to make now. ``hint`` comes before the
+    move of whoever has the turn."""
     room = view["channel_id"]
     if page["more"]:
         return "next: there is more: " + call(
@@ -163,7 +185,8 @@ def next_move(view: Mapping[str, Any], page: Mapping[str, Any], seat: str | None
                 'help("verify") says how to check it.'
             )
         case "open" if "opening" in view:
-            return f"next: {_to_open(view)}Else wait: {wait}"
+            mine = _to_open(view)
+            return f"next: {mine}Else wait: {wait}" if mine else f"next: {wait}"
         case "open":
             free = ", ".join(waiting_for(view))
             return (
@@ -173,7 +196,7 @@ def next_move(view: Mapping[str, Any], page: Mapping[str, Any], seat: str | None
         return f"next: speak with {speak.replace('<your move>', '<text>')}, or listen: " + call(
             "sync_messages", channel_id=room, cursor=page["cursor"], seat=seat
         )
-    return f"next: {speak}" if view["turn"]["yours"] else f"next: {wait}"
+    return f"next: {hint}{speak}" if view["turn"]["yours"] else f"next: {wait}"
 
 
 def _watches(view: Mapping[str, Any], seat: str | None) -> bool:

@@ -32,7 +32,7 @@ from engine.channel.evolve import Place, evolve
 from engine.channel.names import room_name, unique
 from engine.channel.ops import TOUCH_TERMS, Op
 from engine.channel.state import Channel, Proposal, Slot
-from engine.errors import BadOp, BotNotFound, InvalidRequest
+from engine.errors import BadOp, BotNotFound, InvalidRequest, TooLarge
 from engine.transcript import seeds
 
 VERSION = "mpx-log/1"  #: a room keeps the version it was born with
@@ -239,7 +239,7 @@ def _attach(channel: Channel, bot: NewBot, host: Host) -> Attach:
     if empty:
         return _seated(channel, bot, empty[0].label, empty[0].id, host)
     if len(channel.slots) >= channel.limits["seats"]:
-        raise InvalidRequest(f"a room has at most {channel.limits['seats']} slots")
+        raise TooLarge(f"a room has at most {channel.limits['seats']} slots")
     taken = {slot.label.lower() for slot in channel.slots if slot.kind == "bot"}
     label = unique(bot.label, taken)
     return _seated(channel, bot, label, f"s{len(channel.slots)}", host)

@@ -35,6 +35,7 @@ TOUCH_TERMS = frozenset({"set_bot", "attach_bot", "remove_bot", "set_admin"})
 BRING_BOT = frozenset({"set_bot", "attach_bot"})
 NEED_INVITE = frozenset({"yield_slot", "reissue_invite"})
 _TYPES: dict[str, type] = {"admin": bool, "params": dict, "manifest": dict}
+_WORDS = {str: "text", bool: "true or false", dict: "a JSON object"}
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,8 @@ def read_ops(ops: Sequence[Mapping[str, Any]]) -> tuple[Op, ...]:
 def _read(place: int, op: Mapping[str, Any]) -> Op:
     name = op.get("op")
     if not isinstance(name, str) or name not in FIELDS:
-        raise BadOp(f"ops[{place}]: {str(name)[:40]!r} is unknown; there are {', '.join(FIELDS)}")
+        wrong = f"{name[:40]!r} is unknown" if isinstance(name, str) else 'it lacks "op"'
+        raise BadOp(f"ops[{place}]: {wrong}; there are {', '.join(FIELDS)}")
     must, may = FIELDS[name]
     fields = {key: value for key, value in op.items() if key != "op" and value is not None}
     if "slot" in fields and "player_id" in must:  # what models write when they think of seats
@@ -74,8 +76,13 @@ def _read(place: int, op: Mapping[str, Any]) -> Op:
         )
         raise BadOp(f"ops[{place}]: {name} {wrong}")
     for key, value in fields.items():
-        if not isinstance(value, _TYPES.get(key, str)):
-            raise BadOp(f"ops[{place}]: {key} must be {_TYPES.get(key, str).__name__}")
+        wanted = _TYPES.get(key, str)
+        if not isinstance(value, wanted):
+            raise BadOp(f"ops[{place}]: {key} must be {_WORDS[wanted]}")
+    if name == "rename" and not fields["name"].strip():
+        raise BadOp(f"ops[{place}]: a room's name is not blank")
     if name in BRING_BOT and ("bot_preset" in fields) == ("bot_code" in fields):
         raise BadOp(f"ops[{place}]: {name} takes one of bot_preset and bot_code")
+    if "bot_id" in fields:  # it speaks as bot:<id>, and that is how answers name it
+        fields["bot_id"] = fields["bot_id"].removeprefix("bot:")
     return Op(name, fields)

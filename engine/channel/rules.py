@@ -83,9 +83,13 @@ def decide(channel: Channel, command: Command, host: Host = NO_HOST) -> list[Eve
             assert_never(command)
 
 
-def _closed(channel: Channel) -> ChannelClosed:
+#: For who stands outside: he cannot read the room either.
+TOO_LATE = "Nobody can enter it any more; tell your user. create_channel opens a new room."
+
+
+def _closed(channel: Channel, *, hint: str | None = None) -> ChannelClosed:
     if not channel.lost:
-        return ChannelClosed("the room is closed")
+        return ChannelClosed("the room is closed", hint=hint)
     return ChannelClosed(
         "this server has lost entries of the room, so it is closed for good",
         hint="Tell your user: what they kept of it (lines log:, messages) may be more than what "
@@ -128,7 +132,7 @@ def _take_seat(channel: Channel, command: TakeSeat) -> list[Event]:
             return dice.contribute(channel, slot, command.entropy)
         raise SlotAlreadyFilled("this invite has been used")
     if channel.status == "closed":
-        raise _closed(channel)
+        raise _closed(channel, hint=TOO_LATE)
     if slot.state != "free":
         raise InviteInvalid("the seat of this invite was given up or closed")
     if command.now > slot.invited + channel.limits["invite_days"] * DAY:
@@ -158,7 +162,7 @@ def _take_over(channel: Channel, command: TakeOver) -> list[Event]:
     if slot.who == command.who:
         return added
     if channel.status == "closed":
-        raise _closed(channel)
+        raise _closed(channel, hint=TOO_LATE)
     return [Takeover(slot.id, command.who), *added]
 
 

@@ -73,11 +73,14 @@ class Rejected(Exception):
 
 def parse(source: str) -> ast.Module:
     """The tree of a source; SyntaxError or Rejected when there is none."""
+    before, nul, _ = source.partition("\0")
+    if nul:  # Python refuses it too, and does not say where
+        raise Rejected([(before.count("\n") + 1, "The source holds a NUL character")])
     try:
         return ast.parse(source, FILENAME)
     except (RecursionError, MemoryError):
         raise Rejected([(None, "The source is nested too deep")]) from None
-    except ValueError as error:  # null bytes
+    except ValueError as error:
         raise Rejected([(None, str(error))]) from None
 
 

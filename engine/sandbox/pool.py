@@ -185,7 +185,8 @@ class Pool:
         return {**self.isolation.report(), "counts": counted}
 
     async def inspect(self, source: str, *, inline: bool = True, owner: str = "") -> SourceReport:
-        """What a source is, compiled in a worker and not run. BotRejected with line and reason."""
+        """What a source is, compiled in a worker and not run. BotRejected with line and reason.
+        The limit of a source is for those that a player brings (``inline``)."""
         try:
             return await self._inspect(source, inline, owner)
         except (BotRejected, TooLarge) as rejection:
@@ -196,7 +197,7 @@ class Pool:
 
     async def _inspect(self, source: str, inline: bool, owner: str) -> SourceReport:
         size = len(source.encode("utf-8", "surrogatepass"))
-        if size > self.limits.source:
+        if inline and size > self.limits.source:
             raise TooLarge(f"The source has {size} bytes; at most {self.limits.source} are taken.")
         try:
             source.encode()

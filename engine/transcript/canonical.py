@@ -18,7 +18,15 @@ MAX_DEPTH = 32  #: levels of nesting; a hostile value must not exhaust a reader'
 
 
 class NotCanonical(ValueError):
-    """The value has no canonical form; the text names the place and the remedy."""
+    """The value has no canonical form; the text names the place and the remedy. Keys stand in
+    it, and half of a surrogate pair in one must not keep the text from being written."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text.encode("utf-8", "backslashreplace").decode())
+
+
+class _NotJson(ValueError):
+    """Python reads it and JSON does not have it."""
 
 
 def canonical(value: Any) -> bytes:
@@ -40,8 +48,10 @@ def parse(data: bytes | str) -> Any:
         value = json.loads(data, object_pairs_hook=_unique, parse_constant=_no_constant)
     except RecursionError:
         raise NotCanonical(f"nested deeper than {MAX_DEPTH} levels") from None
-    except ValueError as error:
+    except (json.JSONDecodeError, UnicodeDecodeError, _NotJson) as error:
         raise NotCanonical(f"not JSON: {error}") from error
+    except ValueError:  # Python's own limit to the digits of an integer, in words of its own
+        raise NotCanonical("a number is too large; send it as a string") from None
     _simple(value, "", 0)
     return value
 
@@ -68,10 +78,9 @@ def _simple(value: Any, path: str, depth: int) -> bool:
             )
         return True
     if isinstance(value, float):
-        if not math.isfinite(value) or abs(value) >= 2**53:
-            raise NotCanonical(
-                f"{path or 'value'}: {value!r} is not a JSON number; send it as a string"
-            )
+        if not abs(value) < 2**53:
+            wrong = "not a JSON number" if math.isnan(value) else "too large a number"
+            raise NotCanonical(f"{path or 'value'}: {value!r} is {wrong}; send it as a string")
         return False
     if depth >= MAX_DEPTH:
         raise NotCanonical(f"nested deeper than {MAX_DEPTH} levels")
@@ -88,7 +97,7 @@ def _simple_members(value: Mapping[Any, Any], path: str, depth: int) -> bool:
     for key, item in value.items():
         if not isinstance(key, str):
             raise NotCanonical(f"{path or 'value'}: the key {key!r:.40} is not a string")
-        if not _simple(item, f"{path}.{key}" if path else key, depth + 1):
+        if not _simple(item, f"{path}.{key:.40}" if path else key[:40], depth + 1):
             simple = False
         if simple and not key.isascii() and max(key) > "\uffff":
             simple = False
@@ -135,9 +144,9 @@ def _place(digits: str, point: int) -> str:
 def _unique(members: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(members)
     if len(found) != len(members):
-        raise ValueError("a key stands twice in one object")
+        raise _NotJson("a key stands twice in one object")
     return found
 
 
 def _no_constant(name: str) -> Any:
-    raise ValueError(f"{name} is not a JSON number")
+    raise _NotJson(f"{name} is not a JSON number")

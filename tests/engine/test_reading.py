@@ -113,6 +113,20 @@ async def test_the_newest_page_ends_with_the_newest_message(talk: Talk) -> None:
     assert ids(newest_page(talk.room, BOB, 50)) == [1, 2, 3, 4]
 
 
+async def test_the_newest_page_leaves_out_the_oldest_when_not_all_fit(talk: Talk) -> None:
+    for _ in range(9):
+        await talk.say("x" * 15_000)
+    got = newest_page(talk.room, BOB, 500)
+    assert (ids(got), got.cursor, got.more) == ([9, 10, 11, 12], 12, False)
+
+
+async def test_the_newest_message_comes_however_large_it_is(
+    talk: Talk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("engine.reading.PAGE_BYTES", 1)
+    assert ids(newest_page(talk.room, BOB, 50)) == [3]
+
+
 async def test_a_page_shows_a_whisper_to_those_it_is_for(talk: Talk) -> None:
     number = await talk.say("psst", to=["bob"])
     for names, sees in ((ALICE, True), (BOB, True), (CAROL, False)):

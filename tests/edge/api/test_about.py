@@ -55,6 +55,24 @@ async def test_code_can_be_read_with_an_invite_before_joining(house: House) -> N
     assert said.data["code"] == GUESS_BOT
 
 
+async def test_code_cannot_be_read_from_behind_its_end(house: House) -> None:
+    host = house.account()
+    room = await house.room(host, bot_preset="GuessBot")
+    said = await house.rest(
+        host, "get_bot_code", channel_id=room["channel_id"], bot_id="guess-referee", from_line=9999
+    )
+    assert said.refused == "INVALID_REQUEST"
+    assert said.data["message"] == "the source ends before line 9999"
+
+
+async def test_a_room_and_an_invite_of_another_room_are_not_read_as_one(house: House) -> None:
+    host = house.account()
+    room, other = [await house.room(host, bot_preset="GuessBot") for _ in range(2)]
+    asked = {"channel_id": room["channel_id"], "invite_code": other["invites"][0]}
+    said = await house.rest(host, "get_bot_code", **asked)
+    assert said.refused == "INVALID_REQUEST"
+
+
 async def test_code_of_no_room_at_all_cannot_be_asked_for(house: House) -> None:
     said = await house.rest(house.account(), "get_bot_code", bot_id="guess-referee")
     assert said.refused == "INVALID_REQUEST"

@@ -106,6 +106,9 @@ async def test_a_body_that_is_no_json_object_is_called_so(house: House, body: by
         (b'{"body": "a", "body": "b"}', "a key stands twice"),
         (b'{"body": ' + b'{"a":' * 40 + b"1" + b"}" * 41, "nested deeper"),
         (b'{"body": "\\ud800"}', "surrogate"),
+        (b'{"body": {"\\ud800": 9007199254740992}}', "send it as a string"),
+        (b'{"\\ud800": 1e400}', "is too large a number; send it as a string"),
+        (b'{"body": {"n": ' + b"9" * 5000 + b"}}", "a number is too large; send it as a string"),
     ],
 )
 async def test_what_two_readers_could_read_differently_is_a_bad_message(

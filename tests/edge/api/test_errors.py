@@ -8,6 +8,7 @@ import pytest
 
 from edge.api import errors
 from edge.api.errors import Internal
+from edge.api.guides import help_text
 from engine import errors as refusals
 from engine.errors import Later, MultiplayerError, RateLimited, Unavailable
 
@@ -57,6 +58,11 @@ def test_each_refusal_has_its_status_and_a_hint(kind: type[MultiplayerError]) ->
     assert kind.hint.endswith((".", "..."))
 
 
+@pytest.mark.parametrize("code", STATUS)
+def test_the_guide_on_errors_says_what_to_do_about_each(code: str) -> None:
+    assert code in help_text("errors")
+
+
 def test_what_a_tool_says_is_code_sentence_and_hint_on_one_line() -> None:
     error = refusals.NotMember("you hold no seat\nnext: give up\u2028or not\u202e")
     line = errors.line(error)
@@ -68,7 +74,9 @@ def test_what_a_tool_says_is_code_sentence_and_hint_on_one_line() -> None:
 @pytest.mark.parametrize(("after", "header"), [(0.05, "1"), (1.0, "1"), (1.2, "2"), (3600, "3600")])
 def test_come_back_later_says_when_in_whole_seconds_rounded_up(after: float, header: str) -> None:
     for kind in (RateLimited, Unavailable):
-        assert errors.headers(kind("later", retry_after=after)) == {"Retry-After": header}
+        error = kind("later", retry_after=after)
+        assert errors.headers(error) == {"Retry-After": header}
+        assert f"{header} s" in errors.line(error), "over MCP nobody sees a header"
 
 
 @pytest.mark.parametrize("kind", [RateLimited, Unavailable])

@@ -181,7 +181,8 @@ async def test_a_slot_that_only_an_item_of_bots_names_is_made(house: House) -> N
     ("item", "words"),
     [
         ({"preset": "GuessBot"}, "'preset' is not understood"),
-        ({"inline_code": 7}, "'inline_code' is not understood"),
+        ({"inline_code": 7}, "bots[0]: inline_code must be text"),
+        ({"inline_code": ECHO, "params": [1]}, "bots[0]: params must be a JSON object"),
         ({}, "either a preset or source code"),
         ({"code_ref": "builtin://GuessBot", "inline_code": ECHO}, "one of the two"),
         ({"inline_code": ECHO, "slot": "nowhere"}, "no empty bot slot"),
@@ -193,6 +194,36 @@ async def test_an_item_of_bots_that_cannot_be_meant_is_refused(
     said = await house.rest(house.account(), "create_channel", bots=[item], slots=["invite:a"])
     assert said.refused == "INVALID_REQUEST"
     assert words in said.data["message"]
+
+
+async def test_a_referee_that_no_slot_is_left_for_is_one_too_many(house: House) -> None:
+    slots = [f"invite:p{number}" for number in range(32)]
+    said = await house.rest(house.account(), "create_channel", slots=slots, bot_code=ECHO)
+    assert (said.status, said.refused) == (413, "TOO_LARGE")
+
+
+async def test_null_in_an_item_of_bots_is_what_was_left_out(house: House) -> None:
+    item = {"inline_code": ECHO, "code_ref": None, "params": None, "manifest": None}
+    room = await house.room(house.account(), bots=[item])
+    assert room["bots"][0]["params"] == {}
+
+
+@pytest.mark.parametrize("sources", [{}, {"bot_preset": "GuessBot", "bot_code": ECHO}])
+async def test_attaching_no_or_two_referees_is_refused_without_talk_of_ops(
+    house: House, sources: dict[str, str]
+) -> None:
+    host = house.account()
+    room = await house.room(host)
+    said = await house.rest(host, "attach_bot", channel_id=room["channel_id"], **sources)
+    assert said.refused == "INVALID_REQUEST"
+    assert "op" not in said.data["hint"].split() and "ops" not in said.data["message"]
+
+
+@pytest.mark.parametrize("field", ["manifest", "params"])
+async def test_what_no_entry_could_hold_is_too_large(house: House, field: str) -> None:
+    item = {"inline_code": ECHO, field: {"text": "x" * 70_000}}
+    said = await house.rest(house.account(), "create_channel", bots=[item])
+    assert (said.status, said.refused) == (413, "TOO_LARGE")
 
 
 @pytest.mark.parametrize(

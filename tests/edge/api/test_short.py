@@ -112,6 +112,26 @@ async def test_bytes_that_hardly_are_json_end_alike(house: House, content: bytes
 
 
 @pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        ('"\\ud83d"', "half of a surrogate pair"),
+        ('{"\\ud83d": 9007199254740992}', "is too large a number"),
+        ('{"a": ' + "[" * 250 + "]" * 250 + "}", "nested deeper than 32 levels"),
+    ],
+)
+@pytest.mark.parametrize("kind", [SHORT, LONG])
+async def test_what_a_model_may_write_is_refused_in_our_words(
+    house: House, kind: str, body: str, words: str
+) -> None:
+    call = json.dumps(request("post_message", {"channel_id": "chn_nope", "body": "BODY"}))
+    said = await asked(house, house.account(), call.replace('"BODY"', body).encode(), kind)
+    result = said.json()["result"]
+    assert (said.status_code, result["isError"]) == (200, True)
+    assert result["structuredContent"]["error"] == "BAD_MESSAGE"
+    assert words in result["content"][0]["text"]
+
+
+@pytest.mark.parametrize(
     ("headers", "status"),
     [
         ({"Accept": "text/event-stream"}, 406),

@@ -93,8 +93,9 @@ def test_an_invite_to_a_seat_that_start_closed_is_dead() -> None:
 def test_a_closed_room_takes_nobody_in() -> None:
     table = Table.of()
     table.update("host", OPS["close"])
-    with pytest.raises(ChannelClosed):
+    with pytest.raises(ChannelClosed) as refused:
         table.join("B", "bob")
+    assert "sync_messages" not in refused.value.hint, "who is outside cannot read it"
 
 
 def test_no_empty_invite_opens_a_seat() -> None:

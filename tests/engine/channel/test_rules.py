@@ -443,7 +443,7 @@ def test_a_slot_that_is_not_there_cannot_be_named() -> None:
 
 def test_a_room_has_no_more_slots_than_its_limit() -> None:
     limits = {**LIMITS, "seats": 2}
-    with pytest.raises(InvalidRequest, match="at most 2"):
+    with pytest.raises(TooLarge, match="at most 2"):
         Table.of("bot:x", "invite:a", bots=(bot(), bot()), limits=limits)
 
 

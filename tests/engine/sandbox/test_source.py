@@ -101,7 +101,7 @@ async def test_a_source_without_a_class_is_a_text(pool: Pool, text: str) -> None
         ("MANIFEST = {'a': f()}\nclass A:\n  pass", "Line 1: MANIFEST must be a literal"),
         ("class A: pass\nMANIFEST = [1]", "Line 2: MANIFEST must be a dict"),
         ("MANIFEST = {1: 2}\nclass A: pass", "MANIFEST: the key 1 is not a string"),
-        ("class A: pass\nx = 1\x00", "null bytes"),
+        ("class A: pass\nx = 1\x00", "Line 2: The source holds a NUL character"),
         ("class A:\n x = " + "(" * 300 + ")" * 300, "too many nested parentheses"),
         ("class A:\n x = " + "-" * 30_000 + "1", "nested too deep"),
         ("class A:\n x = '\ud800'", "not valid Unicode"),
@@ -131,6 +131,11 @@ async def test_every_reason_is_told_up_to_a_few(pool: Pool) -> None:
 async def test_a_source_that_is_too_large_is_not_even_looked_at(pool: Pool) -> None:
     with pytest.raises(TooLarge, match="49155 bytes"):
         await pool.inspect("#" + "\N{EURO SIGN}" * (Limits().source // 3) + "  ")
+
+
+async def test_the_limit_of_what_players_bring_is_none_of_a_presets(pool: Pool) -> None:
+    text = "#" + "x" * Limits().source
+    assert (await pool.inspect(text, inline=False)).class_name is None
 
 
 async def test_a_manifest_is_read_and_not_run(pool: Pool) -> None:
