@@ -237,7 +237,7 @@ def welcome(settings: configuration.Settings) -> str:
             f"\nMCP Multiplayer is ready: {url}",
             *_who(settings, url),
             *_paste(settings, url),
-            f"Data is in {settings.data_dir.absolute()}: back it up as a whole, keys/ included.",
+            f"Data is in {settings.data_dir.absolute()}; to back it up see docs/operations.md.",
             *_bots(settings),
             "Ctrl-C stops it.",
         ]
@@ -285,13 +285,10 @@ def _paste(settings: configuration.Settings, url: str) -> Iterator[str]:
 
 def _bots(settings: configuration.Settings) -> Iterator[str]:
     system = {"Darwin": "macOS"}.get(platform.system(), platform.system())
-    if settings.bot_isolation == "unsafe":
+    if system != "Linux":
+        yield f"No bot runs on {system}, for want of a jail. With Docker they do: docker compose up"
+    elif settings.bot_isolation == "unsafe":
         yield "BOT_ISOLATION=unsafe: bots of strangers run here WITHOUT A JAIL."
-    elif system != "Linux":
-        yield (
-            f"Bots cannot be jailed on {system}, so bots that players bring do not run here. "
-            "With Docker they do: docker compose up"
-        )
 
 
 def main() -> int:

@@ -2,7 +2,7 @@
 
 On the other side of this line is whoever can reach the server's port: other
 programs on the machine or in the container network. They may not become an
-account by writing a header (`tests/attacks/test_forged_caller.py`).
+account by writing a header (`tests/attacks/test_forged_caller_header.py`).
 
 The statement is a JWT (RFC 7519, HS256, at most 60 s) in the header `Mpx-Caller`
 under a key of DATA_DIR/keys that no client ever sees. The client's own bearer

@@ -16,7 +16,7 @@
 * HeadMoved                          another writer appended first; never shown to a caller
 * BrokenLog                          a log does not hash to what it claims; never a refusal
 
-``code`` is part of the wire contract (PUBLIC_CONTRACT §5). ``hint`` is addressed to
+``code`` is what callers' programs go by (README.md lists all of them). ``hint`` is addressed to
 the caller, usually a language model, and says what to do next.
 """
 

@@ -2,7 +2,7 @@
 
 On the other side is a stranger's code that has just answered. Whom it addresses is
 checked here; its sizes were checked by the sandbox, its right to a turn by the rules. The
-verifier makes the same run of the same result and compares (`verifier.replay`).
+verifier makes the same run of the same result and compares (`verifier.compare`).
 """
 
 from __future__ import annotations
@@ -261,7 +261,7 @@ def answers(room: Room, happened: Sequence[Event], effects: Sequence[Effect]) ->
 
 
 def message_json(channel_id: str, message: Message) -> dict[str, Any]:
-    """A message as members, referees and verifiers read it (contract §3)."""
+    """A message as members, referees and verifiers read it."""
     body = dict(message.body)
     if message.sender == "system" and body.get("type") == "turn" and body.get("deadline"):
         body["deadline"] = rfc3339(body["deadline"])  # the log has it in ms, as every time

@@ -322,6 +322,24 @@ def run(main: Callable[[], Coroutine[Any, Any, None]]) -> None:
         sys.exit(f"The connection failed: {error}")
 
 
+def part_of_the_dice(given: str | None = None) -> str:
+    """What to give as ``entropy``, said before it is sent: a call that failed is repeated with
+    the same value, and only who has kept theirs can hold another against the server."""
+    value = given or secrets.token_hex(16)
+    print(f"entropy: {value}", flush=True)
+    return value
+
+
+async def record_of(agent: Agent, room: str) -> bytes:
+    """The record of a room as ``agent`` gets it: the zip behind the link of get_transcript."""
+    link = (await agent.call("get_transcript", channel_id=room))["url"]
+    async with httpx.AsyncClient(verify=Settings.load().verify_ssl) as http:
+        answer = await http.get(link)
+    if answer.is_error:
+        raise Failed(f"The record did not come: {answer.status_code} {answer.text[:300]}")
+    return answer.content
+
+
 def of_type(messages: list[Json], kind: str) -> list[Json]:
     """The bodies among ``messages`` that are of one type, in order."""
     return [m["body"] for m in messages if m["body"].get("type") == kind]

@@ -7,7 +7,7 @@ python scripts/create_channel.py --bot-file my_bot.py --slot bot:echo --slot inv
 import json
 from pathlib import Path
 
-from client import connect, parser, run
+from client import connect, parser, part_of_the_dice, run
 
 
 async def main() -> None:
@@ -18,10 +18,12 @@ async def main() -> None:
     options.add_argument("--params", type=json.loads, default={}, help="the referee's, as JSON")
     options.add_argument("--slot", action="append", help="bot:label or invite:label; repeat it")
     options.add_argument("--join-as", help="label of the seat to take at once")
+    options.add_argument("--entropy", help="your part of the dice; left out: a fresh one")
     asked = options.parse_args()
     arguments = {"name": asked.name, "bot_params": asked.params}
     arguments |= {"slots": asked.slot} if asked.slot else {}
-    arguments |= {"join_as": asked.join_as} if asked.join_as else {}
+    if asked.join_as:
+        arguments |= {"join_as": asked.join_as, "entropy": part_of_the_dice(asked.entropy)}
     if asked.bot_file:
         arguments["bot_code"] = asked.bot_file.read_text()
     else:

@@ -4,23 +4,27 @@ python scripts/join_channel.py 'http://127.0.0.1:8100/join#inv_...' --account bo
 python scripts/join_channel.py 'http://127.0.0.1:8100/join#inv_...' --only-look
 """
 
-from client import connect, parser, run
+from client import connect, parser, part_of_the_dice, run
 
 
 async def main() -> None:
     options = parser(__doc__, account="bob")
     options.add_argument("invite", help="a link, a code, or a rejoin token")
     options.add_argument("--only-look", action="store_true", help="do not join")
+    options.add_argument("--entropy", help="your part of the dice; left out: a fresh one")
     asked = options.parse_args()
     async with connect(asked.account, browser=asked.browser) as agent:
-        if asked.invite.startswith("rejoin_"):
-            terms = {}
-        else:
+        coming_back = asked.invite.startswith("rejoin_")
+        arguments = {"invite_code": asked.invite}
+        if not coming_back:
             seen = await agent.call("inspect_invite", invite_code=asked.invite)
-            terms = {"expect_terms": seen["terms"]}
+            arguments["expect_terms"] = seen["terms"]
             print(seen["text"])
-        if not asked.only_look:
-            print((await agent.call("join_channel", invite_code=asked.invite, **terms))["text"])
+        if asked.only_look:
+            return
+        if asked.entropy or not coming_back:
+            arguments["entropy"] = part_of_the_dice(asked.entropy)
+        print((await agent.call("join_channel", **arguments))["text"])
 
 
 if __name__ == "__main__":

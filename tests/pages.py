@@ -37,6 +37,15 @@ def blocks(page: Path) -> Iterator[Block]:
     assert not start, f"{page.name}: the fence in line {start} is not closed"
 
 
+def fits(shown: str, said: str) -> bool:
+    """True when ``said`` is what ``shown`` means with its …"""
+    parts = [
+        r"(?:.*\n)*?" if line == "…" else ".*".join(map(re.escape, line.split("…"))) + r"\n"
+        for line in shown.rstrip("\n").split("\n")
+    ]
+    return re.fullmatch("".join(parts), said.rstrip("\n") + "\n") is not None
+
+
 BLOCKS = [block for page in PAGES for block in blocks(page)]
 
 

@@ -150,6 +150,15 @@ def unexplained(root: Path, *tops: str) -> Iterator[str]:
                 yield f"{where}:{number} catches everything and does not say why"
 
 
+def dangling(root: Path, *tops: str) -> Iterator[str]:
+    """Yield each path of ours that a file names and that is not there."""
+    for path in sources(root, *tops):
+        for number, line in enumerate(path.read_text().splitlines(), 1):
+            for name in re.findall(r"\b(?:docs|edge|engine|tests|verifier)/[\w/]+\.\w+", line):
+                if not (root / name).exists():
+                    yield f"{path.relative_to(root)}:{number} names {name}"
+
+
 #: Imports what it is told to and prints whatever our own code did meanwhile. What the
 #: import system reads, and what libraries do, is not ours.
 WATCH = """
@@ -220,6 +229,10 @@ def test_files_and_functions_can_be_read_in_one_sitting() -> None:
 
 def test_every_file_says_what_it_is_and_why_it_catches_everything() -> None:
     assert not list(unexplained(ROOT, *ARROWS, "scripts"))
+
+
+def test_what_a_module_points_to_is_there() -> None:
+    assert list(dangling(ROOT, *ARROWS)) == []
 
 
 def test_nothing_happens_at_import() -> None:
@@ -331,3 +344,8 @@ def test_a_deed_at_import_is_found(tmp_path: Path, line: str) -> None:
 def test_definitions_are_no_deed(tmp_path: Path) -> None:
     plant(tmp_path, "engine/a.py", "import http.server\ndef f():\n    return open(__file__)")
     assert deeds_at_import(tmp_path, "engine") == ""
+
+
+def test_a_path_that_leads_nowhere_is_found(tmp_path: Path) -> None:
+    plant(tmp_path, "engine/a.py", '"""Tried by tests/test_a.py, read by `engine/a.py`."""')
+    assert list(dangling(tmp_path, "engine")) == ["engine/a.py:1 names tests/test_a.py"]

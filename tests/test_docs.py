@@ -29,7 +29,7 @@ import pytest
 
 import start_servers
 from settings import Settings
-from tests.pages import BLOCKS, EVERYTHING, PAGES, Block, blocks
+from tests.pages import BLOCKS, EVERYTHING, PAGES, Block, blocks, fits
 from tests.pair import ROOT, Pair
 
 ADDRESS = re.compile(r"http://(?:127\.0\.0\.1|localhost):8100")
@@ -216,15 +216,6 @@ class Session:
             self.known["expect_terms"] = data["terms"]
         for link in data.get("invite_links", {}).values():
             self.known["invite_code"] = link
-
-
-def fits(shown: str, said: str) -> bool:
-    """True when ``said`` is what ``shown`` means with its …"""
-    parts = [
-        r"(?:.*\n)*?" if line == "…" else ".*".join(map(re.escape, line.split("…"))) + r"\n"
-        for line in shown.rstrip("\n").split("\n")
-    ]
-    return re.fullmatch("".join(parts), said.rstrip("\n") + "\n") is not None
 
 
 def above(block: Block) -> str:

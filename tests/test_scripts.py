@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import shlex
 import stat
 import subprocess
 import sys
@@ -84,6 +86,25 @@ def test_each_script_says_what_it_is_for(script: str, tmp_path: Path) -> None:
 def test_the_test_scripts_pass_against_a_running_server(shell: Shell, script: str) -> None:
     assert "ok: " in shell.ok(script)
     assert stat.S_IMODE(shell.tokens.stat().st_mode) == 0o600
+
+
+def test_a_played_game_is_verified_with_what_its_players_kept(shell: Shell, tmp_path: Path) -> None:
+    said = shell.ok("test_guessing_game.py", "--record", "mine.zip")
+    for line in ("RULES", "RECORD", "DICE", "SAME FOR ALL", "WORDS"):
+        assert f"  PROVEN      {line}" in said
+    (command,) = [line for line in said.splitlines() if " -m verifier " in line]
+    assert str(tmp_path / "mine.zip") in command
+    again = subprocess.run(shlex.split(command), cwd=ROOT, capture_output=True)
+    assert again.returncode == 0, again.stdout + again.stderr
+
+
+def test_who_opens_or_joins_has_a_part_in_the_dice_and_is_told_which(shell: Shell) -> None:
+    opened = shell.ok("create_channel.py", "--join-as", "alice", "--entropy", "0123456789abcdef")
+    (link,) = [word for word in opened.split() if "/join#inv_" in word]
+    joined = shell.ok("join_channel.py", link)
+    assert opened.startswith("entropy: 0123456789abcdef\n")
+    assert "given theirs: alice." in joined
+    assert re.search(r"(?m)^entropy: [0-9a-f]{32}$", joined)
 
 
 def test_one_opens_a_room_and_another_joins_it(shell: Shell) -> None:

@@ -7,6 +7,7 @@ pair.
 from __future__ import annotations
 
 import os
+import platform
 import shutil
 import signal
 import subprocess
@@ -17,8 +18,12 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
+
+import start_servers
+from settings import Settings
 
 pytestmark = [
     pytest.mark.servers,
@@ -247,6 +252,27 @@ def test_a_public_address_is_for_the_clouds_too(start: Start) -> None:
     assert "everyone who can reach mp.example" in pair.said
     assert "Add custom connector: https://mp.example/mcp" in pair.said
     assert "ACCESS_PASSCODE" in pair.said
+
+
+def welcome(**environment: Any) -> str:
+    return start_servers.welcome(Settings(_env_file=None, **environment))  # type: ignore[call-arg]
+
+
+def test_who_backs_up_is_sent_to_the_page_that_says_what_not_to_put_back() -> None:
+    (line,) = [line for line in welcome().split("\n") if line.startswith("Data is in")]
+    assert "docs/operations.md" in line
+    assert "whole" not in line  # signed-heads belongs into no backup, and a copied WAL is none
+
+
+@pytest.mark.parametrize("isolation", ["auto", "strict", "unsafe"])
+def test_where_no_bot_can_run_it_says_so_whatever_was_asked(
+    isolation: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(platform, "system", lambda: "Darwin")
+    said = welcome(bot_isolation=isolation)
+    assert "No bot runs on macOS" in said
+    assert "docker compose up" in said
+    assert "WITHOUT A JAIL" not in said
 
 
 def test_the_real_pair_starts_heals_and_ends(start: Start) -> None:

@@ -12,6 +12,9 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
+if sys.version_info < (3, 11):  # noqa: UP036 - whoever has a file to check has any Python
+    sys.exit("verifier needs Python 3.11 or later")
+
 MOST = 1 << 20  #: bytes of a note or receipt
 
 _EPILOG = """\

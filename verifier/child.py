@@ -1,6 +1,6 @@
 """The process that a verifier's hooks are forked from. Changes when it is spoken to otherwise.
 
-Started fresh by `verifier/replay.py` with an environment of four names and one socket. It loads
+Started fresh by `verifier/home.py` with an environment of four names and one socket. It loads
 what referees may import, gives up all it can (`verifier/walls.py`), and then obeys: read a
 source, fork a hook, bury it. It reads sources of strangers and runs none: a hook is another
 process, the server's own worker from there on (`engine.sandbox.worker.serve_in_turn`), which

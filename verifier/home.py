@@ -8,6 +8,7 @@ its hooks with it.
 from __future__ import annotations
 
 import contextlib
+import importlib.util
 import json
 import os
 import socket
@@ -37,6 +38,8 @@ main(told)
 START_SECONDS = 60.0
 COMMAND_SECONDS = 10.0
 END_SECONDS = 2.0
+#: What the process reads sources with; verifier.pyz carries it, a bare Python does not.
+NEEDED = "RestrictedPython"
 _LARGEST = 1 << 16
 
 
@@ -58,6 +61,8 @@ class Home:
                 "this Python cannot fork, so no referee can be executed here: use Linux, macOS, "
                 "WSL or a container, or --no-exec"
             )
+        if importlib.util.find_spec(NEEDED) is None:
+            raise CannotReplay(f"the Python package {NEEDED} is missing here")
         self.walls = Walls()
         self.networked = networked
         self._ended: list[int] = []  #: to be buried with the next command

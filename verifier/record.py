@@ -31,7 +31,6 @@ SMALL = 16 << 20  #: bytes to which no ratio applies
 
 _NAMES = re.compile(r"entries\.jsonl|checkpoint|openings\.jsonl|README\.txt|blobs/[0-9a-f]{64}")
 _MEMBER = b"PK\x01\x02"  #: how each header of a zip's directory begins
-_MEMBERS = ("entries.jsonl", "openings.jsonl", "README.txt")
 
 
 @dataclass(frozen=True)

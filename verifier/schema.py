@@ -30,8 +30,6 @@ LIMITS = frozenset(
         *("output_kb", "reveal_days", "seats", "state_kb"),
     }
 )
-#: Fields that a run of a room born without seeds does not have.
-RECEIPT = frozenset({"now", "st", "rng"})
 
 Check = Callable[[Any], bool]
 

@@ -34,7 +34,7 @@ SETTLE = {
     "I_PRIVATE": "they are opened when the seed comes out; or check with the file of their author",
     "I_PRIVATE_KEPT": "only the file of their author opens them",
     "I_NO_EXEC": "run it again without --no-exec",
-    "I_NO_REPLAY": "run it on Linux, macOS, WSL or in a container",
+    "I_NO_REPLAY": "run verifier.pyz on Linux, macOS, WSL or in a container",
     "I_TIME": "give it more time (--max-seconds) or a faster machine",
     "I_CONSENT": "all of them confirm what stands under their names (--confirm)",
     "I_SLOW": "give it more time (--max-seconds)",
@@ -180,10 +180,10 @@ def _proven_rules(log: Log, walked: Walked, heads: Heads | None) -> str:
     tally = walked.bench.tally if walked.bench else None
     if tally is None or not walked.channel.attached:
         return "No referee sat in this room, so nothing was said by one."
+    silent = f", and the {tally.silent} that left no entry leave none" if tally.silent else ""
     return (
-        f"Every hook was executed again from the announced sources ({tally.executed} times): the "
-        f"{tally.runs} runs in the log are what comes of it, and the {tally.silent} that left no "
-        "trace leave none."
+        f"Every hook was executed again from the announced sources ({tally.executed} in all): the "
+        f"{tally.runs} runs in the log are what comes of it{silent}."
     )
 
 

@@ -1,4 +1,6 @@
-"""Goes through a log step by step: its form, the rules, its referees. Changes with the order of §6.
+"""Goes through a log step by step: its form, the rules, its referees.
+
+Changes with the order of these checks.
 
 Returns what the later checks need. A step that the rules could not have written ends the walk:
 the state after it would be a guess, and nobody is accused on a guess.

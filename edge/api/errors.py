@@ -1,4 +1,4 @@
-"""Refusals on the wire: one table for HTTP, one line for MCP (contract §5)."""
+"""Refusals on the wire: one table for HTTP, one line for MCP. Changes when a code comes along."""
 
 from __future__ import annotations
 

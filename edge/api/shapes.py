@@ -1,4 +1,5 @@
-"""The facts of an answer as JSON (contract §3 and §5). `words` says them in sentences."""
+"""The facts of an answer as JSON; `words` says them in sentences. Changes when programs that
+call us may learn more."""
 
 from __future__ import annotations
 

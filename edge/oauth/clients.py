@@ -119,7 +119,7 @@ class Clients:
         return client, clear
 
     def find(self, client_id: str) -> Client | None:
-        """Return the client of this id. Ids that are URLs (CIMD) will be resolved here."""
+        """Return the client that was registered under this id."""
         row = self._database.row("SELECT * FROM clients WHERE client_id=?", (client_id,))
         return _client(row) if row else None
 

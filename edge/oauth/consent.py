@@ -163,7 +163,8 @@ class Consent:
     def _decide(
         self, visit: Visit, grant: Any, browser: Browser | None, new_cookie: str = ""
     ) -> Outcome:
-        """Approve without a click where the contract allows it, else ask (contract §7)."""
+        """Approve without a click what this browser has approved before, and a well-known client
+        in a browser that has nothing to lose yet; else ask."""
         client, uri = grant.request.client, grant.redirect_uri
         held = self._accounts.held(browser)
         approved = self._accounts.approved(held, client, uri)

@@ -1,4 +1,4 @@
-"""The HTTP face of the authorization server. Changes when a route of contract §7 does.
+"""The HTTP face of the authorization server. Changes when a route does.
 
 On the other side is the whole internet: nothing here needs a token. Bodies are bounded
 before they are read, answers with secrets are never cached, and every call that touches
@@ -68,8 +68,8 @@ class Endpoints:
         return Quota(REGISTRATIONS_PER_HOUR, 3600), Quota(AUTHORIZATIONS_PER_HOUR, 3600)
 
     def routes(self) -> dict[tuple[str, str], Endpoint]:
-        """Return (method, path) -> handler for every route of contract §7 but /join
-        and the keys of logs (`LogKeys`)."""
+        """Return (method, path) -> handler for every route that needs no login
+        but /join and the keys of logs (`LogKeys`)."""
         documents = {
             metadata.PROTECTED_RESOURCE: lambda base: metadata.protected_resource(base, ""),
             metadata.PROTECTED_RESOURCE + "/mcp": lambda base: metadata.protected_resource(

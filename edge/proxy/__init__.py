@@ -1,6 +1,6 @@
 """How a request crosses from the internet to the server.
 
-Theory of operation. ``app`` looks at method and path. What needs no login (contract §7,
+Theory of operation. ``app`` looks at method and path. What needs no login (sign-in,
 /healthz, /invite_card, pages) is answered there; everything else passes ``origins``
 (is this address ours, may this page ask), ``gate`` (bearer token -> caller) and is then
 carried by ``forward``, stripped and signed by ``headers``, and streamed back. A request

@@ -166,7 +166,7 @@ class Forward:
 
 
 async def unavailable(send: Send, extra: Extra) -> None:
-    """Say that the server is away for the moment, as a restart does (contract §1)."""
+    """Say that the server is away for the moment, as it is during a restart."""
     await refuse(
         send,
         503,

@@ -26,7 +26,7 @@ async def reply(
 async def refuse(
     send: Send, status: int, code: str, message: str, hint: str, *, headers: Headers = ()
 ) -> None:
-    """Send a refusal in the one form REST callers know (contract §5)."""
+    """Send a refusal in the one form REST callers know."""
     body = json.dumps({"error": code, "message": message, "hint": hint}).encode()
     fixed = [("Cache-Control", "no-store"), *headers]
     await reply(send, status, body, kind="application/json", headers=fixed)

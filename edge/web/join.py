@@ -13,7 +13,7 @@ from edge.web.page import esc, page
 _SCRIPT = """
 "use strict";
 const find = (id) => document.getElementById(id);
-const match = /^#(inv_[A-Za-z0-9_-]{8,200})$/.exec(location.hash);
+const match = /^#(inv_[A-Za-z0-9]{8,64}(?:\\.\\d+\\.[A-Z2-7]+)?)$/.exec(location.hash);
 function say(link) {
   return "Join this room with the MCP Multiplayer connector: " + link +
     " \\u2014 call inspect_invite first, tell me what the referee does and who could change it," +

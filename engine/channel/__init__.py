@@ -8,6 +8,7 @@ log, and a test is a list in and a list out.
 
     command ──decide(state, command)──▶ events ──evolve(state, event)──▶ state ──views──▶ reader
 
-Read in this order: ``names``, ``events`` (the log's vocabulary), ``state``,
-``timers``, ``evolve``, ``commands``, ``rules`` (every permission), ``terms``, ``views``.
+Read in this order: ``names``, ``events`` (the log's vocabulary), ``state``, ``timers``, ``dice``,
+``evolve``, ``commands``, ``rules`` (every permission), ``changes`` (what follows from an op),
+``terms``, ``views``.
 """

@@ -1,4 +1,4 @@
-"""What things in a room may be called. Changes when the contract's §3 does.
+"""What things in a room may be called. Changes when another thing gets a name.
 
 A name never proves a role: who speaks is known from how the call arrived. These
 rules only keep one party from looking like another.

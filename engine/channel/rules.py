@@ -98,7 +98,7 @@ def _closed(channel: Channel, *, hint: str | None = None) -> ChannelClosed:
 
 
 def seat_of(channel: Channel, who: str, label: str | None) -> Slot:
-    """The seat that speaks (contract §4): the one named, if this account holds it; the only
+    """The seat that speaks: the one named, if this account holds it; the only
     one it holds; otherwise the reason why not, with the caller's own seats."""
     own = channel.seats_of(who)
     names = ", ".join(slot.label for slot in own)

@@ -1,4 +1,4 @@
-"""What a joiner accepts, as one hash (contract §3).
+"""What a joiner accepts, as one hash. Changes only with the log's version.
 
 The document holds everything that could be turned against a player later: referees
 (code, manifest, params, reach), seats with their admin flags, limits, and the commitments of

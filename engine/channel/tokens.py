@@ -1,6 +1,6 @@
 """Codes, tokens and seals: how a secret is written, found and hashed.
 
-Changes when the contract's §3 does. Pure: randomness and keys are arguments. A code or
+Changes when one of them is written otherwise. Pure: randomness and keys are arguments. A code or
 token exists in clear only in the answer that creates it; logs and stores get `digest`.
 """
 

@@ -211,7 +211,7 @@ def opens(message: Message, names: frozenset[str]) -> bool:
 def view(
     channel: Channel, channel_id: str, *, mine: frozenset[str], head: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """The room's state as a caller sees it (contract §5). ``mine`` are its own labels."""
+    """The room's state as a caller sees it. ``mine`` are its own labels."""
     turn = channel.turn
     return {
         "channel_id": channel_id,

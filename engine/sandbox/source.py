@@ -1,7 +1,7 @@
 """What can be read from a source before it runs. Changes when an attachment announces more.
 
 Runs in the worker: on the other side is a stranger's text, and even parsing it
-may exhaust memory or the stack (tests/attacks/test_bot_bombs.py).
+may exhaust memory or the stack (tests/engine/sandbox/test_source.py).
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Which system calls a worker may make, by number. Changes when a worker needs one more.
 
-A table and nothing else. Everything a bot legitimately does was seen to need 24 of these
-(design notes, measured); the rest are their relatives on other machines and versions. What
+A table and nothing else. Everything a bot legitimately does was measured to need 24 of
+these; the rest are their relatives on other machines and versions. What
 is on neither list gets EPERM: libraries probe with ``openat``, ``socket``, ``clone`` or
 ``uname`` and go on without. On purpose nowhere: every way to a new descriptor, and ``stat``,
 which Landlock does not govern.

@@ -1,4 +1,5 @@
-"""A process that serves one request and ends. Changes when a worker's life has another step.
+"""A process that serves one request and ends; in a verifier, several of one source that can leave
+nothing behind. Changes when a worker's life has another step.
 
 Forked by the zygote, jailed, then told what to do by the host over one socket. The
 stranger's code runs here; whatever it does to this process ends with this process.

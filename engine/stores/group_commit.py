@@ -1,4 +1,4 @@
-"""The product's only thread: whoever waits shares the next flush.
+"""The thread that writes: whoever waits shares the next flush.
 
 Changes when the way of sharing does. There is no waiting window. While one batch is
 being flushed the next one gathers, so a lone writer never waits for company, and

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+import oauth_proxy
 from edge.oauth import registration
 from edge.oauth.clients import UNUSED_DAYS
 from edge.oauth.throttle import ISSUES_PER_HOUR, REGISTRATIONS_PER_HOUR
@@ -114,3 +115,16 @@ async def test_nobody_fills_the_disk_with_tokens(tmp_path: Path) -> None:
         assert (await it.refresh(other, token["refresh_token"])).status_code == 200
         clock.at += 3600
         assert (await it.http.post("/token", data=form, auth=auth)).status_code == 200
+
+
+async def test_nor_with_refreshed_ones(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(oauth_proxy, "ISSUES_PER_HOUR", 3)
+    clock = Clock()
+    async with lab(tmp_path, clock=clock, database_url="memory://") as it:
+        app = await it.register()
+        token = (await it.sign_in(app))["refresh_token"]
+        for _ in range(3):
+            token = (await it.refresh(app, token)).json()["refresh_token"]
+        assert (await it.refresh(app, token)).status_code == 429
+        clock.at += 3600
+        assert (await it.refresh(app, token)).status_code == 200  # the family lives on

@@ -11,6 +11,7 @@ import pytest
 from tests.cheats import demo
 from tests.cheats.acts import CHEATS, HONEST, Outcome
 from tests.cheats.verdict import Verdict
+from tests.pages import BLOCKS, fits
 from tests.pair import ROOT
 
 
@@ -42,6 +43,8 @@ def test_the_demonstration_shows_every_cheat_and_ends_well(script: Path, tmp_pat
         assert act.code in done.stdout
         assert (left / act.name / "room.zip").is_file()
         assert not (left / act.name / "data").exists()
+    (shown,) = [b.text for b in BLOCKS if b.kind == "text" and "It rigs the number" in b.text]
+    assert fits(shown, done.stdout), "the README shows another demonstration"
 
 
 def test_a_cheat_that_is_missed_is_not_passed_over(

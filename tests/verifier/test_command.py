@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import json
 import os
+import runpy
 import shutil
 import stat
 import subprocess
@@ -252,3 +254,32 @@ async def test_it_runs_as_another_user(pyz: Path, guess: Bundle, in_public: Path
     assert done.returncode == 2, done.stderr
     state = {line["line"]: line["state"] for line in json.loads(done.stdout)["verdict"]}
     assert state["RULES"] == state["RECORD"] == "PROVEN"
+
+
+@played
+async def test_a_python_without_our_packages_is_told_which_and_what_to_use(
+    guess: Bundle, tmp_path: Path
+) -> None:
+    file = guess.save(tmp_path / "game.zip")
+    done = await asyncio.to_thread(
+        subprocess.run,
+        [sys.executable, "-S", "-m", "verifier", str(file), "--json"],
+        cwd=Path(__file__).parents[2],
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 2, done.stderr
+    rules = json.loads(done.stdout)["verdict"][0]
+    assert rules["state"] == "NOT PROVEN"
+    assert "the Python package RestrictedPython is missing here" in rules["reason"]
+    assert "verifier.pyz" in rules["settle"]
+    assert "--no-exec" not in rules["reason"] + rules["settle"]
+
+
+@pytest.mark.parametrize("version", [(3, 8), (3, 10)])
+def test_an_old_python_is_told_so_before_anything_else(
+    version: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "version_info", version)
+    with pytest.raises(SystemExit, match=r"needs Python 3\.11 or later"):
+        runpy.run_path(str(Path(build.__file__).with_name("__main__.py")), run_name="__main__")

@@ -7,6 +7,7 @@ from typing import Any
 
 import httpx
 
+from edge.oauth.consent import MAX_QUERY
 from tests.edge.harness import BASE, WEB_URI, Lab, choices, fields, lab, returned, wish_for
 
 
@@ -55,8 +56,22 @@ async def test_an_app_approved_for_two_players_is_asked_about_again(tmp_path: Pa
         other = await it.register(redirect_uris=[WEB_URI])
         app = await it.register(redirect_uris=[WEB_URI])
         one = await _sub(it, other, await _choose(it, browser, other, "new"))
+        form = fields((await browser.get(wish_for(app))).text)
         await _sub(it, app, await _choose(it, browser, app, one))
         assert (await browser.get(wish_for(app))).status_code == 302
+        # The page was open in a second tab.
+        answer = await browser.post("/oauth/authorize", data=form | {"choice": "new"})
+        two = await _sub(it, app, answer)
+        assert choices((await browser.get(wish_for(app))).text) == [two, one, "new", "deny"]
+
+
+async def test_a_wish_that_is_too_long_is_not_read(tmp_path: Path) -> None:
+    async with lab(tmp_path) as it, it.browser() as browser:
+        client = await it.register(redirect_uris=[WEB_URI])
+        room = MAX_QUERY - len(wish_for(client).partition("?")[2]) - len("&x=")
+        assert (await browser.get(f"{wish_for(client)}&x={'a' * room}")).status_code == 200
+        answer = await browser.get(f"{wish_for(client)}&x={'a' * (room + 1)}")
+        assert (answer.status_code, "too long" in answer.text) == (400, True)
 
 
 async def test_cancel_tells_the_client(tmp_path: Path) -> None:

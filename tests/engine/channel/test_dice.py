@@ -7,7 +7,18 @@ from typing import Any
 import pytest
 
 from engine.channel import dice
-from engine.channel.events import Abort, Close, Detach, Entropy, Join, Open, Reveal, Tick
+from engine.channel.events import (
+    Abort,
+    Close,
+    Detach,
+    Entropy,
+    Invite,
+    Join,
+    Open,
+    Reveal,
+    Run,
+    Tick,
+)
 from engine.errors import InvalidRequest
 from engine.transcript import seeds
 from tests.engine.channel.table import Table, bot
@@ -67,6 +78,15 @@ def test_another_value_for_the_same_seat_is_refused() -> None:
     table.join("A", "alice", entropy=A)
     with pytest.raises(InvalidRequest, match="another value"):
         table.join("A", "alice", entropy=B)
+
+
+def test_who_spoke_before_another_referee_came_may_speak_again() -> None:
+    table = room()
+    table.join("A", "alice", entropy=A)
+    table.happen([bot("Late").attach("late", "s3")])
+    assert table.join("A", "alice", entropy=B) == [Entropy("s1", B)]
+    with pytest.raises(InvalidRequest, match="another value"):
+        table.join("A", "alice", entropy=A)
 
 
 def test_a_value_may_come_after_the_seat_was_taken() -> None:
@@ -168,6 +188,43 @@ def test_who_does_not_open_in_time_is_left_behind_by_name() -> None:
     assert table.expire() == [Abort(["s1"])]
     assert table.channel.status == "playing"
     assert shares(table) == [("s2", B)]
+    assert table.channel.slot("s1").given == 0  # what was promised and not said
+
+
+def test_one_opening_gives_the_others_no_more_time() -> None:
+    table = room()
+    table.join("A", "alice", entropy=promise(A, "s1"))
+    table.join("B", "bob", entropy=promise(B, "s2"))
+    table.now += 599_999
+    table.join("B", "bob", entropy=B)
+    assert table.expire() == []
+    table.now += 1
+    assert table.expire() == [Abort(["s1"])]
+
+
+def test_nobody_is_left_behind_while_a_seat_is_empty() -> None:
+    table = committed()
+    table.leave("B")
+    table.now += 600_000
+    assert table.expire() == []
+
+
+def test_nobody_is_left_behind_once_a_closed_seat_is_free_again() -> None:
+    table = Table.of("bot:judge", "invite:alice", "invite:bob", "invite:carol", bots=(bot(),))
+    table.join("A", "alice", entropy=promise(A, "s1"))
+    table.join("B", "bob", entropy=B)
+    table.update("host", {"op": "start"})
+    assert table.channel.sealed is not None
+    table.happen([Invite("s3", "hash")])
+    table.now += 600_000
+    assert table.expire() == []
+
+
+def test_in_a_closed_room_nobody_is_left_behind() -> None:
+    table = committed()
+    table.happen([Close()])
+    table.now += 600_000
+    assert table.expire() == []
 
 
 def test_time_to_open_begins_anew_when_a_seat_was_empty_again() -> None:
@@ -209,6 +266,14 @@ def test_draws_are_counted_through_an_epoch() -> None:
     assert table.channel.bots[0].dice.position == 2
 
 
+def test_a_run_that_the_rules_undo_has_drawn_nothing_and_changed_no_state() -> None:
+    table = playing()
+    table.happen([bot("Late").attach("late", "s3")])
+    (run,) = table.ran(1, turn={"players": []}, **RECEIPT)
+    assert isinstance(run, Run)
+    assert (run.res, run.st, run.rng) == ("error:NotTheFirstBot", ["x", "x"], ["kid", 0, 0])
+
+
 def test_the_seed_comes_out_after_seven_days_though_nobody_is_there() -> None:
     table = playing()
     table.ran(**RECEIPT)
@@ -217,6 +282,23 @@ def test_the_seed_comes_out_after_seven_days_though_nobody_is_there() -> None:
     table.now += 1
     assert table.expire() == [Reveal("judge", 1, 0)]
     assert table.expire() == []
+
+
+def test_the_seven_days_are_those_of_the_first_run_and_not_of_the_last() -> None:
+    table = playing()
+    table.ran(**RECEIPT)
+    table.now += 6 * dice.DAY
+    table.post("A")
+    table.ran(**RECEIPT)
+    table.now += dice.DAY
+    assert table.expire() == [Reveal("judge", 1, 0)]
+
+
+def test_a_run_that_drew_nothing_needs_its_seed_all_the_same() -> None:
+    table = playing()
+    table.ran(**RECEIPT | {"rng": ["kid", 0, 0]})  # its states are blinded with it
+    table.now += 7 * dice.DAY
+    assert table.expire() == [Reveal("judge", 1, 0)]
 
 
 def test_a_clock_that_ran_out_before_the_seven_days_rings_first() -> None:
@@ -244,6 +326,13 @@ def test_a_referee_that_goes_leaves_its_seed() -> None:
     table.ran(**RECEIPT)
     gone = table.update("host", {"op": "remove_bot", "bot_id": "judge"})
     assert gone == [Reveal("judge", 1, 0), Detach("judge")]
+
+
+def test_a_referee_that_is_replaced_leaves_its_seed() -> None:
+    table = room(join_as="alice")
+    table.ran(**RECEIPT)
+    gone = table.update("host", {"op": "set_bot", "bot_id": "judge", "bot_code": "…"})
+    assert gone[:2] == [Reveal("judge", 1, 0), Detach("judge")]
 
 
 def test_the_last_seed_is_kept_for_the_end_of_the_room() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -59,6 +60,26 @@ def test_the_turn_goes_when_its_owner_goes() -> None:
     assert table.channel.turn.expect == "a move"
     table.update("host", {"op": "remove_bot", "bot_id": "x"})
     assert table.channel.turn is None
+
+
+@pytest.mark.parametrize("gone", ["judge", "first"])
+def test_a_turn_with_a_clock_goes_with_whoever_gave_it_and_with_whoever_owns_turns_now(
+    gone: str,
+) -> None:
+    judge = bot("Judge", slot="bot:judge")
+    table = Table.of("bot:first", "bot:judge", "invite:alice", bots=(judge,), join_as="alice")
+    table.ran(turn={"players": ["alice"], "deadline": table.now + 60_000})
+    first = bot("First", slot="bot:first")
+    table.update("host", {"op": "attach_bot", "bot_code": "…"}, bots={0: first})
+    table.update("host", {"op": "remove_bot", "bot_id": gone})
+    assert (table.channel.turn, table.channel.timers) == (None, ())
+
+
+def test_clearing_the_turn_after_the_end_is_no_rematch() -> None:
+    table = Table.of("bot:judge", "invite:alice", bots=(bot(),), join_as="alice")
+    table.ran(end={"winners": ["alice"]})
+    table.ran(turn={"players": []})
+    assert (table.channel.status, table.channel.result) == ("ended", {"winners": ["alice"]})
 
 
 def test_a_turn_of_nobody_is_no_turn() -> None:

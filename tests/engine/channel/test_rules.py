@@ -20,6 +20,7 @@ from engine.channel.events import (
     Run,
     Start,
 )
+from engine.channel.ops import read_ops
 from engine.channel.rules import STRANGER
 from engine.errors import (
     BadMessage,
@@ -444,3 +445,22 @@ def test_a_room_has_no_more_slots_than_its_limit() -> None:
     limits = {**LIMITS, "seats": 2}
     with pytest.raises(TooLarge, match="at most 2"):
         Table.of("bot:x", "invite:a", bots=(bot(), bot()), limits=limits)
+
+
+def test_a_field_that_is_null_counts_as_left_out() -> None:
+    (op,) = read_ops([{"op": "set_bot", "bot_id": "x", "bot_preset": "GuessBot", "bot_code": None}])
+    assert op.fields == {"bot_id": "x", "bot_preset": "GuessBot"}
+
+
+def test_a_seat_that_nobody_holds_is_not_left_when_it_is_yielded() -> None:
+    table = Table.of(*SLOTS, bots=(bot(),))
+    (invite,) = table.update("host", OPS["yield_slot"])
+    assert isinstance(invite, Invite)
+
+
+def test_start_closes_the_seats_that_were_left_and_those_that_were_never_taken() -> None:
+    table = Table.of(*SLOTS, bots=(bot(),), seated=BOTH)
+    table.leave("B")
+    table.update("host", OPS["start"])
+    assert table.channel.status == "playing"
+    assert [slot.state for slot in table.channel.seats] == ["taken", "closed", "closed"]

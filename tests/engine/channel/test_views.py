@@ -129,6 +129,12 @@ def test_a_failed_hook_is_told_by_class_and_line() -> None:
     }
 
 
+def test_a_hook_that_used_up_its_ticks_is_told_by_a_class_too() -> None:
+    run = Run("judge", 1, "on_message", 5, "fuel", [])
+    (one,) = views.messages(ROOM, run, entry=6, ts=0, first=1)
+    assert one.body["error"] == "FuelLimit"
+
+
 def test_a_referee_cannot_end_a_game_in_other_words_than_ended() -> None:
     run = Run("judge", 1, "on_message", 5, "ok", [], end={"type": "joined", "winners": []})
     (one,) = views.messages(ROOM, run, entry=6, ts=0, first=1)

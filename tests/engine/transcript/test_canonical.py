@@ -64,6 +64,8 @@ def test_known_answers(value: Any, text: str) -> None:
         math.inf,
         2**53,
         -(2**53),
+        2.0**53,
+        -(2.0**53),
         1e300,
         "\ud800",
         {"\ud800": 1},
@@ -81,6 +83,22 @@ def test_what_has_no_canonical_form_is_refused(value: Any) -> None:
 def test_the_refusal_names_the_place() -> None:
     with pytest.raises(NotCanonical, match=r"scores\[1\]\.n: .* send it as a string"):
         canonical({"scores": [1, {"n": 2**60}]})
+
+
+def test_32_levels_are_not_too_deep_and_33_are() -> None:
+    value = 1
+    for _ in range(32):
+        value = [value]  # type: ignore[assignment]
+    assert canonical(value) == b"[" * 32 + b"1" + b"]" * 32
+    for read in (lambda: canonical([value]), lambda: parse(b"[" + canonical(value) + b"]")):
+        with pytest.raises(NotCanonical, match="nested deeper than 32"):
+            read()
+
+
+@pytest.mark.parametrize("text", ['{"a":1,"a":1}', '[{"b":{"a":1,"\\u0061":2}}]'])
+def test_a_key_that_stands_twice_is_refused_whichever_value_would_win(text: str) -> None:
+    with pytest.raises(NotCanonical, match="twice"):
+        parse(text)
 
 
 def test_depth_is_bounded_both_ways() -> None:

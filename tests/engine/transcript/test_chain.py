@@ -112,6 +112,10 @@ def test_every_flipped_bit_is_noticed() -> None:
         lambda leaves: [b'{"i":0,"t":"run","ts":1000}'],
         lambda leaves: [b'{"i":0,"t":"msg"}'],
         lambda leaves: [b'{"i":0,"ts":1}'],
+        lambda leaves: [b'{"i":0,"t":"msg","ts":true}'],
+        lambda leaves: [b'{"i":0,"more":1,"t":"msg","ts":1}'],
+        lambda leaves: [b'{"i":0,"more":false,"t":"msg","ts":1}'],
+        lambda leaves: [canonical({"i": 0, "t": "msg", "text": "a" * MAX_ENTRY, "ts": 1})],
         lambda leaves: [b"7"],
     ],
 )

@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from engine.transcript import tree
 from engine.transcript.note import (
     COSIGNATURE,
+    MAX_NOTE,
     BadNote,
     Checkpoint,
     checkpoint,
@@ -81,6 +82,25 @@ def test_a_short_witness_line_is_refused(cut: int) -> None:
     line = f"— alice.example/w {base64.b64encode(made[: 4 + cut]).decode()}\n"
     with pytest.raises(BadNote):
         open_note(f"{HEAD}\n{line}", [WITNESS_KEY])
+
+
+def test_a_witness_line_with_a_byte_too_many_is_refused() -> None:
+    made = base64.b64decode(WITNESS.split(" ")[2]) + b"\0"
+    line = f"— alice.example/w {base64.b64encode(made).decode()}\n"
+    with pytest.raises(BadNote, match="does not verify"):
+        open_note(f"{HEAD}\n{line}", [WITNESS_KEY])
+
+
+def test_a_blank_line_in_the_text_belongs_to_the_text() -> None:
+    text = f"first\n\n{LINE}"
+    opened = open_note(note(text), [VKEY])
+    assert opened.text == text
+
+
+def test_a_note_is_not_read_beyond_its_limit_whoever_signed_it() -> None:
+    assert len(note("a" * (MAX_NOTE // 2) + "\n")) < MAX_NOTE
+    with pytest.raises(BadNote, match="at most"):
+        open_note(note("a" * MAX_NOTE + "\n"), [VKEY])
 
 
 def test_a_witness_key_signs_no_heads() -> None:
@@ -177,6 +197,7 @@ def test_every_flipped_bit_of_a_note_is_refused() -> None:
         lambda text: text + "— \ud800 AAAAAAA=\n",
         lambda text: text + "— ab \ud800\n",
         lambda text: text + "— ab AAAAAAA\n",
+        lambda text: text + "— ab AAAAAA==\n",  # an id and no signature
         lambda text: HEAD,
         lambda text: "",
         lambda text: "\n\n",

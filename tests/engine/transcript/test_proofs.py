@@ -164,3 +164,19 @@ def test_a_receipt_is_written_as_c2sp_says() -> None:
 def test_a_receipt_in_another_form_is_refused(change: Callable[[str], str]) -> None:
     with pytest.raises(BadNote):
         read_tlog_proof(change(tlog_proof(7, [hashlib.sha256(b"").digest()], NOTE)))
+
+
+def test_a_head_is_not_continued_by_another_size_under_the_same_root() -> None:
+    proof = consistency(HASHES, 2, 4)
+    assert verify_consistency(2, ROOTS[2], 4, ROOTS[4], proof)
+    assert not verify_consistency(2, ROOTS[2], 8, ROOTS[4], proof)
+
+
+def test_an_empty_log_has_one_root_only() -> None:
+    assert verify_consistency(0, ROOTS[0], 0, ROOTS[0], [])
+    assert not verify_consistency(0, ROOTS[0], 0, ROOTS[1], [])
+
+
+def test_what_is_no_hash_is_in_no_tree() -> None:
+    for leaf in (b"", ROOTS[1] + b"\0"):
+        assert not verify_inclusion(leaf, 0, 1, [], leaf)

@@ -1,0 +1,49 @@
+"""Heads, receipts and invites that members kept, each off by the least that matters."""
+
+from __future__ import annotations
+
+import pytest
+
+from engine.transcript import proofs, tree
+from engine.transcript.canonical import canonical
+from tests.verifier.games import Bundle, codes, verify, violations
+from verifier.heads import PROOF
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+def receipt(game: Bundle, index: int, shown_as: int) -> str:
+    """The proof that entry ``index`` is in the head, given out as that of another."""
+    hashes = [tree.leaf_hash(canonical(entry)) for entry in game.entries]
+    return proofs.tlog_proof(shown_as, proofs.inclusion(hashes, index), game.checkpoint or "")
+
+
+async def test_24_characters_of_a_root_are_enough_and_23_are_a_hint(guess: Bundle) -> None:
+    size, root = len(guess.entries), guess.roots()[-1]
+    enough = verify(guess, lines=[f"bob: {size} {root[:PROOF]}"], execute=False)
+    assert enough.heads and enough.heads.seen == {"bob": size}
+    hint = verify(guess, lines=[f"bob: {size} {root[: PROOF - 1]}"], execute=False)
+    assert hint.heads and hint.heads.seen == {}
+    assert "I_LINE_SHORT" in codes(hint) - codes(enough)
+
+
+async def test_of_several_lines_the_latest_counts_in_whatever_order(guess: Bundle) -> None:
+    size, roots = len(guess.entries), guess.roots()
+    lines = [f"bob: {n} {roots[n]}" for n in (5, size, 7)]
+    checked = verify(guess, lines=lines, execute=False)
+    assert checked.heads and checked.heads.seen == {"bob": size}
+
+
+async def test_a_receipt_of_one_entry_confirms_no_other(guess: Bundle) -> None:
+    first, second = (entry["i"] for entry in guess.of("msg")[:2])
+    good = verify(guess, receipts=[("mine", receipt(guess, first, first))], execute=False)
+    assert good.heads and good.heads.kept == {first}
+    bad = verify(guess, receipts=[("mine", receipt(guess, first, second))], execute=False)
+    assert bad.heads and bad.heads.kept == set()
+    assert "I_ARGUMENT" in codes(bad) and not violations(bad)
+
+
+async def test_an_invite_that_this_room_never_made_is_found_out_without_its_head(
+    guess: Bundle,
+) -> None:
+    assert "E_INVITE" in violations(verify(guess, invites=["inv_" + "a" * 24], execute=False))
