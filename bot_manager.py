@@ -13,7 +13,6 @@ file (`engine.sandbox`).
 from __future__ import annotations
 
 import hashlib
-import json
 import logging
 import re
 from collections.abc import Mapping, Sequence
@@ -23,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from channel_manager import Bot, ChannelManager
-from engine import hooks, outputs
+from engine import author_log, hooks, outputs
 from engine.channel import rules
 from engine.channel.commands import NewBot
 from engine.channel.events import Runtime
@@ -41,14 +40,13 @@ from engine.room import Memory, Room
 from engine.sandbox.call import Effect, Failed, HookCall, HookResult, SourceReport
 from engine.sandbox.pool import Pool
 from engine.sandbox.twice import run_twice
-from engine.stores.base import Append, Row, Table
+from engine.stores.base import Append, Row
 from engine.stores.landing import landed
 from engine.transcript.canonical import NotCanonical, canonical, parse
 
 log = logging.getLogger(__name__)
 
 BUILTIN = "builtin://"
-AUTHOR_LOG = 50  #: notes kept for a room's creator
 DEFAULT_SEATS = ("alice", "bob", "carol", "dave", "erin", "frank", "grace", "heidi")
 
 
@@ -311,18 +309,13 @@ class BotManager:
         if len(note) == 2:
             return []
         key = f"{due.step.entry:010d}-{due.number:03d}-{due.bot.at}"
-        return [Row(Table.LOG, room.channel_id, key, json.dumps(note).encode())]
+        return author_log.rows(room, key, note)
 
-    async def take_author_log(self, room: Room) -> list[dict[str, Any]]:
-        """Return what referees printed since the creator last asked, and forget it."""
-        if not room.channel.bots:
-            return []
-        kept = self._channels.store.scan(Table.LOG, room.channel_id)
-        if kept:
-            gone = [Row(Table.LOG, room.channel_id, key, None) for key, _ in kept]
-            change = Append(room.channel_id, 0, b"", (), gone, unconditional=True)
-            await landed(room.store.append(change))
-        return [json.loads(value) for _, value in kept[-AUTHOR_LOG:]]
+    async def take_author_log(
+        self, room: Room, *, cursor: int | None = None, gave: int | None = None
+    ) -> list[dict[str, Any]]:
+        """What referees printed since the creator last asked; see `engine.author_log`."""
+        return await author_log.take(room, cursor=cursor, gave=gave)
 
 
 def default_slots(bot: Bot) -> list[str]:

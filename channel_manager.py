@@ -150,12 +150,11 @@ class ChannelManager(Rooms):
 
     def _check_rooms_of(self, account: str) -> None:
         alive = self.now_ms() - self._idle_days * rules.DAY
+        recent = [self.room(channel_id) for at, channel_id in self._places(account) if at > alive]
         own = [
             room
-            for room, _ in self.rooms_of(account)
-            if room.channel.creator == self.who(room, account)
-            and room.channel.status != "closed"
-            and room.head.ts > alive
+            for room in recent
+            if room.channel.creator == self.who(room, account) and room.channel.status != "closed"
         ]
         count = len(own) + self._opening.count(account)
         if count >= self._max_rooms:

@@ -160,28 +160,32 @@ class BotRejected(MultiplayerError):
 
 
 class Later(MultiplayerError):
-    """Not now. ``retry_after`` is in seconds."""
+    """Not now. ``retry_after`` is in seconds. A hint names them where it says ``{wait}``: whoever
+    calls a tool sees no header."""
 
     def __init__(self, message: str, *, retry_after: float = 1.0, hint: str | None = None) -> None:
         super().__init__(message, hint=hint)
         self.retry_after = retry_after
-        self.seconds = max(1, math.ceil(retry_after))  #: as HTTP says it (RFC 9110 §10.2.3)
-        if hint is None:  # over MCP nobody sees a header
-            self.hint = self.hint.format(wait=f"{self.seconds} s")
+        self.hint = self.hint.replace("{wait}", str(self.wait))
+
+    @property
+    def wait(self) -> int:
+        """Whole seconds, rounded up, as in ``Retry-After``."""
+        return max(1, math.ceil(self.retry_after))
 
 
 class RateLimited(Later):
     """The caller, or the whole room, is faster than its limit."""
 
     code = "RATE_LIMITED"
-    hint = "Wait {wait}, then repeat the same call; nothing was done."
+    hint = "Wait {wait} s, then repeat the same call; nothing was done."
 
 
 class Unavailable(Later):
     """The server cannot do this at the moment."""
 
     code = "UNAVAILABLE"
-    hint = "Repeat the same call in {wait}."
+    hint = "Repeat the same call in {wait} s."
 
 
 class HeadMoved(Exception):

@@ -281,7 +281,7 @@ class Lines:
             except MultiplayerError as refusal:
                 made.outcomes.append((item, refusal))
             except TooLong as error:
-                made.outcomes.append((item, TooLarge(str(error))))
+                made.outcomes.append((item, TooLarge(str(error), hint="Make it smaller.")))
             except NotCanonical as error:
                 made.outcomes.append((item, BadMessage(str(error))))
         return made

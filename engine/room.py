@@ -114,6 +114,8 @@ class Room:
     moved_marks: set[str] = field(default_factory=set)
     arrived: dict[str, int] = field(default_factory=dict)
     empty_waits: dict[str, int] = field(default_factory=dict)
+    notes: list[str] | None = None  #: keys of what is kept for its creator (`author_log`)
+    handed: dict[str, int | None] = field(default_factory=dict)  #: of these, what was given once
     clock: int | None = None
     bell: Bell = field(default_factory=Bell)
     owner: str | None = None  #: the creator's account, once somebody has asked
@@ -196,7 +198,7 @@ class Room:
 
     def change(self, draft: Draft, rows: Sequence[Row]) -> Append:
         """What the store has to append for ``draft``; takes the moved marks along."""
-        extra = [*rows, *self._mark_rows()]
+        extra = [*self._put_away(draft, rows), *self._mark_rows()]
         if self.clock_moves(draft):
             due = timers.next_due(draft.channel)
             value = None if due is None else b"%d" % due
@@ -205,6 +207,21 @@ class Room:
             data = snapshot.write(self.channel, self.head)
             extra.append(Row(Table.SNAPSHOT, self.channel_id, "latest", data))
         return Append(self.channel_id, self.head.size, self.head.last, draft.leaves, extra)
+
+    def _put_away(self, draft: Draft, rows: Sequence[Row]) -> list[Row]:
+        """``rows``, and with a room that closes the rows by which its accounts find it: those of
+        closed rooms grow for years. Rooms that lost entries stay in sight."""
+        if draft.channel.status != "closed" or draft.channel.lost:
+            return list(rows)
+        here = {row.key: None for row in rows if row.table is Table.ACCOUNT}
+        if self.channel.status != "closed":
+            here |= dict.fromkeys(key for key, _ in self.store.scan(Table.ACCOUNT, self.channel_id))
+        at = b"%d" % draft.head.ts
+        return [
+            *(row for row in rows if row.table is not Table.ACCOUNT),
+            *(Row(Table.ACCOUNT, self.channel_id, account, None) for account in here),
+            *(Row(Table.PAST, self.channel_id, account, at) for account in here),
+        ]
 
     def clock_moves(self, draft: Draft) -> bool:
         """True when ``draft`` makes the index wrong. With a tick the clock it was stays in
@@ -232,6 +249,11 @@ class Room:
         if self.signer is not None:
             return self.signer(self)
         return SignedHead(self.settled_head.size, self.settled_head.root)
+
+    @property
+    def unheard(self) -> bool:
+        """Its referees have yet to hear something that stands in the log."""
+        return self.settled < self.head.size
 
     def settle_all(self) -> None:
         """No hook is due any more."""

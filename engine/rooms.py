@@ -7,8 +7,10 @@ changes no channel itself.
 from __future__ import annotations
 
 import asyncio
+import re
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 from engine import hooks
@@ -17,15 +19,24 @@ from engine.channel import rules, tokens
 from engine.channel.names import CHANNEL_ID
 from engine.channel.state import Slot
 from engine.custody import Custody
-from engine.errors import ChannelNotFound, NotMember
+from engine.errors import ChannelNotFound, InvalidRequest, NotMember
 from engine.lines import Lines
 from engine.results import Seat
 from engine.room import CLOCK, Room
 from engine.stores.base import Append, Row, Store, Table
 from engine.stores.landing import landed
 
+_PLACE = re.compile(rf"([0-9]{{1,15}})\.({CHANNEL_ID.pattern})")  #: in a list of rooms
 ROOMS = 1024  #: folds kept in memory
 FLUSH_MARKS = 2.0  #: seconds a mark may be in memory only; losing it repeats messages
+
+
+@dataclass(frozen=True)
+class RoomPage:
+    """Rooms with the seats an account has there. ``cursor``: where the next page begins."""
+
+    rooms: tuple[tuple[Room, tuple[Slot, ...]], ...]
+    cursor: str | None
 
 
 class Referees(Protocol):
@@ -132,21 +143,44 @@ class Rooms:
             raise NotMember(rules.STRANGER)
         return room, who
 
-    def rooms_of(self, account: str) -> list[tuple[Room, tuple[Slot, ...]]]:
-        """Every room this account created or sits in, newest activity first."""
+    def rooms_of(
+        self, account: str, *, closed: bool = False, limit: int = 50, cursor: str | None = None
+    ) -> RoomPage:
+        """A page of the rooms that this account created or sits in, newest activity first; of
+        the closed ones, newest first, when ``closed``. Only what is on the page is loaded; where
+        the account has given up its seat the page is shorter."""
+        after = None if cursor is None else _place(cursor)
+        places = [
+            place for place in self._places(account, closed) if after is None or place < after
+        ]
         found = []
-        for channel_id, _ in self.store.find(Table.ACCOUNT, account):
+        for _, channel_id in places[:limit]:
             room = self.room(channel_id)
             who = self.who(room, account)
             seats = room.channel.seats_of(who)
             if seats or room.channel.creator == who:
                 found.append((room, seats))
-        return sorted(found, key=lambda pair: -pair[0].head.ts)
+        more = "{}.{}".format(*places[limit - 1]) if len(places) > limit else None
+        return RoomPage(tuple(found), more)
+
+    def _places(self, account: str, closed: bool = False) -> list[tuple[int, str]]:
+        """When something last happened (ms) in each room of the account; the last one first."""
+        if closed:
+            rows = self.store.find(Table.PAST, account)
+            return sorted(((int(at), channel_id) for channel_id, at in rows), reverse=True)
+        places = []
+        for channel_id, _ in self.store.find(Table.ACCOUNT, account):
+            last = self.store.head(channel_id)
+            if last is not None:
+                places.append((last.ts, channel_id))
+        return sorted(places, reverse=True)
 
     def owner(self, room: Room) -> str:
         """The account that created the room, or "" when it is not on record."""
         if room.owner is None:
-            known = [account for account, _ in self.store.scan(Table.ACCOUNT, room.channel_id)]
+            tables = (Table.ACCOUNT, Table.PAST)
+            rows = [row for table in tables for row in self.store.scan(table, room.channel_id)]
+            known = [account for account, _ in rows]
             creator = room.channel.creator
             room.owner = next((one for one in known if self.who(room, one) == creator), "")
         return room.owner
@@ -174,3 +208,10 @@ class Rooms:
         for room in self._rooms.values():
             if change := room.marks_change():
                 self.store.append(change)
+
+
+def _place(cursor: str) -> tuple[int, str]:
+    found = _PLACE.fullmatch(cursor)
+    if found is None:
+        raise InvalidRequest("this cursor is not of a list of rooms", hint="Leave it out.")
+    return int(found[1]), found[2]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from channel_manager import ChannelManager
 from engine.stores.base import Store
 from engine.stores.memory import MemoryStore
 from engine.stores.sqlite import SqliteStore
+from tests import ports
 from tests.harness import Clock, House, Mint, manager
 from tests.pair import Pair
 
@@ -25,18 +25,7 @@ settings.load_profile("steady")
 @pytest.fixture
 def free_port() -> Callable[[], int]:
     """Each call names another port that nobody uses at the moment."""
-    seen: set[int] = set()
-
-    def find() -> int:
-        while True:
-            with socket.socket() as probe:
-                probe.bind(("127.0.0.1", 0))
-                port = int(probe.getsockname()[1])
-            if port not in seen:
-                seen.add(port)
-                return port
-
-    return find
+    return ports.unused
 
 
 @pytest.fixture

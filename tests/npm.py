@@ -5,6 +5,7 @@ these tests, too.
 
 from __future__ import annotations
 
+import fcntl
 import subprocess
 from pathlib import Path
 
@@ -19,6 +20,13 @@ TOKENIZER = ("gpt-tokenizer@4.0.0",)
 def installed(directory: Path, packages: tuple[str, ...]) -> Path:
     """The directory with the packages in it, from npm the first time."""
     stamp = directory / "installed"
+    with (directory.parent / "lock").open("w") as lock:  # kept until it is closed
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        _install(directory, packages, stamp)
+    return directory
+
+
+def _install(directory: Path, packages: tuple[str, ...], stamp: Path) -> None:
     if not stamp.exists() or stamp.read_text() != " ".join(packages):
         directory.mkdir(parents=True, exist_ok=True)
         (directory / "package.json").write_text('{"private": true}')
@@ -31,4 +39,3 @@ def installed(directory: Path, packages: tuple[str, ...]) -> Path:
         )
         assert done.returncode == 0, f"npm could not install {packages}:\n{done.stderr[-2000:]}"
         stamp.write_text(" ".join(packages))
-    return directory

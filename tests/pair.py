@@ -6,7 +6,6 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -14,6 +13,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import httpx
+
+from tests import ports
 
 ROOT = Path(__file__).parent.parent
 SERVER = "multiplayer_server.py"
@@ -27,14 +28,6 @@ def eventually(condition: Callable[[], bool], what: str, seconds: float = PATIEN
     while not condition():
         assert time.monotonic() < deadline, f"waited {seconds:.0f} s for {what}"
         time.sleep(0.02)
-
-
-def _unused_ports() -> tuple[int, int]:
-    with (
-        socket.create_server(("127.0.0.1", 0)) as one,
-        socket.create_server(("127.0.0.1", 0)) as two,
-    ):
-        return int(one.getsockname()[1]), int(two.getsockname()[1])
 
 
 class Pair:
@@ -53,16 +46,16 @@ class Pair:
         server: str = SERVER,
         **environment: str,
     ) -> None:
-        ports = _unused_ports()
-        self.base = f"http://127.0.0.1:{ports[0]}"
-        self._inner = f"http://127.0.0.1:{ports[1]}"
+        outer, inner = ports.unused(), ports.unused()
+        self.base = f"http://127.0.0.1:{outer}"
+        self._inner = f"http://127.0.0.1:{inner}"
         self.directory = directory
         self._supervised = supervised
         self._server = server
         self._environment = {
             **os.environ,
-            "PROXY_PORT": str(ports[0]),
-            "MCP_PORT": str(ports[1]),
+            "PROXY_PORT": str(outer),
+            "MCP_PORT": str(inner),
             "DATA_DIR": str(directory / "data"),
             "RATE_LIMIT": "0",
             "BOT_EGRESS": "none",  # no test leaves this machine

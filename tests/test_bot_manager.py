@@ -15,6 +15,7 @@ import pytest_asyncio
 
 from bot_manager import BotManager, BotSpec, default_slots
 from channel_manager import ChannelManager
+from engine import author_log
 from engine.channel.ops import read_ops
 from engine.errors import (
     BotNotFound,
@@ -781,7 +782,7 @@ async def test_rooms_whose_referees_do_not_listen_are_not_limited(
 # --- the author's log ----------------------------------------------------------------------
 
 
-async def test_what_a_referee_prints_is_kept_for_its_author_and_given_once(house: House) -> None:
+async def test_what_a_referee_prints_is_kept_for_its_author(house: House) -> None:
     chatty: Hook = lambda call: Finished(prints="debugging\n")  # noqa: E731
     broken: Hook = lambda call: Failed("KeyError", 3, "no 'x' here", "half\n")  # noqa: E731
     room = await house.room(house.pool.script("Judge", on_start=chatty, on_message=broken))
@@ -798,11 +799,59 @@ async def test_what_a_referee_prints_is_kept_for_its_author_and_given_once(house
             "text": "no 'x' here",
         },
     ]
-    assert await house.bots.take_author_log(room) == []
     log = json.dumps(entries(house.store, room.channel_id))
     for secret in ("debugging", "half", "no 'x' here"):
         assert secret not in log
         assert secret not in str(posted.page)
+
+
+async def chatty_room(house: House) -> Room:
+    hook: Hook = lambda call: Finished(prints=str(call.args[0]["body"]["text"]))  # noqa: E731
+    return await house.room(house.pool.script("Judge", on_message=hook))
+
+
+async def printed(house: House, room: Room, **call: int) -> list[str]:
+    """What the author reads in the answer to a call with these cursors."""
+    return [note["print"] for note in await house.bots.take_author_log(room, **call)]
+
+
+async def test_what_was_printed_is_given_once_to_an_author_who_got_it(house: House) -> None:
+    room = await chatty_room(house)
+    await house.channels.post_message("A", room.channel_id, "one")
+    assert await printed(house, room, cursor=3, gave=5) == ["one"]
+    await house.channels.post_message("A", room.channel_id, "two")
+    assert await printed(house, room, cursor=5, gave=6) == ["two"]
+
+
+@pytest.mark.parametrize("restart", [False, True])
+async def test_an_answer_that_was_lost_loses_nothing_that_was_printed(
+    house: House, restart: bool
+) -> None:
+    room = await chatty_room(house)
+    await house.channels.post_message("A", room.channel_id, "one")
+    assert await printed(house, room, cursor=3, gave=5) == ["one"]
+    if restart:
+        house.start()
+        room = house.channels.room(room.channel_id)
+    assert await printed(house, room, cursor=3, gave=5) == ["one"]
+
+
+@pytest.mark.parametrize("call", [{}, {"cursor": 5}, {"cursor": 5, "gave": 5}])
+async def test_where_no_cursor_tells_what_was_printed_is_given_twice(
+    house: House, call: dict[str, int]
+) -> None:
+    room = await chatty_room(house)
+    await house.channels.post_message("A", room.channel_id, "one")
+    assert [await printed(house, room, **call) for _ in range(3)] == [["one"], ["one"], []]
+
+
+async def test_what_nobody_fetches_is_kept_up_to_a_bound(house: House) -> None:
+    room = await chatty_room(house)
+    for number in range(author_log.KEPT + 3):
+        await house.channels.post_message("A", room.channel_id, str(number))
+    kept = house.store.scan(Table.LOG, room.channel_id)
+    assert len(kept) == author_log.KEPT
+    assert (await printed(house, room))[-1] == str(author_log.KEPT + 2)
 
 
 async def test_a_run_that_was_refused_keeps_what_it_printed(house: House) -> None:

@@ -97,7 +97,7 @@ async def test_the_creator_may_take_a_seat_at_once(channels: ChannelManager) -> 
 async def test_a_room_that_was_refused_is_not_there(channels: ChannelManager) -> None:
     with pytest.raises(InvalidRequest, match="join_as"):
         await opened(channels, account="A", join_as="nobody")
-    assert channels.rooms_of("A") == []
+    assert channels.rooms_of("A").rooms == ()
 
 
 async def test_rooms_opened_at_the_same_moment_count_too(
@@ -107,7 +107,7 @@ async def test_rooms_opened_at_the_same_moment_count_too(
     asked = [opened(channels, account="A") for _ in range(5)]
     done = await asyncio.gather(*asked, return_exceptions=True)
     assert [isinstance(one, RateLimited) for one in done] == [False, False, True, True, True]
-    assert len(channels.rooms_of("A")) == 2
+    assert len(channels.rooms_of("A").rooms) == 2
     assert await opened(channels, account="B")
 
 
@@ -366,12 +366,12 @@ async def test_two_conversations_of_one_person_may_play_two_seats(
 
 async def test_rooms_are_listed_for_creator_and_members_only(channels: ChannelManager) -> None:
     channel_id = await table(channels)
-    assert [room.channel_id for room, _ in channels.rooms_of("host")] == [channel_id]
-    ((_, seats),) = channels.rooms_of("B")
+    assert [room.channel_id for room, _ in channels.rooms_of("host").rooms] == [channel_id]
+    ((_, seats),) = channels.rooms_of("B").rooms
     assert [seat.label for seat in seats] == ["bob"]
-    assert channels.rooms_of("eve") == []
+    assert channels.rooms_of("eve").rooms == ()
     await channels.leave_channel("B", channel_id, None)
-    assert channels.rooms_of("B") == []
+    assert channels.rooms_of("B").rooms == ()
 
 
 # --- takeover ------------------------------------------------------------------------------
@@ -389,7 +389,7 @@ async def test_a_rejoin_token_moves_the_seat_and_tells_everybody(channels: Chann
         channels.sync_messages("B", room.channel_id, wait=0),
         channels.sync_messages("B", room.channel_id, seat="bob", wait=0),
     )
-    assert channels.rooms_of("B") == []
+    assert channels.rooms_of("B").rooms == ()
     assert (await channels.post_message("B2", room.channel_id, "me now")).seat.slot.label == "bob"
 
 

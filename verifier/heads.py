@@ -69,7 +69,7 @@ class Heads:
             self.findings.add("I_UNSIGNED", "no signed head comes with this record")
             return
         try:
-            head = self._open(text)
+            head, _ = self._open(text, own=True)
         except BadNote as error:
             self.findings.add("E_SIGNATURE", f"the checkpoint: {error}")
             return
@@ -82,19 +82,18 @@ class Heads:
         else:
             self.signed = True
 
-    def _open(self, text: str) -> note.Checkpoint:
-        """A head of this room, signed by the key it had at that size; else `BadNote`."""
+    def _open(self, text: str, *, own: bool = False) -> tuple[note.Checkpoint, bool]:
+        """A head of this room, and whether the key signed it that the room had at that size; else
+        `BadNote`. What others have may be signed by any key of the room: else a server that
+        changed its key in one of two logs would have signed neither for the other."""
         head = note.read_checkpoint(text.rpartition("\n\n")[0] + "\n")
         if head.origin != self.origin:
             raise BadNote("it is of another room")
-        key = self.key_at(head.size)
-        candidates = [key] if key else []
-        if head.size > self.log.size:
-            candidates = [known for _, known in self.keys][-1:]
+        then = self.key_at(head.size)
+        candidates = [then] if own and then else [] if own else [key for _, key in self.keys]
         if not candidates:
             raise BadNote("the room has no key to sign it with")
-        note.open_note(text, candidates)
-        return head
+        return head, then in note.open_note(text, candidates).signers
 
     # --- what others have --------------------------------------------------------------------
 
@@ -172,26 +171,27 @@ class Heads:
     def check_note(self, who: str, text: str) -> None:
         """A signed note that a member kept."""
         try:
-            head = self._open(text)
+            head, timely = self._open(text)
         except BadNote as error:
-            raise Unusable(f"the note of {who}: {error}") from None
-        self._compare(who, head, text)
+            words = f"the note of {who}: {error} (its size and root can be given as a --line)"
+            raise Unusable(words) from None
+        self._compare(who, head, text, timely)
 
     def check_receipt(self, name: str, text: str) -> None:
         """A tlog-proof that somebody got for a post."""
         try:
             index, proof, signed = proofs.read_tlog_proof(text)
-            head = self._open(signed)
+            head, timely = self._open(signed)
         except BadNote as error:
             raise Unusable(f"the receipt {name}: {error}") from None
-        if not self._compare(f"receipt-{name}", head, signed):
+        if not self._compare(f"receipt-{name}", head, signed, timely):
             return
         leaf = self.log.lines[index].hash if index < self.log.size else b""
         if not proofs.verify_inclusion(leaf, index, head.size, proof, head.root):
             raise Unusable(f"the receipt {name} does not lead to its own head")
         self.kept.add(index)
 
-    def _compare(self, who: str, head: note.Checkpoint, text: str) -> bool:
+    def _compare(self, who: str, head: note.Checkpoint, text: str, timely: bool) -> bool:
         if head.size > self.log.size:
             self._ahead(who, head.size)
             return False
@@ -199,12 +199,15 @@ class Heads:
         if head.root != ours:
             self.notes[f"note-of-{who}-{head.size}"] = text
             both = "The two signed notes prove" if head.size == self.log.size else ""
+            key, rest = "the room's key", f"{both or 'That note and this signed record prove'} it"
+            if not timely:  # the key entry in this record, which both keys signed, names it
+                key = "another key of the room than it had here then"
+                rest = "Two logs, or somebody else has that key; both are there to be shown"
             self.findings.add(
                 "E_FORK",
-                f"the room's key has signed another head of {head.size} entries for {who}: "
+                f"{key} has signed another head of {head.size} entries for {who}: "
                 f"{base64.b64encode(head.root).decode()}, here it is "
-                f"{base64.b64encode(ours).decode()}. "
-                f"{both or 'That note and this signed record prove'} it to anybody.",
+                f"{base64.b64encode(ours).decode()}. {rest} to anybody.",
             )
             return False
         self._saw(who, head.size)

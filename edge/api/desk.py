@@ -68,10 +68,21 @@ class Desk:
                 hint="Leave it out: everybody in the room would read it.",
             )
 
-    async def author_log(self, room: Room, caller: Caller, data: Json) -> list[str]:
+    def pending(self, busy: bool, data: Json) -> list[str]:
+        """Say so when the referees had no time yet to answer what was done."""
+        if not busy:
+            return []
+        data["pending"] = True
+        return [words.PENDING]
+
+    async def author_log(
+        self, room: Room, caller: Caller, data: Json, cursor: int | None = None
+    ) -> list[str]:
+        """What the room's referees printed, if the caller is its creator. ``cursor``: what the
+        call says it was given before."""
         if room.channel.creator != self.channels.who(room, caller.account):
             return []
-        notes = await self.bots.take_author_log(room)
+        notes = await self.bots.take_author_log(room, cursor=cursor, gave=data.get("cursor"))
         if notes:
             data["author_log"] = notes
         return words.author_log(notes)

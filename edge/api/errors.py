@@ -48,12 +48,13 @@ def status(error: MultiplayerError) -> int:
 
 
 def body(error: MultiplayerError) -> dict[str, Any]:
-    return {"error": error.code, "message": str(error), "hint": error.hint}
+    said: dict[str, Any] = {"error": error.code, "message": str(error), "hint": error.hint}
+    return said | {"retry_after": error.wait} if isinstance(error, Later) else said
 
 
 def headers(error: MultiplayerError) -> dict[str, str]:
-    """When to come back."""
-    return {"Retry-After": str(error.seconds)} if isinstance(error, Later) else {}
+    """``Retry-After`` in whole seconds, rounded up (RFC 9110 §10.2.3)."""
+    return {"Retry-After": str(error.wait)} if isinstance(error, Later) else {}
 
 
 def line(error: MultiplayerError) -> str:

@@ -64,7 +64,7 @@ def read(desk: Desk, caller: Caller, uri: str) -> Shown:
 def listed(desk: Desk, caller: Caller) -> list[Resource]:
     """The caller's own rooms, each with its referees."""
     found: list[Resource] = []
-    for room, _ in desk.channels.rooms_of(caller.account):
+    for room, _ in desk.channels.rooms_of(caller.account, limit=_LISTED).rooms:
         name = words.plain(room.channel.name)
         uri = ROOM.format(channel_id=room.channel_id)
         found.append(Resource(uri=uri, name=name, mime_type="application/json"))

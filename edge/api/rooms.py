@@ -103,12 +103,14 @@ class RoomOperations(Desk):
                 "rejoin_token": joined.rejoin_token,
                 **page,
             }
+        pending = self.pending(room.unheard, data)
         notes = await self.author_log(room, caller, data)
         return Answer(
             data,
             words.joined(
                 [
                     *sentences.opened(room, data),
+                    *pending,
                     *notes,
                     *sentences.after_opening(data, page, None, self.channels.now()),
                 ]
@@ -162,7 +164,7 @@ class RoomOperations(Desk):
         )
         seat, room = joined.seat, joined.seat.room
         view, page = shapes.seat_view(seat), shapes.page(room, joined.page)
-        data = {
+        data: Json = {
             "channel_id": room.channel_id,
             "slot_id": seat.slot.id,
             "player_id": seat.slot.label,
@@ -171,14 +173,16 @@ class RoomOperations(Desk):
             "bots": shapes.bots(room),
             **page,
         }
+        pending = self.pending(room.unheard, data)
         here = "The game has begun." if view["status"] == "playing" else ""
         text = [
             f"You are {seat.slot.label} in {words.title(view)}. {here}".rstrip(),
             words.rejoin_token(joined.rejoin_token),
+            *pending,
             *sentences.say_in_the_dice(room, seat.slot, entropy),
             *words.messages(page),
             *words.state(view, self.channels.now()),
-            "The line log: is your user's receipt; repeat it to them.",
+            "" if pending else "The line log: is your user's receipt; repeat it to them.",
             words.next_move(view, page, self.label(seat, caller)),
         ]
         return Answer(data, words.joined(text))
@@ -190,13 +194,14 @@ class RoomOperations(Desk):
         room = await self.channels.leave_channel(caller.account, channel_id, seat)
         mine = room.channel.seats_of(self.channels.who(room, caller.account))
         view = shapes.view(room, mine)
-        data = {"channel_id": channel_id, "view": view, "bots": shapes.bots(room)}
-        return Answer(
-            data,
-            words.joined(
-                [f"You have left {words.title(view)}.", words.log(view), "next: tell your user."]
-            ),
-        )
+        data: Json = {"channel_id": channel_id, "view": view, "bots": shapes.bots(room)}
+        text = [
+            f"You have left {words.title(view)}.",
+            *self.pending(room.unheard, data),
+            words.log(view),
+            "next: tell your user.",
+        ]
+        return Answer(data, words.joined(text))
 
     async def update_channel(
         self, caller: Caller, channel_id: ChannelId, ops: list[Json], seat: SeatName = None
@@ -241,6 +246,7 @@ class RoomOperations(Desk):
                 label: shapes.link(caller.base_url, code) for label, code in updated.invites.items()
             }
             lines += sentences.links(data["invite_links"], room)
+        lines += self.pending(room.unheard, data)
         notes = await self.author_log(room, caller, data)
         state = words.state(view, self.channels.now())
         lines += [*notes, *state, sentences.after_change(updated, view, mine)]

@@ -229,6 +229,14 @@ def slot_line(slot: Json) -> str:
     return f"{slot['label']}{admin} {slot['state']}{you}"
 
 
+def rooms_heading(count: int, older: str | None, *, closed: bool, further: bool) -> str:
+    """list_channels: how many rooms stand below, and the call for ``older`` ones."""
+    some = f"{count} {'closed ' if closed else ''}room{'' if count == 1 else 's'}"
+    if older is not None:
+        return f"{some}, newest first. Older ones: {older}"
+    return f"{some}, the last ones." if further else f"You have {some}."
+
+
 def room_line(room: Room, seats: Sequence[Slot], item: Json, now: float) -> str:
     """list_channels: one room."""
     as_whom = (
@@ -267,9 +275,11 @@ def after_change(updated: Updated, view: Json, mine: Sequence[Slot]) -> str:
     return "next: tell your user."
 
 
-def after_list(items: Sequence[Json]) -> str:
-    """list_channels: the room that waits for the caller most."""
+def after_list(items: Sequence[Json], older: str | None) -> str:
+    """list_channels: the room that waits for the caller most; where none does, ``older`` ones."""
     seated = [item for item in items if item["seats"]]
+    if older is not None and not any(item["your_turn"] or item["unread"] for item in seated):
+        return f"next: {older}"
     if not items:
         return 'next: create_channel(bot_preset="GuessBot", join_as="alice") opens a room.'
     if not seated:

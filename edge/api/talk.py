@@ -55,11 +55,8 @@ class TalkOperations(Desk):
         data: Json = {"msg_id": posted.msg_id, "ts": rfc3339(posted.ts), **page, "view": view}
         if to is not None:
             data |= shapes.own_opening(own.room, posted.msg_id, data)
-        pending = []
-        if posted.pending:
-            data["pending"] = True
-            pending = ["The referee is still busy with it; its answer comes with your next call."]
-        notes = await self.author_log(own.room, caller, data)
+        pending = self.pending(posted.pending, data)
+        notes = await self.author_log(own.room, caller, data, cursor)
         text = [
             f"posted [{posted.msg_id}]",
             *pending,
@@ -98,7 +95,7 @@ class TalkOperations(Desk):
         data: Json = dict(page)
         if shapes.changes_view(synced.page) or cursor is None:
             data["view"] = view
-        notes = await self.author_log(own.room, caller, data)
+        notes = await self.author_log(own.room, caller, data, cursor)
         now = self.channels.now()
         nothing = sentences.nothing(page, synced.waited, synced.empty_waits)
         following = words.next_move(view, page, self.label(own, caller))
@@ -108,17 +105,32 @@ class TalkOperations(Desk):
         text = [*nothing, *words.messages(page), *notes, *words.state(view, now), following]
         return Answer(data, words.joined(text))
 
-    async def list_channels(self, caller: Caller) -> Answer:
-        """Your rooms and seats: whose turn, how much is unread. Start here when you come back."""
-        rooms = self.channels.rooms_of(caller.account)
+    async def list_channels(
+        self,
+        caller: Caller,
+        closed: bool = False,
+        limit: Annotated[int, Field(ge=1, le=500)] = 50,
+        cursor: str | None = None,
+    ) -> Answer:
+        """Your rooms and seats, newest first: whose turn, how much is unread. Start here when you
+        come back. closed=true: those that were closed instead.
+        """
+        page = self.channels.rooms_of(caller.account, closed=closed, limit=limit, cursor=cursor)
         items, lines = [], []
-        for room, seats in rooms:
+        for room, seats in page.rooms:
             item = self._room_item(room, seats)
             items.append(item)
             lines.append(sentences.room_line(room, seats, item, self.channels.now()))
-        following = sentences.after_list(items)
-        count = f"You have {len(items)} room{'' if len(items) == 1 else 's'}."
-        return Answer({"channels": items}, words.joined([count, *lines, following]))
+        data: Json = {"channels": items, "more": page.cursor is not None}
+        older = None
+        if page.cursor is not None:
+            data["cursor"] = page.cursor
+            older = words.call("list_channels", closed=closed or None, cursor=page.cursor)
+        heading = sentences.rooms_heading(
+            len(items), older, closed=closed, further=cursor is not None
+        )
+        following = sentences.after_list(items, older)
+        return Answer(data, words.joined([heading, *lines, following]))
 
     def _room_item(self, room: Room, seats: Sequence[Slot]) -> Json:
         turn = room.channel.turn

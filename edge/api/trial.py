@@ -300,9 +300,7 @@ class Trials:
         """Try a referee on these events, in the account's share of the sandbox."""
         events = read(asked)
         if account in self._busy:
-            raise RateLimited(
-                "you are trying a referee already", retry_after=5, hint="Wait for that answer."
-            )
+            raise RateLimited("you are trying a referee already", retry_after=5)
         self._busy.add(account)
         try:
             bot = await self._bots.prepare(spec, owner=account)

@@ -27,6 +27,10 @@ _UNSAFE = re.compile(
 WAIT_MS = 25_000
 #: Characters of a root in the line `log:`, 144 bits: no two logs can be made that share them.
 SHOWN_ROOT = 24
+PENDING = (
+    "pending: the referee is still busy with this; what it says comes with your next call. "
+    "Until then log: is a head from before it and no receipt for it."
+)
 
 
 def quoted(value: Any) -> str:

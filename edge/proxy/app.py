@@ -301,8 +301,9 @@ async def _misdirected(send: Send) -> None:
 
 
 async def _too_often(send: Send, wait: float, message: str) -> None:
-    after = [("Retry-After", str(int(wait) + 1))]
-    hint = "Wait as long as Retry-After says."
+    seconds = int(wait) + 1
+    after = [("Retry-After", str(seconds))]
+    hint = f"Wait {seconds} s, then repeat the same call; nothing was done."
     await refuse(send, 429, "RATE_LIMITED", message, hint, headers=after)
 
 

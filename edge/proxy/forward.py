@@ -172,7 +172,7 @@ async def unavailable(send: Send, extra: Extra) -> None:
         503,
         "UNAVAILABLE",
         "The game server is not reachable at the moment.",
-        "Repeat the same call in a few seconds.",
+        f"Repeat the same call in {RETRY_AFTER} s.",
         headers=[("Retry-After", RETRY_AFTER), *_decoded(extra)],
     )
 

@@ -21,9 +21,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import certifi
-
 from engine.sandbox.answers import told
+from engine.sandbox.authorities import believing, usual
 from engine.sandbox.call import Effect, Limits
 from engine.sandbox.dialer import Dialer, Refused
 from engine.sandbox.egress import BadEgress, Egress
@@ -72,10 +71,7 @@ class Broker:
     @cached_property
     def verified(self) -> ssl.SSLContext:
         """TLS that believes the usual authorities, and the operator's."""
-        context = ssl.create_default_context(cafile=certifi.where())
-        if self.authorities:
-            context.load_verify_locations(cadata=self.authorities)
-        return context
+        return believing(usual() + self.authorities)
 
     @cached_property
     def unverified(self) -> ssl.SSLContext:

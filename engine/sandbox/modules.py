@@ -15,7 +15,7 @@ import types
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from engine.sandbox import guards, libm, network, web
+from engine.sandbox import authorities, guards, libm, network, web
 from engine.sandbox.chance import Chance, random_names, secrets_names, uuid_names
 from engine.sandbox.clock import Clock, datetime_names, time_names
 from engine.sandbox.imports import BASES, ITEMS, PACKAGES, SETTABLE, TABLE, is_allowed
@@ -123,7 +123,7 @@ class Modules:
         self._networked = networked
         self._made: dict[str, object] = {}
         self._own: dict[str, Callable[[], dict[str, Any]]] = {
-            "certifi": lambda: {"contents": network.authorities, "where": lambda: "cacert.pem"},
+            "certifi": lambda: {"contents": authorities.usual, "where": lambda: "cacert.pem"},
             "datetime": lambda: datetime_names(clock),
             "functools": lambda: {"wraps": wraps},
             "hashlib": hashlib_names,

@@ -9,13 +9,13 @@ no wall; `engine/sandbox/jail.py` is.
 from __future__ import annotations
 
 import _socket
-import functools
 import os
 import socket
 import ssl
 from typing import Any, NoReturn
 
 from engine.sandbox.asking import demand, descriptor, host_of, patience, place, port_of
+from engine.sandbox.authorities import believing, usual
 
 #: Where the jail leaves the placeholder, after /dev/null three times and the answer socket.
 PLACEHOLDER_FD = 4
@@ -30,7 +30,6 @@ _prepared: list[ssl.SSLContext] = []
 _DEFAULT: Any = socket._GLOBAL_DEFAULT_TIMEOUT  # type: ignore[attr-defined]
 _init = socket.socket.__init__
 _setsockopt = socket.socket.setsockopt
-_make_context = ssl.create_default_context
 
 
 def placeholder() -> int:
@@ -163,7 +162,7 @@ def create_default_context(
     if purpose is not ssl.Purpose.SERVER_AUTH:
         raise PermissionError(_NO_LISTENING)
     if cadata:
-        return _make_context(cadata=cadata)
+        return believing(cadata)
     context = _prepared.pop() if _prepared else _prepare()
     extra = demand("roots")["pem"]
     if extra:
@@ -172,15 +171,7 @@ def create_default_context(
 
 
 def _prepare() -> ssl.SSLContext:
-    return _make_context(cadata=authorities())
-
-
-@functools.cache
-def authorities() -> str:
-    """certifi's bundle, read while files can be read."""
-    import certifi
-
-    return certifi.contents()
+    return believing(usual())
 
 
 def _empty_context() -> ssl.SSLContext:
@@ -189,7 +180,7 @@ def _empty_context() -> ssl.SSLContext:
 
 def load_default_certs(self: ssl.SSLContext, purpose: Any = None) -> None:
     """``SSLContext.load_default_certs`` without files."""
-    self.load_verify_locations(cadata=authorities() + demand("roots")["pem"])
+    self.load_verify_locations(cadata=usual() + demand("roots")["pem"])
 
 
 def install() -> None:

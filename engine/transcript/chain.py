@@ -20,15 +20,20 @@ from engine.transcript.canonical import NotCanonical, canonical, parse
 
 MAX_ENTRY = 65_535  #: bytes of a leaf; C2SP tlog-tiles count entries in 16 bits
 TIMELESS = frozenset({"run", "disclose", "reveal", "runtime", "key"})
-
-
-class TooLong(NotCanonical):
-    """An entry is larger than a leaf may be."""
+#: What its author can make shorter, where an entry can come to be too long.
+_HOLDS = {
+    "attach": ": a referee's manifest and params stand in one",
+    "propose": ": the manifests and params of all referees proposed stand in one",
+}
 
 
 def b64u(data: bytes) -> str:
     """Base64url without padding, as all hashes inside entries are written."""
     return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
+
+
+class TooLong(NotCanonical):
+    """An entry of more bytes than the log takes."""
 
 
 @dataclass(frozen=True)
@@ -71,9 +76,8 @@ def place(
         entry["ts"] = ts
     data = canonical(entry)
     if len(data) > MAX_ENTRY:
-        raise TooLong(
-            f"an entry of {len(data)} bytes does not fit into the log, which takes {MAX_ENTRY}"
-        )
+        words = f"this takes an entry of {len(data):,} bytes, and the log has at most"
+        raise TooLong(f"{words} {MAX_ENTRY:,} bytes for one{_HOLDS.get(fields['t'], '')}")
     return data, head.after(tree.leaf_hash(data), ts)
 
 

@@ -8,7 +8,9 @@ and ``SIZE`` say where the server's memory holds a secret, ``PORT`` is a TCP and
 listens on, ``UNIX`` an abstract name it listens on, ``DIR`` a directory of its files with
 ``SECRET`` in it, ``FD`` and ``EMPTY`` are the worker's two descriptors.
 
-A row may end in ``-> WORDS``: then these, too, count as a refusal.
+A row may end in ``-> WORDS``: then these, too, count as a refusal. (EAGAIN of execve(2): the user
+had more processes than its limit permits when the worker became it. Two servers of one machine
+may give their bots the same users.)
 """
 
 from __future__ import annotations
@@ -25,7 +27,7 @@ list a directory | os.listdir(DIR)
 write a file | open(DIR + "/new", "w").write("x")
 creat | call(85, (DIR + "/new").encode(), 0o644)
 append to a file | os.open(SECRET, os.O_WRONLY | os.O_APPEND)
-write to /tmp | open("/tmp/mcp-escape", "w").write("x")
+write to /tmp | open(f"/tmp/mcp-escape-{PORT}", "w").write("x")
 make a nameless file | os.open(DIR, os.O_TMPFILE | os.O_RDWR)
 stat | os.stat(SECRET)
 lstat by old call | call(6, SECRET.encode(), create_string_buffer(256))
@@ -75,8 +77,8 @@ a Python thread | _thread.start_new_thread(int, ()) -> RuntimeError
 posix_spawn | os.posix_spawn("/bin/sh", ["sh", "-c", f"echo > {DIR}/new"], {})
 subprocess | subprocess.run(["/bin/sh", "-c", f"echo > {DIR}/new"], close_fds=False)
 system | worked(libc.system(f"echo > {DIR}/new".encode()) == 0)
-execve | os.execv("/bin/sh", ["sh", "-c", f"echo > {DIR}/new"])
-execveat | call(322, -100, b"/bin/true", strings(b"true"), None, 0)
+execve | os.execv("/bin/sh", ["sh", "-c", f"echo > {DIR}/new"]) -> EAGAIN
+execveat | call(322, -100, b"/bin/true", strings(b"true"), None, 0) -> EAGAIN
 signal the server | os.kill(SERVER, 10)
 signal the zygote | os.kill(ZYGOTE, 0)
 signal everybody | os.kill(-1, 0)

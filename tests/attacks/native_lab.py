@@ -177,6 +177,7 @@ class Server:
         self.secret.chmod(0o600)
         self.tcp = socket.create_server(("127.0.0.1", 0))
         port = self.tcp.getsockname()[1]
+        self.elsewhere = Path(f"/tmp/mcp-escape-{port}")
         self.udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self.udp.bind(("127.0.0.1", port))
         self.unix = socket.socket(socket.AF_UNIX)
@@ -200,7 +201,7 @@ class Server:
             "files": sorted(os.listdir(self.directory)),
             "secret": status
             and (status.st_size, status.st_mode, status.st_uid, status.st_mtime_ns),
-            "elsewhere": os.path.exists("/tmp/mcp-escape"),
+            "elsewhere": self.elsewhere.exists(),
             "memory": KEPT.value.decode(),
             "signals": [int(number) for number in self.signals],
             "tcp": knocked(lambda: self.tcp.accept()),
@@ -223,7 +224,7 @@ class Server:
         for get, control, *rest in ((29, 31, 4096), (64, 66, 1), (68, 71)):  # shm, sem, msg
             while (found := libc.syscall(get, 0x4D4350, *rest, 0)) >= 0:
                 call(control, found, 0, 0, 0)
-        subprocess.run(["rm", "-rf", str(self.directory), "/tmp/mcp-escape"], check=True)
+        subprocess.run(["rm", "-rf", str(self.directory), str(self.elsewhere)], check=True)
 
 
 def knocked(listen: Any) -> bool:

@@ -130,6 +130,7 @@ async def many(hooks: int) -> None:
         assert len(pool._ready) <= pool.spares
 
 
+@pytest.mark.alone
 @pytest.mark.long
 async def test_a_post_to_another_room_is_not_held_up_by_eight_hostile_bots() -> None:
     """Workers give way to the server (nice 19); needs cores that nobody else is using."""
@@ -157,6 +158,7 @@ async def test_a_post_to_another_room_is_not_held_up_by_eight_hostile_bots() -> 
     assert statistics.median(busy) < 2 * statistics.median(idle)
 
 
+@pytest.mark.alone
 @pytest.mark.long
 async def test_another_rooms_hook_gets_its_share_beside_eight_hostile_bots() -> None:
     """Eight that spin and one that answers share the cores as equals, and it still answers."""

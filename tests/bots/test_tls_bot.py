@@ -24,7 +24,7 @@ from engine.sandbox.pool import Pool
 from tests.bots.certificates import Signed, serving, sign
 from tests.bots.table import Plain, Table, source_of
 from tests.bots.wandering import wander
-from tests.engine.sandbox.outside import listening
+from tests.engine.sandbox.outside import listening, talking
 
 SOURCE = source_of("tls_bot.py")
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -41,13 +41,11 @@ class World:
 
 async def silence(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     await reader.read()
-    writer.close()
 
 
 async def chatter(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     writer.write(b"220 mail.example.com ready\r\n" * 20)
     await writer.drain()
-    writer.close()
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -72,9 +70,7 @@ async def world(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[World
             tls = serving(tmp_path_factory.mktemp("site"), leaf, *more)
             ports[name] = (await stack.enter_async_context(listening(tls))).port
         for name, talk in (("silent.example.com", silence), ("mail.example.com", chatter)):
-            server = await asyncio.start_server(talk, "127.0.0.1", 0)
-            stack.callback(server.close)
-            ports[name] = server.sockets[0].getsockname()[1]
+            ports[name] = await stack.enter_async_context(talking(talk))
         resolve = ",".join(f"{name}:443=127.0.0.1:{port}" for name, port in ports.items())
         pool = Pool(broker=Broker(read_egress("none", "443", resolve), ca_file=ca))
         await pool.start()

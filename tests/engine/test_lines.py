@@ -198,7 +198,7 @@ async def test_cancelling_the_opening_of_a_room_opens_it_all_the_same(
     await turns()
     gate.open.set()
     await channels.lines.finish()
-    ((room, seats),) = channels.rooms_of("A")
+    ((room, seats),) = channels.rooms_of("A").rooms
     assert [seat.label for seat in seats] == ["alice"]
     assert (await channels.post_message("A", room.channel_id, "here")).pending is False
 
@@ -233,7 +233,7 @@ async def test_a_room_that_could_not_be_written_was_not_opened(
     counted.fail = [Unavailable("the disk is full")]
     with pytest.raises(Unavailable):
         await opened(channels, account="A")
-    assert channels.rooms_of("A") == []
+    assert channels.rooms_of("A").rooms == ()
 
 
 # --- another writer ------------------------------------------------------------------------

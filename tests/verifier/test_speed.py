@@ -11,7 +11,7 @@ import pytest
 from tests.verifier.games import ALICE, BOB, Table, states, verify
 from verifier.replay import Replayer
 
-pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.long]
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.long, pytest.mark.alone]
 
 ECHO = """
 class EchoBot:

@@ -3,6 +3,7 @@ here, and from a file through the command."""
 
 from __future__ import annotations
 
+import base64
 import io
 import json
 import os
@@ -15,6 +16,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
+from engine.keyring import LogKey
 from engine.transcript import proofs, tree
 from engine.transcript.canonical import canonical
 from tests.verifier import (
@@ -25,9 +27,19 @@ from tests.verifier import (
     forgeries_words,
 )
 from tests.verifier.forging import ATTACKS, NOT_PROVEN, Attack
-from tests.verifier.games import Bundle, codes, inserted, reforge, states, verify, violations
+from tests.verifier.games import (
+    KEY,
+    Bundle,
+    codes,
+    inserted,
+    reforge,
+    signed,
+    states,
+    verify,
+    violations,
+)
 from tests.verifier.matches import World, replayer, world
-from tests.verifier.records import KINDS, opened
+from tests.verifier.records import KINDS, NEXT, opened
 from verifier import replay
 from verifier.__main__ import main
 from verifier.executor import Executor
@@ -320,3 +332,34 @@ async def test_a_record_that_was_rolled_back_is_shorter_than_a_kept_head(
         forged.entries[-1]["ts"] = last.get("ts", honest.of("msg")[-1]["ts"])
     checked = verify(reforge(forged), judge, heads=[("bob", honest.checkpoint)])
     assert "E_FORK" in violations(checked)
+
+
+@pytest.mark.parametrize("early", [False, True])
+async def test_changing_the_key_in_one_of_two_logs_hides_neither(
+    played: dict[str, list[Bundle]], judge: Executor, early: bool
+) -> None:
+    """A note under the room's other key than it had at that size is still this server's."""
+    record = played["change"][0]
+    size = record.of("key")[0]["i"] + (0 if early else 1)
+    other = NEXT if early else KEY
+    origin, root = record.entries[0]["origin"], base64.b64decode(record.roots()[size])
+    same, another = signed(origin, size, root, other), signed(origin, size, bytes(32), other)
+    honest = verify(record, judge, heads=[("bob", same)])
+    assert not violations(honest) and honest.heads and honest.heads.seen == {"bob": size}
+    forked = verify(record, judge, heads=[("bob", another)])
+    assert "E_FORK" in violations(forked) and states(forked)["SAME FOR ALL"] == "VIOLATED"
+    (finding,) = [one for one in forked.findings.found if one.code == "E_FORK"]
+    assert "or somebody else has that key" in finding.text
+    stranger = signed(origin, size, bytes(32), LogKey(b"t" * 32))
+    assert "I_ARGUMENT" in codes(checked := verify(record, judge, heads=[("bob", stranger)]))
+    assert not violations(checked)
+
+
+@pytest.mark.parametrize("key", [KEY, NEXT])
+async def test_a_key_that_the_room_does_not_have_at_that_size_signs_no_record(
+    played: dict[str, list[Bundle]], judge: Executor, key: LogKey
+) -> None:
+    forged = played["change"][0].copy()
+    if key is NEXT:
+        del forged.entries[forged.of("key")[0]["i"] :]
+    assert "E_SIGNATURE" in violations(verify(reforge(forged, key), judge))

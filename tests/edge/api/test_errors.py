@@ -10,7 +10,7 @@ from edge.api import errors
 from edge.api.errors import Internal
 from edge.api.guides import help_text
 from engine import errors as refusals
-from engine.errors import MultiplayerError, RateLimited, Unavailable
+from engine.errors import Later, MultiplayerError, RateLimited, Unavailable
 
 #: PUBLIC_CONTRACT §5.
 STATUS = {
@@ -49,10 +49,11 @@ def test_the_codes_are_those_of_the_contract() -> None:
 def test_each_refusal_has_its_status_and_a_hint(kind: type[MultiplayerError]) -> None:
     error = kind("it did not work")
     assert errors.status(error) == STATUS[error.code]
-    assert errors.body(error) == {
+    later = {"retry_after": 1} if isinstance(error, refusals.Later) else {}
+    assert errors.body(error) == later | {
         "error": kind.code,
         "message": "it did not work",
-        "hint": kind.hint.format(wait="1 s"),
+        "hint": kind.hint.replace("{wait}", "1"),
     }
     assert kind.hint.endswith((".", "..."))
 
@@ -73,9 +74,14 @@ def test_what_a_tool_says_is_code_sentence_and_hint_on_one_line() -> None:
 @pytest.mark.parametrize(("after", "header"), [(0.05, "1"), (1.0, "1"), (1.2, "2"), (3600, "3600")])
 def test_come_back_later_says_when_in_whole_seconds_rounded_up(after: float, header: str) -> None:
     for kind in (RateLimited, Unavailable):
-        error = kind("later", retry_after=after)
-        assert errors.headers(error) == {"Retry-After": header}
-        assert f"{header} s" in errors.line(error), "over MCP nobody sees a header"
+        assert errors.headers(kind("later", retry_after=after)) == {"Retry-After": header}
+
+
+@pytest.mark.parametrize("kind", [RateLimited, Unavailable])
+def test_come_back_later_names_the_seconds_where_no_header_is_seen(kind: type[Later]) -> None:
+    error = kind("later", retry_after=4.2)
+    assert " 5 s" in errors.line(error)
+    assert errors.body(error)["retry_after"] == 5
 
 
 def test_other_refusals_name_no_time() -> None:

@@ -45,6 +45,21 @@ async def test_preset_code_and_bots_exclude_each_other(
     assert "exclude each other" in said.data["message"]
 
 
+@pytest.mark.parametrize("field", ["manifest", "params"])
+@pytest.mark.parametrize("name", ["create_channel", "attach_bot"])
+async def test_a_referee_that_fits_no_entry_of_the_log_is_too_large(
+    house: House, name: str, field: str
+) -> None:
+    host, long = house.account(), {field: {"note": "x" * 70_000}}
+    how: dict[str, Any] = {"bots": [{"inline_code": ECHO, **long}]}
+    if name == "attach_bot":
+        how = {"channel_id": (await house.room(host))["channel_id"], "bot_code": ECHO, **long}
+    said = await house.rest(host, name, **how)
+    assert (said.status, said.refused) == (413, "TOO_LARGE")
+    assert "65,535 bytes" in said.data["message"]
+    assert field in said.data["message"]
+
+
 async def test_without_anything_a_room_has_two_seats_and_no_referee(house: House) -> None:
     room = await house.room(house.account())
     assert (labels(room), room["bots"]) == (["alice", "bob"], [])

@@ -241,6 +241,16 @@ async def test_who_has_nothing_to_do_is_told_so(house: House) -> None:
     assert listed.lines[-1] == "next: nothing waits for you; tell your user."
 
 
+async def test_who_has_more_rooms_is_not_told_that_nothing_waits(house: House) -> None:
+    pair = await house.pair(bot_preset="GuessBot")
+    await house.room(pair.alice, join_as="alice")
+    listed = await house.tool(pair.alice, "list_channels", limit=1)
+    older = f'list_channels(cursor="{listed.data["cursor"]}")'
+    assert listed.lines[-1] == f"next: {older}"
+    further = await house.tool(pair.alice, "list_channels", cursor=listed.data["cursor"])
+    assert "YOUR TURN" in further.text
+
+
 async def test_a_fresh_invite_comes_with_what_to_do_with_it(house: House) -> None:
     host = house.account()
     room = await house.room(host, join_as="alice")

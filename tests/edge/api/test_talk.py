@@ -230,6 +230,23 @@ async def test_ones_rooms_are_listed_with_what_waits_in_them(house: House) -> No
     assert item["unread"] > 0
 
 
+async def test_rooms_are_listed_in_pages_and_closed_ones_for_who_asks(house: House) -> None:
+    host = house.account()
+    made = [(await house.room(host, join_as="alice"))["channel_id"] for _ in range(4)]
+    ops = [{"op": "close"}]
+    await house.rest(host, "update_channel", channel_id=made[0], ops=ops)
+    first = await house.tool(host, "list_channels", limit=2)
+    again = f'list_channels(cursor="{first.data["cursor"]}")'
+    assert first.lines[0] == f"2 rooms, newest first. Older ones: {again}"
+    rest = await house.rest(host, "list_channels", limit=2, cursor=first.data["cursor"])
+    listed = [item["channel_id"] for item in first.data["channels"] + rest.data["channels"]]
+    assert (sorted(listed), rest.data["more"]) == (sorted(made[1:]), False)
+    closed = await house.rest(host, "list_channels", closed="true")
+    assert [(r["channel_id"], r["status"]) for r in closed.data["channels"]] == [
+        (made[0], "closed")
+    ]
+
+
 async def test_nobody_is_listed_anothers_rooms(house: House) -> None:
     await house.pair()
     assert (await house.rest(house.account(), "list_channels")).data["channels"] == []

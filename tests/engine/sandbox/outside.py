@@ -8,7 +8,7 @@ import datetime
 import gzip
 import json
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -73,13 +73,9 @@ class Server:
 
     async def handle(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
-        try:
+        with contextlib.suppress(asyncio.IncompleteReadError):
             while await self._one(reader, writer):
                 pass
-        except (asyncio.IncompleteReadError, ConnectionError, ssl.SSLError):
-            pass
-        finally:
-            writer.close()
 
     async def _one(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
         head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
@@ -131,13 +127,47 @@ def path_of(target: str) -> str:
 async def listening(tls: ssl.SSLContext | None, host: str = "127.0.0.1") -> AsyncIterator[Server]:
     """A server on a free port, until the end of the block."""
     server = Server()
-    running = await asyncio.start_server(server.handle, host, 0, ssl=tls)
-    server.port = running.sockets[0].getsockname()[1]
+    async with talking(server.handle, tls, host) as server.port:
+        try:
+            yield server
+        finally:
+            server.hold.set()
+
+
+Talk: TypeAlias = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+
+
+@contextlib.asynccontextmanager
+async def talking(
+    talk: Talk, tls: ssl.SSLContext | None = None, host: str = "127.0.0.1"
+) -> AsyncIterator[int]:
+    """The port on which so is talked until the end of the block, when all that is open is closed:
+    what a loop leaves behind would fail another test."""
+    open_now: set[asyncio.Task[None]] = set()
+
+    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        open_now.add(task)
+        try:
+            with contextlib.suppress(ConnectionError, ssl.SSLError):
+                await talk(reader, writer)
+                writer.close()
+                await writer.wait_closed()
+        finally:
+            writer.transport.abort()
+            open_now.discard(task)
+
+    running = await asyncio.start_server(handle, host, 0, ssl=tls)
     try:
-        yield server
+        yield running.sockets[0].getsockname()[1]
     finally:
-        server.hold.set()
         running.close()
+        left = list(open_now)
+        for task in left:
+            task.cancel()
+        await asyncio.gather(*left, return_exceptions=True)
+        await asyncio.sleep(0)  # an aborted transport closes its socket in the loop's next round
 
 
 def bot(*body: str) -> str:
