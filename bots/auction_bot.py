@@ -97,6 +97,13 @@ def whole(value, low, high):
     return isinstance(value, int) and not isinstance(value, bool) and low <= value <= high
 
 
+def amount(value):
+    """The number that digits stand for; anything else as it is."""
+    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) <= 15:
+        return int(value)
+    return value
+
+
 class AuctionBot:
     def __init__(self, ctx, params):
         self.ctx = ctx
@@ -187,11 +194,10 @@ class AuctionBot:
         """(action, value), or (None, None) for chat."""
         if body.get("type") == "move" and body.get("game") == GAME:
             action = str(body.get("action"))
-            return {"concede": "pass", "resign": "pass"}.get(action, action), body.get("value")
-        words = str(body.get("text", "")).lower().split()
+            return {"concede": "pass", "resign": "pass"}.get(action, action), amount(body.get("value"))
+        words = str(body.get("text", "")).lower().replace(":", " ").rstrip(" .!").split()
         if len(words) == 2 and words[0] == "bid":
-            plain = words[1].isascii() and words[1].isdigit() and len(words[1]) <= 15
-            return "bid", int(words[1]) if plain else words[1]
+            return "bid", amount(words[1])
         if words in (["pass"], ["concede"], ["resign"]):
             return "pass", None
         if words == ["rematch"]:

@@ -207,7 +207,7 @@ class BlackjackBot:
         if body.get("type") == "move" and body.get("game") == "blackjack":
             action = str(body.get("action"))
             return SAME.get(action, action), body.get("value")
-        words = str(body.get("text", "")).lower().split()
+        words = str(body.get("text", "")).lower().replace(":", " ").rstrip(" .!").split()
         if len(words) == 2 and words[0] == "bet":
             return "bet", words[1]
         action = SAME.get(words[0], words[0]) if len(words) == 1 else None
@@ -443,8 +443,8 @@ class BlackjackBot:
         if state["round"] >= self.rounds:
             self.finish("%d rounds are played" % state["round"])
         elif len(state["standing"]) < min(2, starters):
-            only = state["standing"][0] if state["standing"] else "nobody"
-            self.finish("only %s can still bet" % only if starters > 1 else "out of chips")
+            able = "only " + state["standing"][0] if state["standing"] else "nobody"
+            self.finish(able + " can still bet" if starters > 1 else "out of chips")
         else:
             self.next_round()
 

@@ -349,7 +349,9 @@ class Position:
 
     def meant(self, text, legal):
         """The legal moves that SAN or UCI text may mean: one if it is a move."""
-        text = re.sub("(e\\.?p\\.?)?[+#!?]*$", "", text)
+        text = re.sub("(e\\.?p\\.?)?[+#!?.]*$", "", text)
+        if re.fullmatch("([A-H][1-8]-?)?[A-H][1-8](=?[QRBN])?", text):
+            text = text.lower()  # no piece: its letter would stand before a small one
         if re.fullmatch("[Oo0]-[Oo0](-[Oo0])?", text):
             king = 95 if self.white else 25
             steps = -2 if len(text) == 5 else 2
@@ -530,9 +532,10 @@ class ChessBot:
             value = str(body.get("value"))[:20]
             return {"concede": "resign"}.get(action, action), value, body.get("draw") is True
         text = re.sub("^[0-9]+\\.+", "", str(body.get("text", ""))[:200].strip()).strip()
-        if text.lower() in WORDS:
-            return WORDS[text.lower()], None, False
-        words = text.split()
+        action = text.lower().rstrip(" .!?")
+        if action in WORDS:
+            return WORDS[action], None, False
+        words = [word for word in text.split() if word not in ("e.p.", "ep")]
         named = len(words) > 1 and words[0].lower() in ("move", "play")
         if named:
             words = words[1:]
@@ -646,6 +649,7 @@ class ChessBot:
         else:
             self.state["offer"] = None
             self.say({"type": "decline", "player": player})
+            self.ask_again(player)
         return None
 
     def draw(self, player):
@@ -665,6 +669,7 @@ class ChessBot:
             self.state["offer"], self.state["offered"][player] = player, self.state["ply"]
             answer = "%s may answer draw or decline; moving declines" % self.other(player)
             self.say({"type": "draw_offer", "player": player, "text": answer})
+            self.ask_again(self.other(player))
         return None
 
     def begin(self, players, game):
@@ -700,10 +705,21 @@ class ChessBot:
     def give_turn(self, position, legal, repeated):
         player = self.state["players"][0 if position.white else 1]
         self.state["turn"], self.state["since"] = player, self.ctx.now()
+        self.ask(position, legal, repeated, self.limit())
+
+    def ask_again(self, player):
+        """List anew what an offer has changed, if it is this player's turn; the clock goes on."""
+        if player == self.state["turn"]:
+            position, left = self.position(), self.limit()
+            left = None if left is None else max(0.001, left - self.used())
+            self.ask(position, position.legal(), self.state["seen"][position.key()], left)
+
+    def ask(self, position, legal, repeated, left):
+        player = self.state["turn"]
         expect = [position.san(move, legal) for move in legal[:LISTED]]
         if claim(position, repeated) or self.state["offer"] == self.other(player):
             expect.append("draw")
-        self.ctx.set_turn(player, seconds=self.limit(), expect=expect)
+        self.ctx.set_turn(player, seconds=left, expect=expect)
 
     def finish(self, winner, reason, termination="normal"):
         self.state["phase"] = "done"

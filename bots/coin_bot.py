@@ -121,7 +121,7 @@ class CoinBot:
         if body.get("type") == "move" and body.get("game") == "coin":
             action = str(body.get("action"))
             return {"resign": "concede"}.get(action, action), body.get("value")
-        words = str(body.get("text", "")).lower().split()
+        words = str(body.get("text", "")).lower().replace(":", " ").rstrip(" .!").split()
         if len(words) == 2 and words[0] == "call":
             return "call", words[1]
         if len(words) != 1:

@@ -131,14 +131,13 @@ class GuessBot:
         if body.get("type") == "move" and body.get("game") == "guess":
             action = str(body.get("action"))
             return {"resign": "concede"}.get(action, action), body.get("value")
-        words = str(body.get("text", "")).lower().split()
+        words = str(body.get("text", "")).lower().replace(":", " ").rstrip(" .!").split()
         if words in (["concede"], ["resign"]):
             return "concede", None
         if words == ["rematch"]:
             return "rematch", None
         if len(words) == 2 and words[0] == "guess":
-            number = re.fullmatch("[+-]?[0-9]{1,15}", words[1])
-            return "guess", int(words[1]) if number else words[1]
+            return "guess", words[1]
         return None, None
 
     def objection(self, player, action):
@@ -189,6 +188,8 @@ class GuessBot:
         self.give_turn(players[0])
 
     def judge(self, player, value):
+        if isinstance(value, str) and re.fullmatch("[+-]?[0-9]{1,15}", value):
+            value = int(value)
         if isinstance(value, float) and value.is_integer():
             value = int(value)
         verdict = {"type": "judge", "player": player, "guess": value, "result": "invalid"}

@@ -119,7 +119,7 @@ PHASES = {
     "rematch": ("done",),
 }
 WITH_TEXT = ("propose", "accept", "deliver", "claim", "deny", "evidence", "rule")
-NEEDS_TEXT = ("propose", "accept", "deliver", "claim", "evidence", "rule")
+NEEDS_TEXT = ("propose", "deliver", "claim", "evidence", "rule")
 NOW = {
     "open": "nothing has started",
     "void": "nothing has started",
@@ -241,7 +241,7 @@ class JudgeBot:
         if body.get("type") == "move" and body.get("game") == GAME:
             return str(body.get("action")), body.get("value")
         parts = str(body.get("text", "")).strip().split(None, 1)
-        action = parts[0].lower() if parts else ""
+        action = parts[0].lower().rstrip(":.!") if parts else ""
         if action in PHASES and len(parts) == 1:
             return action, None
         if action in WITH_TEXT and len(parts) == 2:
@@ -308,9 +308,9 @@ class JudgeBot:
     def no_accept(self, player, value):
         if self.state["hash"] is None:
             return 'there is no proposal yet: "propose TEXT"'
-        said = value.strip().lower().removeprefix("sha256:")
+        said = str(value).strip().lower().removeprefix("sha256:")
         if said != self.state["hash"]:
-            return "the proposal has another hash: " + self.state["hash"]
+            return 'that is another hash; to accept the proposal: "accept %s"' % self.state["hash"]
         if player in self.state["accepted"]:
             return "you have accepted; waiting for " + self.other(player)
         return None

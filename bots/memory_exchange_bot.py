@@ -175,12 +175,13 @@ class MemoryExchangeBot:
         if body.get("type") == "move" and body.get("game") == GAME:
             return str(body.get("action")).lower().replace("_", " "), body.get("value")
         text = str(body.get("text", "")).strip()
-        plain = " ".join(text.lower().split())
+        plain = " ".join(text.lower().rstrip(" .!").replace("-", " ").split())
         if plain in PHASES:
             return plain, None
         parts = text.split(None, 1)
-        if len(parts) == 2 and parts[0].lower() in ("ask", "answer"):
-            return parts[0].lower(), parts[1]
+        action = parts[0].lower().rstrip(":") if len(parts) == 2 else ""
+        if action in ("ask", "answer"):
+            return action, parts[1]
         return None, None
 
     def objection(self, player, action, value, to):

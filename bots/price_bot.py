@@ -95,6 +95,15 @@ YEAR = 31536000
 PATIENCE = 3  #: seconds for the source; a hook has four for the network
 TRIES, BETWEEN = 3, 30
 PLACES = 18
+#: What OpenSSL says of a certificate, and what that means.
+REASONS = {
+    "has expired": "it has expired",
+    "not yet valid": "it is not valid yet",
+    "mismatch": "it is for another name",
+    "self-signed certificate in": "its chain ends in a root that is not trusted here",
+    "self-signed": "it is self-signed",
+    "unable to get local issuer": "nobody trusted here has issued it",
+}
 NUMBER = re.compile(r"([+-]?)([0-9]{1,30})(?:\.([0-9]{1,30}))?(?:[eE]([+-]?[0-9]{1,2}))?")
 
 
@@ -108,6 +117,15 @@ def scaled(text):
     shift = PLACES - len(part or "") + int(exponent or 0)
     size = digits * 10**shift if shift >= 0 else digits // 10**-shift
     return -size if sign == "-" else size
+
+
+def why_refused(error):
+    """Clear words for a connection that came to no encryption that can be trusted."""
+    if "certificate verify failed" not in error:
+        return "it speaks no TLS, or none that is accepted here"
+    error = error.replace("self signed", "self-signed")
+    known = [": " + reason for words, reason in REASONS.items() if words in error]
+    return "its certificate is not valid" + "".join(known[:1])
 
 
 def written(number):
@@ -218,8 +236,8 @@ class PriceBot:
         if body.get("type") == "move" and body.get("game") == GAME:
             action = str(body.get("action"))
             return {"resign": "concede"}.get(action, action), body.get("value")
-        words = str(body.get("text", "")).split()
-        action = words[0].lower() if words else ""
+        words = str(body.get("text", "")).rstrip(" .!?").split()
+        action = words[0].lower().rstrip(":") if words else ""
         if len(words) == 1 and action in ("price", "concede", "resign", "rematch"):
             return {"resign": "concede"}.get(action, action), None
         if len(words) == 2 and action in ("price", "guess"):
@@ -283,8 +301,8 @@ class PriceBot:
         try:
             url = self.url.replace("{symbol}", symbol)
             answer = requests.get(url, timeout=PATIENCE, headers={"Accept": "application/json"})
-        except requests.exceptions.SSLError:
-            return None, "its certificate is not valid"
+        except requests.exceptions.SSLError as error:
+            return None, why_refused(str(error).lower())
         except requests.exceptions.Timeout:
             return None, "it did not answer within %d seconds" % PATIENCE
         except requests.exceptions.RequestException as error:

@@ -137,7 +137,7 @@ class RockPaperScissorsBot:
         if body.get("type") == "move" and body.get("game") == GAME:
             action = str(body.get("action"))
             return {"concede": "resign"}.get(action, action), body.get("value")
-        words = str(body.get("text", "")).lower().split()
+        words = str(body.get("text", "")).lower().rstrip(" .!").split()
         if len(words) == 2 and words[0] in ("throw", "play", "move"):
             return "throw", words[1]
         if len(words) != 1:

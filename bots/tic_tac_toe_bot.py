@@ -127,7 +127,7 @@ class TicTacToeBot:
         if body.get("type") == "move" and body.get("game") == GAME:
             action = str(body.get("action"))
             return {"concede": "resign"}.get(action, action), body.get("value")
-        words = str(body.get("text", "")).lower().split()
+        words = str(body.get("text", "")).lower().rstrip(" .!").split()
         if len(words) == 2 and words[0] in ("mark", "move", "play"):
             return "mark", words[1]
         if len(words) != 1:

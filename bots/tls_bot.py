@@ -277,7 +277,7 @@ class TLSBot:
         """(action, value), or (None, None) for chat."""
         if body.get("type") == "move" and body.get("game") == GAME:
             return str(body.get("action")), body.get("value")
-        words = str(body.get("text", "")).split()
+        words = str(body.get("text", "")).rstrip(" .!").split()
         action = words[0].lower() if words else ""
         if len(words) == 1 and action in ("check", "history", "done", "rematch"):
             return action, None

@@ -300,26 +300,26 @@ class TriviaBot:
         text = body.get("text")
         if not isinstance(text, str) or not text.split():
             return None, None
-        word = text.strip().lower()
+        word = text.strip().lower().rstrip(" .!")
         if word in ("resign", "concede", "rematch"):
             return ("rematch" if word == "rematch" else "resign"), None
-        if word.split()[0] == "answer":
-            return "answer", text.strip()[6:].strip()
+        if text.split()[0].lower() in ("answer", "answer:"):
+            return "answer", text.strip()[6:].lstrip(" :").strip()
         playing = self.state["phase"] == "playing"
         known = playing and (word == "pass" or self.option_of(text) is not None)
         return ("answer", text.strip()) if alone or known else (None, None)
 
     def option_of(self, value):
         """The option that a letter or a text means, if any."""
-        item, value = self.item(), str(value).strip()
-        if item["options"] is None:
+        options = self.item()["options"]
+        if options is None:
             return None
-        letters = LETTERS[: len(item["options"])]
-        if len(value) == 1 and value.upper() in letters:
-            same = [one for one in item["options"] if plain(one) == plain(value)]
-            return same[0] if same else item["options"][letters.index(value.upper())]
-        same = [one for one in item["options"] if plain(one) == plain(value)]
-        return same[0] if same else None
+        same = [one for one in options if plain(one) == plain(str(value))]
+        if same:
+            return same[0]
+        letter = str(value).strip(" ().:!").upper()
+        known = len(letter) == 1 and letter in LETTERS[: len(options)]
+        return options[LETTERS.index(letter)] if known else None
 
     def answer_of(self, value):
         """The answer as it counts: an option, words, or "" for a pass. None: not an answer."""

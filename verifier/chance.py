@@ -82,10 +82,11 @@ def against(walked: Walked) -> str:
     """Against whom dice hold that nothing speaks against, in one sentence."""
     committed = sorted(_committed(walked))
     if committed:
+        rest = walked.members.keys() - set(committed)
+        others = "; for the others against the server alone and any player alone"
         return (
             f"This holds for {' and '.join(committed)}, who committed before opening, whatever all "
-            "others and the server did together; for the others against the server alone and "
-            "any player alone."
+            f"others and the server did together{others if rest else ''}."
         )
     return (
         "This holds against the server alone and against any player alone; not against the "

@@ -15,6 +15,7 @@ from typing import Any
 
 from engine import outputs
 from engine.channel.events import Genesis
+from engine.channel.state import Channel
 from engine.sandbox.call import Limits
 from engine.transcript import note
 from engine.transcript.canonical import NotCanonical, parse
@@ -155,8 +156,10 @@ def _check(found: Record, wishes: Wishes, executor: Executor | None, checked: Ch
     _compare(checked.heads, wishes, findings)
     _walk(walk, first, wishes, executor, checked)
     channel = checked.walked.channel
+    _check_names(wishes, channel, checked.heads, findings)
     for who, value in wishes.gave:
-        deeds.check_gave(who, value, walk.events, channel, findings)
+        if channel.seat(who) is not None:
+            deeds.check_gave(who, value, walk.events, channel, findings)
     for who, text in wishes.saw:
         try:
             shown.check_saw(who, text, checked.log, checked.walked, walk.events, findings)
@@ -212,6 +215,22 @@ def _compare(heads: Heads, wishes: Wishes, findings: Findings) -> None:
                 task(*given)
             except Unusable as error:
                 findings.add("I_ARGUMENT", f"not used: {error}")
+
+
+def _check_names(wishes: Wishes, channel: Channel, heads: Heads, findings: Findings) -> None:
+    """That whoever is named has a place here: a name that was mistyped settles nothing, and does
+    so aloud. It accuses nobody."""
+    lines = [who for who, _ in (*wishes.heads, *wishes.saw)] + heads.typed
+    named = {
+        "I_ARGUMENT": [*lines, *([wishes.me] if wishes.me is not None else [])],
+        "I_GAVE": [who for who, _ in wishes.gave],
+        "I_CONFIRM": wishes.confirmed,
+    }
+    here = ", ".join(slot.label for slot in channel.places)
+    for code, names in named.items():
+        for who in dict.fromkeys(names):
+            if channel.seat(who) is None:
+                findings.add(code, f"not used: nobody here is called {who[:40]!r}, only {here}")
 
 
 def _version(found: Record) -> Any:

@@ -7,12 +7,14 @@ wrote becomes a path.
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 from verifier import report
 from verifier.check import Checked
 
-README = """Evidence of a violation in the room {origin}.
+FIRST = "Evidence of a violation in the room"
+README = f"""{FIRST} {{origin}}.
 
 report.txt        what the verifier said
 report.json       the same for programs, with what was expected in each place
@@ -22,9 +24,11 @@ expected-N.json   what the rules or the announced source lead to instead
                   key, show to anybody that the server has signed two logs; so does one whose root
                   is not that of as many first entries of a record with a signed head
 
-The record itself belongs to it: whoever has record and verifier sees the same. {origin} is
+The record itself belongs to it: whoever has record and verifier sees the same. {{origin}} is
 the room's name, and the key that signs for it stands in entry 0 of its log.
 """
+#: What stands there only for some violations, so that an earlier run's would stay.
+_SOMETIMES = re.compile(r"(entry|expected)-[0-9]+\.json|head-[0-9]+\.note")
 
 
 def write(checked: Checked, directory: Path) -> list[Path]:
@@ -45,12 +49,23 @@ def write(checked: Checked, directory: Path) -> list[Path]:
             files[f"expected-{one.entry}.json"] = shown + "\n"
         if checked.log is not None and one.entry < checked.log.size:
             files[f"entry-{one.entry}.json"] = checked.log.lines[one.entry].data.decode()
+    _clear(directory)
     written = []
     for name, text in files.items():
         path = directory / name
         path.write_bytes(text.encode("utf-8", "replace"))
         written.append(path)
     return written
+
+
+def _clear(directory: Path) -> None:
+    """Take away what an earlier run has left here: it is no evidence of this violation."""
+    readme = directory / "README.txt"
+    if not readme.is_file() or not readme.read_bytes().startswith(FIRST.encode()):
+        return
+    for path in directory.iterdir():
+        if _SOMETIMES.fullmatch(path.name) and path.is_file():
+            path.unlink()
 
 
 def _notes(checked: Checked) -> dict[str, str]:

@@ -29,14 +29,14 @@ WHERE: Mapping[str, tuple[str, ...]] = {
         (
             *("E_SEED", "E_RUN_RNG", "E_ENTROPY", "E_OPEN", "E_GAVE", "E_ABORT", "I_RNG_SERVER"),
             *("I_RNG_EARLY", "I_RNG_AGE", "I_RNG_SILENT", "I_ABORT", "I_RNG_SEED"),
-            "I_RNG_UNCHECKED",
+            *("I_RNG_UNCHECKED", "I_GAVE"),
         ),
         (DICE,),
     ),
     **dict.fromkeys(
         ("E_FORK", "E_SHOWN", "I_SPLIT", "I_LINE_SHORT", "I_LINE_AHEAD", "I_ARGUMENT"), (SAME,)
     ),
-    "I_UNCONFIRMED": (WORDS,),
+    **dict.fromkeys(("I_UNCONFIRMED", "I_CONFIRM"), (WORDS,)),
     **dict.fromkeys(("I_FETCH", "I_TIMES"), (OUTSIDE,)),
     "I_ERASED": (RECORD, RULES, DICE, WORDS),
     "I_CONSENT": (RECORD, RULES),

@@ -44,6 +44,7 @@ class Heads:
     signed: bool = False
     pinned: bool = False
     notes: dict[str, str] = field(default_factory=dict)  #: evidence, by file name
+    typed: list[str] = field(default_factory=list)  #: who is said to have seen a typed line
 
     def __post_init__(self) -> None:
         for index, event in enumerate(self.events):
@@ -150,6 +151,7 @@ class Heads:
         if found is None:
             raise Unusable('a --line is "bob: 27 S8FX…": who, size, root')
         who, size, root = found["who"], int(found["size"]), found["root"]
+        self.typed.append(who)
         if size > self.log.size:
             self._ahead(who, size)
             return who

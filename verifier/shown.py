@@ -20,7 +20,7 @@ from verifier.heads import Unusable
 from verifier.leaves import Log
 from verifier.walk import Walked
 
-_COMPARED = ("entry", "sender", "kind", "body", "ts")
+_COMPARED = ("entry", "sender", "kind", "to", "ts")
 
 
 def check_saw(
@@ -31,20 +31,22 @@ def check_saw(
     events: Sequence[Event | None],
     findings: Findings,
 ) -> None:
-    """``text`` is a JSON list of messages as tools return them. Private ones are left out: their
-    digests are the record's. Raise `Unusable` if it is no such list."""
+    """``text`` is a JSON list of messages as tools return them. Of private ones the body is left
+    out: its digest is the record's. Raise `Unusable` if it is no such list."""
     try:
         seen = json.loads(text)
     except (ValueError, RecursionError):
         seen = None
-    if not isinstance(seen, list) or not all(isinstance(one, dict) for one in seen):
+    if not isinstance(seen, list) or not all(_is_message(one) for one in seen):
         raise Unusable(f"what {who} saw: a JSON list of messages is wanted")
     ours = {message["id"]: message for message in _messages(log, walked, events)}
     for one in seen:
-        here = ours.get(one["id"]) if isinstance(one.get("id"), int) else None
-        if here is None or "to" in here:
+        here = ours.get(one["id"])
+        if here is None:
+            _ahead(who, one["id"], len(ours), findings)
             continue
-        wrong = [name for name in _COMPARED if _plain(one.get(name)) != _plain(here[name])]
+        names = _COMPARED if "to" in here else (*_COMPARED, "body")
+        wrong = [name for name in names if _plain(one.get(name)) != _plain(here.get(name))]
         if wrong:
             text = (
                 f"{who} was shown something else as message {one['id']} than stands here "
@@ -52,6 +54,16 @@ def check_saw(
             )
             findings.add("E_SHOWN", text, here["entry"], shown=one, here=here)
             return
+
+
+def _is_message(one: Any) -> bool:
+    return isinstance(one, dict) and type(one.get("id")) is int
+
+
+def _ahead(who: str, id: int, count: int, findings: Findings) -> None:
+    """A message that the record does not have: made up, or of later than the record."""
+    text = f"{who} was shown a message {id}, {count} are here: get a newer file to compare"
+    findings.once("I_LINE_AHEAD", who, text)
 
 
 def _messages(log: Log, walked: Walked, events: Sequence[Event | None]) -> Iterator[dict[str, Any]]:

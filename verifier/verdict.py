@@ -49,6 +49,7 @@ SETTLE = {
     "I_RESTORED": "the head that was lost, if a member kept its note",
     "I_BROKEN": "a file whose record is whole",
     "I_INVITE": "the whole link, with what follows the dots",
+    **dict.fromkeys(("I_CONFIRM", "I_GAVE"), "repeat it with the name as it stands here"),
     "I_UNCONFIRMED": "they read their part of this report; --confirm says that they did",
     "I_FETCH": "ask the same sources yourself",
 }
@@ -120,7 +121,9 @@ def _all(found: Sequence[Finding]) -> str:
 
 
 def _settle(found: Sequence[Finding]) -> str:
-    settles = (SETTLE.get(one.code, "") for one in found)
+    settles = [SETTLE.get(one.code, "") for one in found]
+    if any(one.code == "I_RESTORED" for one in found):  # nothing is written there any more
+        settles = [one for one in settles if one != _LATER]
     return "; ".join(dict.fromkeys(one for one in settles if one))
 
 

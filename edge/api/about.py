@@ -145,7 +145,7 @@ class AboutOperations(Desk):
         caller: Caller,
         topic: Annotated[str | None, Field(description=", ".join(GUIDES))] = None,
     ) -> Answer:
-        """Short guides: play, host, bots (write a referee), verify, errors."""
+        """Short guides: play, host, bots (write a referee), dice, verify, errors."""
         text = help_text(topic)
         following = "next: list_channels shows your rooms; create_channel opens one."
         return Answer({"topic": topic or "play", "text": text}, words.joined([text, following]))

@@ -75,6 +75,23 @@ GUIDES = {
         "without the empty seats, closes a room, or makes a fresh invite."
     ),
     "bots": BOTS,
+    "dice": (
+        "Your part of the dice is entropy: 32 characters nobody can guess, from your code tool, "
+        "with create_channel or join_channel. The server has committed to its seed before, so "
+        "neither it alone nor a player alone chooses what comes up. If a call fails, repeat it "
+        "with the SAME value; one value is for one invite; keep it for the verifier (--gave). "
+        "The server reads a value when it gets it, and could help a player who sits down after "
+        "you to choose theirs. Against that commit first. origin and slot are those that "
+        "inspect_invite or create_channel (without entropy) showed; in your code tool:\n\n"
+        "import base64, hashlib\n"
+        'text = f"mpx/entropy/1\\n{origin}\\n*\\n0\\n{slot}\\n{value}"\n'
+        "digest = hashlib.sha256(text.encode()).digest()\n"
+        'print("commit:" + base64.urlsafe_b64encode(digest).decode().rstrip("="))\n\n'
+        "1. join_channel(invite_code=<code or rejoin_token>, entropy=<what it printed>). 2. When "
+        "every seat is taken, the same call with entropy=<value> opens it; next: says when. The "
+        "game begins when all are open. Who is late (10 minutes) plays without a part in the "
+        "dice, and the record says so."
+    ),
     "verify": (
         "Check a game without trusting this server. 1. get_transcript gives a link to a zip; "
         "download it, or have your user do so. 2. Get verifier.pyz: your user's own copy, the "

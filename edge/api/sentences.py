@@ -75,7 +75,18 @@ def _own_dice(room: Room, label: str) -> list[str]:
     if seat.entropy:
         return ["Your part of the dice is in."]
     add = words.call("join_channel", invite_code="<your rejoin_token>", entropy="<32 characters>")
-    return [f"Dice: without a part of yours the others' must do. To add it before they come: {add}"]
+    return [
+        f"Dice: without a part of yours the others' must do. To add it before they come: {add}",
+        _to_commit(room, seat),
+    ]
+
+
+def _to_commit(room: Room, slot: Slot) -> str:
+    """What a commitment is made over, for whoever trusts neither the server nor the others."""
+    return (
+        "  Server and another player together could still choose them, unless you commit first: "
+        f'help("dice"), origin {room.channel.origin}, slot {slot.id}.'
+    )
 
 
 def links(invite_links: Mapping[str, str], room: Room) -> list[str]:
@@ -133,7 +144,7 @@ def inspected(
             lines.append(f"rules of bot:{bot.id}, in its author's words: {words.quoted(summary)}")
         lines.append(f"  {' · '.join(_reach(bot))}")
     lines.append(f"Who could cheat: {data['changeable_by']} {OPERATOR}")
-    lines += _dice(room, data["dice"])
+    lines += _dice(room, slot, data["dice"])
     for bot in room.channel.bots:
         source = sources[bot.id]
         shown = part(source, 1)
@@ -196,7 +207,7 @@ def _reach(bot: Bot) -> list[str]:
     ]
 
 
-def _dice(room: Room, dice: Json) -> list[str]:
+def _dice(room: Room, slot: Slot, dice: Json) -> list[str]:
     """Who has a say in the dice, and what it takes."""
     if not any(bot.reach.get("dice") for bot in room.channel.bots) or not room.channel.proves:
         return []
@@ -206,7 +217,8 @@ def _dice(room: Room, dice: Json) -> list[str]:
         f"Dice: the server has committed to its share ({shown}); given theirs: {given}. With "
         "yours (entropy) neither the server alone nor a player alone chooses what comes up. The "
         f"seed comes out when the game ends, after {room.channel.limits['reveal_days']} days at "
-        "the latest."
+        "the latest.",
+        *([_to_commit(room, slot)] if slot.plays else []),
     ]
 
 
@@ -303,6 +315,30 @@ def nothing(page: Json, waited: float, empty: int) -> list[str]:
         return []
     again = " Second empty wait." if empty == 2 else f" Empty wait {empty}." if empty > 2 else ""
     return [f"Nothing after [{page['cursor']}]; waited {waited:.0f} s.{again}"]
+
+
+TALK = "the referee said nothing to that, so it was talk. A move is a body from expect: "
+AGAIN = " If another game was asked for: sync_messages waits for the others."
+
+
+def after_post(
+    view: Json, page: Json, seat: str | None, posted: Json, to: Sequence[str] | None
+) -> str:
+    """post_message: what to do now. Who has the turn and met silence may have meant a move that
+    the referee does not know."""
+    since = [one for one in page["messages"] if one["id"] > posted["msg_id"]]
+    could_hear = to is None or any(name.startswith("bot:") for name in to)
+    silent = not any(one["sender"].startswith(("bot:", "system")) for one in since)
+    unheard = view["bots"] and could_hear and silent and "pending" not in posted
+    following = words.next_move(view, page, seat, TALK if unheard else "")
+    return following + again(view, since, page)
+
+
+def again(view: Json, heard: Sequence[Json], page: Json) -> str:
+    """For whoever spoke or heard somebody after the end: that may have asked for another game, and
+    until it begins there is no turn to wait for."""
+    ended = any(one["body"].get("type") == "ended" for one in heard if one["sender"] == "system")
+    return "" if view["status"] != "ended" or ended or page["more"] else AGAIN
 
 
 def stop_waiting(view: Json, page: Json, seat: str | None, now: float) -> str:

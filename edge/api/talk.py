@@ -63,7 +63,7 @@ class TalkOperations(Desk):
             *words.messages(page),
             *notes,
             *words.state(view, self.channels.now()),
-            words.next_move(view, page, self.label(own, caller)),
+            sentences.after_post(view, page, self.label(own, caller), data, to),
         ]
         return Answer(data, words.joined(text))
 
@@ -98,10 +98,13 @@ class TalkOperations(Desk):
         notes = await self.author_log(own.room, caller, data, cursor)
         now = self.channels.now()
         nothing = sentences.nothing(page, synced.waited, synced.empty_waits)
-        following = words.next_move(view, page, self.label(own, caller))
+        heard, label = page["messages"], self.label(own, caller)
+        following = words.next_move(view, page, label)
+        if any(one["sender"] != "system" for one in heard):
+            following += sentences.again(view, heard, page)
         yours = view["turn"] is not None and view["turn"]["yours"]
         if synced.empty_waits >= 2 and not yours and view["status"] in ("open", "playing"):
-            following = sentences.stop_waiting(view, page, self.label(own, caller), now)
+            following = sentences.stop_waiting(view, page, label, now)
         text = [*nothing, *words.messages(page), *notes, *words.state(view, now), following]
         return Answer(data, words.joined(text))
 

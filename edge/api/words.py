@@ -146,8 +146,11 @@ def call(name: str, **arguments: Any) -> str:
     return f"{name}({filled})"
 
 
-def next_move(view: Mapping[str, Any], page: Mapping[str, Any], seat: str | None = None) -> str:
-    """The last line for somebody seated: the one call to make now."""
+def next_move(
+    view: Mapping[str, Any], page: Mapping[str, Any], seat: str | None = None, hint: str = ""
+) -> str:
+    """The last line for somebody seated: the one call to make now. ``hint`` comes before the
+    move of whoever has the turn."""
     room = view["channel_id"]
     if page["more"]:
         return "next: there is more: " + call(
@@ -182,7 +185,8 @@ def next_move(view: Mapping[str, Any], page: Mapping[str, Any], seat: str | None
                 'help("verify") says how to check it.'
             )
         case "open" if "opening" in view:
-            return f"next: {_to_open(view)}Else wait: {wait}"
+            mine = _to_open(view)
+            return f"next: {mine}Else wait: {wait}" if mine else f"next: {wait}"
         case "open":
             free = ", ".join(waiting_for(view))
             return (
@@ -192,7 +196,7 @@ def next_move(view: Mapping[str, Any], page: Mapping[str, Any], seat: str | None
         return f"next: speak with {speak.replace('<your move>', '<text>')}, or listen: " + call(
             "sync_messages", channel_id=room, cursor=page["cursor"], seat=seat
         )
-    return f"next: {speak}" if view["turn"]["yours"] else f"next: {wait}"
+    return f"next: {hint}{speak}" if view["turn"]["yours"] else f"next: {wait}"
 
 
 def _watches(view: Mapping[str, Any], seat: str | None) -> bool:

@@ -16,7 +16,8 @@ from engine.transcript import seeds
 
 DAY = 86_400_000  #: ms
 SHORTEST, LONGEST = 16, 256  #: characters of a member's value
-_COMMITMENT = re.compile(r"commit:([A-Za-z0-9_-]{43})")
+PROMISE = "commit:"
+_COMMITMENT = re.compile(PROMISE + r"([A-Za-z0-9_-]{43})")
 REPEAT = "Repeat a call that failed with the same value; 32 hex characters from your code tool do."
 
 
@@ -42,6 +43,11 @@ def said(text: str | None) -> tuple[str | None, str | None]:
     if text.startswith("<"):  # what `next:` shows in this place, obeyed to the letter
         raise InvalidRequest(
             "entropy is a value of your own, not the words in its place", hint=REPEAT
+        )
+    if text.startswith(PROMISE):  # taken for a value it would be read at once
+        raise InvalidRequest(
+            "a commitment is commit: and 43 characters, base64url without padding",
+            hint='help("dice") makes one.',
         )
     if not SHORTEST <= len(text) <= LONGEST or not text.isprintable():
         raise InvalidRequest(

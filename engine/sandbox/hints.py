@@ -29,6 +29,10 @@ _HOOKS = (
     "the host calls __init__(self, ctx, params), on_init(self), on_join(self, player_id), "
     "on_start(self), on_message(self, msg), on_leave(self, player_id), on_timer(self, name)"
 )
+_ANEW = (
+    "the class is built anew for every event, so what one event puts on self the next does not "
+    "find: keep it with self.ctx.set_state({...}) and read it in __init__ from ctx.get_state()"
+)
 _POST = 'ctx.post("bot", {"text": "hello"}): the kind first, then the body'
 _END = 'ctx.end({"winners": ["alice"], "reason": "..."})'
 _TEXT = 'msg["body"] is an object; what was said in words is msg["body"].get("text", "")'
@@ -71,7 +75,7 @@ def _attribute(error: BaseException, line: str) -> str:
     if owner == "dict":
         what = _INSTEAD.get(name, name)
         return f'a dict has keys: write ["{what}"]' + (f"; {_MESSAGE}" if name in _FIELDS else "")
-    return ""
+    return _ANEW if f"self.{name}" in line else ""
 
 
 def _type(error: BaseException, line: str) -> str:

@@ -107,7 +107,7 @@ async def test_a_bid_that_others_can_read_is_void_and_costs_nothing(table: Table
 async def test_what_is_no_bid_changes_nothing_and_says_why(table: Table) -> None:
     assert "not a bidder" in await table.refused("carol", "bid 50", to=True)
     assert "still going on" in await table.refused("alice", "rematch")
-    for value in (9, 501, 50.5, True, None, "50", [50]):
+    for value in (9, 501, 50.5, True, None, "9", "5e1", [50]):
         move = {"type": "move", "game": "auction", "action": "bid", "value": value}
         assert await table.refused("alice", move, to=True) == (
             "a bid is a whole number from 10 to 500"

@@ -232,10 +232,10 @@ async def test_a_move_may_be_written_in_several_ways(move: Any) -> None:
     ("fen", "texts", "san"),
     [
         (KIWIPETE, ["O-O-O", "0-0-0", "o-o-o", "e1c1"], "O-O-O"),
-        ("8/P6k/8/8/8/8/8/K7 w - - 0 1", ["a8=N", "a8n", "a7a8n", "a7a8N", "a8=n"], "a8=N"),
+        ("8/P6k/8/8/8/8/8/K7 w - - 0 1", ["a8=N", "a8n", "a7a8n", "A7A8N", "a8=n."], "a8=N"),
         (
             "4k3/8/8/3pP3/8/8/8/4K3 w - d6 0 1",
-            ["exd6", "exd6e.p.", "e5d6", "ed6", "e5xd6"],
+            ["exd6", "exd6e.p.", "exd6 e.p.", "e5d6", "ed6", "e5xd6", "E5D6", "E5-D6"],
             "exd6",
         ),
         ("k7/8/8/8/8/8/8/KR5R w - - 0 1", ["Rbd1", "Rb1d1", "b1d1"], "Rbd1"),
@@ -388,6 +388,28 @@ async def test_a_draw_is_offered_once_a_move_and_refused_by_moving(table: Table)
     await table.say("bob", "draw")
     await table.say("alice", {"type": "move", "game": "chess", "action": "accept"})
     assert ended(table) == ([], "draw by agreement")
+
+
+async def test_an_offer_out_of_turn_is_listed_for_who_is_to_move_until_it_is_gone() -> None:
+    table = await new(Plain(), seconds=60, clock=300)
+    without = table.expect
+    table.now += 25
+    await table.say("bob", "Draw?")
+    assert table.movers == ["alice"] and table.expect == [*without, "draw"]
+    assert table.seconds == pytest.approx(35)  # the clock goes on
+    table.now += 5
+    await table.say("alice", "decline")
+    assert table.movers == ["alice"] and table.expect == without
+    assert table.seconds == pytest.approx(30)
+    await play(table, "e4")
+    assert table.state["clocks"]["alice"] == pytest.approx(270)
+
+
+async def test_an_offer_to_who_is_not_to_move_leaves_the_list_as_it_is(table: Table) -> None:
+    before = table.expect
+    await table.say("alice", "draw")
+    await table.say("bob", "decline")
+    assert table.movers == ["alice"] and table.expect == before
 
 
 # --- Time, leaving, again ---------------------------------------------------------------------

@@ -1,10 +1,14 @@
 """PriceBot as scripts: against a local HTTPS server, and against answers by hand."""
 
+import asyncio
 import json
 import random
+import ssl
+import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from fractions import Fraction
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -18,9 +22,18 @@ from engine.sandbox.broker import Broker
 from engine.sandbox.call import HOOKS, Failed, Finished, HookCall, HookResult, Limits
 from engine.sandbox.egress import read_egress
 from engine.sandbox.pool import Pool
+from tests.bots.certificates import serving, sign
 from tests.bots.table import Plain, Runner, Table, source_of
 from tests.bots.wandering import heard_by, public, wander
 from tests.engine.sandbox.outside import listening, make_chain
+
+
+async def chatter(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """A mail server where a web server was expected."""
+    writer.write(b"220 mail.example.com ready\r\n" * 20)
+    await writer.drain()
+    writer.close()
+
 
 SOURCE = source_of("price_bot.py")
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -32,7 +45,8 @@ async def online(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Pool
     ca, tls = make_chain(tmp_path_factory.mktemp("tls"))
     stranger, unknown = make_chain(tmp_path_factory.mktemp("unknown"))
     assert stranger != ca
-    async with listening(tls) as server, listening(unknown) as untrusted:
+    talker = await asyncio.start_server(chatter, "127.0.0.1", 0)
+    async with listening(tls) as server, listening(unknown) as untrusted, talker:
         resolve = ",".join(
             f"{name}:443=127.0.0.1:{port}"
             for name, port in (
@@ -40,6 +54,8 @@ async def online(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Pool
                 ("api.example.com", server.port),
                 ("other.example.com", untrusted.port),
                 ("slow.example.com", 1),
+                ("name.example.com", server.port),
+                ("mail.example.com", talker.sockets[0].getsockname()[1]),
             )
         )
         limits = Limits(hook_seconds=5.0, response=64 << 10)
@@ -140,11 +156,42 @@ PROBLEMS = {
     "/garbled": "it cannot be reached, or speaks no HTTP",
     "/silent": "it did not answer within 3 seconds",
     "https://other.example.com/v2/prices/BTC-USD/spot": "its certificate is not valid",
+    "https://name.example.com/": "its certificate is not valid: it is for another name",
+    "https://mail.example.com/": "it speaks no TLS, or none that is accepted here",
     "https://slow.example.com/": "it cannot be reached, or speaks no HTTP",
     "https://elsewhere.example.com/": "this server does not let referees reach it",
     "https://api.example.com:8443/": "this server does not let referees reach it",
     "https://127.0.0.1/": "this server does not let referees reach it",
 }
+
+
+@pytest.mark.parametrize(
+    ("days", "own", "reason"),
+    [
+        ((-9, -1), False, "it has expired"),
+        ((1, 9), False, "it is not valid yet"),
+        ((-1, 9), True, "it is self-signed"),
+    ],
+)
+async def test_it_says_what_is_wrong_with_a_certificate(
+    tmp_path: Path, days: tuple[int, int], own: bool, reason: str
+) -> None:
+    root = sign("test root", None)
+    leaf = sign("site", None if own else root, ("api.example.com",), days)
+    ca = tmp_path / "root.pem"
+    ca.write_text(ssl.DER_cert_to_PEM_cert(root.der))
+    async with listening(serving(tmp_path, leaf)) as server:
+        egress = read_egress("none", "443", f"api.example.com:443=127.0.0.1:{server.port}")
+        pool = Pool(broker=Broker(egress, ca_file=ca))
+        await pool.start()
+        try:
+            table = new(pool, url="https://api.example.com/", bet=False)
+            table.now = time.time()
+            await table.begin("alice")
+            (said,) = await table.say("alice", "price")
+        finally:
+            await pool.close()
+    assert said["text"] == "no price of BTC: its certificate is not valid: " + reason
 
 
 @pytest.mark.parametrize("where", PROBLEMS)

@@ -9,7 +9,9 @@ import shutil
 import stat
 import subprocess
 import sys
+import tempfile
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -63,6 +65,21 @@ async def test_a_violation_leaves_evidence(
     assert json.loads(files[f"expected-{place}.json"])["out"][0]["b"]["result"] != "correct"
     assert {files["head-1.note"], files["head-2.note"]} == {guess.checkpoint, forged.checkpoint}
     assert b"evidence: " in capsysbinary.readouterr().err
+
+
+@played
+async def test_evidence_is_of_the_last_run_alone(guess: Bundle, tmp_path: Path) -> None:
+    file, proof = guess.save(tmp_path / "game.zip"), tmp_path / "proof"
+    proof.mkdir()
+    (proof / "head-9.note").write_text("somebody's own")
+    how = (file, "--no-exec", "--evidence", proof)
+    assert run(*how, "--gave", "bob=another value than bob gave") == 1
+    assert (proof / "head-9.note").exists()
+    assert list(proof.glob("entry-*.json"))
+    assert run(*how, "--line", "bob: 3 AAAAAAAA") == 1
+    assert {path.name for path in proof.iterdir()} == {
+        *("README.txt", "report.txt", "report.json", "head-1.note")
+    }
 
 
 @played
@@ -210,6 +227,14 @@ async def test_it_runs_with_nothing_but_python(pyz: Path, guess: Bundle, tmp_pat
     assert said["executed"] > 0
 
 
+@pytest.fixture
+def in_public() -> Iterator[Path]:
+    """Not below tmp_path: another pytest that starts meanwhile closes that to other users."""
+    with tempfile.TemporaryDirectory() as name:
+        Path(name).chmod(0o711)
+        yield Path(name)
+
+
 def strangers_python() -> str:
     """A Python that is not below a directory of root's own."""
     for path in (Path(sys.executable).resolve(), Path("/usr/bin/python3.11")):
@@ -220,13 +245,10 @@ def strangers_python() -> str:
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root becomes another user")
 @played
-async def test_it_runs_as_another_user(pyz: Path, guess: Bundle, tmp_path: Path) -> None:
-    for parent in (tmp_path, *tmp_path.parents):
-        if not parent.stat().st_mode & stat.S_IXOTH:
-            parent.chmod(parent.stat().st_mode | stat.S_IXOTH)
+async def test_it_runs_as_another_user(pyz: Path, guess: Bundle, in_public: Path) -> None:
     python = strangers_python()
     nobody: dict[str, Any] = {"user": 65534, "group": 65534, "extra_groups": []}
-    done = elsewhere(pyz, guess, tmp_path / "there", python=python, **nobody)
+    done = elsewhere(pyz, guess, in_public / "there", python=python, **nobody)
     assert done.returncode == 2, done.stderr
     state = {line["line"]: line["state"] for line in json.loads(done.stdout)["verdict"]}
     assert state["RULES"] == state["RECORD"] == "PROVEN"

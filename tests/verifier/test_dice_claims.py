@@ -5,7 +5,17 @@ from __future__ import annotations
 import pytest
 
 from engine.transcript import seeds
-from tests.verifier.games import ALICE, BOB, Game, Table, codes, states, verify, violations
+from tests.verifier.games import (
+    ALICE,
+    BOB,
+    Game,
+    Table,
+    codes,
+    reforge,
+    states,
+    verify,
+    violations,
+)
 from verifier.executor import Executor
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -47,6 +57,22 @@ async def carol_comes_back(game: Game) -> None:
 
 async def finish(game: Game) -> None:
     await game.update("alice", {"op": "close"})
+
+
+async def test_where_all_have_committed_nothing_is_said_of_others(
+    server: Table, jail: Executor
+) -> None:
+    game = await server.open("GuessBot")
+    ids = {slot.label: slot.id for slot in game.room.channel.slots}
+    for who, words in (("alice", ALICE), ("bob", BOB)):
+        promise = seeds.commit_member(game.room.channel.origin, ids[who], words)
+        await game.join(who, f"commit:{promise}")
+    for who, words in (("alice", ALICE), ("bob", BOB)):
+        await game.join(who, words)
+    await game.say("bob", "concede")
+    checked = verify(game.bundle(), jail)
+    said = next(one.reason for one in checked.verdicts if one.line == "DICE")
+    assert said.endswith("whatever all others and the server did together.")
 
 
 @pytest.mark.parametrize("held_back", [False, True])
@@ -104,3 +130,19 @@ async def test_a_seed_is_not_old_when_it_is_first_used(server: Table, jail: Exec
     server.channels.lines.settle_soon(game.room)
     await server.channels.lines.finish()
     assert [one["epoch"] for one in game.bundle().of("reveal")] == [0]  # the number is secret
+
+
+async def test_a_room_that_lost_entries_is_not_said_to_reveal_its_seed(
+    server: Table, jail: Executor
+) -> None:
+    game = await (await server.open("GuessBot")).seated()
+    await game.say("alice", "guess 1")
+    lost = game.bundle()
+    size, ts = len(lost.entries), lost.of("msg")[-1]["ts"]
+    entry = {"t": "restored", "size": size + 5, "root": "A" * 43, "ts": ts}
+    lost.entries.append(entry)
+    rules = next(one for one in verify(reforge(lost), jail).verdicts if one.line == "RULES")
+    assert (rules.state, rules.settle) == (
+        "NOT PROVEN",
+        "the head that was lost, if a member kept its note",
+    )

@@ -31,7 +31,7 @@ async def test_the_messages_of_the_record_are_not_objected_to(
 ) -> None:
     game, shown = await played(server)
     checked = verify(game.bundle("bob"), jail, saw=[("bob", json.dumps(shown))])
-    assert not codes(checked) & {"E_SHOWN", "I_ARGUMENT"}
+    assert not codes(checked) & {"E_SHOWN", "I_ARGUMENT", "I_LINE_AHEAD"}
 
 
 @pytest.mark.parametrize("name", ["body", "sender", "kind", "ts", "entry"])
@@ -53,3 +53,24 @@ async def test_what_is_no_list_of_its_messages_accuses_nobody(
     game, _ = await played(server)
     checked = verify(game.bundle(), jail, saw=[("bob", text)])
     assert "E_SHOWN" not in codes(checked)
+
+
+async def test_a_message_that_the_record_does_not_have_leaves_it_open(
+    server: Table, jail: Executor
+) -> None:
+    game, shown = await played(server)
+    invented = {**shown[-1], "id": shown[-1]["id"] + 1, "body": {"type": "ended", "winners": []}}
+    checked = verify(game.bundle(), jail, saw=[("bob", json.dumps([*shown, invented]))])
+    assert "I_LINE_AHEAD" in codes(checked)
+    assert states(checked)["SAME FOR ALL"] == "NOT PROVEN"
+
+
+@pytest.mark.parametrize("private", [True, False])
+async def test_a_message_shown_to_others_than_stands_there_is_found_out(
+    server: Table, jail: Executor, private: bool
+) -> None:
+    game, shown = await played(server)
+    told = next(one for one in shown if one["sender"] == "alice" and ("to" in one) == private)
+    told.update({"to": ["alice"]} if not private else {"to": ["alice", "bob"]})
+    checked = verify(game.bundle(), jail, saw=[("bob", json.dumps(shown))])
+    assert "E_SHOWN" in codes(checked)

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import base64
+import contextlib
+import io
 import json
+import re
 from typing import Any
 
 import pytest
 
+from edge.api.guides import GUIDES
 from engine.channel import tokens
 from engine.transcript import note, proofs, seeds, tree
 from engine.transcript.canonical import canonical
@@ -99,9 +103,44 @@ async def test_a_commitment_is_opened_by_the_same_call(house: House) -> None:
     assert joined.data["view"]["opening"]["waiting_for"] == ["bob"]
     assert "dice: waiting for bob to open" in joined.text
     assert "open what you committed to: join_channel(" in joined.lines[-1]
+    waiting = await house.tool(host, "get_channel_info", channel_id=room["channel_id"])
+    assert "dice: waiting for bob to open" in waiting.text
+    listening = await house.tool(host, "sync_messages", channel_id=room["channel_id"], timeout_ms=0)
+    assert listening.lines[-1].startswith("next: sync_messages(")
     opened = await house.tool(guest, "join_channel", **join, entropy=B)
     assert opened.data["view"]["status"] == "playing"
     assert "Your part of the dice is in." in opened.text
+
+
+ORIGIN = re.compile(r'help\("dice"\), origin (\S+), slot (s[0-9]+)\.$', re.MULTILINE)
+
+
+def promised(text: str, value: str) -> str:
+    """What the code in help("dice") prints, given what an answer's text says."""
+    where = ORIGIN.search(text)
+    assert where is not None, text
+    code = GUIDES["dice"].split("\n\n")[1]
+    printed = io.StringIO()
+    with contextlib.redirect_stdout(printed):
+        exec(code, {"origin": where[1], "slot": where[2], "value": value})
+    return printed.getvalue().strip()
+
+
+async def test_both_commit_as_the_guide_and_the_texts_say(house: House) -> None:
+    host, guest = house.account(), house.account()
+    opened = await house.tool(host, "create_channel", bot_preset="GuessBot", join_as="alice")
+    invite = {"invite_code": opened.data["invites"][0]}
+    looked = await house.tool(guest, "inspect_invite", **invite)
+    mine = {"invite_code": opened.data["rejoin_token"]}
+    for who, how, text, value in (
+        (host, mine, opened.text, A),
+        (guest, invite, looked.text, B),
+    ):
+        said = await house.tool(who, "join_channel", **how, entropy=promised(text, value))
+        assert "Your commitment stands" in said.text
+    await house.tool(host, "join_channel", **mine, entropy=A)
+    begun = await house.tool(guest, "join_channel", **invite, entropy=B)
+    assert begun.data["view"]["status"] == "playing"
 
 
 async def test_words_that_stand_in_the_place_of_entropy_are_not_taken_for_it(house: House) -> None:

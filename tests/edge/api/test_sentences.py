@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from dataclasses import dataclass
+from typing import Any
 
 import pytest
 import pytest_asyncio
@@ -128,6 +130,67 @@ async def test_who_has_the_turn_is_told_to_move_and_who_has_not_to_wait(game: Ga
     assert theirs == (
         f'next: sync_messages(channel_id="{game.channel}", cursor=11, until="my_turn")'
     )
+
+
+async def test_who_has_the_turn_and_says_what_the_referee_does_not_know_is_told_so(
+    house: House,
+) -> None:
+    table = await house.pair(bot_preset="GuessBot")
+    for ask in (house.tool, house.rest):
+        said = await ask(table.alice, "post_message", channel_id=table.id, body="my guess is 3")
+        told = said.data["next"]
+        assert told.startswith("the referee said nothing to that, so it was talk. A move is a body")
+        assert 'from expect: post_message(channel_id="' in told
+
+
+@pytest.mark.parametrize(
+    ("who", "more"),
+    [
+        ("alice", {"body": "guess 0"}),  # it answered, though not with a turn
+        ("alice", {"body": "you there?", "to": ["bob"]}),  # it could not hear
+        ("bob", {"body": "take your time"}),  # it is not his turn
+    ],
+)
+async def test_nobody_else_is_told_so(house: House, who: str, more: dict[str, Any]) -> None:
+    table = await house.pair(bot_preset="GuessBot")
+    account = {"alice": table.alice, "bob": table.bob}[who]
+    said = await house.rest(account, "post_message", channel_id=table.id, **more)
+    assert said.data["next"].startswith(("post_message(", "sync_messages("))
+
+
+async def test_who_asks_for_another_game_is_told_how_to_wait_for_it(house: House) -> None:
+    table = await house.pair(bot_preset="GuessBot")
+    for who, body in ((table.bob, "concede"), (table.alice, "rematch")):
+        said = await house.rest(who, "post_message", channel_id=table.id, body=body)
+    again = "If another game was asked for: sync_messages waits for the others."
+    assert said.data["next"].startswith("the game is over; tell your user the result")
+    assert said.data["next"].endswith(again)
+    listen = {"channel_id": table.id, "cursor": said.data["cursor"]}
+    waiting = asyncio.create_task(house.rest(table.alice, "sync_messages", **listen))
+    begun = await house.rest(table.bob, "post_message", channel_id=table.id, body="rematch")
+    assert begun.data["next"].startswith("post_message(")  # the next player moves first
+    woken = await waiting
+    while (woken.data.get("view") or {"status": "ended"})["status"] == "ended":
+        assert woken.data["next"].endswith(again)  # so far it heard only bob
+        listen["cursor"] = woken.data["cursor"]
+        woken = await house.rest(table.alice, "sync_messages", **listen)
+    assert woken.data["next"].startswith("sync_messages(")
+
+
+async def test_nobody_waits_for_another_game_that_nobody_asked_for(house: House) -> None:
+    table = await house.pair(bot_preset="GuessBot")
+    said = await house.rest(table.bob, "post_message", channel_id=table.id, body="concede")
+    seen = await house.rest(table.alice, "sync_messages", channel_id=table.id)
+    last = await house.rest(
+        table.alice,
+        "sync_messages",
+        channel_id=table.id,
+        cursor=seen.data["cursor"],
+        until="my_turn",
+    )
+    for one in (said, seen, last):
+        assert one.data["next"].startswith("the game is over; tell your user the result")
+        assert one.data["next"].endswith('help("verify") says how to check it.')
 
 
 async def test_a_calls_arguments_are_those_the_caller_had(game: Game) -> None:

@@ -69,9 +69,8 @@ async def test_two_equal_keys_are_refused_wherever_they_stand(
     assert "stands twice in one object" in said.json()["error"]["message"]
 
 
-@pytest.mark.parametrize("arguments", ['{"\\ud800":1,"\\ud800":1}', '{"a":1,"a":1'])
-async def test_what_is_no_json_is_left_to_the_library(house: House, arguments: str) -> None:
-    said = await ask(house, "handshake, short", arguments)
+async def test_what_is_no_json_is_left_to_the_library(house: House) -> None:
+    said = await ask(house, "handshake, short", '{"a":1,"a":1')
     assert (said.status_code, said.json()["error"]["code"]) == (400, -32700)
 
 

@@ -110,6 +110,8 @@ def test_whoever_leaves_takes_the_value_along() -> None:
         "x" * 257,
         "sixteen\ncharacters or more",
         "commit:x",
+        "commit:" + "0" * 64,
+        "commit:" + "A" * 43 + "=",
         "<32 characters nobody can guess>",
     ],
 )

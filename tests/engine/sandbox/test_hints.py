@@ -33,6 +33,7 @@ def raised(error: type[BaseException], *args: Any, line: str = "") -> str:
         (AttributeError, ("'Context' object has no attribute 'send'",), "", "ctx has post"),
         (AttributeError, ("'B' object has no attribute 'ctx'",), "", "self.ctx = ctx"),
         (AttributeError, ("'B' object has no attribute 'foo'",), "", ""),
+        (AttributeError, ("'B' object has no attribute 'n'",), "self.n += 1", "built anew"),
         (TypeError, ("B.on_message() takes 1 positional argument but 2",), "", "(self, msg)"),
         (
             TypeError,
