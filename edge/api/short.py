@@ -16,8 +16,10 @@ import pydantic_core
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from edge.api.dispatch import Dispatch
+from edge.api.strict import unique
 from edge.api.tools import answer
 from edge.identity import Caller, Identify
+from engine.errors import BadMessage
 
 VERSIONS = frozenset({b"2025-06-18", b"2025-11-25"})
 _JSON = b"application/json"
@@ -98,9 +100,9 @@ def _what_python_reads(body: bytes) -> Any:
     """Half of a surrogate pair and deep nesting are JSON, and clients send what a model wrote. Our
     own check of the arguments refuses them by name; the library would only say it cannot parse."""
     try:
-        asked = json.loads(body)
+        asked = json.loads(body, object_pairs_hook=unique)
         return asked if str(asked["id"]).isascii() else None  # the answer repeats it
-    except (ValueError, TypeError, KeyError, RecursionError):
+    except (ValueError, TypeError, KeyError, RecursionError, BadMessage):
         return None
 
 

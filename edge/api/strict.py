@@ -57,7 +57,7 @@ def _again(came: list[Message], receive: Receive) -> Receive:
 def _refusal(body: bytes) -> JSONResponse | None:
     """What to answer instead of the library, which says in its own words what is no JSON."""
     try:
-        json.loads(body, object_pairs_hook=_unique, parse_int=str)
+        json.loads(body, object_pairs_hook=unique, parse_int=str)
         return None
     except BadMessage as found:
         error = found
@@ -73,7 +73,8 @@ def _refusal(body: bytes) -> JSONResponse | None:
     return JSONResponse({"jsonrpc": "2.0", "id": known, "error": said}, 400)
 
 
-def _unique(members: list[tuple[str, Any]]) -> dict[str, Any]:
+def unique(members: list[tuple[str, Any]]) -> dict[str, Any]:
+    """For `json.loads`: the object of these members, or `BadMessage` when it has two meanings."""
     found = dict(members)
     if len(found) == len(members):
         return found

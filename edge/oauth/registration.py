@@ -109,7 +109,18 @@ def _read(document: bytes) -> Wish:
         fault = error.errors(include_input=False, include_url=False)[0]
         field = str(fault["loc"][0]) if fault["loc"] else "body"
         code = "invalid_redirect_uri" if field == "redirect_uris" else "invalid_client_metadata"
-        raise Refused(code, f"{field}: {fault['msg']}") from None
+        raise Refused(code, _complaint(field)) from None
+
+
+def _complaint(field: str) -> str:
+    """What would fit, for whoever writes a client; the reader's own words name its types."""
+    match field:
+        case "body":
+            return "the registration must be a JSON object"
+        case "client_name" | "token_endpoint_auth_method":
+            return f"{field} must be text"
+        case _:
+            return f"{field} must be a short list of texts"
 
 
 def _auth_method(wish: Wish) -> str:

@@ -101,6 +101,8 @@ async def test_both_ways_answer_alike(house: House, body: Any) -> None:
         b'{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"help",'
         b'"arguments":{"topic":NaN}}}',
         b'{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"help","name":"x"}}',
+        b'{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"help",'
+        b'"arguments":{"topic":"\\ud800","topic":"play"}}}',
         b"[" * 5000,
     ],
 )
@@ -149,6 +151,13 @@ async def test_headers_decide_as_they_do_in_the_library(
     long = await asked(house, house.account(), content, LONG, **headers)
     assert (short.status_code, long.status_code) == (status, status)
     assert plain(short) == plain(long)
+
+
+async def test_a_key_that_stands_twice_is_not_hidden_by_half_of_a_pair(house: House) -> None:
+    call = json.dumps(request("help", {"topic": "FIRST"})).encode()
+    content = call.replace(b'"FIRST"', b'"\\ud800", "topic": "play"')
+    said = await asked(house, house.account(), content, SHORT)
+    assert "error" in said.json()
 
 
 async def test_a_post_through_the_short_way_is_in_the_room(house: House) -> None:
