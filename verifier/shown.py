@@ -8,7 +8,7 @@ convinces whoever was shown them, and nobody else.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from engine.channel.events import Event, Run
@@ -20,7 +20,7 @@ from verifier.heads import Unusable
 from verifier.leaves import Log
 from verifier.walk import Walked
 
-_COMPARED = ("entry", "sender", "kind", "body", "ts")
+_ENVELOPE = ("entry", "sender", "kind", "ts", "to")
 
 
 def check_saw(
@@ -31,7 +31,7 @@ def check_saw(
     events: Sequence[Event | None],
     findings: Findings,
 ) -> None:
-    """``text`` is a JSON list of messages as tools return them. Private ones are left out: their
+    """``text`` is a JSON list of messages as tools return them. Private bodies are left out: their
     digests are the record's. Raise `Unusable` if it is no such list."""
     try:
         seen = json.loads(text)
@@ -40,18 +40,39 @@ def check_saw(
     if not isinstance(seen, list) or not all(isinstance(one, dict) for one in seen):
         raise Unusable(f"what {who} saw: a JSON list of messages is wanted")
     ours = {message["id"]: message for message in _messages(log, walked, events)}
+    strange = ahead = 0
     for one in seen:
-        here = ours.get(one["id"]) if isinstance(one.get("id"), int) else None
-        if here is None or "to" in here:
-            continue
-        wrong = [name for name in _COMPARED if _plain(one.get(name)) != _plain(here[name])]
-        if wrong:
+        id = one.get("id")
+        if type(id) is not int or id < 1:
+            strange += 1
+        elif id not in ours:
+            ahead = max(ahead, id)
+        elif wrong := _differs(one, ours[id]):
             text = (
-                f"{who} was shown something else as message {one['id']} than stands here "
+                f"{who} was shown something else as message {id} than stands here "
                 f"({', '.join(wrong)}: {_plain(one.get(wrong[0]))[:120]})"
             )
-            findings.add("E_SHOWN", text, here["entry"], shown=one, here=here)
+            findings.add("E_SHOWN", text, ours[id]["entry"], shown=one, here=ours[id])
             return
+    if strange:
+        findings.add("I_ARGUMENT", f"not used: {strange} messages that {who} saw have no number")
+    if ahead and walked.whole:
+        text = f"{who} saw message {ahead}, {len(ours)} are here: get a newer file to compare"
+        findings.add("I_LINE_AHEAD", text)
+
+
+def _differs(one: Mapping[str, Any], here: Mapping[str, Any]) -> list[str]:
+    """What was shown otherwise than it stands here."""
+    names = (*_ENVELOPE, *(() if "to" in here else ("body",)))
+    wrong = [name for name in names if _plain(one.get(name)) != _plain(here.get(name))]
+    body, shown = here["body"], one.get("body")
+    if "to" in here and "_sd" in body and not wrong:  # the rest of it is public
+        rest = [name for name in body if name != "_sd"]
+        if not isinstance(shown, dict) or any(
+            _plain(shown.get(name)) != _plain(body[name]) for name in rest
+        ):
+            return ["body"]
+    return wrong
 
 
 def _messages(log: Log, walked: Walked, events: Sequence[Event | None]) -> Iterator[dict[str, Any]]:
