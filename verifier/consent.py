@@ -1,33 +1,52 @@
 """Whether the terms changed under somebody who was not asked. Changes with who must be asked.
 
-On the other side is a server that writes one account under two seats: then nobody else sits
-there to be asked, and it may put another referee into the middle of a game. Which account holds a
-seat is its word; only who sits there knows.
+On the other side is a server that writes one account under two seats, or the account that opened
+the room under the only one: then nobody is asked, or not everybody, and it may put another referee
+into the middle of a game. Which account holds a seat is its word; only who sits there knows.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection
 
-from engine.channel.events import Admin, Attach, Change, Detach
+from engine.channel.events import Accept, Admin, Attach, Change, Detach, Propose
+from engine.channel.state import Channel
 from verifier.findings import Findings
 from verifier.heads import Heads
 from verifier.walk import Walked
 
 
 def judge(walked: Walked, heads: Heads, findings: Findings, sure: Collection[str]) -> None:
-    """Add an `I_CONSENT` for a change with which nobody was asked; ``sure`` are labels of those who
-    confirm all that stands under their names."""
+    """Add an `I_CONSENT` for a change with which somebody was not asked; ``sure`` are labels of
+    those who confirm all that stands under their names."""
+    asked: set[str] = set()  #: seats in whose name the change that waits is agreed to
+    opening = len(heads.log.steps[0])
     for step in heads.log.steps:
         first = step[0].index
         happened = [heads.events[line.index] for line in step]
-        touches = any(isinstance(event, Attach | Detach | Admin) for event in happened)
-        if not first or not touches or any(isinstance(event, Change) for event in happened):
+        for event in happened:
+            if isinstance(event, Propose):
+                asked = {event.slot}
+            elif isinstance(event, Accept):
+                asked.add(event.slot)
+        if not first or not any(isinstance(event, Attach | Detach | Admin) for event in happened):
             continue
-        here = walked.channels[first - 1].players
-        if len(here) > 1 and not set(here) <= set(sure):
+        before = walked.channels[first - 1]
+        agreed = next((one.accepted for one in happened if isinstance(one, Change)), None)
+        silent = _alone(before, opening) if agreed is None else {*agreed} - asked
+        labels = sorted(map(before.label, silent))
+        if not set(labels) <= set(sure):
             text = (
-                f"the terms changed without consent: {', '.join(here)} are said to be one account, "
-                "and only they know"
+                f"the terms changed without the consent of {', '.join(labels)}, said to be of the "
+                "account that asked for it: only they know"
             )
             findings.add("I_CONSENT", text, first)
+
+
+def _alone(before: Channel, opening: int) -> set[str]:
+    """Who sat there when one account changed the terms by itself. Who opened the room and sat
+    down in one request did so; of any other that is to be believed."""
+    seated = before.seated
+    if len(seated) == 1 and seated[0].since < opening:
+        return set()
+    return {slot.id for slot in seated}

@@ -9,11 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from engine.channel.events import Accept, Entropy, Event, Join, Leave, Open, Propose, Takeover
 from engine.channel.state import Channel
 from engine.transcript import seeds
 from verifier.findings import Findings
+
+#: Entry, seat, value, commitment.
+_Gift: TypeAlias = tuple[int, str, str | None, str | None]
 
 
 @dataclass(frozen=True)
@@ -81,8 +85,20 @@ def check_gave(
         text = f"{who} gave something to the dice, and nothing of it stands here"
         findings.add("E_GAVE", text)
         return
-    entry, slot, found, promise = given[-1]
-    if value == found or seeds.commit_member(channel.origin, slot, value) == promise:
+
+    def is_it(one: _Gift) -> bool:
+        _, slot, found, promise = one
+        return value == found or seeds.commit_member(channel.origin, slot, value) == promise
+
+    entry = given[-1][0]
+    if channel.started is None and is_it(given[-1]):
+        return
+    if channel.started is not None and any(map(is_it, given)):
+        if not any(share.slot in slots and share.value == value for share in channel.entropy):
+            text = (
+                f"what {who} gave stands here, but was not theirs to the dice when the game began"
+            )
+            findings.add("I_GAVE", text, entry)
         return
     text = (
         f"{who} gave something else to the dice than stands here: the server put another value in "
@@ -92,7 +108,7 @@ def check_gave(
     findings.add("E_GAVE", text, entry)
 
 
-def _given(entry: int, event: Event | None) -> tuple[int, str, str | None, str | None] | None:
+def _given(entry: int, event: Event | None) -> _Gift | None:
     match event:
         case Join(slot, entropy=value, commit=promise) if value or promise:
             return entry, slot, value, promise

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from engine.channel import tokens
-from engine.channel.events import Attach, Event, Genesis, Invite, Join, Key
+from engine.channel.events import Admin, Attach, Detach, Event, Genesis, Invite, Join, Key, Leave
 from engine.transcript import note, proofs
 from engine.transcript.note import BadNote
 from verifier.findings import Findings
@@ -127,23 +127,22 @@ class Heads:
         self._check_seat(tokens.digest(code), count)
 
     def _check_seat(self, invite: str, count: int) -> None:
-        """That the referees of the day the invite was made still sat there when it was used."""
-        offered, slot = next(
-            (index, one)
-            for index, event in enumerate(self.events)
-            for one, hash in _offers(event)
-            if hash == invite
-        )
-        ends = (
-            index
-            for index, event in enumerate(self.events)
-            if index > offered and isinstance(event, Join | Invite) and event.slot == slot
-        )
-        end = next(ends, self.log.size)
-        late = [n for n, e in enumerate(self.events) if count <= n < end and isinstance(e, Attach)]
-        if late:
-            text = "a referee was seated after the invite was made and before its seat was taken"
-            self.findings.add("I_INVITE_OLD", f"{text}: the invite pins another", late[-1])
+        """That the terms of the day the invite was made still stood whenever somebody sat down on
+        its seat: also who is said to have been there before its holder."""
+        slot = next(one for event in self.events for one, hash in _offers(event) if hash == invite)
+        empty, taken, changed, late = True, False, -1, -1
+        for index, event in enumerate(self.events):
+            match event:
+                case Attach() | Detach() | Admin() if empty and index >= count:
+                    changed = index
+                case Join(other) if other == slot:
+                    empty, taken, late = False, True, changed
+                case Leave(other) if other == slot:
+                    empty = True
+        late = late if taken else changed
+        if late >= 0:
+            text = "the terms changed after the invite was made and before its seat was taken"
+            self.findings.add("I_INVITE_OLD", f"{text}: the invite pins others", late)
 
     def check_line(self, text: str) -> str:
         """A head that a member typed: "bob: 27 S8FX…". Return the member's label."""

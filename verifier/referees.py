@@ -314,16 +314,18 @@ class Bench:
                 wrong = "E_RUN_EXTRA"
             else:
                 wrong = compare.difference(made.command.run, event, sealed=outcome.sealed)
-            if wrong and "NonDeterministic" in event.res:
+            # Also where it ends so here: for want of an answer, which is the server's to record.
+            if (wrong or made.command.run.line is None) and "NonDeterministic" in event.res:
                 outcome, wrong = (
                     Unknown(
                         "I_NONDETERMINISTIC",
-                        "the server says that it does not always do the same; here it finished",
+                        "the server says that it does not always do the same",
                     ),
                     "",
                 )
-            elif not wrong and made.state is not None and event.res == "ok":
-                state = made.state
+            elif not wrong and event.res == "ok":
+                state = state if made.state is None else made.state
+                self._look_into(event, entry, sealed=outcome.sealed)
         if isinstance(outcome, Unknown) and not wrong:
             self._say(due, outcome)
             if event.st is not None and event.st[0] != event.st[1]:
@@ -339,6 +341,12 @@ class Bench:
         if event.st is not None:
             self._blinded[due.bot.at, due.bot.dice.epoch] = event.st[1]
         self._go_on(due, state)
+
+    def _look_into(self, event: Run, entry: int, *, sealed: bool) -> None:
+        """Without the seed nobody can tell what digests are of."""
+        if sealed and any("to" in said for said in event.out):
+            text = f"what bot {event.bot} said in private cannot be compared: its seed is not out"
+            self.findings.once("I_SEED", f"private {event.at}", text, entry)
 
     def _check_receipt(self, due: Due, event: Run) -> str:
         """What can be held against the log whether the hook was executed or not."""

@@ -8,7 +8,7 @@ convinces whoever was shown them, and nobody else.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from engine.channel.events import Event, Run
@@ -20,7 +20,7 @@ from verifier.heads import Unusable
 from verifier.leaves import Log
 from verifier.walk import Walked
 
-_COMPARED = ("entry", "sender", "kind", "to", "ts")
+_ENVELOPE = ("entry", "sender", "kind", "ts", "to")
 
 
 def check_saw(
@@ -31,8 +31,8 @@ def check_saw(
     events: Sequence[Event | None],
     findings: Findings,
 ) -> None:
-    """``text`` is a JSON list of messages as tools return them. Of private ones the body is left
-    out: its digest is the record's. Raise `Unusable` if it is no such list."""
+    """``text`` is a JSON list of messages as tools return them. Private bodies are left out: their
+    digests are the record's. Raise `Unusable` if it is no such list."""
     try:
         seen = json.loads(text)
     except (ValueError, RecursionError):
@@ -41,23 +41,35 @@ def check_saw(
         raise Unusable(f"what {who} saw: a JSON list of messages is wanted")
     ours = {message["id"]: message for message in _messages(log, walked, events)}
     for one in seen:
-        here = ours.get(one["id"])
-        if here is None:
-            _ahead(who, one["id"], len(ours), findings)
-            continue
-        names = _COMPARED if "to" in here else (*_COMPARED, "body")
-        wrong = [name for name in names if _plain(one.get(name)) != _plain(here.get(name))]
-        if wrong:
+        id = one["id"]
+        if id not in ours:
+            if walked.whole:
+                _ahead(who, id, len(ours), findings)
+        elif wrong := _differs(one, ours[id]):
             text = (
-                f"{who} was shown something else as message {one['id']} than stands here "
+                f"{who} was shown something else as message {id} than stands here "
                 f"({', '.join(wrong)}: {_plain(one.get(wrong[0]))[:120]})"
             )
-            findings.add("E_SHOWN", text, here["entry"], shown=one, here=here)
+            findings.add("E_SHOWN", text, ours[id]["entry"], shown=one, here=ours[id])
             return
 
 
+def _differs(one: Mapping[str, Any], here: Mapping[str, Any]) -> list[str]:
+    """What was shown otherwise than it stands here."""
+    names = (*_ENVELOPE, *(() if "to" in here else ("body",)))
+    wrong = [name for name in names if _plain(one.get(name)) != _plain(here.get(name))]
+    body, shown = here["body"], one.get("body")
+    if "to" in here and "_sd" in body and not wrong:  # the rest of it is public
+        rest = [name for name in body if name != "_sd"]
+        if not isinstance(shown, dict) or any(
+            _plain(shown.get(name)) != _plain(body[name]) for name in rest
+        ):
+            return ["body"]
+    return wrong
+
+
 def _is_message(one: Any) -> bool:
-    return isinstance(one, dict) and type(one.get("id")) is int
+    return isinstance(one, dict) and type(one.get("id")) is int and one["id"] > 0
 
 
 def _ahead(who: str, id: int, count: int, findings: Findings) -> None:

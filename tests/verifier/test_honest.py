@@ -167,6 +167,8 @@ async def test_a_change_that_all_accept_is_no_cheat(server: Table, jail: Executo
     await game.update("bob", {"op": "remove_bot", "bot_id": "coin"}, {"op": "close"})
     checked = verify(game.bundle("bob"), jail)
     assert not violations(checked), checked.findings.found
+    assert "I_CONSENT" in codes(checked), "only bob knows that it was he who took the coin away"
+    checked = verify(game.bundle("bob"), jail, confirmed=["bob"])
     assert states(checked)["RECORD"] == "PROVEN"
 
 
