@@ -98,7 +98,7 @@ def check_gave(
             text = (
                 f"what {who} gave stands here, but was not theirs to the dice when the game began"
             )
-            findings.add("I_GAVE", text, entry)
+            findings.add("I_GAVE_LATE", text, entry)
         return
     text = (
         f"{who} gave something else to the dice than stands here: the server put another value in "

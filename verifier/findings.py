@@ -29,7 +29,7 @@ WHERE: Mapping[str, tuple[str, ...]] = {
         (
             *("E_SEED", "E_RUN_RNG", "E_ENTROPY", "E_OPEN", "E_GAVE", "E_ABORT", "I_RNG_SERVER"),
             *("I_RNG_EARLY", "I_RNG_AGE", "I_RNG_SILENT", "I_ABORT", "I_RNG_SEED"),
-            *("I_RNG_UNCHECKED", "I_GAVE"),
+            *("I_RNG_UNCHECKED", "I_GAVE", "I_GAVE_LATE"),
         ),
         (DICE,),
     ),

@@ -28,7 +28,7 @@ SETTLE = {
     "I_RNG_SERVER": "in the next room every player gives entropy on joining",
     "I_RNG_SILENT": "in the next room every player gives entropy on joining",
     "I_RNG_UNCHECKED": "what settles RULES",
-    "I_GAVE": "in the next room they sit where they gave it when the game begins",
+    "I_GAVE_LATE": "in the next room they sit where they gave it when the game begins",
     "I_RNG_EARLY": "use a referee that draws in on_start or later",
     "I_RNG_AGE": "play in a room whose reveal_days are longer than a game takes",
     "I_ABORT": "play again; who withholds an opening gives plain words only",
