@@ -119,6 +119,9 @@ def _blame_machine(checked: Checked, error: Exception) -> None:
 def _judged(checked: Checked, wishes: Wishes) -> Checked:
     try:
         checked.verdicts = _verdicts(checked, wishes)
+    except MemoryError as error:
+        _blame_machine(checked, error)
+        checked.verdicts = _verdicts(checked, wishes)
     except Exception as error:  # noqa: BLE001  as in `check`
         checked.walked.whole = False
         text = f"the verifier was not made for this: {type(error).__name__}: {error!s:.200}"

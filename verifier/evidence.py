@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+from itertools import islice
 from pathlib import Path
 
 from verifier import report
@@ -27,6 +28,7 @@ expected-N.json   what the rules or the announced source lead to instead
 The record itself belongs to it: whoever has record and verifier sees the same. {{origin}} is
 the room's name, and the key that signs for it stands in entry 0 of its log.
 """
+MOST = 200  #: findings that get files of their own; report.json has all
 #: What stands there only for some violations, so that an earlier run's would stay.
 _SOMETIMES = re.compile(r"(entry|expected)-[0-9]+\.json|head-[0-9]+\.note")
 
@@ -41,8 +43,9 @@ def write(checked: Checked, directory: Path) -> list[Path]:
     }
     for place, (_, text) in enumerate(sorted(_notes(checked).items())):
         files[f"head-{place + 1}.note"] = text
-    for one in checked.findings.found:
-        if not one.violated or one.entry is None:
+    violated = (one for one in checked.findings.found if one.violated)
+    for one in islice(violated, MOST):
+        if one.entry is None:
             continue
         if "expected" in one.evidence:
             shown = json.dumps(one.evidence["expected"], indent=1, sort_keys=True)
@@ -53,6 +56,8 @@ def write(checked: Checked, directory: Path) -> list[Path]:
     written = []
     for name, text in files.items():
         path = directory / name
+        if path.is_symlink():  # who packed the record may have put it here
+            path.unlink()
         path.write_bytes(text.encode("utf-8", "replace"))
         written.append(path)
     return written

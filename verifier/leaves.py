@@ -18,6 +18,9 @@ from engine.transcript.canonical import NotCanonical, canonical, parse
 from engine.transcript.chain import MAX_ENTRY, TIMELESS, b64u
 from verifier.findings import Violation
 
+#: Values that all entries together may hold: in memory each takes twenty times its place here.
+MAX_VALUES = 16_000_000
+_MARKS = (b",", b"[", b"{")
 _ERASED = re.compile(rb'\{"erased": "([A-Za-z0-9+/]{43}=)"\}')
 
 
@@ -81,7 +84,12 @@ def read(lines: Sequence[bytes]) -> Log:
     if not lines or lines == [b""]:
         raise Violation("E_BUNDLE", "there are no entries")
     found: list[Line] = []
+    values = 0
     for index, data in enumerate(lines):
+        values += sum(map(data.count, _MARKS))
+        if values > MAX_VALUES:
+            text = f"more than this verifier takes: {MAX_VALUES} values"
+            raise Violation("I_TOO_LARGE", text, index)
         found.append(_line(index, data, found[-1] if found else None))
     return Log(found, *_steps(found))
 

@@ -49,6 +49,7 @@ SETTLE = {
     "I_V0": "nothing can: rooms of mpx-log/0 carry no seeds and no receipts",
     "I_RESTORED": "the head that was lost, if a member kept its note",
     "I_BROKEN": "a file whose record is whole",
+    "I_TOO_LARGE": "a verifier that takes more: its limits stand in its source",
     "I_INVITE": "the whole link, with what follows the dots",
     **dict.fromkeys(("I_CONFIRM", "I_GAVE"), "repeat it with the name as it stands here"),
     "I_UNCONFIRMED": "they read their part of this report; --confirm says that they did",
@@ -84,7 +85,7 @@ def verdicts(
         _words(walked, heads, findings, set(confirmed), me)
     else:
         where = "the record is broken; what comes after that place was not judged"
-        if not any(f.code in ("I_ERASED", "I_BROKEN") for f in findings.found):
+        if not any(f.code in ("I_ERASED", "I_BROKEN", "I_TOO_LARGE") for f in findings.found):
             findings.add("I_BROKEN", where)
         findings.add("I_SPLIT", "heads prove nothing about a record that is broken")
     _outside(walked, findings)

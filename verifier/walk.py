@@ -47,6 +47,8 @@ from verifier.leaves import Line, Log
 from verifier.record import Record
 from verifier.referees import Bench
 
+#: Seats, clocks and the like that the states after all entries may hold together.
+MAX_HELD = 64_000_000
 _NOT_DRAINED = (Run, Runtime, Key, Restored)
 
 
@@ -93,6 +95,7 @@ class Walk:
     events: list[Event | None] = field(default_factory=list)
     walked: Walked = field(default_factory=Walked)
     until: float = math.inf  #: on the monotonic clock
+    _held: int = 0
 
     def read(self) -> None:
         """Every entry by itself: its fields, each of the right form."""
@@ -169,6 +172,10 @@ class Walk:
         self._note(before, channel, event, line.index)
         walked.channel = channel
         walked.channels.append(channel)
+        self._held += len(channel.slots) + len(channel.bots) + len(channel.timers)
+        if self._held > MAX_HELD:
+            text = "more than this verifier takes: too many seats and clocks for so many entries"
+            raise Violation("I_TOO_LARGE", text, line.index)
         for message in placed.messages:
             if isinstance(event, Msg):
                 walked.said.setdefault(message.sender, []).append(bench.opened(message))

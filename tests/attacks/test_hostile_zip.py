@@ -1,7 +1,8 @@
-"""A zip whose directory lies or floods: refused as a bad file, without a traceback."""
+"""A zip whose directory lies or floods, or that swells: bounded, without a traceback."""
 
 from __future__ import annotations
 
+import hashlib
 import io
 import struct
 import zipfile
@@ -9,7 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from verifier import record
+from engine.channel.events import Event, Genesis, Rename, write
+from engine.transcript import note, tree
+from engine.transcript.canonical import canonical
+from engine.transcript.chain import b64u
+from tests.harness import LIMITS
+from tests.verifier.games import KEY
+from verifier import evidence, leaves, record, walk
 from verifier.check import Wishes, check_file
 from verifier.leaves import Line, Log
 
@@ -47,3 +54,96 @@ def test_a_log_without_times_is_gone_through_once() -> None:
     """Looking for the next time from every entry again would take days."""
     log = Log([Line(i, b"", b"", {"t": "key"}, 0) for i in range(100_000)])
     assert {log.next_ts(i) for i in range(100_000)} == {None}
+
+
+# --- what is small in the file and large in memory ---------------------------------------------
+
+
+def _told(path: Path) -> tuple[set[str], int]:
+    checked = check_file(path, Wishes(execute=False))
+    return {one.code for one in checked.findings.found}, checked.exit_code
+
+
+def test_a_log_of_empty_lists_is_refused_before_it_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A quarter of a megabyte of zip became two gigabytes of empty objects."""
+    path = tmp_path / "x.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as bundle:
+        bundle.writestr("entries.jsonl", b'{"i":0,"x":[' + b"{}," * 20_000 + b"{}]}\n")
+    monkeypatch.setattr(leaves, "MAX_VALUES", 30_000)
+    monkeypatch.setattr(leaves, "parse", lambda *_: pytest.fail("it was parsed"))
+    codes, left = _told(path)
+    assert "I_TOO_LARGE" in codes and left == 2
+
+
+def test_a_thousand_seats_after_each_of_many_entries_are_not_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """States share what did not change; a word changes a seat, and with it the list of all."""
+    path = tmp_path / "x.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as bundle:
+        bundle.writestr("entries.jsonl", _crowded(seats=500, names=60))
+    assert "I_TOO_LARGE" not in _told(path)[0]
+    monkeypatch.setattr(walk, "MAX_HELD", 20_000)
+    codes, left = _told(path)
+    assert "I_TOO_LARGE" in codes and left == 2
+
+
+def _crowded(*, seats: int, names: int) -> bytes:
+    """A room with so many seats for referees, which is given so many names."""
+    origin = "mp.example/c/chn_x"
+    slots = [{"id": f"s{n}", "kind": "bot", "label": f"b{n}"} for n in range(1, seats)]
+    slots.insert(0, {"id": "s0", "kind": "invite", "label": "alice", "invite": "0" * 64})
+    opened = Genesis(
+        "mpx-log/1", origin, "crowd", "A" * 16, slots, {**LIMITS, "seats": seats},
+        "0" * 32, note.vkey(origin, KEY.public),
+    )  # fmt: skip
+    lines: list[bytes] = []
+    before = b""
+    happened: list[Event] = [opened, *(Rename(f"name {n}") for n in range(names))]
+    for index, event in enumerate(happened):
+        entry = {**write(event), "i": index, "ts": 1, **({"p": b64u(before)} if index else {})}
+        lines.append(canonical(entry))
+        before = tree.leaf_hash(lines[-1])
+    return b"".join(line + b"\n" for line in lines)
+
+
+def test_a_room_with_many_answers_of_the_network_accuses_nobody(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A member who has a referee ask for ever makes the record large, and its server no cheat."""
+    path = tmp_path / "x.zip"
+    with zipfile.ZipFile(path, "w") as bundle:
+        bundle.writestr("entries.jsonl", b"{}\n")
+        for n in range(20):
+            answer = bytes([n]) * 1000
+            bundle.writestr(f"blobs/{hashlib.sha256(answer).hexdigest()}", answer)
+    assert "I_TOO_LARGE" not in _told(path)[0]
+    for limit in ("MAX_BYTES", "MAX_MEMBER", "MAX_MEMBERS", "MAX_FILE"):
+        with monkeypatch.context() as patch:
+            patch.setattr(record, limit, 15)
+            codes, left = _told(path)
+            assert "I_TOO_LARGE" in codes and left == 2, limit
+
+
+# --- what is written down about it -------------------------------------------------------------
+
+
+def test_a_thousand_violations_fill_no_directory(tmp_path: Path) -> None:
+    checked = check_file(tmp_path, Wishes())
+    checked.log = Log([Line(n, b"{}", b"", {}, 0) for n in range(1000)])
+    for n in range(1000):
+        checked.findings.add("E_OPENING", "opened otherwise", n)
+    assert len(evidence.write(checked, tmp_path / "evidence")) < evidence.MOST + 10
+
+
+def test_a_link_among_the_evidence_leads_nowhere(tmp_path: Path) -> None:
+    """Whoever packs the record with a directory beside it chooses what stands there before."""
+    precious = tmp_path / "precious"
+    precious.write_text("mine")
+    (tmp_path / "evidence").mkdir()
+    (tmp_path / "evidence" / "report.txt").symlink_to(precious)
+    evidence.write(check_file(tmp_path, Wishes()), tmp_path / "evidence")
+    assert precious.read_text() == "mine"
+    assert "RULES" in (tmp_path / "evidence" / "report.txt").read_text()

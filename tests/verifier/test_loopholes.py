@@ -284,3 +284,32 @@ async def test_the_public_half_of_a_private_message_is_shown_otherwise(
     hand["body"]["score"] = 300
     checked = verify(game.bundle("bob"), jail, saw=[("bob", json.dumps(shown))])
     assert "E_SHOWN" in violations(checked)
+
+
+HIDDEN = """
+class HiddenBot:
+    def on_message(self, message):
+        dice = getattr(self.ctx, "ran" + "dom")
+        number = dice.randint(1, 1000)
+        self.ctx.post("bot", {"number": number})
+        if message["body"]["text"] == "over":
+            self.ctx.end({"winners": []})
+"""
+
+
+async def test_a_draw_is_passed_to_the_next_by_a_hook_that_was_killed(
+    server: Table, jail: Executor
+) -> None:
+    """Its source does not show that it draws, so nothing warned of the choice between two."""
+    game = await (await server.open(code=HIDDEN)).seated()
+    for word in ("one", "over"):
+        await game.say("alice", word)
+    forged = game.bundle()
+    one, over = forged.of("run")
+    assert not forged.of("attach")[0]["reach"]["dice"]
+    over["out"] = one["out"]
+    over["rng"] = one["rng"]
+    one |= {"res": "killed:TimeLimit", "out": [], "rng": [*one["rng"][:2], one["rng"][1]]}
+    checked = verify(reforge(forged), jail)
+    assert not violations(checked) and "I_KILLED" in codes(checked)
+    assert states(checked)["DICE"] == "NOT PROVEN"
