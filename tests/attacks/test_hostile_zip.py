@@ -7,6 +7,7 @@ import io
 import struct
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,7 +17,7 @@ from engine.transcript.canonical import canonical
 from engine.transcript.chain import b64u
 from tests.harness import LIMITS
 from tests.verifier.games import KEY
-from verifier import evidence, leaves, record, walk
+from verifier import check, evidence, leaves, record, walk
 from verifier.check import Wishes, check_file
 from verifier.leaves import Line, Log
 
@@ -147,3 +148,21 @@ def test_a_link_among_the_evidence_leads_nowhere(tmp_path: Path) -> None:
     evidence.write(check_file(tmp_path, Wishes()), tmp_path / "evidence")
     assert precious.read_text() == "mine"
     assert "RULES" in (tmp_path / "evidence" / "report.txt").read_text()
+
+
+def test_memory_that_runs_out_while_judging_accuses_nobody(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "x.zip"
+    with zipfile.ZipFile(path, "w") as bundle:
+        bundle.writestr("entries.jsonl", _crowded(seats=2, names=1))
+    judge, calls = check._verdicts, iter([MemoryError()])
+
+    def scarce(*given: Any) -> Any:
+        for error in calls:
+            raise error
+        return judge(*given)
+
+    monkeypatch.setattr(check, "_verdicts", scarce)
+    codes, left = _told(path)
+    assert "I_MACHINE" in codes and "E_UNFORESEEN" not in codes and left == 2
