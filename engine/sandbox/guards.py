@@ -8,10 +8,11 @@ tests/attacks/test_bot_gadgets.py.
 
 from __future__ import annotations
 
+import functools
 import operator
 import string
 import types
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from engine.sandbox.language import DENIED, METHODS
@@ -24,9 +25,16 @@ INPLACE: dict[str, Callable[[Any, Any], Any]] = {
     "@=": operator.imatmul,
 }  # fmt: skip
 
-_HIDDEN = (types.ModuleType, types.FrameType, types.CodeType)
+_HIDDEN = (types.ModuleType, types.FrameType, types.CodeType, types.TracebackType, types.CellType)
+#: Handed out without a second look: values, and functions, whose insides begin with "_".
+_PLAIN = frozenset(
+    [str, int, float, bool, types.NoneType, list, dict, tuple, set, frozenset, bytes,
+     types.FunctionType]
+)  # fmt: skip
 #: Classes of the running bot. Only their instances may be written to freely.
 bot_classes: set[type] = set()
+#: Classes a bot may call: builtins and those of the import table. Exceptions are, too.
+known_classes: set[type] = set()
 #: Library classes a bot may inherit from; filled by `engine/sandbox/modules.py`.
 open_bases: set[type] = {object, dict, list, set, frozenset, tuple, str, int, float, bytes}
 #: Library types that take item assignment, and attributes of theirs that may be set.
@@ -34,12 +42,116 @@ item_types: set[type] = {dict, list, bytearray}
 settable: dict[type, frozenset[str]] = {}
 
 
+def know(values: Iterable[Any]) -> None:
+    """Let bots have those of the values that are classes."""
+    known_classes.update(value for value in values if _is_class(value))
+
+
+# --- what a bot may hold -------------------------------------------------------------------
+
+
+def hand_out(value: Any, name: object) -> Any:
+    """The value as a bot may have it, or AttributeError.
+
+    Judged is the value, wherever it was found: a method has the same powers on an object, on
+    its class, behind ``super()`` and through a proxy.
+    """
+    kind = type(value)
+    if kind in _PLAIN or kind in bot_classes:
+        return value
+    refuse_hidden(value, name)
+    if kind is types.BuiltinMethodType or kind is types.MethodType:
+        return _method(value, name)
+    if kind in _DESCRIPTORS and value in _REFUSED:
+        raise AttributeError(f"{name!r} is not available to bots without its object")
+    return _kind(value) if _is_class(value) else value
+
+
 def refuse_hidden(value: Any, name: object) -> Any:
     """The value, unless it is one of those from which the whole process can be reached."""
-    if isinstance(value, _HIDDEN):
+    if issubclass(type(value), _HIDDEN):
         raise AttributeError(f"{name!r} is not available to bots")
     return value
 
+
+_DESCRIPTORS = frozenset([types.MethodDescriptorType, types.MemberDescriptorType])
+#: What is judged with its object may not go without it.
+_REFUSED: tuple[Any, ...] = (
+    vars(str)["format"], vars(str)["format_map"], vars(AttributeError)["obj"]
+)  # fmt: skip
+
+
+def _method(value: Any, name: object) -> Any:
+    """A method with its object: not of a class that is not handed out, nor a metaclass's; and
+    what reads attributes that a text names does it through the guards."""
+    owner: Any = value.__self__
+    if isinstance(owner, str) and type(value) is types.BuiltinMethodType:
+        if value.__name__ == "format":
+            return _formatter(owner)
+        if value.__name__ == "format_map":
+            raise AttributeError(f"{name!r} is not available to bots; use .format(**mapping)")
+    if _is_class(owner) and (not _is_known(owner) or _of_metaclass(owner, value.__name__)):
+        raise AttributeError(f"{name!r} of {owner.__name__} is not available to bots")
+    return value
+
+
+def _is_class(value: Any) -> bool:
+    return issubclass(type(value), type)
+
+
+def _is_known(cls: type) -> bool:
+    return cls in known_classes or cls in bot_classes or issubclass(cls, BaseException)
+
+
+def _of_metaclass(cls: type, name: str) -> bool:
+    metaclass: Any = type(cls)
+    return not any(name in vars(kind) for kind in cls.__mro__) and any(
+        name in vars(kind) for kind in metaclass.__mro__
+    )
+
+
+class Kind:
+    """Stands for a class that a bot may recognize and not use: ``type(x)`` of a function, of
+    ``ctx``, of a class. Called, the class itself would make what no guard hands out."""
+
+    __slots__ = ("_of",)
+
+    def __init__(self, of: type) -> None:
+        self._of = of
+
+    def __instancecheck__(self, value: object) -> bool:
+        return isinstance(value, self._of)
+
+    def __subclasscheck__(self, cls: type) -> bool:
+        return issubclass(cls, self._of)
+
+    @property
+    def __bases__(self) -> Any:  # so that issubclass(type(x), ...) takes it
+        return (self._of,)
+
+    @property
+    def __name__(self) -> str:
+        return self._of.__name__
+
+    def __repr__(self) -> str:
+        return repr(self._of)
+
+
+@functools.cache
+def _kind_of(cls: type) -> Kind:
+    return Kind(cls)
+
+
+def _kind(cls: type) -> Any:
+    return cls if _is_known(cls) else _kind_of(cls)
+
+
+def type_of(obj: Any) -> Any:
+    """``type(x)``; the form that makes classes would choose its own metaclass."""
+    return _kind(type(obj))
+
+
+# --- attributes and items ------------------------------------------------------------------
 
 _MISSING = object()
 
@@ -50,27 +162,27 @@ def get_attribute(obj: Any, name: Any, default: Any = _MISSING) -> Any:
         raise TypeError("attribute name must be string")
     if name.startswith("_") and name != "_":
         return _special(obj, name)
-    if name in DENIED or (name == "obj" and isinstance(obj, AttributeError)):
+    if name in DENIED or (name == "obj" and _is_attribute_error(obj)):
         raise AttributeError(f'"{name}" is a restricted name')
-    if name == "format" and _is_text(obj):
-        return _formatter(obj)
+    obj = hand_out(obj, name)  # it may come from a call, which nothing judges
     value = getattr(obj, name) if default is _MISSING else getattr(obj, name, default)
-    return refuse_hidden(value, name)
+    return hand_out(value, name)
 
 
-def _is_text(obj: Any) -> bool:
-    return isinstance(obj, str) or (isinstance(obj, type) and issubclass(obj, str))
+def _is_attribute_error(obj: Any) -> bool:
+    holder: Any = obj
+    return isinstance(holder.__self__ if type(obj) is super else obj, AttributeError)
 
 
 def _special(obj: Any, name: str) -> Any:
     if name == "__class__":
-        return type(obj)
+        return type_of(obj)
     if name in ("__name__", "__doc__"):
-        if isinstance(obj, type | types.FunctionType | types.MethodType):
+        if isinstance(obj, type | types.FunctionType | types.MethodType | Kind):
             value = getattr(obj, name)
             return value if isinstance(value, str | None) else None
     elif name in METHODS and (isinstance(obj, super) or _is_own(obj) or _may_subclass(obj)):
-        value = refuse_hidden(getattr(obj, name), name)
+        value = hand_out(getattr(obj, name), name)
         if (name, getattr(value, "__objclass__", None)) not in _UNSTEADY:
             return value
     raise AttributeError(f'"{name}" is an invalid attribute name because it starts with "_"')
@@ -105,10 +217,7 @@ class _Format(string.Formatter):
         return obj, first
 
 
-def _formatter(template: Any) -> Any:
-    if isinstance(template, type):
-        raise AttributeError('write "...".format(...) with the text before the dot')
-
+def _formatter(template: str) -> Any:
     def format(*args: Any, **kwargs: Any) -> str:
         return _Format().vformat(str.__str__(template), args, kwargs)
 
@@ -117,7 +226,7 @@ def _formatter(template: Any) -> Any:
 
 def get_item(obj: Any, key: Any) -> Any:
     """``obj[key]`` for a bot."""
-    return refuse_hidden(obj[key], key)
+    return hand_out(hand_out(obj, key)[key], key)
 
 
 def has_attribute(obj: Any, name: Any) -> bool:

@@ -4,12 +4,18 @@ One row per module; a name that is not listed does not exist for bots. Listed by
 not derived from what is public: a third of the known gadgets are public names
 (`typing.get_type_hints` evaluates strings, `functools.update_wrapper` swaps code,
 `traceback.walk_stack` hands out frames). A new name needs a look at what it returns
-and a line in tests/attacks/test_bot_gadgets.py. Modules marked in `OWN` are not the
+and a line in tests/attacks/test_bot_gadgets.py. Names in `OWN` are not the
 library's but this package's: chance and time come from the host.
 """
 
 from __future__ import annotations
 
+import difflib
+import functools
+import sys
+from collections.abc import Iterable
+
+#: Names of the library's modules.
 TABLE: dict[str, str] = {
     "base64": (
         "a85decode a85encode b16decode b16encode b32decode b32encode b32hexdecode b32hexencode "
@@ -17,7 +23,7 @@ TABLE: dict[str, str] = {
         "standard_b64encode urlsafe_b64decode urlsafe_b64encode"
     ),
     "certifi": "",
-    "charset_normalizer": "detect from_bytes is_binary",
+    "charset_normalizer": "detect from_bytes",
     "collections": "ChainMap Counter defaultdict deque namedtuple OrderedDict UserDict UserList",
     "collections.abc": (
         "Callable Collection Container Generator Hashable ItemsView Iterable Iterator KeysView "
@@ -76,7 +82,7 @@ TABLE: dict[str, str] = {
         "Session session Timeout TooManyRedirects URLRequired"
     ),
     "requests.adapters": "HTTPAdapter",
-    "requests.auth": "HTTPBasicAuth HTTPDigestAuth HTTPProxyAuth",
+    "requests.auth": "AuthBase HTTPBasicAuth HTTPDigestAuth HTTPProxyAuth",
     "requests.exceptions": (
         "ChunkedEncodingError ConnectionError ConnectTimeout ContentDecodingError HTTPError "
         "InvalidHeader InvalidJSONError InvalidSchema InvalidURL JSONDecodeError MissingSchema "
@@ -103,12 +109,7 @@ TABLE: dict[str, str] = {
     "sys": "",
     "time": "",
     "traceback": "",
-    "typing": (
-        "Any AnyStr Callable cast ClassVar Collection Container Counter DefaultDict Deque Dict "
-        "Final FrozenSet Generator Generic Hashable Iterable Iterator List Literal Mapping "
-        "MutableMapping MutableSequence MutableSet NewType NoReturn Optional OrderedDict Sequence "
-        "Set Sized Text Tuple Type TYPE_CHECKING TypeAlias TypeVar Union"
-    ),
+    "typing": "",
     "urllib": "",
     "urllib.error": "ContentTooShortError HTTPError URLError",
     "urllib.parse": (
@@ -129,6 +130,40 @@ TABLE: dict[str, str] = {
     "weakref": "proxy ref ReferenceType WeakKeyDictionary WeakSet WeakValueDictionary",
 }
 
+#: Names of this package's own, made by `engine/sandbox/modules.py` for each hook.
+OWN: dict[str, str] = {
+    "certifi": "contents where",
+    "datetime": "date datetime",
+    "functools": "wraps",
+    "random": (
+        "betavariate choice choices expovariate gammavariate gauss getrandbits lognormvariate "
+        "normalvariate paretovariate randbytes randint Random random randrange sample seed "
+        "shuffle SystemRandom triangular uniform vonmisesvariate weibullvariate"
+    ),
+    "secrets": (
+        "choice compare_digest randbelow randbits SystemRandom token_bytes token_hex token_urlsafe"
+    ),
+    "sys": (
+        "argv byteorder exc_info exit float_info getrecursionlimit intern maxsize maxunicode "
+        "platform stderr stdout version version_info"
+    ),
+    "time": (
+        "altzone asctime ctime daylight gmtime localtime mktime monotonic monotonic_ns "
+        "perf_counter perf_counter_ns process_time process_time_ns sleep strftime strptime "
+        "struct_time thread_time thread_time_ns time time_ns timezone tzname"
+    ),
+    "traceback": "format_exc format_exception format_exception_only print_exc print_exception",
+    "typing": (
+        "Any AnyStr Callable cast ClassVar Collection Container Counter DefaultDict Deque Dict "
+        "Final FrozenSet Generator Generic Hashable Iterable Iterator List Literal Mapping "
+        "MutableMapping MutableSequence MutableSet NewType NoReturn Optional OrderedDict Sequence "
+        "Set Sized Text Tuple Type TYPE_CHECKING TypeAlias TypeVar Union"
+    ),
+    "urllib.request": "urlopen",
+    "uuid": "uuid4",
+    "warnings": "catch_warnings filterwarnings resetwarnings simplefilter warn",
+}
+
 #: Packages on the way to a listed module, with no names of their own.
 PACKAGES = ("email.mime",)
 
@@ -136,7 +171,7 @@ PACKAGES = ("email.mime",)
 BASES = (
     "collections.ChainMap", "collections.Counter", "collections.OrderedDict",
     "collections.defaultdict", "collections.deque", "json.JSONDecoder", "json.JSONEncoder",
-    "requests.auth.AuthBase", "typing.Generic",
+    "requests.auth.AuthBase",
 )  # fmt: skip
 
 #: Library types whose items a bot may assign.
@@ -158,6 +193,11 @@ SETTABLE = {
 }
 
 
+#: Names that an older Python does not have, with the version they came with.
+SINCE = {"itertools.batched": (3, 12), "math.sumprod": (3, 12), "re.PatternError": (3, 13)}
+_SHOWN = 400  #: characters of a list of names in a refusal
+
+
 def words(text: str) -> frozenset[str]:
     """The words of a line, as a set."""
     return frozenset(text.split())
@@ -166,3 +206,42 @@ def words(text: str) -> frozenset[str]:
 def is_allowed(path: str) -> bool:
     """True for a dotted module path that an import statement may name."""
     return path in TABLE or path in PACKAGES
+
+
+@functools.cache
+def names(path: str) -> frozenset[str]:
+    """What a bot finds in a module of the table on this Python, without the modules below it."""
+    return frozenset(
+        name
+        for name in (*TABLE.get(path, "").split(), *OWN.get(path, "").split())
+        if sys.version_info >= SINCE.get(f"{path}.{name}", ())
+    )
+
+
+@functools.cache
+def children(path: str) -> tuple[str, ...]:
+    """The paths of the modules one level below one."""
+    return tuple(p for p in (*TABLE, *PACKAGES) if p.rpartition(".")[0] == path)
+
+
+def refused(path: str) -> str:
+    """What is said of an import that is not allowed."""
+    return f"Import of '{path}' is not allowed{like(path, (*TABLE, *PACKAGES))}"
+
+
+def lacking(path: str, name: str) -> str:
+    """What is said of a name that a module of the table does not have for bots."""
+    known = sorted(
+        names(path) | {child.rpartition(".")[2] for child in children(path)}, key=str.lower
+    )
+    shown = ", ".join(known)
+    if len(shown) > _SHOWN:
+        shown = shown[:_SHOWN].rpartition(", ")[0] + ", ..."
+    return f"module '{path}' has no '{name[:100]}' for bots{like(name, known)}; it has {shown}"
+
+
+def like(name: str, known: Iterable[str]) -> str:
+    """``; did you mean x?`` where something is written nearly as ``name`` is, else nothing."""
+    folded = {other.lower(): other for other in known}
+    found = difflib.get_close_matches(name[:100].lower(), folded, 1, 0.75)
+    return f"; did you mean {folded[found[0]]}?" if found else ""

@@ -24,7 +24,7 @@ from RestrictedPython.transformer import (
     copy_locations,
 )
 
-from engine.sandbox.imports import is_allowed, words
+from engine.sandbox.imports import is_allowed, refused, words
 
 #: The file name of a bot's source in code objects; tracebacks are cut to its lines.
 FILENAME = "<bot>"
@@ -43,8 +43,8 @@ METHODS = frozenset(_BINARY) | words(
 READABLE = METHODS | {"__name__", "__class__", "__doc__"}
 #: Attributes that are refused wherever they stand, whatever object has them.
 DENIED = INSPECT_ATTRIBUTES | words(
-    "mro format_map keylog_filename load_cert_chain load_verify_locations sslobj_class"
-    " sslsocket_class"
+    "mro format_map keylog_filename load_cert_chain load_dh_params load_verify_locations"
+    " sslobj_class sslsocket_class"
 )
 #: Builtins authors reach for that do not exist here: said at attach, not in the game.
 ABSENT = words("compile globals locals vars dir breakpoint input memoryview delattr id help")
@@ -164,7 +164,7 @@ class Transformer(RestrictingNodeTransformer):
     def visit_Import(self, node: ast.Import) -> Any:
         for alias in node.names:
             if not is_allowed(alias.name):
-                self.error(node, f"Import of '{alias.name}' is not allowed")
+                self.error(node, refused(alias.name))
         return super().visit_Import(node)
 
     def visit_ImportFrom(self, node: ast.ImportFrom) -> Any:
@@ -173,7 +173,7 @@ class Transformer(RestrictingNodeTransformer):
         if node.level:
             self.error(node, "Relative imports are not allowed")
         elif not is_allowed(node.module or ""):
-            self.error(node, f"Import of '{node.module}' is not allowed")
+            self.error(node, refused(node.module or ""))
         return super().visit_ImportFrom(node)
 
     # Functions and classes: annotations are dropped, which also closes the ways

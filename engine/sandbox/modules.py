@@ -8,6 +8,8 @@ would look it up in ``sys.modules`` (tests/attacks/test_bot_gadgets.py).
 
 from __future__ import annotations
 
+import collections
+import copy
 import functools
 import hashlib
 import importlib
@@ -15,10 +17,10 @@ import types
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from engine.sandbox import authorities, guards, libm, network, web
+from engine.sandbox import authorities, guards, imports, libm, network, typehints, web
 from engine.sandbox.chance import Chance, random_names, secrets_names, uuid_names
 from engine.sandbox.clock import Clock, datetime_names, time_names
-from engine.sandbox.imports import BASES, ITEMS, PACKAGES, SETTABLE, TABLE, is_allowed
+from engine.sandbox.imports import BASES, ITEMS, PACKAGES, SETTABLE, TABLE, children
 from engine.sandbox.prints import Prints, system_names, traceback_names, warning_names
 from engine.sandbox.source import NETWORK, reaches
 
@@ -44,7 +46,7 @@ def preload(*, networked: bool = True) -> None:
     """
     for path in _wanted((*TABLE, *PRELOAD), networked):
         importlib.import_module(path)
-    guards.open_bases.update(map(_find, _wanted(BASES, networked)))
+    guards.open_bases.update(map(_find, _wanted(BASES, networked)), (typehints.Generic,))
     guards.item_types.update(map(_find, _wanted(ITEMS, networked)))
     for path in _wanted(SETTABLE, networked):
         guards.settable[_find(path)] = frozenset(SETTABLE[path].split())
@@ -53,7 +55,7 @@ def preload(*, networked: bool = True) -> None:
         web.install()
     for path in _wanted((*TABLE, *PACKAGES), networked):
         _listed(path)
-        _children(path)
+        children(path)
 
 
 def _wanted(paths: Iterable[str], networked: bool) -> list[str]:
@@ -76,7 +78,9 @@ def proxy(path: str, names: Mapping[str, Any]) -> object:
         def __getattribute__(self, name: str) -> Any:
             if type(name) is str and name in known:
                 return known[name]
-            raise AttributeError(f"module '{path}' has no attribute {str(name)!r} for bots")
+            if name == "__class__":  # asked by isinstance; bots get it from guards.type_of
+                return Module
+            raise AttributeError(imports.lacking(path, str(name)))
 
         def __setattr__(self, name: str, value: Any) -> None:
             raise AttributeError(f"module '{path}' is read-only")
@@ -88,6 +92,22 @@ def proxy(path: str, names: Mapping[str, Any]) -> object:
             return f"<module '{path}' for bots>"
 
     return Module()
+
+
+def deepcopy(x: Any) -> Any:
+    """``copy.deepcopy`` without ``memo``, which would be filled with every object that is found
+    on the way, and so show what no guard would hand out."""
+    return copy.deepcopy(x)
+
+
+def namedtuple(
+    typename: str, field_names: Any, *, rename: bool = False, defaults: Any = None
+) -> type:
+    """``collections.namedtuple``, whose class a bot may have back from ``type(x)``."""
+    make: Any = collections.namedtuple
+    made: type = make(typename, field_names, rename=rename, defaults=defaults)
+    guards.know([made])
+    return made
 
 
 def wraps(wrapped: Any, *args: Any, **kwargs: Any) -> Callable[[Any], Any]:
@@ -124,6 +144,8 @@ class Modules:
         self._made: dict[str, object] = {}
         self._own: dict[str, Callable[[], dict[str, Any]]] = {
             "certifi": lambda: {"contents": authorities.usual, "where": lambda: "cacert.pem"},
+            "collections": lambda: {"namedtuple": namedtuple},
+            "copy": lambda: {"deepcopy": deepcopy},
             "datetime": lambda: datetime_names(clock),
             "functools": lambda: {"wraps": wraps},
             "hashlib": hashlib_names,
@@ -133,6 +155,7 @@ class Modules:
             "sys": lambda: system_names(prints),
             "time": lambda: time_names(clock),
             "traceback": lambda: traceback_names(prints),
+            "typing": typehints.typing_names,
             "urllib.request": lambda: {"urlopen": web.urlopen},
             "uuid": lambda: uuid_names(chance),
             "warnings": lambda: warning_names(prints),
@@ -143,6 +166,7 @@ class Modules:
             names = dict(_listed(path))
             if path in self._own:
                 names |= self._own[path]()
+            guards.know(names.values())
             names |= {child.rpartition(".")[2]: self[child] for child in self._inside(path)}
             self._made[path] = proxy(path, names)
         return self._made[path]
@@ -150,20 +174,17 @@ class Modules:
     def _inside(self, path: str) -> list[str]:
         """The modules below one; http.client comes with http only where it was asked for."""
         return [
-            child for child in _children(path) if not reaches(child, NETWORK) or self._networked()
+            child for child in children(path) if not reaches(child, NETWORK) or self._networked()
         ]
 
 
 @functools.cache
-def _children(path: str) -> tuple[str, ...]:
-    return tuple(p for p in (*TABLE, *PACKAGES) if p.rpartition(".")[0] == path)
-
-
-@functools.cache
 def _listed(path: str) -> dict[str, Any]:
+    """What a bot gets from the library itself; `Modules` has stand-ins for some of it."""
     module = importlib.import_module(path)
     wanted = TABLE.get(path, "").split()
     names = {name: getattr(module, name) for name in wanted if hasattr(module, name)}
+    guards.know(names.values())
     for name, value in names.items():
         guards.refuse_hidden(value, f"{path}.{name}")
     return names
@@ -175,8 +196,8 @@ def importer(modules: Modules) -> Callable[..., object]:
     def __import__(
         name: str, globals: Any = None, locals: Any = None, fromlist: Any = (), level: int = 0
     ) -> object:
-        if level or type(name) is not str or not is_allowed(name):
-            raise ImportError(f"Import of '{name}' is not allowed")
+        if level or type(name) is not str or not imports.is_allowed(name):
+            raise ImportError(imports.refused(str(name)))
         return modules[name if fromlist else name.partition(".")[0]]
 
     return __import__

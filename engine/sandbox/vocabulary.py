@@ -35,19 +35,16 @@ _GUARDED = {
     "hash": guards.hash_of,
     "pow": power,
     "setattr": guards.set_attribute,
+    "type": guards.type_of,
 }
-
-
-def one_argument_type(obj: object) -> type:
-    """``type(x)``; the form that makes classes would choose its own metaclass."""
-    return type(obj)
 
 
 def bot_globals(modules: Modules, prints: Prints, fuel: Fuel) -> dict[str, Any]:
     """Fresh globals for one hook, guards and builtins in place."""
     names = {name: getattr(builtins, name) for name in (*_PLAIN, *_EXCEPTIONS)}
+    guards.know(names.values())
     names |= _GUARDED
-    names |= {"type": one_argument_type, "print": prints.print, "__import__": importer(modules)}
+    names |= {"print": prints.print, "__import__": importer(modules)}
     names["open"] = files.open_file
     return {
         "__builtins__": names,

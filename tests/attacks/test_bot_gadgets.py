@@ -142,6 +142,42 @@ GADGETS = {
             pass
         return S('{0.__class__.__mro__}').format(1)
         """,
+    "format behind super": """
+        import random
+        class S(str):
+            def go(self, x):
+                return super().format(x)
+        return S('{0._draws.__dict__}').go(random.Random())
+        """,
+    "format of a two-argument super": """
+        class S(str):
+            pass
+        return super(S, S('{0.__dict__}')).format(self)
+        """,
+    "format by a class attribute": """
+        class S(str):
+            fill = str.format
+        return S('{0.__dict__}').fill(self)
+        """,
+    "format through a weak proxy": """
+        import weakref
+        class S(str):
+            pass
+        s = S('{0.__dict__}')
+        return weakref.proxy(s).format(self)
+        """,
+    "format mapped": "return list(map(str.format, ['{0.__dict__}'], [self]))",
+    "format by partial": "import functools\nreturn functools.partial(str.format, '{0.__dict__}')(self)",
+    "format as a key": "return [self].sort(key='{0.__dict__}'.format)",
+    "format in a field of format": "return '{0.format}'.format(str)",
+    "format_map through getattr": "return getattr('{a.__class__}', 'format_map')({'a': 1})",
+    "format_map behind super": """
+        class S(str):
+            def go(self, m):
+                return getattr(super(), 'format_map')(m)
+        return S('{a.__dict__}').go({'a': self})
+        """,
+    "format of a member of an enumeration": "import http\nreturn http.HTTPMethod.GET.format.join(self)",
     "UserString": "from collections import UserString\nreturn UserString('{0.__class__}').format(1)",
     # evaluation inside libraries
     "get_type_hints": "from typing import get_type_hints\nreturn get_type_hints",
@@ -149,6 +185,13 @@ GADGETS = {
     "ForwardRef evaluation": "from typing import List\nreturn List['x'].__args__[0]._evaluate",
     "singledispatch": "from functools import singledispatch\nreturn singledispatch",
     "update_wrapper": "from functools import update_wrapper\nreturn update_wrapper",
+    "a string in typing": "import typing, copy\nm = {}\ncopy.deepcopy(typing.List['1 + 1'], m)\nreturn m",
+    "deepcopy fills a memo": "import copy\nm = {}\ncopy.deepcopy(self.ctx, m)\nreturn m",
+    "deepcopy fills a memo by keyword": "import copy\nm = {}\ncopy.deepcopy(self.ctx, memo=m)\nreturn m",
+    "deepcopy of one's own": "class A:\n    def __deepcopy__(self, memo):\n        return memo\nreturn 1",
+    "ForwardRef": "from typing import ForwardRef\nreturn ForwardRef('1')",
+    "the code of a typing object": "import typing\nreturn typing.List['1'].__args__",
+    "a class with expressions": "from typing import TypedDict\nreturn TypedDict('A', {'x': '1'})",
     "wraps with code": """
         import functools, json
         @functools.wraps(json.dumps, assigned=('__code__',))
@@ -164,6 +207,44 @@ GADGETS = {
     "metaclass": "class A(metaclass=type):\n    pass\nreturn 1",
     "class keyword": "class A(x=1):\n    pass\nreturn 1",
     "three-argument type": "return type('A', (), {})",
+    "a function's class": "return type(lambda: 0)(1, {})",
+    "a function's class by attribute": "return (lambda: 0).__class__(1, {})",
+    "a method's class": "return type(self.answer)(print, 1)",
+    "a module's class": "import json\nreturn type(json)()",
+    "a generator's class": "return type(x for x in [])()",
+    "the class of a class": "return type(int)('X', (object,), {'__getattribute__': lambda s, n: 7})",
+    "the class of a class by attribute": "return int.__class__('X', (object,), {})",
+    "the class of one's own class": "class A:\n    pass\nreturn type(A)('X', (A,), {})",
+    "the metaclass of an abstract class": "import collections\nreturn type(collections.UserDict)('X', (), {})",
+    "the class of ctx": "return type(self.ctx)(1, 2, 3, 4)",
+    "a method of the class of ctx": "return type(self.ctx).get_state(self)",
+    "the class of dice": "import random\nreturn type(random.Random(1))()",
+    "a metaclass's method": "import collections\nreturn collections.UserDict.register(int)",
+    "the machine's clock by a date": "import datetime\nreturn datetime.datetime.max.now()",
+    "the machine's clock by an e-mail": "import email.utils\nreturn email.utils.parsedate_to_datetime('Thu, 01 Jan 2026 00:00:00 +0000').now()",
+    "the machine's date": "import datetime\nreturn datetime.datetime.now().date().today()",
+    "AttributeError.obj without its object": """
+        class E(AttributeError):
+            seen = AttributeError.obj
+        return E.seen
+        """,
+    "AttributeError.obj behind super": """
+        class E(AttributeError):
+            def seen(self):
+                return super().obj
+        return E('x').seen()
+        """,
+    "a traceback kept": """
+        class C:
+            def __enter__(self):
+                return self
+            def __exit__(self, kind, error, tb):
+                self.tb = tb
+                return True
+        with C() as c:
+            1 / 0
+        return c.tb
+        """,
     "inherit from a library class": "import requests\nclass A(requests.Session):\n    pass\nreturn 1",
     "inherit from a proxy": "import json\nclass A(type(json)):\n    pass\nreturn 1",
     "inherit from ctx": "class A(type(self.ctx)):\n    pass\nreturn 1",
@@ -204,6 +285,8 @@ GADGETS = {
     "io.open": "import io\nreturn io.open('/etc/passwd')",
     "FileIO": "import io\nreturn io.FileIO('/etc/passwd')",
     "file_digest": "import hashlib\nreturn hashlib.file_digest",
+    "is_binary of a path": "import charset_normalizer\nreturn charset_normalizer.is_binary('/etc/passwd')",
+    "load_dh_params": "import ssl\nreturn ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_dh_params('/etc/passwd')",
     "from_path": "import charset_normalizer\nreturn charset_normalizer.from_path('/etc/passwd')",
     "cookiejar": "import http.cookiejar\nreturn 1",
     "resolve_cert_reqs": "import urllib3.util.ssl_\nreturn 1",

@@ -370,6 +370,76 @@ ORDINARY = {
         """,
         ["hello\n", True, True, "ZeroDivisionError", 3, "hi", "a@b.c", 3, {}],
     ),
+    "type of anything": (
+        """
+        import datetime, re
+        from collections import namedtuple
+        class A:
+            kind = "a"
+        class B(A):
+            def twin(self):
+                return type(self)()
+        P = namedtuple("P", "x y")
+        def f():
+            pass
+        try:
+            {}["k"]
+        except KeyError as e:
+            error = e
+        names = {type(None): "none", type(f): "function", int: "int"}
+        return [type(B().twin()).kind, type(P(1, 2))(3, 4).x, type([])((1, 2)), type("x").__name__,
+                type(error).__name__, type(error) is KeyError, type(None).__name__, type(f).__name__,
+                type(f) is type(lambda: 0), type(f) == type(1), names[type(None)], names[type(f)],
+                names[type(3)], isinstance(None, type(None)), isinstance(f, type(f)),
+                isinstance(1, (type(None), int)), issubclass(type(None), int), str(type(3)),
+                str(type(None)), type(re.match("a", "a")).__name__, type(datetime.datetime.now()).__name__,
+                type(self).__name__, type(self.ctx).__name__, isinstance(B(), type(A())), A().__class__ is A,
+                type(type(1)).__name__, repr(type(f))]
+        """,
+        [
+            "a", 3, [1, 2], "str", "KeyError", True, "NoneType", "function", True, False, "none",
+            "function", "int", True, True, True, False, "<class 'int'>", "<class 'NoneType'>", "Match",
+            "datetime", "Bot", "Context", True, True, "type", "<class 'function'>",
+        ],
+    ),
+    "format of one's own text": (
+        """
+        class Title(str):
+            def format(self, *args):
+                return "<" + super().format(*args) + ">"
+        class Money:
+            def __init__(self, n):
+                self.n = n
+            def __format__(self, spec):
+                return spec + str(self.n)
+        return [Title("{0}!").format("a"), "{0.n} {0:EUR}".format(Money(3)), list(map("{:02d}".format, [1, 2])),
+                "{:>4}|{x!r}".format(1, x="y"), f"{Money(4):$}", "{} {}".format(*"ab"), "{a[0]}".format(**{"a": [7]})]
+        """,
+        ["<a!>", "3 EUR3", ["01", "02"], "   1|'y'", "$4", "a b", "7"],
+    ),
+    "annotations of typing": (
+        """
+        from typing import (Any, Callable, Deque, Dict, Generic, List, Literal, NewType, Optional, Sequence,
+                            Tuple, TypeVar, Union, cast, TYPE_CHECKING)
+        import typing as t
+        T = TypeVar("T", bound="Tree")
+        Tree = Dict[str, "Tree"]
+        Board = List[List[Optional[int]]]
+        Move = Union[int, str, "Tree"]
+        Rule = Callable[[Dict[str, Any]], Tuple[bool, ...]]
+        Side = Literal["white", "black"]
+        Id = NewType("Id", str)
+        class Box(Generic[T]):
+            def __init__(self, x: T) -> None:
+                self.x = x
+        class IntBox(Box[int]):
+            pass
+        return [IntBox(3).x, cast("List[int]", 4), Id("a"), isinstance([], List), isinstance(1, Union[int, str]),
+                isinstance(None, Optional[int]), isinstance("x", Sequence), t.Dict(a=1), len(Deque([1])),
+                TYPE_CHECKING, Box[str]("y").x, isinstance(len, Callable)]
+        """,
+        [3, 4, "a", True, True, True, True, {"a": 1}, 1, False, "y", True],
+    ),
     "the idiom at the end of a file": (
         """
         if __name__ == "__main__":
