@@ -31,6 +31,8 @@ _PLAIN = frozenset(
     [str, int, float, bool, types.NoneType, list, dict, tuple, set, frozenset, bytes,
      types.FunctionType]
 )  # fmt: skip
+#: Their methods are handed out without a second look: texts have one that reads attributes.
+_HARMLESS = _PLAIN - {str}
 #: Classes of the running bot. Only their instances may be written to freely.
 bot_classes: set[type] = set()
 #: Classes a bot may call: builtins and those of the import table. Exceptions are, too.
@@ -59,12 +61,15 @@ def hand_out(value: Any, name: object) -> Any:
     kind = type(value)
     if kind in _PLAIN or kind in bot_classes:
         return value
-    refuse_hidden(value, name)
+    if kind is types.MethodType and type(value.__self__) in bot_classes:
+        return value
     if kind is types.BuiltinMethodType or kind is types.MethodType:
-        return _method(value, name)
+        return value if type(value.__self__) in _HARMLESS else _method(value, name)
+    if issubclass(kind, type):
+        return _kind(value)
     if kind in _DESCRIPTORS and value in _REFUSED:
         raise AttributeError(f"{name!r} is not available to bots without its object")
-    return _kind(value) if _is_class(value) else value
+    return refuse_hidden(value, name)
 
 
 def refuse_hidden(value: Any, name: object) -> Any:
@@ -85,11 +90,12 @@ def _method(value: Any, name: object) -> Any:
     """A method with its object: not of a class that is not handed out, nor a metaclass's; and
     what reads attributes that a text names does it through the guards."""
     owner: Any = value.__self__
-    if isinstance(owner, str) and type(value) is types.BuiltinMethodType:
-        if value.__name__ == "format":
+    if issubclass(type(owner), str):
+        if type(value) is types.BuiltinMethodType and value.__name__ == "format":
             return _formatter(owner)
-        if value.__name__ == "format_map":
+        if type(value) is types.BuiltinMethodType and value.__name__ == "format_map":
             raise AttributeError(f"{name!r} is not available to bots; use .format(**mapping)")
+        return value
     if _is_class(owner) and (not _is_known(owner) or _of_metaclass(owner, value.__name__)):
         raise AttributeError(f"{name!r} of {owner.__name__} is not available to bots")
     return value
@@ -164,7 +170,9 @@ def get_attribute(obj: Any, name: Any, default: Any = _MISSING) -> Any:
         return _special(obj, name)
     if name in DENIED or (name == "obj" and _is_attribute_error(obj)):
         raise AttributeError(f'"{name}" is a restricted name')
-    obj = hand_out(obj, name)  # it may come from a call, which nothing judges
+    kind = type(obj)
+    if kind not in _PLAIN and kind not in bot_classes:
+        obj = hand_out(obj, name)  # it may come from a call, which nothing judges
     value = getattr(obj, name) if default is _MISSING else getattr(obj, name, default)
     return hand_out(value, name)
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
+from engine.sandbox.mistakes import CALLED
+
 _MESSAGE = (
     'a message is {"id": 1, "sender": "alice", "kind": "user", "body": {"text": "heads"},'
     ' "ts": "..."}'
@@ -24,10 +26,6 @@ _NAMES = {
 _CTX = (
     "ctx has post, get_state, set_state, set_turn, end, set_timer, cancel_timer, now, random, "
     "players, bot_id, workspace"
-)
-_HOOKS = (
-    "the host calls __init__(self, ctx, params), on_init(self), on_join(self, player_id), "
-    "on_start(self), on_message(self, msg), on_leave(self, player_id), on_timer(self, name)"
 )
 _ANEW = (
     "the class is built anew for every event, so what one event puts on self the next does not "
@@ -81,7 +79,7 @@ def _attribute(error: BaseException, line: str) -> str:
 def _type(error: BaseException, line: str) -> str:
     told = str(error)
     if re.search(r"\.(on_[a-z]+|__init__)\(\) (takes|missing)", told):
-        return _HOOKS
+        return CALLED
     if "Context.end()" in told:
         return _END
     if told.startswith("post: body") or "Context.post()" in told:

@@ -10,7 +10,7 @@ import ast
 import functools
 from typing import Any
 
-from engine.sandbox import language, source, steady
+from engine.sandbox import language, mistakes, source, steady
 from engine.sandbox.chance import Chance
 from engine.sandbox.clock import Clock
 from engine.sandbox.context import Context
@@ -91,7 +91,8 @@ def inspect(text: str) -> dict[str, Any]:
         )
     try:
         report = source.report(tree)
-        language.restrict(tree)
+        found = mistakes.find(tree)
+        language.restrict(tree, found)
         report["manifest"] = plain(report["manifest"], "MANIFEST")
     except SyntaxError as error:
         return {"rejected": _shown(f"Line {error.lineno}: {error.msg}")}

@@ -195,7 +195,7 @@ SETTABLE = {
 
 #: Names that an older Python does not have, with the version they came with.
 SINCE = {"itertools.batched": (3, 12), "math.sumprod": (3, 12), "re.PatternError": (3, 13)}
-_SHOWN = 400  #: characters of a list of names in a refusal
+_SHOWN = 450  #: characters of a list of names in a refusal
 
 
 def words(text: str) -> frozenset[str]:
@@ -226,11 +226,13 @@ def children(path: str) -> tuple[str, ...]:
 
 def refused(path: str) -> str:
     """What is said of an import that is not allowed."""
-    return f"Import of '{path}' is not allowed{like(path, (*TABLE, *PACKAGES))}"
+    return f"Import of '{path[:100]}' is not allowed{like(path, (*TABLE, *PACKAGES))}"
 
 
 def lacking(path: str, name: str) -> str:
     """What is said of a name that a module of the table does not have for bots."""
+    if f"{path}.{name}" in children(path):
+        return f"module '{path}' has '{name}' only where the source has import {path}.{name}"
     known = sorted(
         names(path) | {child.rpartition(".")[2] for child in children(path)}, key=str.lower
     )

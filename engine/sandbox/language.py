@@ -66,7 +66,7 @@ class Rejected(Exception):
     @property
     def text(self) -> str:
         """The first few reasons, each with its line."""
-        shown = [f"Line {line}: {why[:300]}" if line else why for line, why in self.found[:4]]
+        shown = [f"Line {line}: {why[:600]}" if line else why for line, why in self.found[:4]]
         more = len(self.found) - len(shown)
         return "; ".join(shown) + (f"; and {more} more" if more else "")
 
@@ -84,11 +84,13 @@ def parse(source: str) -> ast.Module:
         raise Rejected([(None, str(error))]) from None
 
 
-def restrict(tree: ast.Module) -> Any:
-    """The code object of a tree, every access rewritten to pass a guard, or Rejected."""
+def restrict(tree: ast.Module, found: Iterable[tuple[int | None, str]] = ()) -> Any:
+    """The code object of a tree, every access rewritten to pass a guard; or Rejected, which also
+    tells what was ``found`` before."""
     transformer = Transformer(_bound(tree))
     try:
         transformer.visit(tree)
+        transformer.found += found
         if transformer.found:
             raise Rejected(transformer.found)
         return compile(ast.fix_missing_locations(tree), FILENAME, "exec", dont_inherit=True)

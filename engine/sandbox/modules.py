@@ -163,13 +163,15 @@ class Modules:
 
     def __getitem__(self, path: str) -> object:
         if path not in self._made:
-            names = dict(_listed(path))
-            if path in self._own:
-                names |= self._own[path]()
+            names = dict(_listed(path)) | self.own(path)
             guards.know(names.values())
             names |= {child.rpartition(".")[2]: self[child] for child in self._inside(path)}
             self._made[path] = proxy(path, names)
         return self._made[path]
+
+    def own(self, path: str) -> dict[str, Any]:
+        """What in a module is not the library's."""
+        return self._own[path]() if path in self._own else {}
 
     def _inside(self, path: str) -> list[str]:
         """The modules below one; http.client comes with http only where it was asked for."""

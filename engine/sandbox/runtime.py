@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 
 #: The version of the rules, and only of them.
-RULES = 1
+RULES = 2
 #: How deep a referee's functions may call each other, from wherever a hook is started.
 DEEPEST = 1000
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from engine.sandbox.call import HOOKS
@@ -44,22 +45,83 @@ def report(tree: ast.Module) -> dict[str, Any]:
     }
 
 
+@dataclass
+class Class:
+    """A class at the top level. ``hooks`` are its own and inherited ones; ``used``: the rest of
+    the source names it, so it is a helper or a base."""
+
+    name: str
+    node: ast.ClassDef
+    hooks: set[str]
+    used: bool
+
+
+def classes(tree: ast.Module) -> dict[str, Class]:
+    """The classes at the top level, by name; of two of one name the later one counts."""
+    found: dict[str, Class] = {}
+    for node in top_level(tree.body):
+        if isinstance(node, ast.ClassDef):
+            bases = [found[name].hooks for name in _bases(node) if name in found]
+            own = {name for item in node.body for name in defined(item)}.intersection(HOOKS)
+            found[node.name] = Class(node.name, node, own.union(*bases), used=False)
+    for name in _named(tree):
+        if name in found:
+            found[name].used = True
+    return found
+
+
 def referee(tree: ast.Module) -> tuple[str | None, tuple[str, ...]]:
-    """The class whose hooks are called: the one with most of them, the later of equals.
+    """The class whose hooks are called: the one that no other part of the source uses, of these
+    the one with most hooks, the later of equals.
 
     Not the first one: helper classes stand above it as often as below.
     """
-    known: dict[str, set[str]] = {}
-    best: str | None = None
-    for node in _top_level(tree.body):
+    every = classes(tree).values()
+    hearing = [one for one in every if one.hooks]
+    best: Class | None = None
+    for one in [one for one in hearing if not one.used] or hearing or every:
+        if best is None or len(one.hooks) >= len(best.hooks):
+            best = one
+    if best is None:
+        return None, ()
+    return best.name, tuple(hook for hook in HOOKS if hook in best.hooks)
+
+
+def above(every: Mapping[str, Class], name: str | None) -> set[str]:
+    """The names of the classes that one inherits from."""
+    found: set[str] = set()
+    ways = [name] if name in every else []
+    while ways:
+        for base in _bases(every[ways.pop() or ""].node):
+            if base in every and base not in found:
+                found.add(base)
+                ways.append(base)
+    return found
+
+
+def defined(item: ast.stmt) -> list[str]:
+    """The names that a statement of a class's body makes methods or attributes of."""
+    if isinstance(item, ast.Assign):
+        return [target.id for target in item.targets if isinstance(target, ast.Name)]
+    if isinstance(item, ast.AnnAssign) and item.value and isinstance(item.target, ast.Name):
+        return [item.target.id]
+    return [item.name] if isinstance(item, ast.FunctionDef) else []
+
+
+def _bases(node: ast.ClassDef) -> list[str]:
+    return [base.id for base in node.bases if isinstance(base, ast.Name)]
+
+
+def _named(tree: ast.AST) -> Iterator[str]:
+    """Every name that is read, but that of a class in its own body."""
+    nodes: list[tuple[ast.AST, frozenset[str]]] = [(tree, frozenset())]
+    while nodes:
+        node, within = nodes.pop()
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load) and node.id not in within:
+            yield node.id
         if isinstance(node, ast.ClassDef):
-            inherited = [
-                known.get(base.id, set()) for base in node.bases if isinstance(base, ast.Name)
-            ]
-            known[node.name] = _own_hooks(node).union(*inherited)
-            if best is None or len(known[node.name]) >= len(known[best]):
-                best = node.name
-    return best, tuple(hook for hook in HOOKS if best and hook in known[best])
+            within |= {node.name}
+        nodes += [(child, within) for child in ast.iter_child_nodes(node)]
 
 
 def manifest(tree: ast.Module) -> dict[str, Any] | None:
@@ -76,22 +138,13 @@ def manifest(tree: ast.Module) -> dict[str, Any] | None:
     return None
 
 
-def _top_level(body: list[ast.stmt]) -> Iterator[ast.stmt]:
+def top_level(body: list[ast.stmt]) -> Iterator[ast.stmt]:
+    """The statements of a module, those under a condition, too."""
     for node in body:
         yield node
         if isinstance(node, ast.If | ast.Try):
-            yield from _top_level(node.body)
-            yield from _top_level(node.orelse)
-
-
-def _own_hooks(node: ast.ClassDef) -> set[str]:
-    names = set()
-    for item in node.body:
-        if isinstance(item, ast.FunctionDef):
-            names.add(item.name)
-        elif isinstance(item, ast.Assign):
-            names.update(target.id for target in item.targets if isinstance(target, ast.Name))
-    return names.intersection(HOOKS)
+            yield from top_level(node.body)
+            yield from top_level(node.orelse)
 
 
 def _is_name(node: ast.expr, name: str | None = None) -> bool:

@@ -35,12 +35,12 @@ CLASSES = {
     ),
     "the one with most hooks": (
         "class A:\n def on_init(self): pass\n def on_join(self, p): pass\n"
-        "class B:\n def on_init(self): pass",
+        "class B:\n def on_init(self): pass\nBOTH = A, B",
         "A",
         ("on_init", "on_join"),
     ),
     "the last of equals": (
-        "class A:\n def on_init(self): pass\nclass B:\n def on_init(self): pass",
+        "class A:\n def on_init(self): pass\nclass B:\n def on_init(self): pass\nBOTH = A, B",
         "B",
         ("on_init",),
     ),
@@ -61,7 +61,12 @@ CLASSES = {
         ("on_init",),
     ),
     "no hooks": ("class A:\n pass", "A", ()),
-    "not a hook": ("class A:\n def on_wish(self): pass", "A", ()),
+    "the one that uses the others": (
+        "class B:\n def on_init(self): pass\n def on_join(self, p): pass\n"
+        "class A:\n def on_init(self): B().on_init()",
+        "A",
+        ("on_init",),
+    ),
 }
 
 
