@@ -82,11 +82,15 @@ def test_lines_are_moves_and_what_is_none_is_explained(tmp_path: Path, coin: str
         (["none.py"], "none.py"),
         ([GUESS, "--params", '{"low": "x"}'], "params.low: 'x' is not an integer"),
         ([GUESS, "--seats", "alice,alice"], "events[1]: 'alice' has joined before"),
+        (["lacking.py"], "Line 1: module 'typing' has no 'NamedTuple' for bots"),
+        (["misspelt.py"], "Line 2: on_mesage is no hook"),
     ],
 )
 def test_what_cannot_be_run_is_refused_in_one_line(
     tmp_path: Path, arguments: list[str], words: str
 ) -> None:
+    (tmp_path / "lacking.py").write_text(f"from typing import NamedTuple\n{COIN}")
+    (tmp_path / "misspelt.py").write_text("class A:\n    def on_mesage(self, msg): pass")
     code, said, complaint = call(tmp_path, "run_bot.py", *arguments)
     assert (code, said) == (1, "")
     assert words in complaint and complaint.count("\n") == 1

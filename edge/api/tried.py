@@ -99,8 +99,6 @@ def lines(tried: Tried, *, preset: str | None) -> list[str]:
         "in the sandbox of real rooms. No room was opened, nothing is kept.",
         *(line for number, step in _numbered(tried) for line in step_lines(number, step)),
     ]
-    if not new.hooks:
-        told.append(f"Nothing of it is ever run: no class in it has one of {', '.join(HOOKS)}.")
     if tried.left:
         told.append(f"Time was up: {tried.left} of the events did not happen.")
     return [*told, *after(tried), f"next: {_advice(tried, preset)}"]
@@ -115,7 +113,10 @@ def after(tried: Tried) -> list[str]:
         f"network: {f'asked {network} times' if network else 'none used'}",
         f"clocks: {', '.join(clocks) or 'none'}",
     ]
-    return [f"state after: {_short(dict(tried.state))}", " · ".join(used)]
+    told = [f"state after: {_short(dict(tried.state))}", " · ".join(used)]
+    if not tried.bot.new.hooks:
+        told.insert(0, f"Nothing of it is ever run: no class in it has one of {', '.join(HOOKS)}.")
+    return told
 
 
 def step_lines(number: int, step: Step) -> list[str]:

@@ -189,10 +189,30 @@ async def test_params_that_do_not_fit_the_manifest_are_refused(house: House) -> 
     assert refusal.data["message"] == "params.low: 'x' is not an integer"
 
 
-async def test_source_that_cannot_be_a_referee_is_refused_with_its_line(house: House) -> None:
-    refusal = await house.rest(house.account(), "try_bot", bot_code="import os", events=[])
+ECHO = "class Echo:\n    def on_message(self, msg): pass\n    def on_init(self): pass"
+NEVER_RIGHT = {
+    "an import": ("import os", 1, "os"),
+    "a name that a module lacks": (f"from typing import NamedTuple\n{ECHO}", 1, "TypeVar"),
+    "a misspelt hook": ("class A:\n    def on_mesage(self, msg): pass", 2, "on_message"),
+    "a second referee": (f"class A:\n    def on_init(self): pass\n{ECHO}", 1, "class Echo"),
+}
+
+
+@pytest.mark.parametrize("name", NEVER_RIGHT)
+@pytest.mark.parametrize("where", ["try_bot", "create_channel", "update_channel"])
+async def test_source_that_cannot_be_a_referee_is_refused_with_its_line(
+    house: House, where: str, name: str
+) -> None:
+    code, line, named = NEVER_RIGHT[name]
+    account = house.account()
+    arguments: dict[str, Any] = {"bot_code": code} | ({"events": []} if where == "try_bot" else {})
+    if where == "update_channel":
+        room = await house.rest(account, "create_channel", join_as="alice")
+        op = {"op": "attach_bot", "bot_code": code}
+        arguments = {"channel_id": room.data["channel_id"], "ops": [op]}
+    refusal = await house.rest(account, where, **arguments)
     assert (refusal.status, refusal.refused) == (422, "BOT_REJECTED")
-    assert "line 1" in refusal.data["message"].lower()
+    assert f"Line {line}: " in refusal.data["message"] and named in refusal.data["message"]
 
 
 async def test_a_text_is_told_to_be_one(house: House) -> None:
