@@ -3,6 +3,7 @@
 A referee is source text. The host never compiles it. A zygote, started with an empty
 environment and no way back, is forked once per hook; the child is jailed, reads one
 `HookCall`, runs it in a closed language, answers with one `HookResult` and ends. The
+language is a courtesy to authors and a first fence, never the wall: that is the jail. The
 host believes nothing in the answer, waits no longer than the deadline, and commits
 the effects itself or not at all.
 

@@ -2,8 +2,9 @@
 
 Changes when a referee may do something new with an object. Runs in the worker; on
 the other side is a stranger's code. It may get no module, frame or code object,
-change no library, and define no class that fools a guard. Tried by
-tests/attacks/test_bot_gadgets.py.
+change no library, and define no class that fools a guard. A courtesy to authors and a
+first fence, never the wall (`engine/sandbox/jail.py`). Tried by
+tests/attacks/test_bot_gadgets.py and test_bot_walk.py.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Which Python a referee may be written in. Changes when authors may write something new.
 
 Runs in the worker. On the other side is a stranger's source text; compiled, it may
-reach no object but through the guards of `engine/sandbox/guards.py`. This is the
-language, not the wall: the process and its jail hold when this layer is lost.
+reach no object but through the guards of `engine/sandbox/guards.py`. A courtesy to
+authors and a first fence, never the wall: the process and its jail hold when this is lost.
 Tried by tests/attacks/test_bot_gadgets.py.
 
 RestrictedPython 9 refuses ordinary things (``self.n += 1``, ``__str__``, ``match``)
