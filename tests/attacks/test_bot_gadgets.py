@@ -220,9 +220,6 @@ GADGETS = {
     "a method of the class of ctx": "return type(self.ctx).get_state(self)",
     "the class of dice": "import random\nreturn type(random.Random(1))()",
     "a metaclass's method": "import collections\nreturn collections.UserDict.register(int)",
-    "the machine's clock by a date": "import datetime\nreturn datetime.datetime.max.now()",
-    "the machine's clock by an e-mail": "import email.utils\nreturn email.utils.parsedate_to_datetime('Thu, 01 Jan 2026 00:00:00 +0000').now()",
-    "the machine's date": "import datetime\nreturn datetime.datetime.now().date().today()",
     "AttributeError.obj without its object": """
         class E(AttributeError):
             seen = AttributeError.obj
@@ -361,6 +358,24 @@ async def test_the_gadget_gets_nothing(pool: Pool, name: str) -> None:
     assert isinstance(result, Failed), result
     assert result.error not in ("Crashed", "TimeLimit"), result
     assert ".py" not in result.text  # no line of ours
+
+
+CLOCKS = {
+    "a limit of dates": "import datetime\nreturn datetime.datetime.max.now().year",
+    "the date of an e-mail": """
+        from email.utils import parsedate_to_datetime
+        return parsedate_to_datetime('Thu, 01 Jan 2026 00:00:00 +0000').now().year
+        """,
+    "a date of a date": "import datetime\nreturn datetime.datetime.now().date().today().year",
+    "the class of a date": "import datetime\nreturn type(datetime.datetime.now().date()).today().year",
+}
+
+
+@pytest.mark.parametrize("name", CLOCKS)
+async def test_no_date_leads_to_the_clock_of_the_machine(pool: Pool, name: str) -> None:
+    result = await pool.run(HookCall(source(CLOCKS[name]), "on_init", now=0.0, key=b"s" * 32))
+    if not isinstance(result, Failed):
+        assert result.said[0].body == {"got": "1970"}
 
 
 async def test_there_are_more_rows_than_the_known_corpus_has() -> None:

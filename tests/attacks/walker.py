@@ -32,6 +32,7 @@ from typing import Any
 sys.path.insert(0, sys.argv[1])
 
 from engine.sandbox import (
+    asking,
     context,
     files,
     fuel,
@@ -408,7 +409,7 @@ def run() -> Walk:
     """Run the hook, and walk from what it had."""
     REMOVED[sys.argv[3]]()
     modules.preload(networked=NETWORKED)
-    for place, name in ((network, "demand"), (web, "ask"), (files, "ask")):
+    for place, name in ((asking, "ask"), (network, "demand"), (web, "ask"), (files, "ask")):
         setattr(place, name, no_host)
     spaces: list[dict[str, Any]] = []
     real = vocabulary.bot_globals
