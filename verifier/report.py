@@ -72,7 +72,9 @@ def _lines(checked: Checked) -> Iterator[str]:
     for one in checked.verdicts:
         yield from _wrapped(f"{one.state:<12}{one.line:<14}", safe(one.reason))
         if one.settle:
-            yield from _wrapped(" " * 26, f"to settle it: {safe(one.settle)}")
+            words, *commands = one.settle.split("\n")
+            yield from _wrapped(" " * 26, f"to settle it: {safe(words)}")
+            yield from (f"  {safe(command)}" for command in commands)  # whole, to be copied
     yield ""
     yield f"  {_SENTENCES[checked.exit_code]} (exit {checked.exit_code})"
 

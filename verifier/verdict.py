@@ -17,6 +17,11 @@ from verifier.walk import Walked
 
 PROVEN, NOT_PROVEN, VIOLATED = "PROVEN", "NOT PROVEN", "VIOLATED"
 
+#: What has a wall on any machine. The file lies in the directory where this is typed.
+CONTAINER = (
+    'docker run --rm --network none -v "$PWD":/record:ro mcp-multiplayer '
+    "python -m verifier /record/FILE.zip"
+)
 _LATER = "the seed comes out when the game ends, at close, or after the room's reveal_days"
 #: What settles a finding that is no violation.
 SETTLE = {
@@ -35,12 +40,13 @@ SETTLE = {
     "I_PRIVATE": "they are opened when the seed comes out; or check with the file of their author",
     "I_PRIVATE_KEPT": "only the file of their author opens them",
     "I_NO_EXEC": "run it again without --no-exec",
-    "I_NO_REPLAY": "run verifier.pyz on Linux, macOS, WSL or in a container",
+    "I_NO_REPLAY": "run verifier.pyz on Linux with a Python that has all its parts",
+    "I_NO_WALL": f"verify in the project's container image:\n{CONTAINER}",
     "I_TIME": "give it more time (--max-seconds) or a faster machine",
     "I_CONSENT": "all of them confirm what stands under their names (--confirm)",
     "I_SLOW": "give it more time (--max-seconds)",
     "I_INVITE_OLD": "an invite made later, or the terms that its holder was shown on joining",
-    "I_RUNTIME": "run it with the Python minor version and the verifier that the log names",
+    "I_RUNTIME": "run it with the Python version and the verifier that the log names",
     "I_KILLED": "nothing can: whether the host had to end a hook is the server's word",
     "I_LATE": "nothing can: whether the server was too busy to let a clock ring is its word",
     "I_RAW": "nothing can: what went over a connection of its own was not recorded",

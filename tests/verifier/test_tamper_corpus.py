@@ -117,7 +117,7 @@ class Lent:
     """A jail that outlives the command which believes that it is its own."""
 
     def __init__(self, jail: Executor) -> None:
-        self.run, self.inspect = jail.run, jail.inspect
+        self.run, self.inspect, self.others = jail.run, jail.inspect, jail.others
         self.walls = "as ever"
 
     def close(self) -> None:

@@ -4,6 +4,7 @@
 import json
 import math
 import os
+import platform
 import subprocess
 import sys
 import textwrap
@@ -50,12 +51,9 @@ async def said(pool: Pool, body: str) -> Any:
 #: Runs a hook in a process that is nothing like a worker, and deeper down its stack.
 ELSEWHERE = """
 import dataclasses, json, sys
-from engine.sandbox import hook, modules, warm
+from engine.sandbox import hook, warm
 from engine.sandbox.call import Limits
-light = {m.partition('.')[0] for m in sys.modules} & {'requests', 'urllib3', 'certifi', 'charset_normalizer'}
-assert not light, light
-modules.preload(networked=False)
-warm.warm()
+warm.ready()
 request = {'do': 'hook', 'limits': dataclasses.asdict(Limits()), 'call': {
     'source': sys.stdin.read(), 'hook': 'on_init', 'args': [], 'params': {}, 'state': {}, 'players': [],
     'now': 1795176000.5, 'bot_id': '', 'key': (b'k' * 32).hex(), 'position': 0}}
@@ -186,8 +184,7 @@ async def test_the_stack_is_as_deep_as_is_said(pool: Pool) -> None:
 
 
 async def test_the_runtime_names_python_and_the_rules() -> None:
-    version = f"{sys.version_info.major}.{sys.version_info.minor}"
-    assert runtime() == f"cpython-{version}/mpx-{RULES}"
+    assert runtime() == f"cpython-{platform.python_version()}/mpx-{RULES}"
 
 
 async def test_only_a_source_that_says_so_reaches_the_network(pool: Pool) -> None:
