@@ -54,6 +54,7 @@ SETTLE = {
     "I_ERASED": "a file of a member who got it before the entry was erased",
     "I_V0": "nothing can: rooms of mpx-log/0 carry no seeds and no receipts",
     "I_RESTORED": "the head that was lost, if a member kept its note",
+    "I_BUNDLE": "download it again: get_transcript gives a new link",
     "I_BROKEN": "a file whose record is whole",
     "I_TOO_LARGE": "a verifier that takes more: its limits stand in its source",
     "I_INVITE": "the whole link, with what follows the dots",
@@ -91,7 +92,7 @@ def verdicts(
         _words(walked, heads, findings, set(confirmed), me)
     else:
         where = "the record is broken; what comes after that place was not judged"
-        if not any(f.code in ("I_ERASED", "I_BROKEN", "I_TOO_LARGE") for f in findings.found):
+        if not any(one.code in _NOT_JUDGED for one in findings.found):
             findings.add("I_BROKEN", where)
         findings.add("I_SPLIT", "heads prove nothing about a record that is broken")
     _outside(walked, findings)
@@ -112,6 +113,8 @@ def _verdict(
     return Verdict(line, PROVEN, _PROVEN[line](log, walked, heads))
 
 
+#: Of which it is said already that nothing is judged.
+_NOT_JUDGED = ("I_ERASED", "I_BROKEN", "I_BUNDLE", "I_TOO_LARGE")
 _SETTLE_BAD = {
     "E_FORK": "show both signed notes to anybody; a typed line wants the signed note of that head",
 }
