@@ -142,6 +142,16 @@ class Bench:
                     continue
             self._compare(due, self._judged(due, event), event, entry)
             return
+        self._not_due(event, entry)
+
+    def _not_due(self, event: Run, entry: int) -> None:
+        """A run that belongs to nothing: invented, or to a hook that was silent here."""
+        assumed = [one for one in self._assumed if _place(one[0]) == (event.at, event.on)]
+        why = self._excuse(assumed[-1][0], event, assumed[-1][1]) if assumed else None
+        if why is not None:
+            self._say(assumed[-1][0], why)
+            self._lose(event.at, replace(why, text="its state is not known any more"))
+            return
         self.findings.add(
             "E_RUN_EXTRA", f"{event.hook} of bot {event.bot} was not due to entry {event.on}", entry
         )
@@ -199,7 +209,7 @@ class Bench:
             return Unknown("I_RUNTIME", f"it ran on {there}, this is {runtime()}, and they differ")
         if due.bot.at in self.unsteady:
             return Unknown("I_NONDETERMINISTIC", "the server says that it is not deterministic")
-        assumed = [one for one in self._assumed if one[0].step.entry == due.step.entry]
+        assumed = [one for one in self._assumed if _place(one[0]) == _place(due)]
         agreed = 0
         for other in self._others():
             again = self._outcome(due, event, other)
@@ -411,6 +421,11 @@ class Bench:
         if not lost and event.st[0] != seeds.blind(epoch.state, self._state(due.bot)):
             return "E_RUN_STATE"
         return ""
+
+
+def _place(due: Due) -> tuple[int, int]:
+    """Whose hook it is, and on which entry."""
+    return due.bot.at, due.step.entry
 
 
 def _announced(event: Attach, report: SourceReport | str) -> bool:
