@@ -10,9 +10,11 @@ import base64
 from collections.abc import Iterator
 from typing import Any
 
-from engine.room import Room, SignedHead
+from engine.channel import events
+from engine.room import Room, SignedHead, step
 from engine.stores.base import Leaf, Store
 from engine.transcript import proofs
+from engine.transcript.chain import read
 
 _BATCH = 2048
 
@@ -26,8 +28,9 @@ def first_leaves(store: Store, channel_id: str, size: int) -> Iterator[Leaf]:
 
 
 def write(room: Room, head: SignedHead, entry: int | None, since: int | None) -> dict[str, Any]:
-    """Return ``{receipt, leaf}`` of an entry (a C2SP tlog-proof; the entry's exact bytes, None when
-    erased) and ``{consistency}``, the proof from size ``since``, as far as they are asked for.
+    """Return ``{receipt, leaf, of}`` of an entry (a C2SP tlog-proof; the entry's exact bytes, None
+    when erased; what it is) and ``{consistency}``, the proof from size ``since``, as far as they
+    are asked for.
 
     Reads the store and what it is given, so it may run on a thread of its own.
     """
@@ -35,13 +38,24 @@ def write(room: Room, head: SignedHead, entry: int | None, since: int | None) ->
     leaf = None
     for one in first_leaves(room.store, room.channel_id, head.size):
         hashes.append(one.hash)
-        leaf = one.data if one.number == entry else leaf
+        leaf = one if one.number == entry else leaf
     made: dict[str, Any] = {}
-    if entry is not None:
+    if entry is not None and leaf is not None:
         proof = proofs.inclusion(hashes, entry)
         made["receipt"] = proofs.tlog_proof(entry, proof, head.note or "")
-        made["leaf"] = None if leaf is None else leaf.decode()
+        made["leaf"] = None if leaf.data is None else leaf.data.decode()
+        made["of"] = _of(room, leaf)
     if since is not None:
         between = proofs.consistency(hashes, since)
         made["consistency"] = [base64.b64encode(one).decode() for one in between]
     return made
+
+
+def _of(room: Room, leaf: Leaf) -> dict[str, Any]:
+    """What an entry is: its number and type, and the messages in it with their senders."""
+    if leaf.data is None:
+        return {"entry": leaf.number, "type": "erased", "messages": []}
+    entry = read(leaf.data, leaf.number)
+    shown = step(room.channel, events.read(entry), leaf).messages
+    messages = [{"id": message.id, "sender": message.sender} for message in shown]
+    return {"entry": leaf.number, "type": entry["t"], "messages": messages}

@@ -678,7 +678,7 @@ async def test_a_new_runtime_is_said_once_before_the_next_hook(
 ) -> None:
     room = await house.room(house.pool.script("Judge", on_message=echo))
     old = room.channel.runtime
-    monkeypatch.setattr("engine.custody.runtime", lambda: "cpython-9.9/mpx-9")
+    monkeypatch.setattr("engine.custody.runtime", lambda: "cpython-9.9.9/mpx-9")
     house.start()
     for text in ("one", "two"):
         await house.channels.post_message("A", room.channel_id, text)
@@ -686,7 +686,7 @@ async def test_a_new_runtime_is_said_once_before_the_next_hook(
     assert kinds[-5:] == ["msg", "runtime", "run", "msg", "run"]
     assert entries(house.store, room.channel_id, "attach")[0]["runtime"] == old
     assert [e["runtime"] for e in entries(house.store, room.channel_id, "runtime")] == [
-        "cpython-9.9/mpx-9"
+        "cpython-9.9.9/mpx-9"
     ]
     verified(house.store, room.channel_id)
 
@@ -708,7 +708,7 @@ async def test_another_node_that_ran_the_hook_while_the_runtime_was_noted_ran_it
     post = asyncio.create_task(one.channels.post_message("A", room.channel_id, "hello"))
     await until(lambda: len(one.pool.calls) == 1)
     other = two.channels.custody
-    monkeypatch.setattr(other, "host", replace(other.host, runtime="cpython-9.9/mpx-9"))
+    monkeypatch.setattr(other, "host", replace(other.host, runtime="cpython-9.9.9/mpx-9"))
     append, first = store.append, True
 
     def late(change: Append) -> Future[None]:

@@ -46,7 +46,7 @@ def parser() -> argparse.ArgumentParser:
     many("--receipt", metavar="FILE", help="a .tlog-proof that you (--me) got for a post")
     many("--confirm", metavar="LABEL", help="this member has confirmed their words")
     many("--gave", metavar="bob=VALUE", help="what this member gave to the dice (entropy)")
-    many("--saw", metavar="bob=FILE", help="messages this member was shown, a JSON list")
+    many("--saw", metavar="bob=FILE", help="what tools told this member, as they printed it")
     add("--me", metavar="LABEL", help="whose file this is: that member need not be compared")
     add("--no-exec", action="store_true", help="run no code of strangers; RULES stays NOT PROVEN")
     add(

@@ -42,7 +42,7 @@ class Wishes:
     receipts: Sequence[tuple[str, str]] = ()  #: (file name, tlog-proof)
     confirmed: Sequence[str] = ()
     gave: Sequence[tuple[str, str]] = ()  #: (label, value for the dice)
-    saw: Sequence[tuple[str, str]] = ()  #: (label, JSON list of messages)
+    saw: Sequence[tuple[str, str]] = ()  #: (label, what tools told them)
     me: str | None = None
     execute: bool = True
     max_seconds: float = 600.0

@@ -3,9 +3,9 @@
 Started fresh by `verifier/home.py` with an environment of four names and one socket. It loads
 what referees may import, gives up all it can (`verifier/walls.py`), and then obeys: read a
 source, fork a hook, bury it. It reads sources of strangers and runs none: a hook is another
-process, the server's own worker from there on (`engine.sandbox.worker.serve_in_turn`), which
-lives as long as one call, or as several of one source that leave nothing behind. When the
-verifier is gone, so is this, and with it the kernel ends its hooks.
+process, the server's own worker from there on (`engine.sandbox.worker.serve_one`), which
+lives as long as one call. When the verifier is gone, so is this, and with it the kernel ends its
+hooks. Without the kernel's filter it says so and ends.
 
 On the verifier's side nothing that comes from here is believed; see there.
 """
@@ -21,8 +21,7 @@ import signal
 import socket
 from typing import Any, NoReturn
 
-from engine.sandbox import frames, hook, modules, steady, warm, worker
-from engine.sandbox.isolation import Walls
+from engine.sandbox import frames, hook, steady, warm, worker
 from verifier import walls
 
 #: A source and what JSON makes of it.
@@ -35,10 +34,10 @@ _ABOVE = 50
 class Parent:
     """The hooks, by the verifier's numbers."""
 
-    def __init__(self, control: socket.socket, stand: Walls, cpu_seconds: int) -> None:
+    def __init__(self, control: socket.socket, cpu_seconds: int, *, stirred: bool) -> None:
         self.control = control
-        self.stand = stand  #: what stands around it
         self.cpu_seconds = cpu_seconds
+        self.stirred = stirred  #: the objects of each hook lie elsewhere
         self.pids: dict[int, int] = {}  # job -> pid
         self.sources: list[str] = []  # that could be compiled
 
@@ -50,25 +49,23 @@ class Parent:
         if "say" in command:
             self.say(status=status[-1])
         if "prepare" in command:
-            self.say(prepared=self.prepare(command["prepare"]))
+            self.prepare(command["prepare"])
+            self.say(prepared=True)
         if "fork" in command:
             self.fork(command["fork"], fd)
         return bool(data)
 
-    def prepare(self, text: str) -> dict[str, bool]:
-        """Read a source, so that no hook forked later has to, and say whether its hooks may need
-        the modules that reach the network, and whether they may follow each other."""
+    def prepare(self, text: str) -> None:
+        """Read a source, so that no hook forked later has to."""
         try:
-            found = _read(text)
+            _read(text)
             self.sources.append(text)
         except BaseException:  # noqa: BLE001 its hooks find the same, each by itself, and say so
-            found = {"networked": True, "forgetful": False}
             hook.load.cache_clear()  # it may have been left half compiled
             for other in self.sources:
                 _read(other)
         gc.collect()
         gc.freeze()
-        return found
 
     def fork(self, job: int, answers: int) -> None:
         """Start a hook that answers on this socket; the verifier sees it close if that fails."""
@@ -78,7 +75,7 @@ class Parent:
             os.close(answers)
             return
         if not pid:
-            serve(answers, self.stand, self.cpu_seconds)
+            serve(answers, self.cpu_seconds, stirred=self.stirred)
         self.pids[job] = pid
         os.close(answers)
 
@@ -87,7 +84,7 @@ class Parent:
         pid = self.pids.pop(job, 0)
         if not pid:
             return None
-        ended, status = os.waitpid(pid, os.WNOHANG) if self.stand.seccomp else (0, 0)
+        ended, status = os.waitpid(pid, os.WNOHANG)
         if not ended:
             for kill in (os.kill, os.killpg):
                 try:
@@ -102,30 +99,30 @@ class Parent:
         self.control.sendall(frames.pack(json.dumps(told).encode()))
 
 
-def serve(answers: int, stand: Walls, cpu_seconds: int) -> NoReturn:
+def serve(answers: int, cpu_seconds: int, *, stirred: bool) -> NoReturn:
     """Be one hook; never returns, runs no exit handler of anybody."""
     try:
-        walls.enter(answers, stand, cpu_seconds)
-        worker.serve_in_turn()
+        walls.enter(answers, cpu_seconds)
+        if stirred:
+            steady.stir()
+        worker.serve_one()
     finally:
         os._exit(1)
 
 
-def _read(text: str) -> dict[str, bool]:
-    """Compile a source and say what is to be known of it."""
+def _read(text: str) -> None:
+    """Compile a source."""
     with steady.same_depth():
-        return _compiled(text, _ABOVE)
+        _compile(text, _ABOVE)
 
 
-def _compiled(text: str, calls: int) -> dict[str, bool]:
+def _compile(text: str, calls: int) -> None:
     if calls:
-        return _compiled(text, calls - 1)
+        _compile(text, calls - 1)
+        return
     loaded = hook.load(text)
-    runs = loaded is not None and bool(loaded.hooks and loaded.code)
-    return {
-        "networked": runs and loaded is not None and loaded.networked,
-        "forgetful": runs and loaded is not None and loaded.forgetful,
-    }
+    if loaded is not None and loaded.hooks and loaded.code:
+        loaded.networked  # noqa: B018 found out once, here
 
 
 def _receive(control: socket.socket) -> tuple[bytes, int]:
@@ -153,10 +150,12 @@ def main(told: dict[str, Any]) -> None:
         return
     control = socket.socket(fileno=told["control"])
     stand = walls.survey(told["host"])
-    modules.preload(networked=told["networked"])
-    warm.warm()
+    parent = Parent(control, told["hook_cpu_seconds"], stirred=told["stirred"])
+    if not stand.seccomp:
+        parent.say(walls=dataclasses.asdict(stand))
+        return
+    warm.ready()
     walls.surround(stand, told["memory"], told["cpu_seconds"], told["files"])
-    parent = Parent(control, stand, told["hook_cpu_seconds"])
     gc.collect()
     gc.freeze()
     parent.say(walls=dataclasses.asdict(stand))

@@ -46,6 +46,18 @@ def fits(made: Result, sealed: bool, logged: Run | None) -> bool:
     return not difference(made.command.run, logged, sealed=sealed)
 
 
+def alike(one: Result, other: Result) -> bool:
+    """True when two executions of a hook came to the same."""
+    if one.command.silent != other.command.silent:
+        return False
+    return canonical([_whole(one)]) == canonical([_whole(other)])
+
+
+def _whole(made: Result) -> dict[str, Any]:
+    state = None if made.state is None else dict(made.state)
+    return {"run": events.write(made.command.run), "state": state}
+
+
 def drew(run: Run) -> bool:
     return run.rng is not None and run.rng[1] != run.rng[2]
 

@@ -1,11 +1,13 @@
 """What a third party needs to see a violation too, as files. Changes with what can be found.
 
 Written beside the file that was checked, under names of our own: nothing that a stranger
-wrote becomes a path.
+wrote becomes a path, and nothing that lies there is followed. Whoever packed the record may have
+packed links with it.
 """
 
 from __future__ import annotations
 
+import errno
 import json
 import re
 from itertools import islice
@@ -34,8 +36,12 @@ _SOMETIMES = re.compile(r"(entry|expected)-[0-9]+\.json|head-[0-9]+\.note")
 
 
 def write(checked: Checked, directory: Path) -> list[Path]:
-    """Write the evidence and return its files."""
+    """Write the evidence and return its files; OSError if the directory is a link."""
     directory.mkdir(parents=True, exist_ok=True)
+    if directory.is_symlink():
+        raise OSError(
+            errno.ELOOP, "it is a link; name another directory with --evidence", directory
+        )
     files: dict[str, str] = {
         "README.txt": README.format(origin=report.safe(checked.origin)),
         "report.txt": report.text(checked) + "\n",
@@ -56,9 +62,9 @@ def write(checked: Checked, directory: Path) -> list[Path]:
     written = []
     for name, text in files.items():
         path = directory / name
-        if path.is_symlink():  # who packed the record may have put it here
-            path.unlink()
-        path.write_bytes(text.encode("utf-8", "replace"))
+        path.unlink(missing_ok=True)  # it may be a link to something else
+        with path.open("xb") as file:
+            file.write(text.encode("utf-8", "replace"))
         written.append(path)
     return written
 

@@ -5,7 +5,7 @@ Changes when another executor than `verifier.replay.Replayer` is to serve.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol, TypeAlias
 
@@ -16,15 +16,16 @@ from engine.sandbox.call import Effect, HookCall, HookResult, SourceReport
 class Executor(Protocol):
     """What runs strangers' code: `verifier.replay.Replayer`."""
 
-    def run(
-        self, call: HookCall, tape: Sequence[Effect] = (), *, alone: bool = False
-    ) -> HookResult:
-        """Call one hook, its questions to the network answered from ``tape``; ``alone`` in a
-        process that has run nothing before."""
+    def run(self, call: HookCall, tape: Sequence[Effect] = ()) -> HookResult:
+        """Call one hook in a process of its own, its questions to the network answered from
+        ``tape``."""
 
     def inspect(self, source: str) -> SourceReport | str | None:
         """What can be known of a source without running it, or why it is none; None when
         that cannot be found out here."""
+
+    def others(self) -> Iterator[Executor]:
+        """Where to do it again, each time with other addresses, memory or places of files."""
 
 
 Ask: TypeAlias = Callable[[Executor, HookCall], HookResult]

@@ -30,6 +30,15 @@ class Unusable(ValueError):
     """What was given to compare with is nothing to compare with; that accuses nobody."""
 
 
+@dataclass(frozen=True)
+class Receipt:
+    """One that holds: a file's name, the entry it is of, and the size of the head it leads to."""
+
+    name: str
+    entry: int
+    size: int
+
+
 @dataclass
 class Heads:
     """What was compared. ``seen``: by label, the largest size at which this log is the one that
@@ -45,6 +54,7 @@ class Heads:
     pinned: bool = False
     notes: dict[str, str] = field(default_factory=dict)  #: evidence, by file name
     typed: list[str] = field(default_factory=list)  #: who is said to have seen a typed line
+    receipts: list[Receipt] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         for index, event in enumerate(self.events):
@@ -176,7 +186,8 @@ class Heads:
         except BadNote as error:
             words = f"the note of {who}: {error} (its size and root can be given as a --line)"
             raise Unusable(words) from None
-        self._compare(who, head, text, timely)
+        if self._compare(who, head, text, timely):
+            self._saw(who, head.size)
 
     def check_receipt(self, name: str, text: str) -> None:
         """A tlog-proof that somebody got for a post."""
@@ -185,12 +196,13 @@ class Heads:
             head, timely = self._open(signed)
         except BadNote as error:
             raise Unusable(f"the receipt {name}: {error}") from None
-        if not self._compare(f"receipt-{name}", head, signed, timely):
+        if not self._compare(f"the receipt {name}", head, signed, timely):
             return
         leaf = self.log.lines[index].hash if index < self.log.size else b""
         if not proofs.verify_inclusion(leaf, index, head.size, proof, head.root):
             raise Unusable(f"the receipt {name} does not lead to its own head")
         self.kept.add(index)
+        self.receipts.append(Receipt(name, index, head.size))
 
     def _compare(self, who: str, head: note.Checkpoint, text: str, timely: bool) -> bool:
         if head.size > self.log.size:
@@ -211,7 +223,6 @@ class Heads:
                 f"{base64.b64encode(ours).decode()}. {rest} to anybody.",
             )
             return False
-        self._saw(who, head.size)
         return True
 
     def _ahead(self, who: str, size: int) -> None:

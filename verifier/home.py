@@ -3,6 +3,11 @@
 On the other side is our own code that has read a stranger's sources. Whatever it says is read
 strictly and never waited for without end; if anything is wrong with it, it is killed, and
 its hooks with it.
+
+There is none without a wall: the kernel's filter of system calls, installed, and every attack of
+`engine/sandbox/canary.py` refused to a process behind it. Landlock and another user are more of
+the same and not enough by themselves (docs/sandbox.md). A record may attack its reader, so before
+that nothing of it is compiled, let alone executed.
 """
 
 from __future__ import annotations
@@ -15,9 +20,10 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from typing import Any
 
-from engine.sandbox import frames
+from engine.sandbox import canary, frames
 from engine.sandbox.isolation import Walls
 from engine.sandbox.values import read
 from verifier.desk import rest
@@ -44,7 +50,18 @@ _LARGEST = 1 << 16
 
 
 class CannotReplay(Exception):
-    """No hook can be executed on this machine; the text says why."""
+    """No hook can be executed on this machine; the text says why. ``code`` is the finding's."""
+
+    code = "I_NO_REPLAY"
+
+
+class NoWall(CannotReplay):
+    """Nothing would stand between a stranger's code and this machine."""
+
+    code = "I_NO_WALL"
+
+    def __init__(self, why: str) -> None:
+        super().__init__(f"code of strangers is executed behind a kernel's jail only ({why})")
 
 
 class Lost(Exception):
@@ -54,17 +71,21 @@ class Lost(Exception):
 class Home:
     """Starts the process, has it read sources, fork hooks and bury them."""
 
-    def __init__(self, allowance: dict[str, int], *, networked: bool) -> None:
-        """``networked``: with what sources import that reach the network; it takes a while."""
-        if not sys.executable or not hasattr(os, "fork"):
-            raise CannotReplay(
-                "this Python cannot fork, so no referee can be executed here: use Linux, macOS, "
-                "WSL or a container, or --no-exec"
-            )
+    def __init__(
+        self, allowance: dict[str, int], *, path: Sequence[str] | None = None, stirred: bool = False
+    ) -> None:
+        """``path``: where modules are found, instead of where they are found here; ``stirred``:
+        have the objects of each hook lie elsewhere. `CannotReplay` where it does not start,
+        `NoWall` where it would not be safe."""
+        if sys.platform != "linux":
+            raise NoWall(f"this is {sys.platform}, which has no seccomp")
+        if not sys.executable:
+            raise CannotReplay("this Python does not know its own program")
         if importlib.util.find_spec(NEEDED) is None:
             raise CannotReplay(f"the Python package {NEEDED} is missing here")
         self.walls = Walls()
-        self.networked = networked
+        self._path = sys.path if path is None else path
+        self._stirred = stirred
         self._ended: list[int] = []  #: to be buried with the next command
         self._job = 0
         self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
@@ -72,16 +93,49 @@ class Home:
             self._process = self._spawn(theirs.fileno(), allowance)
         try:
             self.walls = Walls.from_json(self._hear("walls", time.monotonic() + START_SECONDS))
+            self._examine()
+        except NoWall:
+            self.kill()
+            raise
         except (Lost, TypeError, KeyError) as error:
             self.kill()
             raise CannotReplay(
                 f"the process for a referee's code does not start ({error})"
             ) from None
 
+    def _examine(self) -> None:
+        """Raise `NoWall` unless the filter stands and every attack is refused."""
+        if not self.walls.seccomp:
+            raise NoWall("; ".join(self.walls.degraded) or "there is no seccomp")
+        for fault in map(self._attack, canary.ATTACKS):
+            if fault:
+                raise NoWall(f"its self-test failed: {fault}")
+
+    def _attack(self, name: str) -> str:
+        """Have a process like a hook's try it; what went through, or nothing."""
+        job, sock = self.fork()
+        request = json.dumps({"do": "attack", "attack": name}).encode()
+        try:
+            with sock:
+                sock.settimeout(COMMAND_SECONDS)
+                frames.receive(sock, canary.LONGEST)  # it is ready
+                sock.sendall(frames.pack(request))
+                said = frames.receive(sock, canary.LONGEST)
+            return canary.fault(name, json.loads(said), self.bury(job))
+        except frames.TooLong:
+            self.forget(job)
+            return canary.fault_of_long(name)
+        except TimeoutError:
+            return f"{name}: no answer"
+        except (frames.BadFrame, OSError):
+            return canary.fault(name, None, self.bury(job))
+        except ValueError as error:
+            raise Lost(f"no answer of ours: {error!r}") from None
+
     def _spawn(self, control: int, allowance: dict[str, int]) -> subprocess.Popen[bytes]:
-        path = [os.path.abspath(entry or os.curdir) for entry in sys.path]
+        path = [os.path.abspath(entry or os.curdir) for entry in self._path]
         told = {"path": path, "control": control, "host": os.getpid(), **allowance}
-        told["networked"] = self.networked
+        told["stirred"] = self._stirred
         try:
             return subprocess.Popen(
                 [sys.executable, "-s", "-S", "-P", "-B", "-c", PROGRAM, json.dumps(told)],
@@ -92,16 +146,11 @@ class Home:
             self._control.close()
             raise CannotReplay(f"this machine starts no process: {error}") from None
 
-    def prepare(self, source: str) -> tuple[bool, bool]:
-        """Have a source read, so that its hooks begin at once: whether they can begin here (else
-        they need a home that is ``networked``), and whether they may follow each other in one
-        process. `Lost` if reading it did harm."""
+    def prepare(self, source: str) -> None:
+        """Have a source read, so that its hooks begin at once. `Lost` if reading it did harm."""
         until = time.monotonic() + COMMAND_SECONDS
         self._say({"prepare": source})
-        found = self._hear("prepared", until)
-        if not isinstance(found, dict):
-            raise Lost("nothing is said of the source")
-        return found.get("networked") is False or self.networked, found.get("forgetful") is True
+        self._hear("prepared", until)
 
     def fork(self) -> tuple[int, socket.socket]:
         """A new hook: its number and the way to it, which closes at once if it could not be."""
@@ -169,9 +218,6 @@ class Home:
 
 def told(walls: Walls) -> str:
     """The walls in one line, for the report of a verification."""
-    if not walls.seccomp:
-        stood = "Landlock and limits" if walls.landlock else "limits"
-        return f"{stood} only: use --no-exec or a container"
     named = {"Landlock": walls.landlock, "another user": walls.uids,
              "no network": "net" in walls.namespaces}  # fmt: skip
     return ", ".join(["seccomp", *(name for name, stands in named.items() if stands), "limits"])

@@ -2,7 +2,8 @@
 
 Changes with "The file of get_transcript" in docs/format.md. On the other side is whoever
 wants this process to read, fill or follow something it should not: names lead nowhere, every
-size is capped before it is read, and anything unexpected is `E_BUNDLE`, never a traceback.
+size is capped before it is read, and anything unexpected is `E_BUNDLE`, never a traceback. What is
+no whole zip (a download that broke off, a page about an error) is `I_BUNDLE`: nobody made it so.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ MAX_RATIO = 500  #: unpacked to packed; a log has 40 bytes of hash in every entr
 SMALL = 16 << 20  #: bytes to which no ratio applies
 
 _NAMES = re.compile(r"entries\.jsonl|checkpoint|openings\.jsonl|README\.txt|blobs/[0-9a-f]{64}")
+_SHOWN = 40  #: bytes of a file that is something else
 _MEMBER = b"PK\x01\x02"  #: how each header of a zip's directory begins
 
 
@@ -56,7 +58,7 @@ class Record:
 
 
 def read(path: Path) -> Record:
-    """Return the members of a file, or raise `Violation` E_BUNDLE."""
+    """Return the members of a file, or raise `Violation`: E_BUNDLE, I_BUNDLE or I_TOO_LARGE."""
     try:
         if path.stat().st_size > MAX_FILE:
             raise _large(f"the file is larger than {MAX_FILE >> 20} MB")
@@ -65,15 +67,15 @@ def read(path: Path) -> Record:
         with zipfile.ZipFile(path) as bundle:
             members = _members(bundle)
     except (zipfile.BadZipFile, zipfile.LargeZipFile, EOFError, NotImplementedError) as error:
-        raise _bad(f"not a zip that can be read: {error}") from None
+        raise _broken(path, error) from None
     except (ValueError, RuntimeError, OverflowError, struct.error) as error:
         # zipfile on headers that lie
-        raise _bad(f"not a zip that can be read: {error}") from None
+        raise _broken(path, error) from None
     except Exception as error:
         before_the_file = isinstance(error, OSError) and error.errno == errno.EINVAL
         if type(error).__module__ != "zlib" and not before_the_file:
             raise
-        raise _bad(f"not a zip that can be read: {error}") from None
+        raise _broken(path, error) from None
     return of(members)
 
 
@@ -90,7 +92,7 @@ def _headers(path: Path) -> int:
 def of(members: Mapping[str, bytes]) -> Record:
     """Make a record of what was unpacked."""
     if "entries.jsonl" not in members:
-        raise _bad("there is no entries.jsonl in it")
+        raise Violation("I_BUNDLE", "this file is no record: there is no entries.jsonl in it")
     data = members["entries.jsonl"]
     if data.count(b"\n") > MAX_ENTRIES:
         raise _bad(f"more than {MAX_ENTRIES} entries")
@@ -126,7 +128,7 @@ def _members(bundle: zipfile.ZipFile) -> dict[str, bytes]:
         with bundle.open(info) as member:
             data = member.read(info.file_size + 1)
         if len(data) != info.file_size:
-            raise _bad(f"{name} has another size than the zip says")
+            raise zipfile.BadZipFile(f"{name} has another size than the zip says")
         found[name] = data
     return found
 
@@ -178,6 +180,14 @@ def _text(data: bytes, what: str) -> str:
         return data.decode()
     except UnicodeDecodeError:
         raise _bad(f"{what} is not text") from None
+
+
+def _broken(path: Path, error: Exception) -> Violation:
+    """Not whole, or something else altogether; say what it looks like."""
+    with path.open("rb") as file:
+        begins = file.read(_SHOWN)
+    looks = "" if begins.startswith(b"PK") else f"; it begins with {begins!r}"
+    return Violation("I_BUNDLE", f"this file is no whole record: {str(error)[:200]}{looks}")
 
 
 def _bad(text: str) -> Violation:

@@ -8,7 +8,7 @@ it is not judged: a referee whose state is unknown is accused of nothing.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar, cast
 
@@ -37,19 +37,23 @@ Asked = TypeVar("Asked")
 @dataclass
 class Bench:
     """All referees of a room, while its log is walked through. ``executor`` None: nothing is
-    executed. ``disclosed`` are private bodies by entry, ``known_seeds`` by attach and epoch."""
+    executed. ``disclosed`` are private bodies by entry, ``known_seeds`` by attach and epoch,
+    ``unsteady`` the attaches of bots that the log calls NonDeterministic anywhere."""
 
     record: Record
     findings: Findings
     executor: Executor | None
     known_seeds: Mapping[tuple[int, int], bytes]
     disclosed: Mapping[int, Any]
+    unsteady: Container[int] = ()
     room: Room = field(init=False)
     tally: Tally = field(default_factory=Tally)
     _spent: Unknown | None = None
     unjudged: set[int] = field(default_factory=set)  #: bots of which not every hook was compared
     _lost: dict[int, Unknown] = field(default_factory=dict)  #: bots whose state is not known
     _blinded: dict[tuple[int, int], str] = field(default_factory=dict)  #: last st of an epoch
+    #: on_join hooks that are taken to have been silent, because a run fits a later one
+    _assumed: list[tuple[Due, Known]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.room = Room(cast(Store, None), "")
@@ -79,28 +83,35 @@ class Bench:
             self.findings.once(why.code, f"{entry}", f"bot {event.bot}: {why.text}", entry)
             self.unjudged.add(entry)
             return
-        report = self._asked(lambda executor: executor.inspect(source))
-        if event.runtime != runtime() and (
-            isinstance(report, str)
-            or (isinstance(report, SourceReport) and report.hooks != tuple(event.hooks))
-        ):  # what a source is depends on the rules that read it
-            text = f"{event.runtime} finds other hooks in its source than {runtime()}"
-            report = Unknown("I_RUNTIME", text)
-        if isinstance(report, Unknown) or report is None:
+        report = self._report(event, source)
+        if isinstance(report, Unknown):
             # Said at once: no hook may ever be due to a referee whose hooks are not known.
-            why = report or Unknown("I_TIME", "its source could not be read here")
-            self.findings.once(why.code, f"{entry}", f"bot {event.bot}: {why.text}", entry)
-            self._lose(entry, why)
-            return
-        if isinstance(report, str):
+            self.findings.once(report.code, f"{entry}", f"bot {event.bot}: {report.text}", entry)
+            self._lose(entry, report)
+        elif isinstance(report, str):
             self.findings.add("E_SOURCE", f"its source cannot be a referee: {report[:200]}", entry)
             self._lose(entry, Unknown("I_NO_REPLAY", "its source is none"))
         elif tuple(event.hooks) != report.hooks:
             named = ", ".join(report.hooks) or "none"
             self.findings.add("E_HOOKS", f"the hooks of its source are {named}", entry)
             self._lose(entry, Unknown("I_NO_REPLAY", "its hooks are not those of its source"))
-        elif dict(event.reach) != {"network": report.network, "dice": report.dice}:
+        elif not _announced(event, report):
             self.findings.add("E_REACH", "its source reaches for something else", entry)
+
+    def _report(self, event: Attach, source: str) -> SourceReport | str | Unknown:
+        """What its source is, if that is known well enough to hold it against the entry."""
+        report = self._asked(lambda executor: executor.inspect(source))
+        if report is None:
+            return Unknown("I_TIME", "its source could not be read here")
+        if isinstance(report, Unknown) or _announced(event, report):
+            return report
+        if event.runtime != runtime():  # what a source is depends on what reads it
+            text = f"{event.runtime} finds something else in its source than {runtime()}"
+            return Unknown("I_RUNTIME", text)
+        for other in self._others():
+            if other.inspect(source) != report:
+                return Unknown("I_NONDETERMINISTIC", "its source is not always read alike")
+        return self._spent or report
 
     # --- what is due -------------------------------------------------------------------------
 
@@ -124,11 +135,22 @@ class Bench:
                 self._unheard(due, self._judged(due, None))
                 continue
             if self._comes_again(due):  # this run may be the next one's: is there any of this?
-                alone = self._outcome(due, None)
-                if isinstance(alone, Known) and alone.silent:
-                    self._unheard(due, alone)
+                outcome = self._outcome(due, None)
+                if isinstance(outcome, Known) and outcome.silent:
+                    self._assumed.append((due, outcome))
+                    self._unheard(due, outcome)
                     continue
             self._compare(due, self._judged(due, event), event, entry)
+            return
+        self._not_due(event, entry)
+
+    def _not_due(self, event: Run, entry: int) -> None:
+        """A run that belongs to nothing: invented, or to a hook that was silent here."""
+        assumed = [one for one in self._assumed if _place(one[0]) == (event.at, event.on)]
+        why = self._excuse(assumed[-1][0], event, assumed[-1][1]) if assumed else None
+        if why is not None:
+            self._say(assumed[-1][0], why)
+            self._lose(event.at, replace(why, text="its state is not known any more"))
             return
         self.findings.add(
             "E_RUN_EXTRA", f"{event.hook} of bot {event.bot} was not due to entry {event.on}", entry
@@ -145,8 +167,6 @@ class Bench:
             self._say(due, outcome)
         elif outcome.silent:
             self.tally.silent += 1
-        elif self._elsewhere(due):
-            self._lose(due.bot.at, Unknown("I_RUNTIME", "it does something else here"))
         else:
             self.findings.add(
                 "E_RUN_SKIPPED",
@@ -173,26 +193,57 @@ class Bench:
         text = f"{due.hook} of bot {due.bot.id} on entry {due.step.entry}: {why.text}"
         self.findings.once(why.code, f"{due.bot.at}", text, due.step.entry)
 
-    def _elsewhere(self, due: Due) -> bool:
-        """True on another runtime than the server's, where a hook may come to something else."""
-        there = self.room.channel.runtime
-        if there == runtime():
-            return False
-        text = f"the hooks ran on {there}, this is {runtime()}, and they differ"
-        self.findings.once("I_RUNTIME", there, text, due.step.entry)
-        return True
-
     # --- executing ---------------------------------------------------------------------------
 
     def _judged(self, due: Due, event: Run | None) -> Known | Unknown:
-        """As `_outcome`; what does not fit the log is executed again before anybody is accused."""
+        """As `_outcome`; what does not fit the log accuses nobody unless the log was made on this
+        very runtime, and the hook comes to the same however often it is executed."""
         outcome = self._outcome(due, event)
-        if isinstance(outcome, Unknown) or compare.fits(outcome.result, outcome.sealed, event):
-            return outcome
-        return self._outcome(due, event, alone=True)
+        if _accuses(outcome, event):
+            return self._excuse(due, event, outcome) or outcome
+        return outcome
 
-    def _outcome(self, due: Due, event: Run | None, *, alone: bool = False) -> Known | Unknown:
-        """Execute what is due; ``event`` is what the log says came of it."""
+    def _excuse(self, due: Due, event: Run | None, outcome: Known | Unknown) -> Unknown | None:
+        there = self.room.channel.runtime
+        if there != runtime():
+            return Unknown("I_RUNTIME", f"it ran on {there}, this is {runtime()}, and they differ")
+        if due.bot.at in self.unsteady:
+            return Unknown("I_NONDETERMINISTIC", "the server says that it is not deterministic")
+        assumed = [one for one in self._assumed if _place(one[0]) == _place(due)]
+        agreed = 0
+        for other in self._others():
+            again = self._outcome(due, event, other)
+            if self._spent is not None:
+                break
+            if _unfinished(again):
+                continue
+            agreed += 1
+            if not _accuses(again, event) or not _alike(again, outcome):
+                return Unknown("I_NONDETERMINISTIC", "it does not always do the same here either")
+            if not all(_alike(self._outcome(one, None, other), was) for one, was in assumed):
+                return Unknown("I_NONDETERMINISTIC", "whether it is silent is not always the same")
+        if not agreed:
+            return self._spent or Unknown("I_TIME", "it could not be executed again here")
+        return self._spent
+
+    def _others(self) -> Iterator[Executor]:
+        """Where to do something again, until there is no time left."""
+        from verifier.home import CannotReplay
+        from verifier.replay import OutOfTime
+
+        assert self.executor is not None
+        try:
+            yield from self.executor.others()
+        except OutOfTime as error:
+            self._spent = Unknown("I_TIME", str(error))
+        except CannotReplay as error:
+            self._spent = Unknown(error.code, str(error))
+
+    def _outcome(
+        self, due: Due, event: Run | None, where: Executor | None = None
+    ) -> Known | Unknown:
+        """Execute what is due; ``event`` is what the log says came of it. ``where``: there, to
+        see whether it comes to the same."""
         why = self._lost.get(due.bot.at)
         if why is not None:
             return why
@@ -206,7 +257,10 @@ class Bench:
             return tape
         if self.executor is None:
             return Unknown("I_NO_EXEC", "nothing was executed (--no-exec)")
-        return self._execute(due, event, shown, lambda one, call: one.run(call, tape, alone=alone))
+        known = self._execute(due, event, shown, lambda one, call: (where or one).run(call, tape))
+        if isinstance(known, Known) and where is None:
+            self.tally.executed += 1
+        return known
 
     def _execute(
         self, due: Due, event: Run | None, shown: views.Message | None, ask: Ask
@@ -221,7 +275,6 @@ class Bench:
         result = self._asked(lambda executor: ask(executor, call))
         if isinstance(result, Unknown):
             return result
-        self.tally.executed += 1
         if isinstance(result, Failed) and result.killed:
             return Unknown("I_TIME", f"it could not be finished here ({result.error})")
         if seed is None and result.draws:
@@ -250,7 +303,7 @@ class Bench:
         except OutOfTime as error:
             self._spent = Unknown("I_TIME", str(error))
         except CannotReplay as error:
-            self._spent = Unknown("I_NO_REPLAY", str(error))
+            self._spent = Unknown(error.code, str(error))
         return self._spent
 
     def _decided(self, made: outputs.Result) -> outputs.Result:
@@ -330,7 +383,7 @@ class Bench:
             self._say(due, outcome)
             if event.st is not None and event.st[0] != event.st[1]:
                 self._lose(due.bot.at, replace(outcome, text="its state is not known any more"))
-        if receipt or (wrong and not self._elsewhere(due)):  # a receipt is the same anywhere
+        if wrong:
             expected = (
                 events.write(outcome.result.command.run) if isinstance(outcome, Known) else None
             )
@@ -368,3 +421,36 @@ class Bench:
         if not lost and event.st[0] != seeds.blind(epoch.state, self._state(due.bot)):
             return "E_RUN_STATE"
         return ""
+
+
+def _place(due: Due) -> tuple[int, int]:
+    """Whose hook it is, and on which entry."""
+    return due.bot.at, due.step.entry
+
+
+def _announced(event: Attach, report: SourceReport | str) -> bool:
+    """True when a source is what its attach says."""
+    if isinstance(report, str):
+        return False
+    reach = {"network": report.network, "dice": report.dice}
+    return tuple(event.hooks) == report.hooks and dict(event.reach) == reach
+
+
+def _accuses(outcome: Known | Unknown, event: Run | None) -> bool:
+    """True for what would be a violation if there is nothing to excuse it."""
+    if event is not None and "NonDeterministic" in event.res:
+        return False
+    if isinstance(outcome, Unknown):
+        return outcome.code.startswith("E_")
+    return not compare.fits(outcome.result, outcome.sealed, event)
+
+
+def _alike(one: Known | Unknown, other: Known | Unknown) -> bool:
+    if isinstance(one, Unknown) or isinstance(other, Unknown):
+        return one == other
+    return compare.alike(one.result, other.result)
+
+
+def _unfinished(outcome: Known | Unknown) -> bool:
+    """Ended here by time or memory, which says nothing."""
+    return isinstance(outcome, Unknown) and outcome.code == "I_TIME"

@@ -6,10 +6,12 @@ all that it says is checked as the server checks it (`engine/sandbox/wire.py`,
 `engine/sandbox/questions.py`). Tried by tests/attacks/test_hostile_referee_in_verifier.py.
 
 What comes of a hook is what came of it on the server (tests/verifier/test_replay.py): the same code
-of ours calls it, with the same limits, on another machine. Hooks are forked from one process
-(`verifier/child.py`), the next one while this one runs. Those of a source that can leave nothing
-behind in its process follow each other in one, which is ten times as fast; what that comes to is
-executed again in a process of its own before anybody is accused by it (``alone``).
+of ours calls it, with the same limits, on another machine. Each hook has a process of its own,
+forked from one that has run none (`verifier/child.py`), the next one while this one runs.
+
+Before a server is accused by what comes of a hook, it is executed again where other things than
+the log's values are different (`Replayer.others`): who asks where objects lie, how much memory is
+left or where files are gets another answer there.
 """
 
 from __future__ import annotations
@@ -17,61 +19,69 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import math
+import os
 import shutil
 import socket
+import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from engine.sandbox import frames, wire
 from engine.sandbox.call import Effect, Failed, HookCall, HookResult, Limits, SourceReport
 from engine.sandbox.tape import Differs, Tape
 from engine.sandbox.workspace import Workspaces
-from verifier.desk import Desk, Full, rest
+from verifier.desk import Desk, Full
 from verifier.home import START_SECONDS, CannotReplay, Home, Lost, told
 
 __all__ = ["CannotReplay", "OutOfTime", "Replayer"]
 MOST_CPU_SECONDS = 86400
 _LARGEST = 1 << 17  #: of a source that is read ahead
-_FOLLOWING = 250  #: hooks in one process; what they leave for the collector adds up
 _TRIES = 3
-_STAY = b'{"stay": true, '
 
 
 class OutOfTime(Exception):
     """All hooks together took longer than they may."""
 
 
-@dataclasses.dataclass
-class _Turn:
-    """A process in which hooks of one source follow each other."""
+@dataclasses.dataclass(frozen=True)
+class Elsewhere:
+    """What is different in processes in which a hook is executed again: memory as a share of the
+    room's, and whether modules lie elsewhere. Where objects lie differs in each."""
 
-    source: str
-    job: int
-    sock: socket.socket
-    left: int = _FOLLOWING
+    memory: float
+    moved: bool
+
+
+ELSEWHERE = (Elsewhere(1, False), Elsewhere(0.5, False), Elsewhere(2, False), Elsewhere(1, True))
+#: Hooks in each of them. Where two objects lie is a coin; this many throws leave no luck.
+TIMES = 16
 
 
 class Replayer:
     """Executes hooks of strangers' code, in processes of their own."""
 
     def __init__(
-        self, limits: Limits | None = None, *, seconds: float = 30.0, total: float = math.inf
+        self,
+        limits: Limits | None = None,
+        *,
+        seconds: float = 30.0,
+        total: float = math.inf,
+        elsewhere: Elsewhere | None = None,
     ) -> None:
         """``limits`` are the room's. A hook may take ``seconds`` here, whatever it might take
         on the server: this machine may be slower. All hooks together may take ``total``."""
         self.limits = limits or Limits()
+        self._elsewhere = elsewhere
+        self._others: list[Replayer] = []
         self._seconds = seconds
         self._total = self._left = total
         self._directory: Path | None = None
         self._workspaces: Workspaces | None = None
         self._home: Home | None = None
         self._spare: tuple[int, socket.socket] | None = None
-        self._networked = False
         self._read: set[str] = set()  #: sources that the hooks' parent has read
-        self._forgetful: set[str] = set()  #: those whose hooks may follow each other
-        self._turn: _Turn | None = None
         self._harmful: set[str] = set()  #: sources that ended one which tried
 
     @property
@@ -88,6 +98,9 @@ class Replayer:
 
     def close(self) -> None:
         """End every process and remove every file."""
+        for other in self._others:
+            other.close()
+        self._others.clear()
         self._lose()
         if self._workspaces is not None:
             self._workspaces.close()
@@ -95,11 +108,8 @@ class Replayer:
             shutil.rmtree(self._directory, ignore_errors=True)
         self._workspaces = self._directory = None
 
-    def run(
-        self, call: HookCall, tape: Sequence[Effect] = (), *, alone: bool = False
-    ) -> HookResult:
-        """Call one hook; what it asks of the network is answered from ``tape``. ``alone``: in a
-        process that has run nothing before, whatever the source.
+    def run(self, call: HookCall, tape: Sequence[Effect] = ()) -> HookResult:
+        """Call one hook; what it asks of the network is answered from ``tape``.
 
         Another question than the recorded one, one more or one less is `NonDeterministic`, and so
         is a connection of its own: look at `replayable` first. `OutOfTime` when ``total`` is
@@ -109,9 +119,27 @@ class Replayer:
             raise OutOfTime(f"the referees took longer than {self._total:g} seconds")
         began = time.monotonic()
         try:
-            return self._run(call, tape, alone)
+            return self._run(call, tape)
         finally:
             self._left -= time.monotonic() - began
+
+    def others(self) -> Iterator[Replayer]:
+        """Where to execute something again, as often as settles whether it always comes to the
+        same. What it takes counts as this one's; `OutOfTime` and `CannotReplay` as from `run`."""
+        if not self._others:
+            self._others = [self._other(how) for how in ELSEWHERE]
+        for _ in range(TIMES):
+            for other in self._others:
+                if self._left <= 0:
+                    raise OutOfTime(f"the referees took longer than {self._total:g} seconds")
+                other._total, other._left = self._total, self._left
+                yield other
+                self._left = other._left
+
+    def _other(self, how: Elsewhere) -> Replayer:
+        memory = int(self.limits.memory * how.memory)
+        limits = dataclasses.replace(self.limits, memory=memory)
+        return Replayer(limits, seconds=self._seconds, elsewhere=how)
 
     def inspect(self, source: str) -> SourceReport | str | None:
         """What can be known of a source without running it, or why it is none; None when its
@@ -127,12 +155,10 @@ class Replayer:
         finally:
             self._bury(job)
 
-    def _run(self, call: HookCall, tape: Sequence[Effect], alone: bool) -> HookResult:
+    def _run(self, call: HookCall, tape: Sequence[Effect]) -> HookResult:
         request = wire.hook_request(call, self.limits)
-        if len(request) > frames.LARGEST_REQUEST - len(_STAY):
+        if len(request) > frames.LARGEST_REQUEST:
             return Failed("StateLimit", text="the hook's inputs are too large")
-        if not alone and not tape and (result := self._following(call, request)) is not None:
-            return result
         desk = self._desk(tape)
         try:
             job, sock = self._take(call.source)
@@ -142,57 +168,28 @@ class Replayer:
             desk.close()
         return dataclasses.replace(result, effects=tuple(desk.tape.repeated))
 
-    def _following(self, call: HookCall, request: bytes) -> HookResult | None:
-        """The result of a hook that follows others of its source; None where it has to be alone,
-        or where anything out of the ordinary happened: then it is executed again."""
-        turn = self._my_turn(call.source)
-        if turn is None:
-            return None
-        desk = self._desk(())
-        try:
-            until = time.monotonic() + min(self._seconds, self._left)
-            turn.sock.settimeout(rest(until))
-            turn.sock.sendall(frames.pack(_STAY + request[1:]))
-            result = wire.hook_result(desk.converse(turn.sock, until), call, self.limits)
-        except (OSError, frames.BadFrame, wire.Broken, Differs, Full):
-            result = None
-        finally:
-            desk.close()
-        if result is None or (isinstance(result, Failed) and result.killed):
-            self._end_turn()
-            return None
-        return result
-
-    def _my_turn(self, source: str) -> _Turn | None:
-        """The process in which hooks of this source follow each other, waiting for the next."""
-        try:
-            self._prepare(source)
-        except Lost:
-            self._lose()
-        if source not in self._forgetful:
-            return None
-        turn = self._turn
-        if turn is None or turn.source != source or not turn.left:
-            self._end_turn()
-            turn = self._turn = _Turn(source, *self._take(source))
-        elif not self._is_ready(turn.sock):
-            self._end_turn()
-            return None
-        turn.left -= 1
-        return turn
-
-    def _end_turn(self) -> None:
-        if self._turn is not None:
-            job, sock = self._turn.job, self._turn.sock
-            self._turn = None
-            sock.close()
-            self._bury(job)
-
     def _desk(self, tape: Sequence[Effect]) -> Desk:
         if self._workspaces is None:
-            self._directory = Path(tempfile.mkdtemp(prefix="mpx-verify-"))
-            self._workspaces = Workspaces(self._directory, self.limits.workspace)
+            self._workspaces = Workspaces(self._place(), self.limits.workspace)
         return Desk(Tape(tape), self._workspaces.hook(), self.limits)
+
+    def _place(self) -> Path:
+        """A directory of our own."""
+        if self._directory is None:
+            self._directory = Path(tempfile.mkdtemp(prefix="mpx-verify-"))
+        return self._directory
+
+    def _moved(self) -> list[str]:
+        """The places of modules under other names."""
+        place = self._place() / "modules"
+        place.mkdir(exist_ok=True)
+        moved = []
+        for number, entry in enumerate(sys.path):
+            link = place / str(number)
+            if not link.is_symlink():
+                link.symlink_to(os.path.abspath(entry or os.curdir))
+            moved.append(str(link))
+        return moved
 
     def _outcome(
         self, job: int, sock: socket.socket, request: bytes, call: HookCall, desk: Desk
@@ -233,12 +230,15 @@ class Replayer:
 
     def _parent(self) -> Home:
         if self._home is None:
-            self._home = Home({
+            how = self._elsewhere
+            allowance = {
                 "memory": self.limits.memory,
                 "cpu_seconds": MOST_CPU_SECONDS,
                 "hook_cpu_seconds": math.ceil(self._seconds) + 2,
                 "files": self.limits.workspace,
-            }, networked=self._networked)  # fmt: skip
+            }
+            path = self._moved() if how is not None and how.moved else None
+            self._home = Home(allowance, path=path, stirred=how is not None)
         return self._home
 
     def _take(self, source: str) -> tuple[int, socket.socket]:
@@ -260,18 +260,11 @@ class Replayer:
             return
         self._drop_spare()  # it would have to read the source by itself
         try:
-            here, forgetful = self._parent().prepare(source)
-            if not here:
-                self._networked = True
-                self._lose()
-                self._parent().prepare(source)
+            self._parent().prepare(source)
         except Lost:
             self._harmful.add(source)
-            self._networked = True  # nobody knows
             raise
         self._read.add(source)
-        if forgetful:
-            self._forgetful.add(source)
 
     def _is_ready(self, sock: socket.socket) -> bool:
         sock.settimeout(START_SECONDS)
@@ -305,9 +298,6 @@ class Replayer:
         if self._spare is not None:
             self._spare[1].close()
             self._spare = None
-        if self._turn is not None:
-            self._turn.sock.close()
-            self._turn = None
         if self._home is not None:
             self._home.kill()
             self._home = None

@@ -18,6 +18,7 @@ from engine.sandbox.runtime import runtime
 from verifier import deeds
 from verifier.check import Checked
 from verifier.deeds import Deed
+from verifier.shown import messages
 from verifier.verdict import Verdict
 
 WIDTH = 100
@@ -56,7 +57,8 @@ def _escaped(mark: str) -> str:
 
 def text(checked: Checked) -> str:
     """The whole report for people and models."""
-    return "\n".join([*_head(checked), "", *_lines(checked), *_findings(checked), *_said(checked)])
+    parts = (_lines(checked), _findings(checked), _kept(checked), _said(checked))
+    return "\n".join([*_head(checked), "", *(line for part in parts for line in part)])
 
 
 def _head(checked: Checked) -> Iterator[str]:
@@ -72,7 +74,9 @@ def _lines(checked: Checked) -> Iterator[str]:
     for one in checked.verdicts:
         yield from _wrapped(f"{one.state:<12}{one.line:<14}", safe(one.reason))
         if one.settle:
-            yield from _wrapped(" " * 26, f"to settle it: {safe(one.settle)}")
+            words, *commands = one.settle.split("\n")
+            yield from _wrapped(" " * 26, f"to settle it: {safe(words)}")
+            yield from (f"  {safe(command)}" for command in commands)  # whole, to be copied
     yield ""
     yield f"  {_SENTENCES[checked.exit_code]} (exit {checked.exit_code})"
 
@@ -97,6 +101,38 @@ def _findings(checked: Checked) -> Iterator[str]:
         yield from _wrapped(f"{one.code:<20}", safe(place + one.text))
     if len(found) > MOST:
         yield f"  and {len(found) - MOST} more (--json has them)"
+
+
+def _kept(checked: Checked) -> Iterator[str]:
+    """What each receipt is of."""
+    found = receipts(checked)
+    if found:
+        yield from ("", "Receipts")
+    for one in found:
+        said = [f"message {each['id']} of {each['sender']}" for each in one["messages"][:MOST]]
+        what = f"entry {one['entry']}, {', '.join(said) or one['type']}"
+        words = f"{what}, in the head of {one['size']} entries that the room's key has signed"
+        yield from _wrapped(f"{safe(one['receipt'])}: ", safe(words))
+
+
+def receipts(checked: Checked) -> list[dict[str, Any]]:
+    """The receipts that hold, each with what it is of."""
+    heads, log = checked.heads, checked.log
+    if heads is None or log is None or not heads.receipts:
+        return []
+    said: dict[int, list[dict[str, Any]]] = {}
+    for one in messages(log, checked.walked, heads.events):
+        said.setdefault(one["entry"], []).append({"id": one["id"], "sender": one["sender"]})
+    return [
+        {
+            "receipt": one.name,
+            "entry": one.entry,
+            "size": one.size,
+            "type": log.entry(one.entry).get("t", "erased"),
+            "messages": said.get(one.entry, []),
+        }
+        for one in heads.receipts
+    ]
 
 
 def _said(checked: Checked) -> Iterator[str]:
@@ -163,6 +199,7 @@ def data(checked: Checked) -> dict[str, Any]:
             author: [{"entry": one.entry, "text": one.text} for one in did]
             for author, did in _done(checked).items()
         },
+        "receipts": receipts(checked),
         "exit": checked.exit_code,
     }
 

@@ -8,6 +8,7 @@ convinces whoever was shown them, and nobody else.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -21,6 +22,11 @@ from verifier.leaves import Log
 from verifier.walk import Walked
 
 _ENVELOPE = ("entry", "sender", "kind", "ts", "to")
+#: A message as tools print it (`edge.api.words.message`): ``[12] alice (move) -> bob: "guess 20"``.
+_PRINTED = re.compile(
+    r"\s*\[(?P<id>[1-9][0-9]{0,9})\] (?P<sender>\S+?)(?: \((?P<kind>[^\s()]+)\))?"
+    r"(?: -> (?P<to>\S+(?:, \S+)*?))?: (?P<said>.*)"
+)
 
 
 def check_saw(
@@ -31,15 +37,18 @@ def check_saw(
     events: Sequence[Event | None],
     findings: Findings,
 ) -> None:
-    """``text`` is a JSON list of messages as tools return them. Private bodies are left out: their
-    digests are the record's. Raise `Unusable` if it is no such list."""
-    try:
-        seen = json.loads(text)
-    except (ValueError, RecursionError):
-        seen = None
-    if not isinstance(seen, list) or not all(_is_message(one) for one in seen):
-        raise Unusable(f"what {who} saw: a JSON list of messages is wanted")
-    ours = {message["id"]: message for message in _messages(log, walked, events)}
+    """``text`` is what tools told ``who``: their text, or a JSON list of messages, of which what it
+    names is compared. Private bodies are left out: their digests are the record's. Raise
+    `Unusable` if it is neither."""
+    seen = _messages_in(text)
+    if not seen:
+        raise Unusable(
+            f"what {who} saw: the text of the tools' answers is wanted, or a JSON list of messages"
+        )
+    here = walked.channel.origin.rpartition("/")[2]
+    if any(one.get("channel_id", here) != here for one in seen):
+        raise Unusable(f"what {who} saw is of another room")
+    ours = {message["id"]: message for message in messages(log, walked, events)}
     for one in seen:
         id = one["id"]
         if id not in ours:
@@ -54,18 +63,50 @@ def check_saw(
             return
 
 
+def _messages_in(text: str) -> list[dict[str, Any]]:
+    """The messages in a text; none if there are none, or not only such."""
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError):
+        return [one for line in text.splitlines() if (one := _printed(line)) is not None]
+    if isinstance(found, dict):  # the whole answer
+        found = found.get("messages")
+    return found if isinstance(found, list) and all(map(_is_message, found)) else []
+
+
+def _printed(line: str) -> dict[str, Any] | None:
+    """The message in a line of a tool's answer; None where there is no whole one."""
+    found = _PRINTED.fullmatch(line)
+    if found is None:
+        return None
+    try:
+        said = json.loads(found["said"])
+    except (ValueError, RecursionError):
+        return None
+    body = {"text": said} if isinstance(said, str) else said
+    one = {"id": int(found["id"]), "sender": found["sender"], "body": body}
+    one["to"] = None if found["to"] is None else found["to"].split(", ")
+    return one if found["kind"] is None else {**one, "kind": found["kind"]}
+
+
 def _differs(one: Mapping[str, Any], here: Mapping[str, Any]) -> list[str]:
-    """What was shown otherwise than it stands here."""
+    """What was shown otherwise than it stands here, of what was shown."""
     names = (*_ENVELOPE, *(() if "to" in here else ("body",)))
-    wrong = [name for name in names if _plain(one.get(name)) != _plain(here.get(name))]
     body, shown = here["body"], one.get("body")
-    if "to" in here and "_sd" in body and not wrong:  # the rest of it is public
+    if _is_turn(here) and isinstance(shown, dict) and shown.keys() == {"type", "players"}:
+        here = {**here, "body": {name: body.get(name) for name in shown}}  # as it is printed
+    wrong = [name for name in names if name in one and _plain(one[name]) != _plain(here.get(name))]
+    if "body" in one and "to" in here and "_sd" in body and not wrong:  # the rest of it is public
         rest = [name for name in body if name != "_sd"]
         if not isinstance(shown, dict) or any(
             _plain(shown.get(name)) != _plain(body[name]) for name in rest
         ):
             return ["body"]
     return wrong
+
+
+def _is_turn(message: Mapping[str, Any]) -> bool:
+    return bool(message["sender"] == "system" and message["body"].get("type") == "turn")
 
 
 def _is_message(one: Any) -> bool:
@@ -78,7 +119,8 @@ def _ahead(who: str, id: int, count: int, findings: Findings) -> None:
     findings.once("I_LINE_AHEAD", who, text)
 
 
-def _messages(log: Log, walked: Walked, events: Sequence[Event | None]) -> Iterator[dict[str, Any]]:
+def messages(log: Log, walked: Walked, events: Sequence[Event | None]) -> Iterator[dict[str, Any]]:
+    """The messages of the record as far as it was walked, as tools return them."""
     for line, channel, event in zip(log.lines, walked.channels, events, strict=False):
         if event is None:
             return

@@ -17,6 +17,11 @@ from verifier.walk import Walked
 
 PROVEN, NOT_PROVEN, VIOLATED = "PROVEN", "NOT PROVEN", "VIOLATED"
 
+#: What has a wall on any machine. The file lies in the directory where this is typed.
+CONTAINER = (
+    'docker run --rm --network none -v "$PWD":/record:ro mcp-multiplayer '
+    "python -m verifier /record/FILE.zip"
+)
 _LATER = "the seed comes out when the game ends, at close, or after the room's reveal_days"
 #: What settles a finding that is no violation.
 SETTLE = {
@@ -35,12 +40,13 @@ SETTLE = {
     "I_PRIVATE": "they are opened when the seed comes out; or check with the file of their author",
     "I_PRIVATE_KEPT": "only the file of their author opens them",
     "I_NO_EXEC": "run it again without --no-exec",
-    "I_NO_REPLAY": "run verifier.pyz on Linux, macOS, WSL or in a container",
+    "I_NO_REPLAY": "run verifier.pyz on Linux with a Python that has all its parts",
+    "I_NO_WALL": f"verify in the project's container image:\n{CONTAINER}",
     "I_TIME": "give it more time (--max-seconds) or a faster machine",
     "I_CONSENT": "all of them confirm what stands under their names (--confirm)",
     "I_SLOW": "give it more time (--max-seconds)",
     "I_INVITE_OLD": "an invite made later, or the terms that its holder was shown on joining",
-    "I_RUNTIME": "run it with the Python minor version and the verifier that the log names",
+    "I_RUNTIME": "run it with the Python version and the verifier that the log names",
     "I_KILLED": "nothing can: whether the host had to end a hook is the server's word",
     "I_LATE": "nothing can: whether the server was too busy to let a clock ring is its word",
     "I_RAW": "nothing can: what went over a connection of its own was not recorded",
@@ -48,6 +54,7 @@ SETTLE = {
     "I_ERASED": "a file of a member who got it before the entry was erased",
     "I_V0": "nothing can: rooms of mpx-log/0 carry no seeds and no receipts",
     "I_RESTORED": "the head that was lost, if a member kept its note",
+    "I_BUNDLE": "download it again: get_transcript gives a new link",
     "I_BROKEN": "a file whose record is whole",
     "I_TOO_LARGE": "a verifier that takes more: its limits stand in its source",
     "I_INVITE": "the whole link, with what follows the dots",
@@ -85,7 +92,7 @@ def verdicts(
         _words(walked, heads, findings, set(confirmed), me)
     else:
         where = "the record is broken; what comes after that place was not judged"
-        if not any(f.code in ("I_ERASED", "I_BROKEN", "I_TOO_LARGE") for f in findings.found):
+        if not any(one.code in _NOT_JUDGED for one in findings.found):
             findings.add("I_BROKEN", where)
         findings.add("I_SPLIT", "heads prove nothing about a record that is broken")
     _outside(walked, findings)
@@ -106,6 +113,8 @@ def _verdict(
     return Verdict(line, PROVEN, _PROVEN[line](log, walked, heads))
 
 
+#: Of which it is said already that nothing is judged.
+_NOT_JUDGED = ("I_ERASED", "I_BROKEN", "I_BUNDLE", "I_TOO_LARGE")
 _SETTLE_BAD = {
     "E_FORK": "show both signed notes to anybody; a typed line wants the signed note of that head",
 }

@@ -114,7 +114,12 @@ class Walk:
         walked = self.walked
         context = legal.Context(legal.names([*self._known()]))
         walked.bench = Bench(
-            self.record, self.findings, self.executor, self._seeds(), self._disclosed()
+            self.record,
+            self.findings,
+            self.executor,
+            self._seeds(),
+            self._disclosed(),
+            self._unsteady(),
         )
         for step in self.log.steps:
             if any(line.entry is None for line in step):
@@ -212,6 +217,11 @@ class Walk:
         return all(isinstance(self.events[line.index], Disclose | Reveal) for line in step)
 
     # --- what comes out later --------------------------------------------------------------
+
+    def _unsteady(self) -> set[int]:
+        """The attaches of bots that the server somewhere says are not deterministic."""
+        runs = [event for _, event in self._known() if isinstance(event, Run)]
+        return {run.at for run in runs if "NonDeterministic" in run.res}
 
     def _disclosed(self) -> Mapping[int, Any]:
         """Private bodies that the log opens, by the entry that sealed them."""

@@ -3,7 +3,8 @@
 Runs in the process that hooks are forked from, and in each hook. The walls are those of
 `engine/sandbox/jail.py`, in two steps: what all hooks share is put up once, by their
 parent for itself, so that a hook starts in a fraction of a millisecond; the rest by each
-hook. Other systems than Linux have limits only. Tried by
+hook. Where there is no kernel's filter of system calls (other systems than Linux, other
+processors) nothing of a stranger's is read or executed: see `verifier/home.py`. Tried by
 tests/attacks/test_hostile_referee_in_verifier.py.
 """
 
@@ -26,10 +27,8 @@ _AWAY = 60  #: from here on are descriptors on their way to their places
 
 
 def survey(host: int) -> Walls:
-    """What there is on this machine. On Linux this leaves the machine's network, if it may."""
-    if LINUX:
-        return jail.survey(host)
-    return Walls(uids=jail.FIRST_UID + host % jail.HOSTS * jail.UIDS if _is_root() else 0)
+    """What there is on this machine. This leaves the machine's network, if it may."""
+    return jail.survey(host) if LINUX else Walls()
 
 
 def surround(walls: Walls, memory: int, seconds: int, files: int) -> None:
@@ -46,14 +45,12 @@ def surround(walls: Walls, memory: int, seconds: int, files: int) -> None:
         _lower(limit, value)
     if walls.uids:
         _lower(resource.RLIMIT_NPROC, _PROCESSES)
-        _become(walls.uids)
-    if LINUX:
-        jail.renounce(host)
-        if walls.landlock:
-            landlock.install(walls.landlock)
-        if walls.seccomp:
-            seccomp.lesser()  # made once, here, for all hooks
-            seccomp.install(seccomp.program(forking=True))
+        jail.become(walls.uids)
+    jail.renounce(host)
+    if walls.landlock:
+        landlock.install(walls.landlock)
+    seccomp.lesser()  # made once, here, for all hooks
+    seccomp.install(seccomp.program(forking=True))
 
 
 def fork() -> int:
@@ -62,27 +59,21 @@ def fork() -> int:
     Python's own has a child renew locks that no other thread can hold here, and random numbers
     that no hook uses: it touches a hundred pages for that, each of which the kernel must copy.
     """
-    if not LINUX:
-        return os.fork()
     pid: int = _libc.fork()
     if pid < 0:
         raise OSError("fork")
     return pid
 
 
-def enter(answers: int, walls: Walls, cpu_seconds: int) -> None:
+def enter(answers: int, cpu_seconds: int) -> None:
     """In a hook: keep this descriptor, give up the rest. The filter comes last."""
     parent = os.getppid()
     os.setpgid(0, 0)
     _keep(answers)
     _lower(resource.RLIMIT_NPROC, 0)
     _lower(resource.RLIMIT_CPU, cpu_seconds)
-    if LINUX:
-        jail.die_with_parent(parent)
-        if walls.seccomp:
-            seccomp.install(seccomp.lesser())
-        elif walls.landlock:
-            landlock.install(walls.landlock)  # again: the first one does not part hooks
+    jail.die_with_parent(parent)
+    seccomp.install(seccomp.lesser())
 
 
 def _keep(answers: int) -> None:
@@ -99,21 +90,4 @@ def _keep(answers: int) -> None:
 def _lower(limit: int, value: int) -> None:
     _, most = resource.getrlimit(limit)
     value = value if most == resource.RLIM_INFINITY else min(value, most)
-    try:
-        resource.setrlimit(limit, (value, value))
-    except (ValueError, OSError):  # macOS knows some of them by name only
-        if LINUX:
-            raise
-
-
-def _is_root() -> bool:
-    return os.geteuid() == 0
-
-
-def _become(uid: int) -> None:
-    if LINUX:
-        jail.become(uid)
-        return
-    os.setgroups([])
-    os.setgid(uid)
-    os.setuid(uid)
+    resource.setrlimit(limit, (value, value))

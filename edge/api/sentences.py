@@ -43,8 +43,10 @@ def part(source: str, from_line: int) -> Part:
 
 
 def fenced(shown: Part, code_hash: str) -> list[str]:
-    """A stranger's source between two lines that it cannot hold: they name its own hash."""
-    return [f"---{code_hash}", words.plain(shown.text).rstrip("\n"), f"---{code_hash}"]
+    """A stranger's source between two lines that it cannot hold: they name its own hash. What
+    stands between them, page after page, is the source line for line, its empty lines too."""
+    text = words.plain(shown.text).removesuffix("\n")
+    return [f"---{code_hash}\n{text}\n---{code_hash}"]
 
 
 def refs(room: Room) -> dict[str, str | None]:

@@ -73,7 +73,10 @@ class TranscriptOperations(Desk):
             if asked is not None and asked > most:
                 raise InvalidRequest(f"{asked} is beyond the signed record, which ends at {most}")
         made = await asyncio.to_thread(receipts.write, room, last, entry, since)
-        lines = ["A receipt, for your user to keep:", made.get("receipt", "").rstrip()]
+        lines = []
+        if entry is not None:
+            lines.append(f"A receipt {_of(made['of'])}, for your user to keep:")
+            lines.append(made["receipt"].rstrip())
         if since is not None:
             lines.append(
                 f"from {since} to {last.size}: {' '.join(made['consistency']) or 'nothing'}"
@@ -121,3 +124,11 @@ class TranscriptOperations(Desk):
         names = frozenset({slot.label})
         data = await asyncio.to_thread(bundle.write, room, channel, head, names, since=slot.since)
         return f"{channel_id}-{head.size}.zip", data
+
+
+def _of(found: Json) -> str:
+    """What a receipt is of: ``of entry 12, which is message 7 of alice``."""
+    said = [f"message {one['id']} of {one['sender']}" for one in found["messages"]]
+    if len(said) > 2:
+        said = [said[0], f"{len(said) - 1} more"]
+    return f"of entry {found['entry']}, which is {' and '.join(said) or found['type']}"

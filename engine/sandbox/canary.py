@@ -13,8 +13,9 @@ import functools
 import mmap
 import os
 import platform
+import signal
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from engine.sandbox.frames import HEADER
@@ -104,3 +105,18 @@ ATTACKS: dict[str, Callable[[], object]] = {
 }
 #: These are refused by the host, when it reads the answer.
 REFUSED_BY_HOST = ("flood the host",)
+#: No answer to an attack is longer.
+LONGEST = 4096
+
+
+def fault(attack: str, said: Mapping[str, Any] | None, status: int | None) -> str:
+    """What went through, or nothing. ``said`` None: the worker ended with ``status`` instead."""
+    if said is None:
+        killed = status == -signal.SIGSYS
+        return "" if killed else f"{attack}: the worker ended with {status}"
+    return "" if "refused" in said else f"{attack}: not refused ({said.get('did')})"
+
+
+def fault_of_long(attack: str) -> str:
+    """The same of an answer that was announced longer than any is."""
+    return "" if attack in REFUSED_BY_HOST else f"{attack}: a broken answer"

@@ -16,9 +16,23 @@ from collections.abc import Iterable, Iterator
 from types import FrameType
 from typing import Any, NoReturn
 
+#: How far an error is followed to the one it came of.
+_CHAIN = 100
+_MEMORY = "a hook has 512 MB of memory"
+
 
 class FuelLimit(BaseException):
     """The hook took more ticks than it has."""
+
+
+def ran_out_of_memory(error: BaseException | None) -> bool:
+    """True for a MemoryError and for what a library has made of one: where memory ends, no two
+    machines agree."""
+    for _ in range(_CHAIN):
+        if error is None or isinstance(error, MemoryError):
+            break
+        error = error.__context__
+    return isinstance(error, MemoryError)
 
 
 class Fuel:
@@ -39,12 +53,19 @@ class Fuel:
         return itertools.compress(items, self._left)
 
     def caught(self) -> None:
-        """At the start of every ``except`` of a bot: what it may not catch goes on."""
+        """At the start of every ``except`` and ``finally`` of a bot, and at the end of what stands
+        in a ``with``: what it may not catch goes on."""
         error = sys.exc_info()[1]
-        if isinstance(error, MemoryError):  # where memory ends, no two machines agree
-            self._end("MemoryLimit", "a hook has 512 MB of memory")
-        if isinstance(error, FuelLimit | MemoryError):
+        if ran_out_of_memory(error):
+            self._end("MemoryLimit", _MEMORY)
+        if error is not None and (self.ended or isinstance(error, FuelLimit)):
             raise error
+
+    def unraisable(self, told: sys.UnraisableHookArgs) -> None:
+        """What Python drops: an error in a callback of a weak reference, or in a generator that
+        nobody wants any more."""
+        if ran_out_of_memory(told.exc_value):
+            self._end("MemoryLimit", _MEMORY)
 
     def __iter__(self) -> Fuel:
         return self

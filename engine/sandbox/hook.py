@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import ast
 import functools
+import sys
 from typing import Any
 
 from engine.sandbox import language, mistakes, source, steady
 from engine.sandbox.chance import Chance
 from engine.sandbox.clock import Clock
 from engine.sandbox.context import Context
-from engine.sandbox.fuel import Fuel
+from engine.sandbox.fuel import Fuel, ran_out_of_memory
 from engine.sandbox.guards import bot_classes
 from engine.sandbox.hints import hint_for
 from engine.sandbox.modules import Modules
@@ -46,11 +47,6 @@ class Loaded:
     def networked(self) -> bool:
         """It imports what reaches the network."""
         return source.networked(self._tree)
-
-    @functools.cached_property
-    def forgetful(self) -> bool:
-        """Its hooks may follow each other in one process."""
-        return source.forgetful(self._tree)
 
 
 @functools.lru_cache(maxsize=32)
@@ -110,6 +106,7 @@ def run(call: dict[str, Any], limits: dict[str, Any]) -> dict[str, Any]:
     clock.at = call["now"]
     fuel = Fuel(limits["fuel"], language.FILENAME)
     steady.hold(key, position, clock, limits["hook_seconds"])
+    sys.unraisablehook = fuel.unraisable
     ctx = Context(call, limits, chance, clock)
     failure = None
     try:
@@ -183,7 +180,7 @@ def _hint(error: BaseException, line: str) -> str:
 
 def _name(error: BaseException) -> str:
     kind = type(error)
-    if isinstance(error, MemoryError):
+    if ran_out_of_memory(error):
         return "MemoryLimit"
     return f"{kind.__name__}_" if kind in bot_classes and kind.__name__ in OURS else kind.__name__
 

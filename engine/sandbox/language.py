@@ -229,7 +229,27 @@ class Transformer(RestrictingNodeTransformer):
         return made
 
     def visit_With(self, node: ast.With) -> Any:
-        return self.node_contents_visit(node)
+        """Whatever ends the body is looked at before an ``__exit__`` can hide it."""
+        first, *others = node.items
+        if others:  # so that it is looked at between one and the next
+            node.items = [first]
+            inner = ast.With(items=others, body=node.body)
+            copy_locations(inner, node)
+            node.body = [inner]
+        made: Any = self.node_contents_visit(node)
+        looked = ast.Try(
+            body=made.body, handlers=[], orelse=[], finalbody=[_statement("_caught_", node)]
+        )
+        copy_locations(looked, node)
+        made.body = [looked]
+        return made
+
+    def visit_Try(self, node: ast.Try) -> Any:
+        """``finally: return`` hides an error, too."""
+        made: Any = super().visit_Try(node)
+        if made.finalbody:
+            made.finalbody.insert(0, _statement("_caught_", made.finalbody[0]))
+        return made
 
     def visit_ExceptHandler(self, node: ast.ExceptHandler) -> Any:
         made: Any = super().visit_ExceptHandler(node)

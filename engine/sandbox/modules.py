@@ -14,7 +14,7 @@ import functools
 import hashlib
 import importlib
 import types
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from engine.sandbox import authorities, guards, imports, libm, network, typehints, web
@@ -26,40 +26,26 @@ from engine.sandbox.source import NETWORK, reaches
 
 #: Loaded once in the zygote: a worker can open no file any more.
 PRELOAD = (
-    "_strptime", "encodings.idna", "encodings.ascii", "encodings.latin_1", "encodings.utf_16",
-    "encodings.utf_16_be", "encodings.utf_32", "encodings.utf_8_sig", "encodings.cp1252",
-    "encodings.hex_codec",
-    "encodings.punycode", "idna.core", "netrc", "stringprep", "unicodedata", "urllib3.contrib",
+    "_strptime", "idna.core", "netrc", "stringprep", "unicodedata", "urllib3.contrib",
     "email.mime.text", "email.mime.multipart", "email.generator", "email.policy", "email.charset",
     "email.quoprimime", "email.base64mime", "http.cookiejar", "email.header",
     "email.contentmanager", "email._header_value_parser",
 )  # fmt: skip
-#: Come with the modules that reach the network, and are large.
-_ALONG = ("certifi", "charset_normalizer", "idna")
 
 
-def preload(*, networked: bool = True) -> None:
-    """Import every listed module, and what they would import late; fill the guards' lists.
-
-    Without ``networked`` those are left out that only a source needs which `source.networked`
-    is true of; they take most of the time. May be called again with it.
-    """
-    for path in _wanted((*TABLE, *PRELOAD), networked):
+def preload() -> None:
+    """Import every listed module, and what they would import late; fill the guards' lists."""
+    for path in (*TABLE, *PRELOAD):
         importlib.import_module(path)
-    guards.open_bases.update(map(_find, _wanted(BASES, networked)), (typehints.Generic,))
-    guards.item_types.update(map(_find, _wanted(ITEMS, networked)))
-    for path in _wanted(SETTABLE, networked):
+    guards.open_bases.update(map(_find, BASES), (typehints.Generic,))
+    guards.item_types.update(map(_find, ITEMS))
+    for path in SETTABLE:
         guards.settable[_find(path)] = frozenset(SETTABLE[path].split())
-    if networked:
-        network.install()
-        web.install()
-    for path in _wanted((*TABLE, *PACKAGES), networked):
+    network.install()
+    web.install()
+    for path in (*TABLE, *PACKAGES):
         _listed(path)
         children(path)
-
-
-def _wanted(paths: Iterable[str], networked: bool) -> list[str]:
-    return [path for path in paths if networked or not reaches(path, (*NETWORK, *_ALONG))]
 
 
 def _find(path: str) -> type:

@@ -8,16 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import json
-import signal
 import socket
 from collections.abc import Callable
 from typing import Protocol
 
 from engine.sandbox import frames
-from engine.sandbox.canary import ATTACKS, REFUSED_BY_HOST
+from engine.sandbox.canary import ATTACKS, LONGEST, fault, fault_of_long
 
 _SECONDS = 10.0
-_LONGEST = 4096
 
 
 class Canary(Protocol):
@@ -43,10 +41,9 @@ async def _attack(worker: Canary, name: str) -> str:
             await _receive(worker)  # it is ready
             request = frames.pack(json.dumps({"do": "attack", "attack": name}).encode())
             await asyncio.get_running_loop().sock_sendall(worker.sock, request)
-            told = json.loads(await _receive(worker))
-        return "" if "refused" in told else f"{name}: not refused ({told.get('did')})"
+            return fault(name, json.loads(await _receive(worker)), None)
     except frames.TooLong:
-        return "" if name in REFUSED_BY_HOST else f"{name}: a broken answer"
+        return fault_of_long(name)
     except (frames.BadFrame, ConnectionError):
         return await _death(worker, name)
     except TimeoutError:
@@ -58,13 +55,12 @@ async def _attack(worker: Canary, name: str) -> str:
 
 async def _death(worker: Canary, name: str) -> str:
     done, _ = await asyncio.wait([worker.death], timeout=_SECONDS)
-    status = worker.death.result() if done else None
-    return "" if status == -signal.SIGSYS else f"{name}: the worker ended with {status}"
+    return fault(name, None, worker.death.result() if done else None)
 
 
 async def _receive(worker: Canary) -> bytes:
     header = await _exactly(worker, frames.HEADER.size)
-    return await _exactly(worker, frames.length(header, _LONGEST))
+    return await _exactly(worker, frames.length(header, LONGEST))
 
 
 async def _exactly(worker: Canary, n: int) -> bytes:

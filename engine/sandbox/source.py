@@ -19,12 +19,6 @@ CLASS_LINE = re.compile(r"^\s*class\s+\w+\s*[(:]", re.MULTILINE)
 #: Imports that can reach the network; urllib.parse and the like cannot.
 NETWORK = ("socket", "ssl", "http.client", "urllib.request", "urllib3", "requests")
 DICE = ("random", "secrets", "uuid")
-#: Modules that hold nothing which one hook could leave behind for another in its process
-#: (tests/engine/sandbox/test_source.py looks at every name of them).
-FORGETFUL = frozenset(
-    ["base64", "copy", "datetime", "hashlib", "hmac", "itertools", "json", "math", "random", "re",
-     "secrets", "time", "uuid"]
-)  # fmt: skip
 
 
 def looks_like_code(source: str) -> bool:
@@ -163,13 +157,6 @@ def _imported(tree: ast.Module) -> Iterator[str]:
 def networked(tree: ast.Module) -> bool:
     """True when a source imports what can reach the network; it then may, else not."""
     return any(reaches(path, NETWORK) for path in _imported(tree))
-
-
-def forgetful(tree: ast.Module) -> bool:
-    """True when hooks of a source may follow each other in one process: nothing that they can
-    reach outlives them. Whatever else is imported might, and so might an open file."""
-    opens = any(isinstance(n, ast.Name) and n.id == "open" for n in ast.walk(tree))
-    return not opens and all(path.split(".")[0] in FORGETFUL for path in _imported(tree))
 
 
 def reaches(path: str, roots: Iterable[str]) -> bool:

@@ -26,6 +26,9 @@ _KINDS: tuple[Callable[[], object], ...] = (
     object, lambda: complex(1), *(functools.partial(bytes, size) for size in range(0, 480, 16))
 )  # fmt: skip
 _MOST = 64
+#: Larger ones (classes among them) lie where the C library puts them.
+_LARGE = range(512, 2048, 16)
+_MOST_LARGE = 4
 _stirred: list[object] = []
 
 
@@ -64,5 +67,9 @@ def hold(key: bytes, position: int, clock: Clock, seconds: float) -> None:
 def stir() -> None:
     """Have objects lie elsewhere than in any other process, so that a bot that looks where
     they lie (the order of a set of its own objects) is found out."""
-    drawn = os.urandom(len(_KINDS))
-    _stirred.extend(make() for make, n in zip(_KINDS, drawn, strict=True) for _ in range(n % _MOST))
+    drawn = os.urandom(len(_KINDS) + len(_LARGE))
+    _stirred.extend(
+        make() for make, n in zip(_KINDS, drawn, strict=False) for _ in range(n % _MOST)
+    )
+    large = zip(_LARGE, drawn[len(_KINDS) :], strict=True)
+    _stirred.extend(bytes(size) for size, n in large for _ in range(n % _MOST_LARGE))

@@ -1,9 +1,10 @@
-"""The way of a hook, gone a few times before the first one. Changes with what most hooks do.
+"""Makes a process ready to fork hooks. Changes with what most hooks do.
 
-Runs in the process that hooks are forked from: a server's zygote and a verifier's alike. A hook
-writes to every page of memory in which something is used for the first time, and the
-kernel copies it; this saves a fifth of that. And it has to be the same for both: CPython rewrites
-code that was called often, and where a stack ends then differs by a call.
+The same for a server's zygote and a verifier's, so that no bot can tell the one from the other.
+The way of a hook is gone a few times before the first one: a hook writes to every page of memory
+in which something is used for the first time, and the kernel copies it; this saves a fifth of
+that. And it has to be the same for both: CPython rewrites code that was called often, and where a
+stack ends then differs by a call.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import os
 import socket
 import time
 
-from engine.sandbox import guards, hook, values, wire
+from engine.sandbox import alike, guards, hook, modules, values, wire
 from engine.sandbox.call import HookCall, Limits
 
 _TIMES = 20
@@ -33,7 +34,14 @@ class Exercise:
 """
 
 
-def warm() -> None:
+def ready() -> None:
+    """Load what bots may import, and close the door behind it."""
+    modules.preload()
+    _warm()
+    alike.settle()
+
+
+def _warm() -> None:
     """Call a hook of nobody's; leaves nothing that another could see."""
     kept = os.urandom, time.time, time.ctime
     patience = socket.getdefaulttimeout()

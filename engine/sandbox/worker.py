@@ -1,5 +1,4 @@
-"""A process that serves one request and ends; in a verifier, several of one source that can leave
-nothing behind. Changes when a worker's life has another step.
+"""A process that serves one request and ends. Changes when a worker's life has another step.
 
 Forked by the zygote, jailed, then told what to do by the host over one socket. The
 stranger's code runs here; whatever it does to this process ends with this process.
@@ -39,7 +38,8 @@ def _reset_signals() -> None:
 
 def serve_one() -> None:
     """Be told what to do, do it, answer, end."""
-    request = _told()
+    _write(READY)
+    request: dict[str, Any] = read(_read())
     if request["do"] == "attack":
         _write(text(canary.attempt(request["attack"])).encode())
         os._exit(0)
@@ -48,24 +48,6 @@ def serve_one() -> None:
         steady.stir()
     _write(text(answer(request)).encode())
     os._exit(0)
-
-
-def serve_in_turn() -> None:
-    """As `serve_one`, and on as long as the request says so: for hooks of one source that leave
-    nothing behind (`source.forgetful`), where a process for each costs too much."""
-    asking.begin()
-    stays = True
-    while stays:
-        request = _told()
-        stays = request.get("stay") is True
-        _write(text(answer(request)).encode())
-    os._exit(0)
-
-
-def _told() -> dict[str, Any]:
-    _write(READY)
-    request: dict[str, Any] = read(_read())
-    return request
 
 
 def _read() -> bytes:

@@ -111,7 +111,7 @@ class Zygote:
 def main(control_fd: str, host: str, root: str, allowance: str) -> None:
     """Load what bots may import, once, then wait for work."""
     sys.path.append(root)
-    from engine.sandbox import jail, modules, warm, worker
+    from engine.sandbox import jail, warm, worker
 
     jail.die_with_parent(int(host))
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
@@ -120,9 +120,7 @@ def main(control_fd: str, host: str, root: str, allowance: str) -> None:
     os.closerange(int(control_fd) + 1, os.sysconf("SC_OPEN_MAX"))
     told = json.loads(allowance)
     walls = jail.survey(int(host), told.pop("without", ()))
-    modules.preload()
-    warm.warm()
-    sys.path.remove(root)
+    warm.ready()
     zygote = Zygote(control, walls, jail.Allowance(**told), worker.serve)
     gc.collect()
     gc.freeze()

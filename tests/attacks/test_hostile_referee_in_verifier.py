@@ -172,7 +172,7 @@ def test_when_the_verifier_is_killed_its_hooks_end_with_it() -> None:
         "import sys\nfrom engine.sandbox.call import HookCall\nfrom verifier.replay import Replayer\n"
         "replayer = Replayer(seconds=60)\nreplayer.run(HookCall('', 'on_init'))\n"
         "pid = replayer._home._process.pid\nsys.stdout.write(f'{pid}\\n')\nsys.stdout.flush()\n"
-        f"replayer.run(HookCall({hook('while True:', '    pass')!r}, 'on_init'), alone=True)"
+        f"replayer.run(HookCall({hook('while True:', '    pass')!r}, 'on_init'))"
     )
     environment = {"PYTHONPATH": os.pathsep.join([str(LAB.parents[2]), *sys.path])}
     with subprocess.Popen(

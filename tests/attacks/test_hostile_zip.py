@@ -37,7 +37,8 @@ def test_a_directory_may_not_point_before_the_file(tmp_path: Path) -> None:
     offset = struct.pack("<I", len(members) + 1000)
     path = tmp_path / "x.zip"
     path.write_bytes(members + directory + end[:16] + offset + end[20:])
-    assert next(one.code for one in check_file(path, Wishes()).findings.found) == "E_BUNDLE"
+    # As that of a download whose beginning is missing.
+    assert next(one.code for one in check_file(path, Wishes()).findings.found) == "I_BUNDLE"
 
 
 def test_a_flood_of_members_is_refused_before_any_is_read(

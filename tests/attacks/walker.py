@@ -408,7 +408,7 @@ def no_host(*_: Any, **__: Any) -> Any:
 def run() -> Walk:
     """Run the hook, and walk from what it had."""
     REMOVED[sys.argv[3]]()
-    modules.preload(networked=NETWORKED)
+    modules.preload()
     for place, name in ((asking, "ask"), (network, "demand"), (web, "ask"), (files, "ask")):
         setattr(place, name, no_host)
     spaces: list[dict[str, Any]] = []

@@ -85,6 +85,29 @@ async def test_evidence_is_of_the_last_run_alone(guess: Bundle, tmp_path: Path) 
 
 
 @played
+async def test_no_evidence_is_written_through_a_link(
+    guess: Bundle, tmp_path: Path, capsysbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    """Whoever packs a record may pack a link called evidence with it."""
+    private, place = tmp_path / "private", tmp_path / "game"
+    private.mkdir()
+    place.mkdir()
+    (private / "report.txt").write_text("my own")
+    (place / "evidence").symlink_to(private)
+    file = guess.save(place / "game.zip")
+    broken = (file, "--no-exec", "--gave", "bob=another value than bob gave")
+    assert run(*broken) == 1
+    assert [path.name for path in private.iterdir()] == ["report.txt"]
+    assert b"no evidence could be written" in capsysbinary.readouterr().err
+    (place / "evidence").unlink()
+    (place / "evidence").mkdir()
+    os.link(private / "report.txt", place / "evidence" / "report.txt")
+    assert run(*broken) == 1
+    assert (private / "report.txt").read_text() == "my own"
+    assert "VIOLATED" in (place / "evidence" / "report.txt").read_text()
+
+
+@played
 async def test_what_strangers_wrote_does_not_reach_the_terminal_as_it_is(
     server: Table, tmp_path: Path, capsysbinary: pytest.CaptureFixture[bytes]
 ) -> None:
@@ -116,9 +139,6 @@ def packed(members: dict[str, bytes] | list[tuple[str, bytes]]) -> bytes:
 
 LINE = {"entries.jsonl": b"{}\n"}
 HOSTILE: dict[str, bytes] = {
-    "nothing": b"",
-    "no zip": b"PK\x03\x04 but not really",
-    "no entries": packed({"README.txt": b"x"}),
     "a path": packed({**LINE, "../../etc/passwd": b"x"}),
     "an absolute path": packed({**LINE, "/etc/passwd": b"x"}),
     "another name": packed({**LINE, "blobs/XYZ": b"x"}),

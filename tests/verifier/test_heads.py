@@ -6,8 +6,10 @@ import pytest
 
 from engine.transcript import note, proofs, tree
 from engine.transcript.canonical import canonical
-from tests.verifier.games import KEY, Bundle, codes, verify, violations
+from tests.verifier.games import KEY, Bundle, Table, codes, states, verify, violations
+from verifier.executor import Executor
 from verifier.heads import PROOF
+from verifier.report import data, text
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -41,6 +43,29 @@ async def test_a_receipt_of_one_entry_confirms_no_other(guess: Bundle) -> None:
     bad = verify(guess, receipts=[("mine", receipt(guess, first, second))], execute=False)
     assert bad.heads and bad.heads.kept == set()
     assert "I_ARGUMENT" in codes(bad) and not violations(bad)
+
+
+async def test_the_report_says_what_a_receipt_is_of(guess: Bundle, jail: Executor) -> None:
+    index = guess.of("msg")[1]["i"]
+    checked = verify(guess, jail, receipts=[("mine", receipt(guess, index, index))])
+    (found,) = data(checked)["receipts"]
+    (message,) = found["messages"]
+    assert (found["receipt"], found["entry"], message["sender"]) == ("mine", index, "bob")
+    assert f"mine: entry {index}, message {message['id']} of bob" in text(checked)
+
+
+async def test_a_receipts_name_is_no_members(server: Table) -> None:
+    """A receipt called x counted as what a member called receipt-x had seen."""
+    game = await server.open(slots=("invite:alice", "invite:receipt-x"))
+    await game.join("alice")
+    await server.channels.join_channel("B", game.invites["receipt-x"].partition(".")[0])
+    await game.say("alice", "hello")
+    file = game.bundle()
+    last = len(file.entries) - 1
+    checked = verify(file, receipts=[("x", receipt(file, last, last))], me="alice")
+    assert checked.heads and checked.heads.seen == {} and checked.heads.kept == {last}
+    assert states(checked)["SAME FOR ALL"] == "NOT PROVEN"
+    assert "what receipt-x saw" in text(checked)
 
 
 async def test_an_invite_that_this_room_never_made_is_found_out_without_its_head(

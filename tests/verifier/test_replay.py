@@ -27,7 +27,7 @@ from tests.engine.sandbox.outside import Server, bot, got, listening
 from tests.engine.sandbox.test_language import ORDINARY
 from tests.engine.sandbox.test_replay import DIFFERENT, SAME
 from verifier import home
-from verifier.home import CannotReplay
+from verifier.home import CannotReplay, NoWall
 from verifier.replay import OutOfTime, Replayer
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -327,26 +327,38 @@ async def test_it_says_what_stands_between(replayer: Replayer) -> None:
     assert replayer.walls.startswith("seccomp, Landlock, ") and replayer.walls.endswith("limits")
 
 
-async def test_a_verifier_without_the_filter_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(
-        home,
-        "PROGRAM",
-        lost("from engine.sandbox import seccomp", "seccomp.fault = lambda: 'seccomp: none'"),
-    )
-    with Replayer(LIMITS) as replayer:
-        assert replayer.walls == "Landlock and limits only: use --no-exec or a container"
-        assert isinstance(replayer.run(call("got = 1")), Finished)
+#: Machines whose kernel filters nothing, as the hooks' parent finds them.
+WITHOUT = {
+    "no seccomp": ("from engine.sandbox import seccomp", "seccomp.fault = lambda: 'seccomp: none'"),
+    "another system": ("import verifier.walls", "verifier.walls.LINUX = False"),
+    "a filter that lets everything through": (
+        "from engine.sandbox import seccomp",
+        "seccomp.install = lambda *_: None",
+    ),
+}
 
 
-async def test_another_system_has_limits_only(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(
-        home, "PROGRAM", lost("import verifier.walls", "verifier.walls.LINUX = False")
-    )
-    with Replayer(LIMITS) as replayer:
-        assert replayer.walls == "limits only: use --no-exec or a container"
-        assert got(replayer.run(call("open('a', 'w').write('x')\ngot = open('a').read()"))) == "x"
-        result = replayer.run(call("got = 'x' * 10 ** 12"))
-        assert isinstance(result, Failed) and result.error == "MemoryLimit"
+@pytest.mark.parametrize("name", WITHOUT)
+async def test_without_a_wall_nothing_is_read_and_nothing_executed(
+    monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setattr(home, "PROGRAM", lost(*WITHOUT[name]))
+    replayer = Replayer(LIMITS)
+    for ask in (
+        lambda: replayer.walls,
+        lambda: replayer.run(call("got = 1")),
+        lambda: replayer.inspect(call("got = 1").source),
+    ):
+        with pytest.raises(NoWall):
+            ask()
+    replayer.close()
+
+
+async def test_a_system_without_seccomp_starts_no_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "platform", "darwin")
+    monkeypatch.setattr(home.Home, "_spawn", lambda *_: pytest.fail("a process was started"))
+    with pytest.raises(NoWall, match="darwin"):
+        Replayer(LIMITS).__enter__()
 
 
 def lost(*lines: str) -> str:
@@ -398,40 +410,3 @@ async def test_it_runs_from_one_file(tmp_path: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(sys, "path", [str(packed), *others])
     with Replayer(LIMITS) as replayer:
         assert got(replayer.run(call("got = 1"))) == 1
-
-
-FOLLOWS = """
-class Bot:
-    def on_message(self, message):
-        seen = self.ctx.get_state().get("seen", 0) + 1
-        self.ctx.set_state({"seen": seen})
-        self.ctx.post("bot", {"seen": seen, "drawn": self.ctx.random.randint(1, 1000)})
-        if message == "stop":
-            raise ValueError("stopped")
-        while message == "for ever":
-            pass
-"""
-
-
-async def test_hooks_that_follow_each_other_come_to_what_each_comes_to_alone() -> None:
-    said = ["one", "two", "stop", "three", "for ever", "four", *map(str, range(6))]
-    calls = [
-        HookCall(
-            FOLLOWS, "on_message", (word,), state={"seen": n}, key=b"k" * 32, position=n, now=1.8e9
-        )
-        for n, word in enumerate(said)
-    ]
-    with Replayer(dataclasses.replace(LIMITS, fuel=2000)) as replayer:
-        following = [replayer.run(one) for one in calls]
-        assert replayer._turn is not None
-        alone = [replayer.run(one, alone=True) for one in calls]
-    assert following == alone
-    errors = [result.error for result in following if isinstance(result, Failed)]
-    assert errors == ["ValueError", "FuelLimit"]
-
-
-async def test_what_a_hook_could_leave_behind_keeps_it_alone() -> None:
-    source = FOLLOWS.replace("\nclass", "\nimport warnings\nclass", 1)
-    with Replayer(LIMITS) as replayer:
-        assert isinstance(replayer.run(HookCall(source, "on_message", ("x",))), Finished)
-        assert replayer._turn is None

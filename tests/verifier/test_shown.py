@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from edge.api import words
 from engine.outputs import message_json
 from tests.verifier.games import Game, Table, codes, states, verify
 from verifier.executor import Executor
@@ -74,3 +75,72 @@ async def test_a_message_shown_to_others_than_stands_there_is_found_out(
     told.update({"to": ["alice"]} if not private else {"to": ["alice", "bob"]})
     checked = verify(game.bundle(), jail, saw=[("bob", json.dumps(shown))])
     assert "E_SHOWN" in codes(checked)
+
+
+# --- what people have to compare ---------------------------------------------------------------
+
+
+async def test_a_member_who_kept_only_the_words_is_believed_as_far_as_they_go(
+    server: Table, jail: Executor
+) -> None:
+    game, shown = await played(server)
+    for kept in (("id", "body"), ("id", "sender"), ("id", "ts", "kind"), ("id",)):
+        some = [{name: one[name] for name in kept} for one in shown]
+        checked = verify(game.bundle("bob"), jail, saw=[("bob", json.dumps(some))])
+        assert not codes(checked) & {"E_SHOWN", "I_ARGUMENT"}, kept
+    (told,) = [one for one in some if one["id"] == shown[-1]["id"]]
+    told["sender"] = "alice"
+    checked = verify(game.bundle("bob"), jail, saw=[("bob", json.dumps(some))])
+    assert "E_SHOWN" in codes(checked)
+
+
+def answer(shown: list[dict[str, Any]]) -> str:
+    """As `sync_messages` prints it, with its other lines."""
+    page = words.messages({"messages": shown, "more": True})
+    return "\n".join(
+        [*page, "turn: you, 3 min left", 'expect: {"text":"[7] x: 1"}', "next: call it"]
+    )
+
+
+async def test_the_text_that_a_tool_printed_can_be_pasted(server: Table, jail: Executor) -> None:
+    game, shown = await played(server)
+    assert {"system", "alice"} < {one["sender"] for one in shown}
+    for text in (answer(shown), json.dumps({"messages": shown, "cursor": 9})):
+        checked = verify(game.bundle("bob"), jail, saw=[("bob", text)])
+        assert not codes(checked) & {"E_SHOWN", "I_ARGUMENT", "I_LINE_AHEAD"}
+
+
+@pytest.mark.parametrize("how", ["another word", "another sender", "to others", "another turn"])
+async def test_a_printed_text_that_differs_is_found_out(
+    server: Table, jail: Executor, how: str
+) -> None:
+    game, shown = await played(server)
+    lines = answer(shown).split("\n")
+    place = {"another turn": '"type":"turn"'}.get(how, "guess 50")
+    row = next(n for n, line in enumerate(lines) if place in line)
+    old, new = {
+        "another word": ("guess 50", "guess 51"),
+        "another sender": ("alice", "bob"),
+        "to others": (": ", " -> bob: "),
+        "another turn": ('["', '["carol","'),
+    }[how]
+    lines[row] = lines[row].replace(old, new, 1)
+    checked = verify(game.bundle("bob"), jail, saw=[("bob", "\n".join(lines))])
+    assert "E_SHOWN" in codes(checked)
+
+
+async def test_messages_of_another_room_accuse_nobody(server: Table, jail: Executor) -> None:
+    game, _ = await played(server)
+    _, elsewhere = await played(server)
+    elsewhere[-1]["body"] = {"text": "said there"}
+    checked = verify(game.bundle("bob"), jail, saw=[("bob", json.dumps(elsewhere))])
+    assert "I_ARGUMENT" in codes(checked) and "E_SHOWN" not in codes(checked)
+
+
+@pytest.mark.parametrize("text", ["turn: you", "[3] alice: guess 5", '[3] alice: "gue', "hello"])
+async def test_a_text_without_a_whole_message_accuses_nobody(
+    server: Table, jail: Executor, text: str
+) -> None:
+    game, _ = await played(server)
+    checked = verify(game.bundle("bob"), jail, saw=[("bob", text)])
+    assert "I_ARGUMENT" in codes(checked) and "E_SHOWN" not in codes(checked)

@@ -1,4 +1,5 @@
-"""How long a verification takes: 1,000 words to a referee that answers each."""
+"""How long a verification takes: 1,000 words to a referee that answers each, in a process of its
+own each time."""
 
 from __future__ import annotations
 
@@ -25,7 +26,7 @@ class EchoBot:
 """
 
 
-async def test_two_thousand_entries_take_two_seconds(server: Table) -> None:
+async def test_a_thousand_hooks_take_ten_seconds(server: Table) -> None:
     game = await server.open(code=ECHO)
     await game.join("alice", ALICE)
     await game.join("bob", BOB)
@@ -43,4 +44,4 @@ async def test_two_thousand_entries_take_two_seconds(server: Table) -> None:
         assert states(checked)["RULES"] == states(checked)["RECORD"] == "PROVEN"
     sys.stdout.write(f"\nverifying {len(honest.entries)} entries: {min(taken):.2f} s\n")
     busy = os.getloadavg()[0] > (os.cpu_count() or 1)
-    assert min(taken) < (20.0 if busy else 2.0)
+    assert min(taken) < (60.0 if busy else 10.0)

@@ -117,7 +117,7 @@ class Lent:
     """A jail that outlives the command which believes that it is its own."""
 
     def __init__(self, jail: Executor) -> None:
-        self.run, self.inspect = jail.run, jail.inspect
+        self.run, self.inspect, self.others = jail.run, jail.inspect, jail.others
         self.walls = "as ever"
 
     def close(self) -> None:
@@ -265,8 +265,6 @@ ZIPS: dict[str, tuple[Callable[[dict[str, bytes]], bytes], str]] = {
     ),
     "no_last_line_end": (_instead("entries.jsonl", lambda data: data[:-1]), "E_BUNDLE"),
     "encrypted_members": (_encrypted, "E_BUNDLE"),
-    "a_size_that_is_not_true": (_size_lies, "E_BUNDLE"),
-    "bytes_cut_off": (lambda members: _packed([*members.items()])[:-40], "E_BUNDLE"),
     "packed_in_another_way": (lambda members: _packed([*members.items()], 12), "E_BUNDLE"),
 }
 
@@ -286,6 +284,49 @@ async def test_a_zip_is_no_way_in(
     assert code in bad and "E_UNFORESEEN" not in found, found
     assert lines["RECORD"] == "VIOLATED" and "PROVEN" not in lines.values()
     assert set(os.listdir(tmp_path)) == {"forged.zip", "e"}
+
+
+#: What comes of a download that broke off, of a link that has expired, of the wrong file.
+BROKEN: dict[str, Callable[[dict[str, bytes]], bytes]] = {
+    "nothing": lambda members: b"",
+    "the first half": lambda members: _half(_packed([*members.items()])),
+    "all but the beginning": lambda members: _packed([*members.items()])[40:],
+    "all but the end": lambda members: _packed([*members.items()])[:-40],
+    "a byte that is another": lambda members: _flipped(_packed([*members.items()])),
+    "a size that is not true": _size_lies,
+    "a page about an error": lambda members: b"<!doctype html><title>Not found</title>",
+    "a refusal": lambda members: b'{"error": "INVITE_INVALID"}',
+    "another zip": lambda members: _packed([("README.txt", b"sun")]),
+}
+
+
+def _half(data: bytes) -> bytes:
+    return data[: len(data) // 2]
+
+
+def _flipped(data: bytes) -> bytes:
+    """With one byte of the log itself exchanged, which its checksum notices."""
+    place = data.index(b"entries.jsonl") + 40
+    return data[:place] + bytes([data[place] ^ 1]) + data[place + 1 :]
+
+
+@pytest.mark.parametrize("name", BROKEN)
+async def test_a_broken_download_accuses_nobody_and_says_what_to_do(
+    played: dict[str, list[Bundle]],
+    tmp_path: Path,
+    capsysbinary: pytest.CaptureFixture[bytes],
+    name: str,
+) -> None:
+    file = tmp_path / "broken.zip"
+    file.write_bytes(BROKEN[name](played["coin"][0].members()))
+    assert main([str(file), "--json"]) == 2
+    report = json.loads(capsysbinary.readouterr().out)
+    found = {one["code"] for one in report["findings"]}
+    assert "I_BUNDLE" in found and not [code for code in found if code.startswith("E_")]
+    record = next(one for one in report["verdict"] if one["line"] == "RECORD")
+    assert "download it again" in record["settle"]
+    assert {one["state"] for one in report["verdict"]} == {NOT_PROVEN}
+    assert set(os.listdir(tmp_path)) == {"broken.zip"}
 
 
 # --- two logs ------------------------------------------------------------------------------

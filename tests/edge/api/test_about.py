@@ -47,6 +47,35 @@ async def test_code_can_be_read_from_a_line_on(house: House) -> None:
     assert said.data["code"] == "".join(GUESS_BOT.splitlines(keepends=True)[199:])
 
 
+#: Sources whose pages end, or consist, of what is easily lost.
+PAGES = {
+    "blank lines where pages end": "".join(f"# {n} {'x' * 97}\n\n\n" for n in range(200)),
+    "blank lines at the end": "# " + "x" * 9000 + "\n" * 4000,
+    "no line feed at the end": "\n".join(["# " + "x" * 5000] * 4),
+    "a line of many": "\n\n# " + "x" * 20_000 + "\n\n# " + "y" * 20_000,
+}
+
+
+@pytest.mark.parametrize("name", PAGES)
+async def test_the_pages_of_a_source_joined_together_hash_to_its_hash(
+    house: House, name: str
+) -> None:
+    host = house.account()
+    room = await house.room(host, bot_code=PAGES[name])
+    pages, following = [], 1
+    while following:
+        said = await house.tool(
+            host, "get_bot_code", channel_id=room["channel_id"], from_line=following
+        )
+        digest = str(re.search(r"code sha256:(\w+)", said.text)[1])  # type: ignore[index]
+        fence = f"---sha256:{digest}\n"
+        pages.append(said.text.partition(fence)[2].partition(f"\n{fence}")[0])
+        goes_on = re.search(r"from_line=(\d+)", said.lines[-1])
+        following = int(goes_on[1]) if goes_on else 0
+    assert len(pages) > 1
+    assert hashlib.sha256("\n".join(pages).encode()).hexdigest() == digest
+
+
 async def test_code_can_be_read_with_an_invite_before_joining(house: House) -> None:
     room = await house.room(house.account(), bot_preset="GuessBot")
     said = await house.rest(

@@ -166,3 +166,14 @@ async def test_an_invite_carries_the_head_of_the_log_up_to_its_referees(house: H
     assert mark == note.invite_fingerprint(said["vkey"], said["origin"], int(size), root)
     bare = await house.rest(house.account(), "join_channel", invite_code=code)
     assert not bare.refused
+
+
+async def test_a_receipt_says_what_it_is_of(house: House) -> None:
+    pair = await house.pair()
+    posted = await house.rest(pair.bob, "post_message", channel_id=pair.id, body="mine")
+    entry = posted.data["view"]["head"]["size"] - 1
+    number = posted.data["msg_id"]
+    said = await house.tool(pair.alice, "get_transcript", channel_id=pair.id, entry=entry)
+    assert f"entry {entry}, which is message {number} of bob" in said.lines[0]
+    data = (await house.rest(pair.alice, "get_transcript", channel_id=pair.id, entry=0)).data
+    assert data["of"] == {"entry": 0, "type": "genesis", "messages": []}

@@ -31,7 +31,9 @@ from engine.transcript.chain import Head, place
 from tests.harness import LIMITS
 
 NOW = 1_800_000_000_000
-HOST = Host("cpython-3.11/mpx-1", lambda _, name: f"seed of {name}", lambda origin: f"key {origin}")
+HOST = Host(
+    "cpython-3.11.7/mpx-1", lambda _, name: f"seed of {name}", lambda origin: f"key {origin}"
+)
 
 
 def bot(name: str = "Judge", **fields: Any) -> NewBot:

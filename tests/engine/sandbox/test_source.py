@@ -1,23 +1,14 @@
 # ruff: noqa: E501 the rows are read as a table
 """What inspection finds: hooks and class, texts, manifests, and refusals with a line."""
 
-import ast
 import textwrap
-from abc import ABCMeta
 from typing import Any
 
 import pytest
 
 from engine.errors import BotRejected, TooLarge
 from engine.sandbox.call import Failed, Finished, HookCall, Limits, SourceReport
-from engine.sandbox.chance import Chance
-from engine.sandbox.clock import Clock
-from engine.sandbox.imports import TABLE
-from engine.sandbox.modules import Modules, importer, preload
 from engine.sandbox.pool import Pool
-from engine.sandbox.prints import Prints
-from engine.sandbox.source import FORGETFUL
-from engine.sandbox.source import forgetful as forgetful_
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -237,36 +228,3 @@ async def test_the_examples_of_the_design_attach_and_run(pool: Any) -> None:
     assert "bots of this server have no network (BOT_EGRESS=none)" in result.text
     roll = (await pool.run(HookCall(sources["three imports"], "on_message", (MESSAGE,)))).said[0]
     assert 1 <= roll.body["roll"] <= 6
-
-
-@pytest.mark.parametrize(
-    ("source", "forgetful"),
-    [
-        (
-            "import json, re\nfrom datetime import datetime\nclass A:\n def on_init(self): pass",
-            True,
-        ),
-        ("class A:\n def on_init(self): pass", True),
-        ("import functools\nclass A:\n def on_init(self): pass", False),
-        ("from collections.abc import Sized\nclass A:\n def on_init(self): pass", False),
-        ("import socket\nclass A:\n def on_init(self): pass", False),
-        ("class A:\n def on_init(self): open(self.ctx.workspace + '/x', 'w')", False),
-    ],
-)
-async def test_hooks_may_follow_each_other_where_nothing_outlives_them(
-    source: str, forgetful: bool
-) -> None:
-    assert forgetful_(ast.parse(source)) is forgetful
-
-
-async def test_no_name_of_a_forgetful_module_holds_anything_that_could_be_changed() -> None:
-    preload(networked=False)
-    chance, clock = Chance(b"k" * 32), Clock()
-    modules = Modules(chance, clock, Prints(100, ""), lambda: False)
-    load = importer(modules)
-    for path in sorted(FORGETFUL):
-        module = load(path)
-        for name in TABLE[path].split() if isinstance(TABLE[path], str) else TABLE[path]:
-            value = getattr(module, name, None)
-            assert not isinstance(value, list | dict | set | bytearray), f"{path}.{name}"
-            assert not isinstance(value, ABCMeta), f"{path}.{name}"

@@ -4,6 +4,7 @@
 import json
 import math
 import os
+import platform
 import subprocess
 import sys
 import textwrap
@@ -50,12 +51,13 @@ async def said(pool: Pool, body: str) -> Any:
 #: Runs a hook in a process that is nothing like a worker, and deeper down its stack.
 ELSEWHERE = """
 import dataclasses, json, sys
-from engine.sandbox import hook, modules, warm
+import encodings.cp437, encodings.mac_roman, re, typing, urllib.parse, zipfile
+from engine.sandbox import hook, warm
 from engine.sandbox.call import Limits
-light = {m.partition('.')[0] for m in sys.modules} & {'requests', 'urllib3', 'certifi', 'charset_normalizer'}
-assert not light, light
-modules.preload(networked=False)
-warm.warm()
+for n in range(300):
+    re.compile(f'elsewhere {n}')
+    urllib.parse.urlsplit(f'http://elsewhere/{n}')
+warm.ready()
 request = {'do': 'hook', 'limits': dataclasses.asdict(Limits()), 'call': {
     'source': sys.stdin.read(), 'hook': 'on_init', 'args': [], 'params': {}, 'state': {}, 'players': [],
     'now': 1795176000.5, 'bot_id': '', 'key': (b'k' * 32).hex(), 'position': 0}}
@@ -97,6 +99,10 @@ ALIKE = {
     "what libraries draw": "from email.mime.multipart import MIMEMultipart\nm = MIMEMultipart()\nreturn m.as_string()",
     "dice of its own": "import random\nr = random.Random(7)\nreturn [r.gauss(0, 1), r.random(), random.gauss(0, 1), random.betavariate(1, 2)]",
     "the order of members": "self.ctx.set_state({'b': 1.0, 'a': (1,)})\nreturn [list(self.ctx.get_state()), str(self.ctx.get_state())]",
+    "which codecs there are": "def has(name):\n    try:\n        return len(b'ab'.decode(name)) and len('ab'.encode(name))\n    except LookupError as e:\n        return str(e)\nreturn [has(n) for n in ('cp437', 'mac-roman', 'cp1252', 'Latin-1', 'iso-8859-15', 'utf-16-le', 'gbk', 'hex', 'oem', 'ascii')]",
+    "which patterns were compiled before": "import re\nfirst = re.compile('0')\nfor n in range(1, 600):\n    re.compile(str(n))\n    if re.compile('0') is not first:\n        break\nreturn n",
+    "which addresses were taken apart before": "from urllib.parse import urlsplit\nfirst = urlsplit('http://a/0')\nfor n in range(1, 600):\n    urlsplit(f'http://a/{n}')\nreturn urlsplit('http://a/0') is first",
+    "what a library imports late": "from email.message import EmailMessage\nm = EmailMessage()\nm['To'] = 'a@b.example'\nm.set_content('é')\nreturn m.as_string()",
     "what hashes there are": "import hashlib\nreturn sorted(hashlib.algorithms_available)",
 }  # fmt: skip
 
@@ -186,8 +192,7 @@ async def test_the_stack_is_as_deep_as_is_said(pool: Pool) -> None:
 
 
 async def test_the_runtime_names_python_and_the_rules() -> None:
-    version = f"{sys.version_info.major}.{sys.version_info.minor}"
-    assert runtime() == f"cpython-{version}/mpx-{RULES}"
+    assert runtime() == f"cpython-{platform.python_version()}/mpx-{RULES}"
 
 
 async def test_only_a_source_that_says_so_reaches_the_network(pool: Pool) -> None:
