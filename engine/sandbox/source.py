@@ -17,7 +17,10 @@ from engine.sandbox.call import HOOKS
 CLASS_LINE = re.compile(r"^\s*class\s+\w+\s*[(:]", re.MULTILINE)
 #: Imports that can reach the network; urllib.parse and the like cannot.
 NETWORK = ("socket", "ssl", "http.client", "urllib.request", "urllib3", "requests")
-DICE = ("random", "secrets", "uuid")
+#: Imports that draw, also by themselves: the boundary of a form, a nonce.
+DICE = (
+    "random", "secrets", "uuid", "email", "requests", "urllib3",
+)  # fmt: skip
 #: Modules that hold nothing which one hook could leave behind for another in its process
 #: (tests/engine/sandbox/test_source.py looks at every name of them).
 FORGETFUL = frozenset(

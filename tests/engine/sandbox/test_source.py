@@ -13,6 +13,7 @@ from engine.sandbox.call import Failed, Finished, HookCall, Limits, SourceReport
 from engine.sandbox.chance import Chance
 from engine.sandbox.clock import Clock
 from engine.sandbox.imports import TABLE
+from engine.sandbox.dice import Dice
 from engine.sandbox.modules import Modules, importer, preload
 from engine.sandbox.pool import Pool
 from engine.sandbox.prints import Prints
@@ -256,7 +257,7 @@ async def test_hooks_may_follow_each_other_where_nothing_outlives_them(
 
 async def test_no_name_of_a_forgetful_module_holds_anything_that_could_be_changed() -> None:
     preload(networked=False)
-    chance, clock = Chance(b"k" * 32), Clock()
+    chance, clock = Chance(Dice(b"k" * 32).take), Clock()
     modules = Modules(chance, clock, Prints(100, ""), lambda: False)
     load = importer(modules)
     for path in sorted(FORGETFUL):
