@@ -67,7 +67,7 @@ class Traitor(Pool):
                     header, fds, _, _ = socket.recv_fds(sock, 4, 4)
                     self.fds += fds
                     length = frames.length(header, frames.LARGEST_REQUEST)
-                    self.answers.append(json.loads(sock.recv(length, socket.MSG_WAITALL)))
+                    self.answers.append(json.loads(frames._exactly(sock, length)))
 
     def kill(self, job: int) -> None:
         if not self.killed.done():

@@ -12,8 +12,8 @@ from engine.errors import BotRejected, TooLarge
 from engine.sandbox.call import Failed, Finished, HookCall, Limits, SourceReport
 from engine.sandbox.chance import Chance
 from engine.sandbox.clock import Clock
-from engine.sandbox.imports import TABLE
 from engine.sandbox.dice import Dice
+from engine.sandbox.imports import TABLE
 from engine.sandbox.modules import Modules, importer, preload
 from engine.sandbox.pool import Pool
 from engine.sandbox.prints import Prints

@@ -12,7 +12,7 @@ keys = st.binary(min_size=32, max_size=32)
 
 def test_the_dice_of_the_first_hooks_are_the_known_ones() -> None:
     first = [[scale(block(hook_key(K, n), j), 100) for j in range(3)] for n in range(3)]
-    assert first == [[94, 42, 92], [0, 0, 0], [0, 0, 0]]
+    assert first == [[88, 53, 54], [99, 8, 45], [94, 1, 80]]
 
 
 def test_numbers_below_a_hundred_are_the_known_ones() -> None:

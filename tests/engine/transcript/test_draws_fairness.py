@@ -1,4 +1,5 @@
-"""The dice are even: 20,000 draws and shuffles pass chi-square as referees get them, and dice that are not even fail. The key is fixed, so every run counts the same."""
+"""The dice are even: 20,000 draws and shuffles pass chi-square as referees get them, and dice that
+are not even fail. The key is fixed, so every run counts the same."""
 
 from __future__ import annotations
 
