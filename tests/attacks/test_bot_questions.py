@@ -29,7 +29,7 @@ from engine.transcript.draws import Draws
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 CALL = HookCall("class A: pass", "on_init", inline=False)
 LIMITS = Limits(hook_seconds=1.0)
-DONE = {
+DONE: dict[str, Any] = {
     "finished": {"said": [], "state": None, "turn": None, "end": None, "timers": {}, "prints": ""}
 }
 FETCH: dict[str, Any] = {

@@ -133,7 +133,12 @@ async def test_many_draws_of_one_call_are_one_question_to_the_host(
 ) -> None:
     asked: list[int] = []
     answer = Dice.answer
-    monkeypatch.setattr(Dice, "answer", lambda self, n: asked.append(n) or answer(self, n))
+
+    def seen(self: Dice, blocks: int) -> dict[str, Any]:
+        asked.append(blocks)
+        return answer(self, blocks)
+
+    monkeypatch.setattr(Dice, "answer", seen)
     result = await do(pool, "import random, secrets, uuid", line)
     assert result.draws == ONE_QUESTION[line] and asked == [ONE_QUESTION[line]]
 
