@@ -30,6 +30,7 @@ from pathlib import Path
 
 from engine.sandbox import frames, wire
 from engine.sandbox.call import Effect, Failed, HookCall, HookResult, Limits, SourceReport
+from engine.sandbox.dice import Dice
 from engine.sandbox.tape import Differs, Tape
 from engine.sandbox.workspace import Workspaces
 from verifier.desk import Desk, Full
@@ -159,19 +160,19 @@ class Replayer:
         request = wire.hook_request(call, self.limits)
         if len(request) > frames.LARGEST_REQUEST:
             return Failed("StateLimit", text="the hook's inputs are too large")
-        desk = self._desk(tape)
+        desk = self._desk(call, tape)
         try:
             job, sock = self._take(call.source)
             with sock:
                 result = self._outcome(job, sock, request, call, desk)
         finally:
             desk.close()
-        return dataclasses.replace(result, effects=tuple(desk.tape.repeated))
+        return dataclasses.replace(result, effects=tuple(desk.tape.repeated), draws=desk.dice.count)
 
-    def _desk(self, tape: Sequence[Effect]) -> Desk:
+    def _desk(self, call: HookCall, tape: Sequence[Effect]) -> Desk:
         if self._workspaces is None:
             self._workspaces = Workspaces(self._place(), self.limits.workspace)
-        return Desk(Tape(tape), self._workspaces.hook(), self.limits)
+        return Desk(Tape(tape), Dice(call.key), self._workspaces.hook(), self.limits)
 
     def _place(self) -> Path:
         """A directory of our own."""

@@ -18,8 +18,9 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from engine.sandbox import authorities, guards, imports, libm, network, typehints, web
+from engine.sandbox import clock as clocks
 from engine.sandbox.chance import Chance, random_names, secrets_names, uuid_names
-from engine.sandbox.clock import Clock, datetime_names, time_names
+from engine.sandbox.clock import Clock, time_names
 from engine.sandbox.imports import BASES, ITEMS, PACKAGES, SETTABLE, TABLE, children
 from engine.sandbox.prints import Prints, system_names, traceback_names, warning_names
 from engine.sandbox.source import NETWORK, reaches
@@ -132,7 +133,7 @@ class Modules:
             "certifi": lambda: {"contents": authorities.usual, "where": lambda: "cacert.pem"},
             "collections": lambda: {"namedtuple": namedtuple},
             "copy": lambda: {"deepcopy": deepcopy},
-            "datetime": lambda: datetime_names(clock),
+            "datetime": lambda: {"date": clocks.date, "datetime": clocks.datetime},
             "functools": lambda: {"wraps": wraps},
             "hashlib": hashlib_names,
             "math": libm.math_names,

@@ -153,6 +153,7 @@ async def test_a_manifest_is_read_and_not_run(pool: Pool) -> None:
         ("import http.client", True, False),
         ("import ssl, socket", True, False),
         ("import random", False, True),
+        ("from email.mime.multipart import MIMEMultipart", False, True),
         ("from secrets import token_hex", False, True),
         ("f = lambda self: self.ctx.random.choice([1])", False, True),
     ],

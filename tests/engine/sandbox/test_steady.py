@@ -54,15 +54,16 @@ import dataclasses, json, sys
 import encodings.cp437, encodings.mac_roman, re, typing, urllib.parse, zipfile
 from engine.sandbox import hook, warm
 from engine.sandbox.call import Limits
+from engine.sandbox.dice import Dice
 for n in range(300):
     re.compile(f'elsewhere {n}')
     urllib.parse.urlsplit(f'http://elsewhere/{n}')
 warm.ready()
 request = {'do': 'hook', 'limits': dataclasses.asdict(Limits()), 'call': {
     'source': sys.stdin.read(), 'hook': 'on_init', 'args': [], 'params': {}, 'state': {}, 'players': [],
-    'now': 1795176000.5, 'bot_id': '', 'key': (b'k' * 32).hex(), 'position': 0}}
+    'now': 1795176000.5, 'bot_id': ''}}
 def deeper(n):
-    return deeper(n - 1) if n else hook.answer(request)
+    return deeper(n - 1) if n else hook.answer(request, Dice(b'k' * 32).take)
 print(json.dumps(deeper(200)))
 """
 
