@@ -82,7 +82,7 @@ def test_lines_are_moves_and_what_is_none_is_explained(tmp_path: Path, coin: str
         (["none.py"], "none.py"),
         ([GUESS, "--params", '{"low": "x"}'], "params.low: 'x' is not an integer"),
         ([GUESS, "--seats", "alice,alice"], "events[1]: 'alice' has joined before"),
-        (["lacking.py"], "Line 1: module 'typing' has no 'NamedTuple' for bots"),
+        (["lacking.py"], "Line 1: module 'typing' has no attribute 'NamedTuple'"),
         (["misspelt.py"], "Line 2: on_mesage is no hook"),
     ],
 )

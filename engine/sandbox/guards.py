@@ -38,6 +38,8 @@ _HARMLESS = _PLAIN - {str}
 bot_classes: set[type] = set()
 #: Classes a bot may call: builtins and those of the import table. Exceptions are, too.
 known_classes: set[type] = set()
+#: The same, made for the hook that runs: another one in this process must not notice.
+lent_classes: set[type] = set()
 #: Library classes a bot may inherit from; filled by `engine/sandbox/modules.py`.
 open_bases: set[type] = {object, dict, list, set, frozenset, tuple, str, int, float, bytes}
 #: Library types that take item assignment, and attributes of theirs that may be set.
@@ -48,6 +50,11 @@ settable: dict[type, frozenset[str]] = {}
 def know(values: Iterable[Any]) -> None:
     """Let bots have those of the values that are classes."""
     known_classes.update(value for value in values if _is_class(value))
+
+
+def lend(values: Iterable[Any]) -> None:
+    """Let the running hook have those of the values that are classes."""
+    lent_classes.update(value for value in values if _is_class(value))
 
 
 # --- what a bot may hold -------------------------------------------------------------------
@@ -107,7 +114,8 @@ def _is_class(value: Any) -> bool:
 
 
 def _is_known(cls: type) -> bool:
-    return cls in known_classes or cls in bot_classes or issubclass(cls, BaseException)
+    known = cls in known_classes or cls in bot_classes or cls in lent_classes
+    return known or issubclass(cls, BaseException)
 
 
 def _of_metaclass(cls: type, name: str) -> bool:

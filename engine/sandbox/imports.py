@@ -232,14 +232,15 @@ def refused(path: str) -> str:
 def lacking(path: str, name: str) -> str:
     """What is said of a name that a module of the table does not have for bots."""
     if f"{path}.{name}" in children(path):
-        return f"module '{path}' has '{name}' only where the source has import {path}.{name}"
+        return f"module '{path}' has no attribute '{name}' without import {path}.{name}"
     known = sorted(
         names(path) | {child.rpartition(".")[2] for child in children(path)}, key=str.lower
     )
     shown = ", ".join(known)
     if len(shown) > _SHOWN:
         shown = shown[:_SHOWN].rpartition(", ")[0] + ", ..."
-    return f"module '{path}' has no '{name[:100]}' for bots{like(name, known)}; it has {shown}"
+    told = f"module '{path}' has no attribute '{name[:100]}' for bots"
+    return f"{told}{like(name, known)}; it has {shown}"
 
 
 def like(name: str, known: Iterable[str]) -> str:

@@ -29,15 +29,24 @@ Found = tuple[int | None, str]
 
 def find(tree: ast.Module) -> list[Found]:
     """Every mistake as (line, reason)."""
-    return [*_imports(tree), *_attributes(tree), *_hooks(tree)]
+    every = list(ast.walk(tree))
+    failing = [node for node in _outside_try(tree) if isinstance(node, _NAMING)]
+    modules = _modules(every)
+    found = list(_imports(failing))
+    if modules:
+        texts = {text for node in every if (text := _text(node))}  # hasattr(math, "sumprod")
+        found += _attributes(failing, modules, texts, networked=source.networked(tree))
+    return [*found, *_hooks(tree, every)]
 
 
 # --- names of modules ----------------------------------------------------------------------
 
+_NAMING = (ast.ImportFrom, ast.Attribute)
 
-def _imports(tree: ast.Module) -> Iterator[Found]:
+
+def _imports(failing: list[ast.ImportFrom | ast.Attribute]) -> Iterator[Found]:
     """``from typing import NamedTuple``"""
-    for node in _outside_try(tree):
+    for node in failing:
         if isinstance(node, ast.ImportFrom) and not node.level:
             path = node.module or ""
             for alias in node.names:
@@ -45,17 +54,21 @@ def _imports(tree: ast.Module) -> Iterator[Found]:
                     yield node.lineno, imports.lacking(path, alias.name)
 
 
-def _attributes(tree: ast.Module) -> Iterator[Found]:
+def _attributes(
+    failing: list[ast.ImportFrom | ast.Attribute],
+    modules: dict[str, str],
+    texts: set[str],
+    *,
+    networked: bool,
+) -> Iterator[Found]:
     """``typing.NamedTuple`` after ``import typing``"""
-    modules, networked = _modules(tree), source.networked(tree)
-    asked = {text for node in ast.walk(tree) if (text := _text(node))}  # hasattr(math, "sumprod")
-    for node in _outside_try(tree):
-        if not isinstance(node, ast.Attribute) or node.attr in asked or node.attr[0] == "_":
+    for node in failing:
+        if not isinstance(node, ast.Attribute) or not (path := _path(node.value, modules)):
             continue
-        path = _path(node.value, modules)
-        child = f"{path}.{node.attr}"
-        hidden = source.reaches(child, source.NETWORK) and not networked
-        if path and (hidden or not _has(path, node.attr)):
+        if node.attr in texts or node.attr.startswith("_"):
+            continue
+        hidden = source.reaches(f"{path}.{node.attr}", source.NETWORK) and not networked
+        if hidden or not _has(path, node.attr):
             yield node.lineno, imports.lacking(path, node.attr)
 
 
@@ -73,10 +86,10 @@ def _outside_try(tree: ast.AST) -> Iterator[ast.AST]:
         nodes += [child for child in ast.iter_child_nodes(node) if child not in caught]
 
 
-def _modules(tree: ast.Module) -> dict[str, str]:
+def _modules(every: list[ast.AST]) -> dict[str, str]:
     """The names that stand for one module wherever they stand, with its path."""
     found: dict[str, set[str]] = {}
-    for node in ast.walk(tree):
+    for node in every:
         for name, path in _bound(node):
             found.setdefault(name, set()).add(path)
     return {
@@ -120,12 +133,12 @@ def _text(node: ast.AST) -> str:
 # --- hooks ---------------------------------------------------------------------------------
 
 
-def _hooks(tree: ast.Module) -> list[Found]:
+def _hooks(tree: ast.Module, every: list[ast.AST]) -> list[Found]:
     classes = source.classes(tree)
     called = source.referee(tree)[0]
-    used = _used(tree)
+    used = _used(every)
     heard = {called, *source.above(classes, called)}
-    found = [*_twice(tree), *_outside(tree, used)]
+    found = [*_twice(tree), *_outside(tree, every, used)]
     for one in classes.values():
         if one.hooks and not one.used and one.name != called:
             found.append((one.node.lineno, _second(one, called or "")))
@@ -141,11 +154,11 @@ def _twice(tree: ast.Module) -> Iterator[Found]:
             yield last.lineno, f"class {name[:60]} is written {times} times; only this one counts"
 
 
-def _outside(tree: ast.Module, used: set[str]) -> Iterator[Found]:
+def _outside(tree: ast.Module, every: list[ast.AST], used: set[str]) -> Iterator[Found]:
     classes = [node for node in source.top_level(tree.body) if isinstance(node, ast.ClassDef)]
     inside = {id(item) for node in classes for item in node.body}
     lost = set(HOOKS) - used
-    for node in ast.walk(tree):
+    for node in every:
         if isinstance(node, ast.FunctionDef) and node.name in lost and id(node) not in inside:
             yield node.lineno, f"{node.name} is no method of a class, so it is never called"
 
@@ -198,11 +211,11 @@ def _near(name: str) -> str:
     return plain[found[0]] if found else ""
 
 
-def _used(tree: ast.Module) -> set[str]:
+def _used(every: list[ast.AST]) -> set[str]:
     """Every name and attribute that the source reads, and its texts; "on_" for a text of which
     names of methods are made."""
     used: set[str] = set()
-    for node in ast.walk(tree):
+    for node in every:
         match node:
             case ast.Name(ctx=ast.Load()):
                 used.add(node.id)

@@ -93,7 +93,7 @@ def namedtuple(
     """``collections.namedtuple``, whose class a bot may have back from ``type(x)``."""
     make: Any = collections.namedtuple
     made: type = make(typename, field_names, rename=rename, defaults=defaults)
-    guards.know([made])
+    guards.lend([made])
     return made
 
 
@@ -150,8 +150,9 @@ class Modules:
 
     def __getitem__(self, path: str) -> object:
         if path not in self._made:
-            names = dict(_listed(path)) | self.own(path)
-            guards.know(names.values())
+            own = self.own(path)
+            guards.lend(own.values())
+            names = dict(_listed(path)) | own
             names |= {child.rpartition(".")[2]: self[child] for child in self._inside(path)}
             self._made[path] = proxy(path, names)
         return self._made[path]

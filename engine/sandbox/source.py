@@ -44,7 +44,7 @@ def report(tree: ast.Module) -> dict[str, Any]:
 @dataclass
 class Class:
     """A class at the top level. ``hooks`` are its own and inherited ones; ``used``: the rest of
-    the source names it, so it is a helper or a base."""
+    the source names it, so it is a helper or a base. Looked for only where several have hooks."""
 
     name: str
     node: ast.ClassDef
@@ -60,9 +60,10 @@ def classes(tree: ast.Module) -> dict[str, Class]:
             bases = [found[name].hooks for name in _bases(node) if name in found]
             own = {name for item in node.body for name in defined(item)}.intersection(HOOKS)
             found[node.name] = Class(node.name, node, own.union(*bases), used=False)
-    for name in _named(tree):
-        if name in found:
-            found[name].used = True
+    if sum(bool(one.hooks) for one in found.values()) > 1:
+        for name in _named(tree):
+            if name in found:
+                found[name].used = True
     return found
 
 

@@ -43,6 +43,7 @@ def bot_globals(modules: Modules, prints: Prints, fuel: Fuel) -> dict[str, Any]:
     """Fresh globals for one hook, guards and builtins in place."""
     names = {name: getattr(builtins, name) for name in (*_PLAIN, *_EXCEPTIONS)}
     guards.know(names.values())
+    guards.lent_classes.clear()
     names |= _GUARDED
     names |= {"print": prints.print, "__import__": importer(modules)}
     names["open"] = files.open_file

@@ -197,7 +197,10 @@ async def test_the_runtime_names_python_and_the_rules() -> None:
 
 
 async def test_only_a_source_that_says_so_reaches_the_network(pool: Pool) -> None:
-    for body in ("import urllib.parse\nreturn urllib.request", "import http\nreturn http.client"):
+    for body in (
+        "import urllib.parse\nu = urllib\nreturn u.request",
+        "import http\nh = http\nreturn h.client",
+    ):
         report = await pool.inspect(bot(body).source)
         result = await pool.run(bot(body))
         assert not report.network
