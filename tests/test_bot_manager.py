@@ -28,6 +28,7 @@ from engine.errors import (
 from engine.room import Room
 from engine.sandbox.call import Failed, Finished, HookCall, HookResult, Said, Turn
 from engine.sandbox.pool import Pool
+from engine.sandbox.runtime import runtime
 from engine.stores.base import Append, Store, Table
 from engine.stores.memory import MemoryStore
 from engine.transcript.canonical import canonical
@@ -672,21 +673,21 @@ async def test_while_no_sandbox_can_be_had_nothing_is_written_behind_what_was_no
     assert kinds[-4:] == ["msg", "run", "msg", "run"]
 
 
+@pytest.mark.parametrize("new", ["cpython-9.9.9/mpx-9", runtime().replace("/", "1/")])
 async def test_a_new_runtime_is_said_once_before_the_next_hook(
-    house: House, monkeypatch: pytest.MonkeyPatch
+    house: House, monkeypatch: pytest.MonkeyPatch, new: str
 ) -> None:
+    """Also another patch version: hooks that leave no entry run on it as well."""
     room = await house.room(house.pool.script("Judge", on_message=echo))
     old = room.channel.runtime
-    monkeypatch.setattr("engine.custody.runtime", lambda: "cpython-9.9.9/mpx-9")
+    monkeypatch.setattr("engine.custody.runtime", lambda: new)
     house.start()
     for text in ("one", "two"):
         await house.channels.post_message("A", room.channel_id, text)
     kinds = [entry["t"] for entry in entries(house.store, room.channel_id)]
     assert kinds[-5:] == ["msg", "runtime", "run", "msg", "run"]
     assert entries(house.store, room.channel_id, "attach")[0]["runtime"] == old
-    assert [e["runtime"] for e in entries(house.store, room.channel_id, "runtime")] == [
-        "cpython-9.9.9/mpx-9"
-    ]
+    assert [e["runtime"] for e in entries(house.store, room.channel_id, "runtime")] == [new]
     verified(house.store, room.channel_id)
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
+import json
 import os
 import re
 import shlex
@@ -19,6 +21,9 @@ from typing import Any
 
 import pytest
 import yaml
+
+from tests.verifier.games import table
+from verifier.verdict import CONTAINER
 
 ROOT = Path(__file__).parent.parent
 DOCKERFILE = (ROOT / "Dockerfile").read_text()
@@ -123,10 +128,8 @@ def image() -> Iterator[Path]:
             shutil.copytree(source, app / name, ignore=shutil.ignore_patterns("__pycache__"))
         elif source.exists():
             shutil.copy(source, app)
-    subprocess.run(
-        [sys.executable, "-m", "compileall", "-q", *app.glob("*.py"), app / "engine", app / "edge"],
-        check=True,
-    )
+    sources = [*app.glob("*.py"), *(app / name for name in ("engine", "edge", "verifier"))]
+    subprocess.run([sys.executable, "-m", "compileall", "-q", *map(str, sources)], check=True)
     for name in ("data", "workspaces"):
         (top / name).mkdir(mode=0o700)
         os.chown(top / name, 1000, 1000)
@@ -209,3 +212,43 @@ def test_it_runs_as_botuser_with_code_it_cannot_write(
         rest, _ = program.communicate(timeout=20)
     assert program.returncode == 0, rest
     assert {path.stat().st_uid for path in (image / "data").rglob("*")} == {1000}
+
+
+def test_the_line_that_verifies_is_the_same_everywhere() -> None:
+    words = CONTAINER.split()
+    assert words[words.index("python") - 1] == compose()["services"]["multiplayer"]["image"]
+    for page in ("Dockerfile", "README.md", "docs/trust.md"):
+        assert CONTAINER in (ROOT / page).read_text(), page
+    assert "verifier" in ALLOWED and "verifier" in instructions("RUN")[2]
+
+
+@pytest.mark.asyncio
+@pytest.mark.skipif(os.name != "posix" or os.geteuid() != 0, reason="only root can be botuser")
+async def test_the_image_verifies_a_record_that_it_cannot_write_beside(image: Path) -> None:
+    async with table() as server:
+        game = await (await server.open("CoinBot")).seated()
+        await game.say("alice", "heads")
+        await game.leave("bob")
+        file = game.bundle()
+    record = image / "record"
+    record.mkdir(mode=0o555)
+    file.save(record / "FILE.zip").chmod(0o444)
+    python, libraries = botusers_python(image)
+    environment = dict(pair.split("=", 1) for pair in instructions("ENV")[0].split())
+    environment |= {"TMPDIR": str(image / "workspaces"), "PYTHONPATH": libraries}
+    command = CONTAINER.replace("/record/", f"{record}/").split()
+    done = await asyncio.to_thread(
+        subprocess.run,
+        [python, *command[command.index("python") + 1 :], "--json"],
+        cwd=image / "app",
+        env=environment,
+        user=1000,
+        group=1000,
+        extra_groups=[],
+        capture_output=True,
+        check=False,
+    )
+    assert done.returncode == 2, done.stderr
+    told = json.loads(done.stdout)
+    assert told["walls"].startswith("seccomp") and told["executed"] > 0
+    assert not [one for one in told["verdict"] if one["state"] == "VIOLATED"]

@@ -102,8 +102,7 @@ GUIDES = {
         "player was shown as log: (size and root); ask the other side for theirs. Each --confirm "
         "means that this player has read their own words in the report and stands by them. "
         '--gave "bob=<the entropy bob gave>" shows whether the server put another in its place, '
-        '--saw "bob=FILE" (a JSON list of messages bob was given) whether it told bob something '
-        "else. "
+        '--saw "bob=FILE" (what the tools told bob, pasted) whether it told bob something else. '
         "4. Tell your user its six lines as they are: RULES (the announced code said every word of "
         "the referee), RECORD (complete, in order, signed), DICE (who had a say), SAME FOR ALL "
         "(you and the others saw one record), WORDS (their authors confirm them), OUTSIDE (network "

@@ -6,11 +6,15 @@ records here are what an honest server would have written where the coin fell on
 
 from __future__ import annotations
 
+import textwrap
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from engine.sandbox import keeper
 from engine.sandbox.call import HookCall
+from engine.sandbox.pool import Pool
 from tests.verifier.games import Bundle, Table, codes, reforge, states, verify, violations
 from verifier import home, replay
 from verifier.executor import Executor
@@ -243,6 +247,39 @@ async def test_it_is_executed_again_with_other_memory_paths_and_addresses(
     assert {one[1] == path for one in found} == {True, False}
     assert len({one[2] for one in found}) > TIMES
     assert not directory.exists()
+
+
+#: Says what is loaded instead of running the hook.
+LOADED = """
+import sys
+from engine.sandbox import worker
+def loaded(request):
+    body = {"got": sorted(sys.modules)}
+    return {"finished": {"said": [{"kind": "bot", "body": body}], "state": None,
+                         "turn": None, "end": None, "timers": {}, "prints": ""}, "draws": 0}
+worker.answer = loaded
+"""
+#: What Python's own start brings along, and the verifier's program; no bot comes near either.
+_OWN = ("site", "_sitebuiltins", "_distutils_hack", "sitecustomize", "usercustomize", "verifier")
+
+
+async def test_the_servers_hooks_and_the_verifiers_find_the_same_modules_loaded(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    call = HookCall("class A:\n def on_init(self): pass", "on_init")
+    zygote = tmp_path / "zygote.py"
+    program = keeper.PROGRAM.read_text()
+    told = textwrap.indent(LOADED.replace("import sys\n", ""), "    ")
+    zygote.write_text(program.replace("\n    warm.ready()\n", f"\n    warm.ready(){told}"))
+    monkeypatch.setattr(keeper, "PROGRAM", zygote)
+    first, last = home.PROGRAM.strip().rsplit("\n", 1)
+    monkeypatch.setattr(home, "PROGRAM", "\n".join([first, LOADED, last]))
+    async with Pool() as pool:
+        there: Any = await pool.run(call)
+    with Replayer() as replayer:
+        here: Any = replayer.run(call)
+    differ = {*there.said[0].body["got"]} ^ {*here.said[0].body["got"]}
+    assert {name.partition(".")[0] for name in differ} <= {*_OWN}
 
 
 async def test_looking_again_takes_of_the_time_that_there_is() -> None:
