@@ -21,7 +21,7 @@ import pytest_asyncio
 
 from engine.sandbox.call import Failed, HookCall
 from engine.sandbox.pool import Pool
-from tests.verifier.games import Table, codes, states, table, verify
+from tests.verifier.games import Table, codes, reforge, states, table, verify, violations
 from verifier.executor import Executor
 from verifier.replay import Replayer
 
@@ -95,8 +95,6 @@ async def test_a_boundary_is_a_draw_in_the_record_and_the_verifier_says_so(
 async def test_a_server_that_picked_the_boundary_itself_is_caught(
     server: Table, jail: Executor
 ) -> None:
-    from tests.verifier.games import reforge, violations
-
     code = source(DRAWING["the boundary of a mail"][0]).replace("class Bot:", "class Bot:\n    def on_leave(self, p): self.ctx.end({'winners': []})", 1)  # fmt: skip
     game = await (await server.open(code=code)).seated()
     await game.say("alice", "send it")
@@ -107,6 +105,23 @@ async def test_a_server_that_picked_the_boundary_itself_is_caught(
     digits = words.partition("===============")[2][:19]
     run["out"][0]["b"]["v"] = words.replace(digits, "1234567890123456789")
     assert digits.isdigit() and "E_RUN_OUT" in violations(verify(reforge(forged), jail))
+
+
+async def test_what_could_not_be_executed_is_not_said_to_have_drawn_nothing(
+    server: Table, jail: Executor
+) -> None:
+    """Its source shows no dice, and only the server says that it drew none."""
+    code = source("return 1").replace("class Bot:", "class Bot:\n    def on_leave(self, p): self.ctx.end({'winners': []})", 1)  # fmt: skip
+    game = await (await server.open(code=code)).seated()
+    await game.say("alice", "one")
+    await game.leave("bob")
+    forged = game.bundle()
+    assert not forged.of("attach")[0]["reach"]["dice"]
+    assert states(verify(forged, jail))["DICE"] == "PROVEN"
+    forged.of("run")[0].update(res="killed:TimeLimit", out=[])
+    checked = verify(reforge(forged), jail)
+    assert "I_RNG_UNCHECKED" in codes(checked) and not violations(checked)
+    assert states(checked)["DICE"] == "NOT PROVEN"
 
 
 #: Whatever of the machine's chance and time a module still holds, in a process made ready for hooks.
