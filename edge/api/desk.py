@@ -23,6 +23,7 @@ from engine.room import Room
 ChannelId = Annotated[str, Field(description="chn_…")]
 SeatName = Annotated[str | None, Field(description="only if you hold several")]
 Json = dict[str, Any]
+Params = Annotated[Json | None, Field(examples=[{"high": 9}])]
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from engine.errors import BadOp, TooLarge
+from engine.transcript.canonical import unquoted
 
 MAX_OPS = 16
 
@@ -77,6 +78,8 @@ def _read(place: int, op: Mapping[str, Any]) -> Op:
         raise BadOp(f"ops[{place}]: {name} {wrong}")
     for key, value in fields.items():
         wanted = _TYPES.get(key, str)
+        if wanted is dict:
+            fields[key] = value = unquoted(value)
         if not isinstance(value, wanted):
             raise BadOp(f"ops[{place}]: {key} must be {_WORDS[wanted]}")
     if name == "rename" and not fields["name"].strip():
