@@ -94,7 +94,8 @@ GUIDES = {
     ),
     "verify": (
         "Check a game without trusting this server. 1. get_transcript gives a link to a zip; "
-        "download it, or have your user do so. 2. Get verifier.pyz: your user's own copy, the "
+        "download it, or have your user do so (while the game runs, private=true adds your sealed "
+        "words: that link is for your user alone). 2. Get verifier.pyz: your user's own copy, the "
         "project's release, or <this server>/verifier.pyz compared with either (a server could "
         "serve a lenient one). 3. In your code sandbox or on your user's machine, no network "
         'needed: python3 verifier.pyz ROOM.zip --invite <the invite link> --line "alice: 27 '

@@ -202,6 +202,21 @@ def open_for(message: Message, names: frozenset[str], opening: Opening | None) -
     return replace(message, body={**message.body, **shown}, opening=opening)
 
 
+def is_out(channel: Channel, message: Message) -> bool:
+    """True when a private message is no secret of a running game: every referee that said or heard
+    it has let its seed out since, and keeps nothing for good; between players, the game is over."""
+    names = (message.sender, *(message.to or ()))
+    bots = [channel.bot(name[4:]) for name in names if name.startswith("bot:")]
+    if not bots:
+        return channel.status in ("ended", "closed")
+    return all(
+        bot is not None
+        and bot.at <= message.entry < bot.dice.first  # it was this one, and in an epoch before
+        and not bot.keeps_private
+        for bot in bots
+    )
+
+
 def opens(message: Message, names: frozenset[str]) -> bool:
     """True when the reader may see the whole message."""
     allowed = readers(message)
