@@ -32,9 +32,9 @@ SETTLE = {
     "I_RNG_EARLY": "use a referee that draws in on_start or later",
     "I_RNG_AGE": "play in a room whose reveal_days are longer than a game takes",
     "I_ABORT": "play again; who withholds an opening gives plain words only",
-    "I_PRIVATE": "they are opened when the seed comes out; or their author checks with a file got by "
-    "get_transcript(private=true)",
-    "I_PRIVATE_KEPT": "only a file that their author got by get_transcript(private=true) opens them",
+    "I_PRIVATE": "they are opened when the seed comes out; or their author asks for a file with "
+    "private=true",
+    "I_PRIVATE_KEPT": "only a file that their author asked for with private=true opens them",
     "I_NO_EXEC": "run it again without --no-exec",
     "I_NO_REPLAY": "run verifier.pyz on Linux, macOS, WSL or in a container",
     "I_TIME": "give it more time (--max-seconds) or a faster machine",
