@@ -45,6 +45,7 @@ class AboutOperations(Desk):
             f"{words.title(view)}, {view['status']}. Seats: {'; '.join(seats)}.",
             *words.referees(view, sentences.refs(room)),
             *notes,
+            *self.author_log_waits(room, caller, data),
             *words.state(view, self.channels.now()),
             following,
         ]

@@ -55,7 +55,8 @@ collections itertools functools io traceback sys email warnings weakref; network
 urllib urllib3 http socket ssl (4 s an event). Files: ctx.workspace, emptied each time.
 Not possible: os, eval, exec, names that begin with _, API keys (the source is public). \
 Every event runs twice and must do the same: sort sets.
-An error undoes the whole event; print() and its text reach the room's creator only.
+An error undoes the whole event; print() and its text reach the room's creator only, once others \
+have joined not before the seed is out.
 Test first: try_bot(bot_code, events=[{"join":"alice"},{"join":"bob"},{"say":"heads","as":"alice"},\
 {"wait":3600}])."""
 

@@ -202,7 +202,8 @@ def _reach(bot: Bot) -> list[str]:
     return [
         f"network: {asks if bot.reach.get('network') else 'none'}",
         f"dice: {'yes' if bot.reach.get('dice') else 'none'}",
-        "its prints and the text of its errors: the room's creator reads them",
+        "its prints and the text of its errors: the room's creator reads them, once somebody else has "
+        "joined only when the seed is out",
         *([f"private: {kept}"] if bot.keeps_private else []),
     ]
 

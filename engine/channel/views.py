@@ -217,6 +217,16 @@ def is_out(channel: Channel, message: Message) -> bool:
     )
 
 
+def author_may_read(channel: Channel, at: int, epoch: int, *, used: bool) -> bool:
+    """True when the room's creator may read what the referee of attach ``at`` printed, and why it
+    failed, in this epoch of its seed: while nobody else has sat down, else when that seed is out.
+    ``used``: a run of the epoch stands in the log, so its seed came out when the referee went."""
+    if not channel.shared:
+        return True
+    bot = next((bot for bot in channel.bots if bot.at == at), None)
+    return used if bot is None else bot.dice.epoch > epoch
+
+
 def opens(message: Message, names: frozenset[str]) -> bool:
     """True when the reader may see the whole message."""
     allowed = readers(message)

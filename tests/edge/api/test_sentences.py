@@ -352,11 +352,13 @@ async def test_a_players_words_to_the_author_reach_the_creator_only(house: House
         "class Loud:\n"
         "    def __init__(self, ctx, params):\n        self.ctx = ctx\n"
         "    def on_message(self, msg):\n        print('heard it')\n        1 / 0\n"
+        "    def on_leave(self, player):\n        self.ctx.end({'winners': []})\n"
     )
     pair = await house.pair(bot_code=source)
     heard = await house.tool(pair.bob, "post_message", channel_id=pair.id, body="x")
     assert "heard it" not in heard.text
     assert '"error":"ZeroDivisionError","line":6' in heard.text
+    await house.rest(pair.bob, "leave_channel", channel_id=pair.id)
     mine = await house.tool(pair.alice, "sync_messages", channel_id=pair.id, timeout_ms=0)
     note = next(line for line in mine.lines if line.startswith("author log: "))
     assert "heard it" in note
