@@ -198,12 +198,14 @@ OPERATOR = (
 def _reach(bot: Bot) -> list[str]:
     """What its author's code can touch, and what of it nobody can check afterwards."""
     asks = "it may ask other servers; their answers are this server's word"
+    prints = (
+        "the room's creator reads them, once somebody else has joined only when the seed is out"
+    )
     kept = "what it hears in private is never opened, so that part cannot be checked later"
     return [
         f"network: {asks if bot.reach.get('network') else 'none'}",
         f"dice: {'yes' if bot.reach.get('dice') else 'none'}",
-        "its prints and the text of its errors: the room's creator reads them, once somebody else has "
-        "joined only when the seed is out",
+        f"its prints and the text of its errors: {prints}",
         *([f"private: {kept}"] if bot.keeps_private else []),
     ]
 

@@ -1,6 +1,6 @@
 """The creator of a room plays, and reads what the opponent has sealed in the author's log: an error
-quotes it, a print shows it. Stopped by `views.author_may_read`; and what everybody reads of an error
-(its class and its line) holds no word of it."""
+quotes it, a print shows it. Stopped by `views.author_may_read`; and what everybody reads of an
+error (its class and its line) holds no word of it."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ async def _sealed(house: House, pair: Pair) -> None:
 async def _answers(house: House, account: str, channel_id: str) -> list[Said]:
     """What the creator is told by everything that brings the author's log, and by the rest."""
     channel = {"channel_id": channel_id}
-    asked = [
+    return [
         await house.tool(account, "sync_messages", **channel, cursor=0, timeout_ms=0),
         await house.tool(account, "sync_messages", **channel),
         await house.tool(account, "get_channel_info", **channel),
@@ -55,8 +55,6 @@ async def _answers(house: House, account: str, channel_id: str) -> list[Said]:
         await house.tool(account, "get_bot_code", **channel),
         await house.tool(account, "list_channels"),
         await house.tool(account, "health_check"),
-    ]
-    return asked + [
         await house.rest(account, "get_channel_info", **channel),
         await house.rest(account, "sync_messages", **channel, cursor=0, timeout_ms=0),
     ]
