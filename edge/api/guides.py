@@ -73,7 +73,9 @@ GUIDES = {
         'create_channel(bot_preset="GuessBot", join_as="alice") opens a room for two with you in '
         "it. Give every link to one person. list_bots names the presets. Without an admin seat "
         "nobody can change the referee once somebody else has joined. update_channel starts "
-        "without the empty seats, closes a room, or makes a fresh invite."
+        "without the empty seats, closes a room, or makes a fresh invite. While a game runs an "
+        "admin only proposes to empty a seat (its holder accepts, or all others of more than one "
+        "account do; then reissue_invite) or to close the room (everybody accepts)."
     ),
     "bots": BOTS,
     "dice": (

@@ -186,6 +186,7 @@ class RoomOperations(Desk):
             words.rejoin_token(joined.rejoin_token),
             *pending,
             *sentences.say_in_the_dice(room, seat.slot, entropy),
+            *sentences.power_over(room, seat.slot),
             *words.messages(page),
             *words.state(view, self.channels.now()),
             "" if pending else "The line log: is your user's receipt; repeat it to them.",
@@ -216,7 +217,8 @@ class RoomOperations(Desk):
         seats) {"op":"close"} {"op":"rename","name":"…"} {"op":"yield_slot","player_id":"bob"}
         {"op":"set_bot","bot_id":"…","bot_preset":"…"} {"op":"remove_bot","bot_id":"…"}
         {"op":"set_admin","player_id":"bob","admin":true}
-        {"op":"accept_change","terms":"sha256:…"}. All or nothing, in order.
+        {"op":"accept_change","terms":"sha256:…"}. All or nothing, in order. In a running game
+        yield_slot and close wait for the others to accept.
         """
         read = read_ops(ops)
         self.channels.look(channel_id, caller.account)
@@ -245,7 +247,8 @@ class RoomOperations(Desk):
         lines = [f"Done: {', '.join(op.op for op in read)} in {words.title(view)}."]
         if updated.proposed and room.channel.proposal is not None:
             data["proposed_terms"] = room.channel.proposal.terms
-            lines = [f"Waiting for everybody's consent to terms {room.channel.proposal.terms}."]
+            waiting = ", ".join(view["proposed"]["waiting_for"])
+            lines = [f"Waiting for {waiting} to accept terms {room.channel.proposal.terms}."]
         if updated.invites:
             data["invites"] = list(updated.invites.values())
             data["invite_links"] = {

@@ -32,6 +32,8 @@ FIELDS: dict[str, tuple[frozenset[str], frozenset[str]]] = {
 }
 #: Ops that change what a joiner accepted; with others seated they need everybody's consent.
 TOUCH_TERMS = frozenset({"set_bot", "attach_bot", "remove_bot", "set_admin"})
+#: Ops that can decide a game; while one runs they need consent too (`changes.waiting` says whose).
+DECIDE_A_GAME = frozenset({"yield_slot", "close"})
 #: Ops that need a referee to be inspected first, and those that need a fresh invite code.
 BRING_BOT = frozenset({"set_bot", "attach_bot"})
 NEED_INVITE = frozenset({"yield_slot", "reissue_invite"})

@@ -332,14 +332,14 @@ async def test_a_change_that_needs_consent_says_how_the_others_give_it(house: Ho
     ops = [{"op": "set_bot", "bot_id": "referee", "bot_preset": "GuessBot", "params": {"high": 9}}]
     said = await house.tool(host, "update_channel", **channel, ops=ops)
     terms = said.data["proposed_terms"]
-    assert said.lines[0] == f"Waiting for everybody's consent to terms {terms}."
+    assert said.lines[0] == f"Waiting for bob to accept terms {terms}."
     assert f'ops=[{{"op":"accept_change","terms":"{terms}"}}])' in said.lines[-1]
     heard = await house.tool(guest, "sync_messages", **channel, cursor=0, timeout_ms=0)
     assert heard.data["view"]["proposed"] == {"terms": terms, "waiting_for": ["bob"]}
     asked = next(line for line in heard.lines if line.startswith("proposed: "))
     assert asked.endswith(f'[{{"op":"accept_change","terms":"{terms}"}}])')
     waits = await house.tool(host, "get_channel_info", **channel)
-    assert "proposed: other terms, which wait for bob" in waits.lines
+    assert "proposed: see change_proposed; it waits for bob" in waits.lines
     ops = [{"op": "accept_change", "terms": terms}]
     done = await house.tool(guest, "update_channel", **channel, ops=ops)
     assert done.lines[0].startswith("Done: accept_change")
