@@ -211,7 +211,8 @@ class BotManager:
             how = "was killed" if result.killed else "failed"
             where = (due.hook, due.bot.id, room.channel_id)
             log.info("%s of bot %s in %s %s: %s", *where, how, result.error)
-        notes = self._notes(room, due, result)
+        used = due.bot.dice.used or not ran.command.silent
+        notes = self._notes(room, due, result, used=used)
         if ran.command.silent and not notes:
             room.memories[due.bot.at] = after
             return False
@@ -299,17 +300,14 @@ class BotManager:
 
     # --- the author's log ------------------------------------------------------------------
 
-    def _notes(self, room: Room, due: hooks.Due, result: HookResult) -> list[Row]:
+    def _notes(self, room: Room, due: hooks.Due, result: HookResult, *, used: bool) -> list[Row]:
         """What the hook printed, and the text of its error: for the room's creator only."""
         note: dict[str, Any] = {"bot_id": due.bot.id, "hook": due.hook}
         if result.prints:
             note["print"] = result.prints
         if isinstance(result, Failed):
             note |= {"error": result.error, "line": result.line, "text": result.text}
-        if len(note) == 2:
-            return []
-        key = f"{due.step.entry:010d}-{due.number:03d}-{due.bot.at}"
-        return author_log.rows(room, key, note)
+        return [] if len(note) == 2 else author_log.rows(room, due, note, used=used)
 
     async def take_author_log(
         self, room: Room, *, cursor: int | None = None, gave: int | None = None

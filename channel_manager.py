@@ -14,7 +14,7 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from engine import posting, token_rows
@@ -29,10 +29,10 @@ from engine.channel.commands import (
     TakeSeat,
     Update,
 )
-from engine.channel.events import Accept, Invite, Propose
+from engine.channel.events import Accept, Event, Invite, Leave, Propose
 from engine.channel.names import SlotSpec
 from engine.channel.ops import NEED_INVITE, Op
-from engine.channel.state import Slot
+from engine.channel.state import Channel, Slot
 from engine.custody import Custody, pin
 from engine.errors import InviteInvalid, MultiplayerError, RateLimited
 from engine.lines import Wish
@@ -262,20 +262,34 @@ class ChannelManager(Rooms):
         """Carry ops out, all or none, or put them before everybody when they touch the
         terms that others have accepted."""
         room, who = self.look(channel_id, account)
-        codes: dict[int, tuple[str, str]] = {}
-        rows = [bot.row(channel_id) for bot in bots.values()]
-        for place, op in enumerate(ops):
-            slot = room.channel.seat(op["player_id"]) if op.op in NEED_INVITE else None
-            if slot is not None:
-                codes[place] = (slot.label, tokens.invite_code(self.mint(15)))
-                rows.append(token_rows.invite_row(channel_id, codes[place][1], slot.id))
-                rows += token_rows.void_rows(self._rejoin_key, channel_id, slot)
-        hashes = {place: tokens.digest(code) for place, (_, code) in codes.items()}
+        fresh = {
+            place: tokens.invite_code(self.mint(15))
+            for place, op in enumerate(ops)
+            if op.op in NEED_INVITE
+        }
+        hashes = {place: tokens.digest(code) for place, code in fresh.items()}
+        codes = {hashes[place]: code for place, code in fresh.items()}
+
+        def rows_of(before: Channel, happened: Sequence[Event]) -> list[Row]:
+            """The codes that this made, and those that it voided: an op may only be proposed, or
+            carried out when somebody else accepts."""
+            rows: list[Row] = []
+            for event in happened:
+                if isinstance(event, Leave | Invite):
+                    gone = before.slot(event.slot)
+                    rows += token_rows.void_rows(self._rejoin_key, channel_id, gone)
+                if isinstance(event, Invite):
+                    code = codes[event.hash]
+                    rows.append(token_rows.invite_row(channel_id, code, event.slot))
+            return rows
+
         command = Update(who, seat, ops, {n: bot.new for n, bot in bots.items()}, hashes)
-        outcome = await self.lines.submit(room, self._wish(command, rows))
+        blobs = [bot.row(channel_id) for bot in bots.values()]
+        wish = self._wish(command, blobs)
+        outcome = await self.lines.submit(room, replace(wish, rows_of=rows_of))
         await self._handled(room)
-        fresh = {step.event.hash for step in outcome.steps if isinstance(step.event, Invite)}
-        invites = {label: code for label, code in codes.values() if tokens.digest(code) in fresh}
+        made = [step.event for step in outcome.steps if isinstance(step.event, Invite)]
+        invites = {room.channel.label(event.slot): codes[event.hash] for event in made}
         asked = any(isinstance(step.event, Propose | Accept) for step in outcome.steps)
         invites = self._pinned(room, invites)
         return Updated(room, invites, proposed=asked and room.channel.proposal is not None)

@@ -1,5 +1,9 @@
 """What a room's referees printed, and the texts of their errors: for the room's creator alone.
 
+On the other side is a creator who plays: an error quotes what the opponent has sealed. So once
+somebody else has sat down, a note waits until the seed is out of the epoch it was made in
+(`views.author_may_read`); words that a referee keeps for good are not kept here at all.
+
 Kept beside the log until the creator has it. An answer may be lost, so a note is given once more
 unless the next call names a cursor that only the answer with the note can have told; then it is
 forgotten. Which notes were given is in memory: after a restart they are given again.
@@ -9,22 +13,40 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from typing import Any
 
+from engine.channel import views
+from engine.hooks import Due
 from engine.room import Room
 from engine.stores.base import Append, Row, Table
 from engine.stores.landing import landed
 
 KEPT = 50  #: notes of one room; older ones are forgotten
+GIVEN = 32 << 10  #: bytes of notes in one answer, or one note; the next answers have the rest
 
 
-def rows(room: Room, key: str, note: Mapping[str, Any]) -> list[Row]:
-    """Keep a note, and no more than `KEPT`."""
+@dataclass(frozen=True)
+class _Kept:
+    """A note, and of which epoch of which referee's seed (`views.author_may_read`)."""
+
+    at: int
+    epoch: int
+    used: bool
+    note: Mapping[str, Any]
+
+
+def rows(room: Room, due: Due, note: Mapping[str, Any], *, used: bool) -> list[Row]:
+    """Keep a note of the hook ``due``, and no more than `KEPT`. ``used``: a run of this epoch
+    stands in the log."""
+    if room.channel.shared and due.bot.keeps_private:
+        return []
     if room.notes is None:
         room.notes = [known for known, _ in room.store.scan(Table.LOG, room.channel_id)]
+    key = f"{due.step.entry:010d}-{due.number:03d}-{due.bot.at}"
     if key not in room.notes:
         room.notes.append(key)
-    value = json.dumps(note).encode()
+    value = json.dumps(asdict(_Kept(due.bot.at, due.bot.dice.epoch, used, note))).encode()
     old, room.notes = room.notes[:-KEPT], room.notes[-KEPT:]
     return [Row(Table.LOG, room.channel_id, key, value), *_gone(room, old)]
 
@@ -32,23 +54,31 @@ def rows(room: Room, key: str, note: Mapping[str, Any]) -> list[Row]:
 async def take(
     room: Room, *, cursor: int | None = None, gave: int | None = None
 ) -> list[dict[str, Any]]:
-    """Return the notes for an answer to the creator. ``cursor`` is what the call says it was
-    given before, ``gave`` what the answer will say."""
-    if not room.channel.bots:
+    """Return the notes for an answer to the creator, the oldest first. ``cursor`` is what the call
+    says it was given before, ``gave`` what the answer will say."""
+    if not room.channel.attached:
         return []
-    kept = room.store.scan(Table.LOG, room.channel_id)
     told = gave if gave is not None and gave > (cursor or 0) else None
     before, room.handed = room.handed, {}
-    shown, over = [], []
-    for key, value in kept:
+    shown: list[dict[str, Any]] = []
+    over: list[str] = []
+    weight = 0
+    for key, value in room.store.scan(Table.LOG, room.channel_id):
+        kept = _Kept(**json.loads(value))
+        if not views.author_may_read(room.channel, kept.at, kept.epoch, used=kept.used):
+            continue
+        proof = before.get(key)
+        if proof is not None and cursor is not None and cursor >= proof:
+            over.append(key)
+            continue
+        weight += len(value)
+        if shown and weight > GIVEN:
+            break
         if key in before:
             over.append(key)
-            proof = before[key]
-            if proof is not None and cursor is not None and cursor >= proof:
-                continue
         else:
             room.handed[key] = told
-        shown.append(json.loads(value))
+        shown.append(dict(kept.note))
     if over:
         room.notes = None
         forgotten = _gone(room, over)

@@ -11,13 +11,14 @@ import base64
 import io
 import json
 import zipfile
+from dataclasses import dataclass
 from typing import Any
 
 from engine.channel import views
 from engine.channel.events import Attach, Event, Reveal, Run
 from engine.channel.state import Channel
 from engine.receipts import first_leaves
-from engine.room import Room, SignedHead, decode, step
+from engine.room import Room, SignedHead, Step, decode, step
 from engine.stores.base import Leaf, Table
 
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # no time of ours: the same room gives the same file
@@ -27,7 +28,8 @@ README = """The record of one room, as its server keeps it.
 entries.jsonl   one entry a line, canonical JSON (RFC 8785); each names the hash of the one before
 checkpoint      the head (RFC 6962, SHA-256) that these entries form, signed by the room's key
 blobs/          sources of the referees and answers of the network, named by their SHA-256
-openings.jsonl  salts and values that open the private messages of the member who asked
+openings.jsonl  salts and values that open the private messages of the member who asked; those
+                that a running game keeps secret only if it was asked for with private=true
 
 To check it you need Python 3.11 or later and one file, verifier.pyz: from somebody you trust, who
 need not run this server (every server has one at /verifier.pyz; the same version is the same
@@ -43,11 +45,30 @@ project has the format, docs/trust.md what can be cheated and by whom.
 """
 
 
-def write(
-    room: Room, channel: Channel, head: SignedHead, names: frozenset[str], *, since: int = 0
-) -> bytes:
-    """Return the zip of the log up to ``head``, for the reader called ``names``, who sat
-    down with entry ``since``: what was whispered to the seat before stays sealed.
+@dataclass(frozen=True)
+class Reader:
+    """Whose copy it is: called ``names``, seated since entry ``since`` (what was whispered to the
+    seat before stays sealed). ``private``: with their words that a running game keeps secret."""
+
+    names: frozenset[str]
+    since: int
+    private: bool = False
+
+
+def openings(room: Room, channel: Channel, made: Step, reader: Reader) -> list[dict[str, Any]]:
+    """What opens the private messages of a step for this reader, as openings.jsonl has it."""
+    return [
+        {"id": message.id, "opening": room.opening(message)}
+        for message in made.messages
+        if message.to is not None
+        and message.entry >= reader.since
+        and views.opens(message, reader.names)
+        and (reader.private or views.is_out(channel, message))
+    ]
+
+
+def write(room: Room, channel: Channel, head: SignedHead, reader: Reader) -> bytes:
+    """Return the zip of the log up to ``head`` for this reader.
 
     Reads the store and what it is given, so it may run on a thread of its own while the
     room goes on.
@@ -57,7 +78,7 @@ def write(
         lines: list[bytes] = []
         blobs: dict[str, bytes] = {}
         asked: dict[int, list[str]] = {}  # answers that a referee has heard, by its attach
-        openings: list[dict[str, Any]] = []
+        opened: list[dict[str, Any]] = []
         for leaf in first_leaves(room.store, room.channel_id, head.size):
             lines.append(_line(leaf))
             made = step(channel, decode(leaf), leaf)
@@ -65,17 +86,14 @@ def write(
                 kept = room.store.get(Table.BLOB, room.channel_id, f"sha256:{name}")
                 if kept is not None:
                     blobs[name] = kept
-            for message in made.messages:
-                mine = message.entry >= since and views.opens(message, names)
-                if message.to is not None and mine:
-                    openings.append({"id": message.id, "opening": room.opening(message)})
+            opened += openings(room, channel, made, reader)
         _add(bundle, "README.txt", README.encode())
         _add(bundle, "entries.jsonl", b"".join(lines))
         if head.note is not None:
             _add(bundle, "checkpoint", head.note.encode())
         for name, blob in sorted(blobs.items()):
             _add(bundle, f"blobs/{name}", blob)
-        kept_lines = [json.dumps(one, separators=(",", ":")) + "\n" for one in openings]
+        kept_lines = [json.dumps(one, separators=(",", ":")) + "\n" for one in opened]
         _add(bundle, "openings.jsonl", "".join(kept_lines).encode())
     return file.getvalue()
 

@@ -60,7 +60,8 @@ Decide = Callable[[Channel], list[Event]]
 class Wish:
     """What somebody wants to happen, ready to be decided on whatever state its turn finds.
 
-    ``rows`` are written if it happens. A post brings ``opening`` (what opens its private
+    ``rows`` are written if it happens, and what ``rows_of`` makes of the state before and of what
+    happens. A post brings ``opening`` (what opens its private
     body) and ``repeat`` (the key under which the same post is recognised), and
     ``since``, what its caller had read.
     """
@@ -70,6 +71,7 @@ class Wish:
     opening: Opening | None = None
     repeat: str | None = None
     since: int = 0
+    rows_of: Callable[[Channel, Sequence[Event]], Sequence[Row]] = lambda before, happened: ()
 
 
 @dataclass(frozen=True)
@@ -294,7 +296,7 @@ class Lines:
         happened = self._custody.complete(room, wish.decide(base.channel))
         made.draft = room.draft([(event, item.now) for event in happened], base=base)
         steps = made.draft.steps[len(base.steps) :]
-        made.rows += wish.rows
+        made.rows += [*wish.rows, *wish.rows_of(base.channel, happened)]
         if not steps or not isinstance(steps[-1].event, Msg):
             return Outcome(steps)
         posted = Posted(

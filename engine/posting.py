@@ -10,6 +10,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import unquote
 
 from engine.channel import tokens
 from engine.channel.views import Opening
@@ -63,11 +64,12 @@ def prepare(
 
 def live_secret(text: str, store: Store) -> str | None:
     """Return the kind of a live code or token in ``text`` (``inv_``), if there is one. What
-    looks like very many of them is taken for some: each has to be looked up."""
-    found = set(tokens.secrets_in(text))
+    looks like very many of them is taken for some: each has to be looked up. A browser follows a
+    link whatever of it is written as ``%5F``, so the text is read that way too."""
+    found = {*tokens.secrets_in(text), *tokens.secrets_in(unquote(text))}
     for secret in found:
-        bearer = tokens.BEARER.fullmatch(secret)
-        if len(found) > LOOKED_UP or bearer or store.find(Table.TOKEN, tokens.digest(secret)):
+        unlisted = tokens.BEARER.fullmatch(secret) or tokens.RECORD.fullmatch(secret)
+        if len(found) > LOOKED_UP or unlisted or store.find(Table.TOKEN, tokens.digest(secret)):
             return f"{secret.partition('_')[0]}_"
     return None
 

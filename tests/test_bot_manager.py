@@ -414,7 +414,7 @@ async def test_the_author_reads_why_words_could_not_be_written_down(
     house: House, wrong: str
 ) -> None:
     hook, error = WRONG[wrong]
-    room = await house.room(house.pool.script("Judge", on_init=quiet, on_message=hook))
+    room = await alone(house, house.pool.script("Judge", on_init=quiet, on_message=hook))
     await house.channels.post_message("A", room.channel_id, "go")
     (note,) = await house.bots.take_author_log(room)
     assert (note["hook"], note["error"]) == ("on_message", error)
@@ -782,10 +782,15 @@ async def test_rooms_whose_referees_do_not_listen_are_not_limited(
 # --- the author's log ----------------------------------------------------------------------
 
 
+async def alone(house: House, *sources: str) -> Room:
+    """A room in which nobody but its creator sits, so that its author reads along."""
+    return await house.room(*sources, slots=("invite:alice",), account="A", join_as="alice")
+
+
 async def test_what_a_referee_prints_is_kept_for_its_author(house: House) -> None:
     chatty: Hook = lambda call: Finished(prints="debugging\n")  # noqa: E731
     broken: Hook = lambda call: Failed("KeyError", 3, "no 'x' here", "half\n")  # noqa: E731
-    room = await house.room(house.pool.script("Judge", on_start=chatty, on_message=broken))
+    room = await alone(house, house.pool.script("Judge", on_start=chatty, on_message=broken))
     posted = await house.channels.post_message("A", room.channel_id, "go")
     notes = await house.bots.take_author_log(room)
     assert notes == [
@@ -807,7 +812,7 @@ async def test_what_a_referee_prints_is_kept_for_its_author(house: House) -> Non
 
 async def chatty_room(house: House) -> Room:
     hook: Hook = lambda call: Finished(prints=str(call.args[0]["body"]["text"]))  # noqa: E731
-    return await house.room(house.pool.script("Judge", on_message=hook))
+    return await alone(house, house.pool.script("Judge", on_message=hook))
 
 
 async def printed(house: House, room: Room, **call: int) -> list[str]:
@@ -854,9 +859,92 @@ async def test_what_nobody_fetches_is_kept_up_to_a_bound(house: House) -> None:
     assert (await printed(house, room))[-1] == str(author_log.KEPT + 2)
 
 
+async def test_one_answer_brings_no_more_notes_than_fit_and_the_next_the_rest(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(author_log, "GIVEN", 250)
+    room = await chatty_room(house)
+    for number in range(5):
+        await house.channels.post_message("A", room.channel_id, str(number))
+    told: list[str] = []
+    for call in range(8):
+        given = await printed(house, room, cursor=10 * call, gave=10 * call + 10)
+        assert len(given) <= 2
+        told += given
+    assert told == ["0", "1", "2", "3", "4"]
+
+
+# --- the author's log, once somebody else sits there
+
+
+def ends_when_told(call: HookCall) -> Finished:
+    text = str(call.args[0]["body"]["text"])
+    return Finished(end={"winners": []} if text == "end" else None, prints=text)
+
+
+async def test_what_was_printed_comes_to_the_creator_with_the_seed(house: House) -> None:
+    room = await house.room(house.pool.script("Judge", on_message=ends_when_told), account="A")
+    for text in ("one", "two"):
+        await house.channels.post_message("B", room.channel_id, text)
+        assert await printed(house, room) == []
+    await house.channels.post_message("B", room.channel_id, "end")
+    assert await printed(house, room, cursor=0, gave=9) == ["one", "two", "end"]
+    await house.channels.post_message("B", room.channel_id, "three")  # of the next seed
+    assert await printed(house, room, cursor=9, gave=10) == []
+
+
+async def test_what_was_printed_before_comes_with_the_seed_too_if_somebody_came_first(
+    house: House,
+) -> None:
+    hook: Hook = lambda call: Finished(prints="hello", said=(Said("bot", {}),))  # noqa: E731
+    source = house.pool.script("Judge", on_init=hook)
+    assert await printed(house, await alone(house, source)) == ["hello"]
+    room = await house.room(source, account="A")
+    assert await printed(house, room) == []
+
+
+async def test_what_was_printed_comes_with_a_seed_that_comes_out_by_its_age(house: House) -> None:
+    hook: Hook = lambda call: Finished(prints="x", said=(Said("bot", {}),))  # noqa: E731
+    room = await house.room(house.pool.script("Judge", on_message=hook), account="A")
+    await house.channels.post_message("B", room.channel_id, "go")
+    assert await printed(house, room) == []
+    house.clock.advance(86_400 * room.channel.limits["reveal_days"] + 1)
+    await house.channels.post_message("B", room.channel_id, "again")
+    assert await printed(house, room) == ["x"]
+
+
+@pytest.mark.parametrize("silent", [False, True])
+async def test_what_a_referee_printed_that_is_gone_comes_if_its_seed_came_out(
+    house: House, silent: bool
+) -> None:
+    said = () if silent else (Said("bot", {}),)
+    hook: Hook = lambda call: Finished(prints="x", said=said)  # noqa: E731
+    slots = ("invite:alice:admin", "invite:bob")
+    source = house.pool.script("Judge", on_message=hook)
+    room = await house.room(source, slots=slots, account="A", join_as="alice")
+    await house.channels.post_message("B", room.channel_id, "go")
+    await house.channels.leave_channel("B", room.channel_id, None)
+    assert await printed(house, room) == []
+    ops = read_ops([{"op": "remove_bot", "bot_id": "judge"}])
+    await house.channels.update_channel("A", room.channel_id, ops, bots={})
+    assert not room.channel.bots
+    assert await printed(house, room) == ([] if silent else ["x"])
+
+
+async def test_what_a_referee_keeps_for_good_never_comes_to_its_author(house: House) -> None:
+    source = house.pool.script("Judge", on_message=ends_when_told)
+    bot = await house.bot(source, manifest={"private": "keep"})
+    room, codes = await opened(house.channels, bots=[bot], account="A", join_as="alice")
+    await house.channels.join_channel("B", codes["bob"])
+    for text in ("one", "end"):
+        await house.channels.post_message("B", room.channel_id, text)
+    assert await printed(house, room) == []
+    assert not house.store.scan(Table.LOG, room.channel_id)
+
+
 async def test_a_run_that_was_refused_keeps_what_it_printed(house: House) -> None:
     hook: Hook = lambda call: Finished(said=(Said("bot", {}, to=("zed",)),), prints="look")  # noqa: E731
-    room = await house.room(house.pool.script("Judge", on_message=hook))
+    room = await alone(house, house.pool.script("Judge", on_message=hook))
     await house.channels.post_message("A", room.channel_id, "go")
     assert "look" in str(await house.bots.take_author_log(room))
 
@@ -932,10 +1020,11 @@ async def test_a_game_in_the_real_sandbox(real: tuple[ChannelManager, BotManager
     (error,) = posted.page.messages[-1:]
     assert (error.body["type"], error.body["error"]) == ("bot:error", "KeyError")
     assert error.body["line"] == COUNTER.splitlines().index('            return {}["x"]') + 1
-    (note,) = await bots.take_author_log(room)
-    assert note["print"] == "about to crash\n"
+    assert await bots.take_author_log(room) == []  # bob's words stand in it
 
     posted = await channels.post_message("A", room.channel_id, "end")
+    (note,) = await bots.take_author_log(room)
+    assert note["print"] == "about to crash\n"
     assert {"n": 4, "seen": 1} in [dict(one.body) for one in posted.page.messages]
     assert room.channel.result == {"winners": ["alice"], "reason": "because"}
     verified(channels.store, room.channel_id)

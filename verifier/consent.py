@@ -1,15 +1,16 @@
-"""Whether the terms changed under somebody who was not asked. Changes with who must be asked.
+"""Whether something was changed under somebody who was not asked. Changes with who must be asked.
 
 On the other side is a server that writes one account under two seats, or the account that opened
 the room under the only one: then nobody is asked, or not everybody, and it may put another referee
-into the middle of a game. Which account holds a seat is its word; only who sits there knows.
+into the middle of a game, empty a seat or close the room. Which account holds a seat is its word;
+only who sits there knows.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection
 
-from engine.channel.events import Accept, Admin, Attach, Change, Detach, Propose
+from engine.channel.events import Accept, Admin, Attach, Change, Close, Detach, Event, Propose
 from engine.channel.state import Channel
 from verifier.findings import Findings
 from verifier.heads import Heads
@@ -17,7 +18,7 @@ from verifier.walk import Walked
 
 
 def judge(walked: Walked, heads: Heads, findings: Findings, sure: Collection[str]) -> None:
-    """Add an `I_CONSENT` for a change with which somebody was not asked; ``sure`` are labels of
+    """Add an `I_CONSENT` for what takes consent and somebody was not asked; ``sure`` are labels of
     those who confirm all that stands under their names."""
     asked: set[str] = set()  #: seats in whose name the change that waits is agreed to
     opening = len(heads.log.steps[0])
@@ -29,18 +30,27 @@ def judge(walked: Walked, heads: Heads, findings: Findings, sure: Collection[str
                 asked = {event.slot}
             elif isinstance(event, Accept):
                 asked.add(event.slot)
-        if not first or not any(isinstance(event, Attach | Detach | Admin) for event in happened):
+        if not first:
             continue
         before = walked.channels[first - 1]
+        if not any(_takes_consent(before, event) for event in happened):
+            continue
         agreed = next((one.accepted for one in happened if isinstance(one, Change)), None)
         silent = _alone(before, opening) if agreed is None else {*agreed} - asked
         labels = sorted(map(before.label, silent))
         if not set(labels) <= set(sure):
             text = (
-                f"the terms changed without the consent of {', '.join(labels)}, said to be of the "
-                "account that asked for it: only they know"
+                f"something was changed without the consent of {', '.join(labels)}, said to be of "
+                "the account that asked for it: only they know"
             )
             findings.add("I_CONSENT", text, first)
+
+
+def _takes_consent(before: Channel, event: Event | None) -> bool:
+    """Who leaves by himself, or is said to, has that among his own deeds."""
+    if isinstance(event, Close):
+        return before.running and len(before.seated) > 1
+    return isinstance(event, Attach | Detach | Admin | Change)
 
 
 def _alone(before: Channel, opening: int) -> set[str]:

@@ -54,9 +54,9 @@ def _text(event: Event | None) -> tuple[str, str] | None:
         case Leave(slot):
             return slot, "left, or was asked to"
         case Propose(slot, terms=terms):
-            return slot, f"proposed other terms: {terms}"
+            return slot, f"proposed a change: {terms}"
         case Accept(slot, terms=terms):
-            return slot, f"agreed to other terms: {terms}"
+            return slot, f"agreed to a change: {terms}"
         case _:
             return None
 

@@ -27,6 +27,7 @@ from engine.channel.events import (
     Reveal,
     Runtime,
 )
+from engine.channel.ops import TOUCH_TERMS
 from engine.channel.state import Bot, Channel
 from engine.errors import MultiplayerError
 from engine.transcript import note, seeds
@@ -212,8 +213,12 @@ def _check_rotation(channel: Channel, event: Key, index: int) -> None:
         raise Violation("E_KEY", "a closed room takes no other key", index)
 
 
-def after(channel: Channel, step: Step) -> None:
-    """What must hold when a step is done: what was accepted is what has come."""
+def after(before: Channel, channel: Channel, step: Step) -> None:
+    """What must hold when a step is done: what was accepted is what has come. Consent to empty a
+    seat or to close the room changes no terms; `check` has held its name to the proposal."""
+    ops = before.proposal.ops if before.proposal is not None else ()
+    if not any(op["op"] in TOUCH_TERMS for op in ops):
+        return
     for place, event in enumerate(step.events):
         if isinstance(event, Change) and terms.of(channel) != event.terms:
             raise Violation(

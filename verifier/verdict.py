@@ -37,8 +37,9 @@ SETTLE = {
     "I_RNG_EARLY": "use a referee that draws in on_start or later",
     "I_RNG_AGE": "play in a room whose reveal_days are longer than a game takes",
     "I_ABORT": "play again; who withholds an opening gives plain words only",
-    "I_PRIVATE": "they are opened when the seed comes out; or check with the file of their author",
-    "I_PRIVATE_KEPT": "only the file of their author opens them",
+    "I_PRIVATE": "they are opened when the seed comes out; or their author asks for a file with "
+    "private=true",
+    "I_PRIVATE_KEPT": "only a file that their author asked for with private=true opens them",
     "I_NO_EXEC": "run it again without --no-exec",
     "I_NO_REPLAY": "run verifier.pyz on Linux with a Python that has all its parts",
     "I_NO_WALL": f"verify in the project's container image:\n{CONTAINER}",

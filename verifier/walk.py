@@ -153,15 +153,16 @@ class Walk:
         elif not isinstance(head, _NOT_DRAINED):
             bench.drain()
         context.pending = bench.pending
-        legal.chores(self.walked.channel, step, context, self.log.root)
-        legal.check(self.walked.channel, step, context)
+        state = self.walked.channel
+        legal.chores(state, step, context, self.log.root)
+        legal.check(state, step, context)
         for line, event in zip(lines, happened, strict=True):
             self._fold(line, event, bench)
             if isinstance(event, Msg) and "to" in event.m:
                 context.whispers.append(
                     legal.Whisper(line.index, tuple(event.m["to"]), event.m["d"])
                 )
-        legal.after(self.walked.channel, step)
+        legal.after(state, self.walked.channel, step)
 
     def _check_place(self, run: Run, index: int) -> None:
         """That a run names an entry before it; when, is the referees' to judge."""

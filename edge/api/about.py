@@ -9,7 +9,7 @@ from pydantic import Field
 from bot_manager import BotSpec
 from edge.api import sentences, shapes, tried, words
 from edge.api.answer import Answer
-from edge.api.desk import ChannelId, Desk, Json, SeatName
+from edge.api.desk import ChannelId, Desk, Json, Params, SeatName
 from edge.api.guides import GUIDES, help_text
 from edge.identity import Caller
 from engine.channel.state import Bot as Attached
@@ -45,6 +45,7 @@ class AboutOperations(Desk):
             f"{words.title(view)}, {view['status']}. Seats: {'; '.join(seats)}.",
             *words.referees(view, sentences.refs(room)),
             *notes,
+            *self.author_log_waits(room, caller, data),
             *words.state(view, self.channels.now()),
             following,
         ]
@@ -128,10 +129,12 @@ class AboutOperations(Desk):
     async def try_bot(
         self,
         caller: Caller,
-        events: Annotated[list[Json], Field(description=EVENTS)],
+        events: Annotated[
+            list[Json], Field(description=EVENTS, examples=[[{"join": "alice"}, {"wait": 60}]])
+        ],
         bot_code: str | None = None,
         bot_preset: str | None = None,
-        params: Json | None = None,
+        params: Params = None,
     ) -> Answer:
         """Run a referee in the real sandbox without a room, on up to 32 events; returns posts,
         state, prints, errors with line numbers. Do so before create_channel(bot_code=…).

@@ -23,6 +23,7 @@ from engine.room import Room
 ChannelId = Annotated[str, Field(description="chn_…")]
 SeatName = Annotated[str | None, Field(description="only if you hold several")]
 Json = dict[str, Any]
+Params = Annotated[Json | None, Field(examples=[{"high": 9}])]
 
 
 @dataclass(frozen=True)
@@ -80,9 +81,21 @@ class Desk:
     ) -> list[str]:
         """What the room's referees printed, if the caller is its creator. ``cursor``: what the
         call says it was given before."""
-        if room.channel.creator != self.channels.who(room, caller.account):
+        if not self._created(room, caller):
             return []
         notes = await self.bots.take_author_log(room, cursor=cursor, gave=data.get("cursor"))
         if notes:
             data["author_log"] = notes
         return words.author_log(notes)
+
+    def author_log_waits(self, room: Room, caller: Caller, data: Json) -> list[str]:
+        """Say to its creator that what the room's referees print comes later; the same whether or
+        not something waits, for that could tell what somebody has sealed."""
+        waits = room.channel.shared and room.channel.bots and room.channel.status != "closed"
+        if not waits or not self._created(room, caller):
+            return []
+        data["author_log_waits"] = True
+        return ["author log: prints and error texts come when the seed is out, for others play."]
+
+    def _created(self, room: Room, caller: Caller) -> bool:
+        return room.channel.creator == self.channels.who(room, caller.account)

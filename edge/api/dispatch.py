@@ -9,6 +9,7 @@ a library's.
 from __future__ import annotations
 
 import inspect
+import json
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ from edge.api.limit import Limiter
 from edge.api.operations import TABLE, Entry, Operations
 from edge.identity import Caller
 from engine.errors import InvalidRequest, MultiplayerError
+from engine.transcript.canonical import NotCanonical, canonical, parse, unquoted
 
 log = logging.getLogger(__name__)
 _T = TypeVar("_T")
@@ -42,6 +44,7 @@ class Operation:
     schema: Mapping[str, Any]
     arguments: type[Arguments]
     call: Callable[..., Awaitable[Answer]]
+    examples: Mapping[str, Any]  #: of lists and objects, for whoever sent something else
 
     @property
     def name(self) -> str:
@@ -87,6 +90,7 @@ def _check(operation: Operation, arguments: Mapping[str, Any]) -> dict[str, Any]
     required = operation.schema.get("required", ())
     given = {}
     for name, value in arguments.items():
+        value = _meant(operation, name, value)
         if value is None and name in fields and name not in required:
             continue  # what many clients send for an argument they leave out
         if isinstance(value, bool) and fields.get(name, {}).get("type") == "integer":
@@ -95,8 +99,36 @@ def _check(operation: Operation, arguments: Mapping[str, Any]) -> dict[str, Any]
     try:
         checked = operation.arguments.model_validate(given)
     except ValidationError as error:
-        raise InvalidRequest(_complaint(operation, error)) from None
+        place = error.errors(include_url=False, include_input=False)[0]["loc"]
+        hint = _example(operation, str(place[0]) if place else "")
+        raise InvalidRequest(_complaint(operation, error), hint=hint) from None
     return {name: getattr(checked, name) for name in checked.model_fields_set}
+
+
+def _meant(operation: Operation, name: str, value: Any) -> Any:
+    """The list or object that an argument is: many clients send it as JSON text. What may be text
+    stays text (a post's body is the referee's to read)."""
+    wanted = operation.schema["properties"].get(name, {})
+    if wanted.get("type") not in ("array", "object"):
+        return value
+    if isinstance(value, str):
+        try:
+            value = parse(value)
+            canonical(value)  # half a surrogate pair is JSON, and no log could hold it
+        except NotCanonical as error:
+            text = f"{name} must be {_wanted(wanted)}; it came as text, and that is {error}"
+            raise InvalidRequest(text, hint=_example(operation, name)) from None
+    if isinstance(value, list) and wanted.get("items", {}).get("type") == "object":
+        return [unquoted(item) for item in value]
+    return value
+
+
+def _example(operation: Operation, name: str) -> str | None:
+    """The hint of a refusal: how a list or object looks."""
+    if name not in operation.examples:
+        return None
+    shown = json.dumps(operation.examples[name], ensure_ascii=False)
+    return f"For example {name}={shown}; the same as JSON text is taken too."
 
 
 def _complaint(operation: Operation, error: ValidationError) -> str:
@@ -151,7 +183,10 @@ def _operation(entry: Entry, method: Callable[..., Awaitable[Answer]]) -> Operat
         for parameter in list(signature.parameters.values())[1:]
     }
     model = create_model(entry.name, __base__=Arguments, **fields)
-    return Operation(entry, _unwrapped(method), _schema(model), model, method)
+    examples = {
+        name: field.examples[0] for name, field in model.model_fields.items() if field.examples
+    }
+    return Operation(entry, _unwrapped(method), _schema(model), model, method, examples)
 
 
 def _unwrapped(method: Callable[..., Any]) -> str:
@@ -161,7 +196,7 @@ def _unwrapped(method: Callable[..., Any]) -> str:
 
 
 def _schema(model: type[BaseModel]) -> dict[str, Any]:
-    """The input schema in few tokens: no titles, no null alternatives, no null defaults."""
+    """The input schema in few tokens: no titles, no examples, no null alternatives or defaults."""
     schema = model.model_json_schema()
     properties = {name: _plain(field) for name, field in schema.get("properties", {}).items()}
     plain: dict[str, Any] = {"type": "object", "properties": properties}
@@ -171,7 +206,7 @@ def _schema(model: type[BaseModel]) -> dict[str, Any]:
 
 
 def _plain(field: Mapping[str, Any]) -> dict[str, Any]:
-    kept = {key: value for key, value in field.items() if key not in ("title", "anyOf")}
+    kept = {key: value for key, value in field.items() if key not in ("title", "anyOf", "examples")}
     if kept.get("default") in (None, ""):
         kept.pop("default", None)
     if kept.get("additionalProperties") is True:

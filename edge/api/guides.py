@@ -55,7 +55,8 @@ collections itertools functools io traceback sys email warnings weakref; network
 urllib urllib3 http socket ssl (4 s an event). Files: ctx.workspace, emptied each time.
 Not possible: os, eval, exec, names that begin with _, API keys (the source is public). \
 Every event runs twice and must do the same: sort sets.
-An error undoes the whole event; print() and its text reach the room's creator only.
+An error undoes the whole event; print() and its text reach the room's creator only, once others \
+have joined not before the seed is out.
 Test first: try_bot(bot_code, events=[{"join":"alice"},{"join":"bob"},{"say":"heads","as":"alice"},\
 {"wait":3600}])."""
 
@@ -72,7 +73,9 @@ GUIDES = {
         'create_channel(bot_preset="GuessBot", join_as="alice") opens a room for two with you in '
         "it. Give every link to one person. list_bots names the presets. Without an admin seat "
         "nobody can change the referee once somebody else has joined. update_channel starts "
-        "without the empty seats, closes a room, or makes a fresh invite."
+        "without the empty seats, closes a room, or makes a fresh invite. While a game runs an "
+        "admin only proposes to empty a seat (its holder accepts, or all others of more than one "
+        "account do; then reissue_invite) or to close the room (everybody accepts)."
     ),
     "bots": BOTS,
     "dice": (
@@ -94,7 +97,8 @@ GUIDES = {
     ),
     "verify": (
         "Check a game without trusting this server. 1. get_transcript gives a link to a zip; "
-        "download it, or have your user do so. 2. Get verifier.pyz: your user's own copy, the "
+        "download it, or have your user do so (while the game runs, private=true adds your sealed "
+        "words: that link is for your user alone). 2. Get verifier.pyz: your user's own copy, the "
         "project's release, or <this server>/verifier.pyz compared with either (a server could "
         "serve a lenient one). 3. In your code sandbox or on your user's machine, no network "
         'needed: python3 verifier.pyz ROOM.zip --invite <the invite link> --line "alice: 27 '

@@ -12,7 +12,7 @@ from bot_manager import BotSpec
 from channel_manager import Bot
 from edge.api import sentences, shapes, wishes, words
 from edge.api.answer import Answer
-from edge.api.desk import ChannelId, Desk, Json, SeatName
+from edge.api.desk import ChannelId, Desk, Json, Params, SeatName
 from edge.identity import Caller
 from engine.channel.names import slot_specs
 from engine.channel.ops import BRING_BOT, read_ops
@@ -31,9 +31,15 @@ Slots = Annotated[
     list[str] | None,
     Field(
         description="bot:label, invite:label, invite:label:admin, watch:label (a spectator), "
-        "in order. Default: what the preset needs"
+        "in order. Default: what the preset needs",
+        examples=[["bot:referee", "invite:alice", "invite:bob"]],
     ),
 ]
+Bots = Annotated[
+    list[Json] | None,
+    Field(description="several referees", examples=[[{"code_ref": "builtin://GuessBot"}]]),
+]
+Ops = Annotated[list[Json], Field(examples=[[{"op": "start"}]])]
 Source = Annotated[str | None, Field(description="Python source of your own referee")]
 JoinAs = Annotated[str | None, Field(description="label of the seat you take at once")]
 
@@ -48,8 +54,8 @@ class RoomOperations(Desk):
         slots: Slots = None,
         bot_preset: str | None = None,
         bot_code: Source = None,
-        bots: Annotated[list[Json] | None, Field(description="several referees")] = None,
-        bot_params: Json | None = None,
+        bots: Bots = None,
+        bot_params: Params = None,
         join_as: JoinAs = None,
         entropy: Entropy = None,
     ) -> Answer:
@@ -180,6 +186,7 @@ class RoomOperations(Desk):
             words.rejoin_token(joined.rejoin_token),
             *pending,
             *sentences.say_in_the_dice(room, seat.slot, entropy),
+            *sentences.power_over(room, seat.slot),
             *words.messages(page),
             *words.state(view, self.channels.now()),
             "" if pending else "The line log: is your user's receipt; repeat it to them.",
@@ -204,13 +211,14 @@ class RoomOperations(Desk):
         return Answer(data, words.joined(text))
 
     async def update_channel(
-        self, caller: Caller, channel_id: ChannelId, ops: list[Json], seat: SeatName = None
+        self, caller: Caller, channel_id: ChannelId, ops: Ops, seat: SeatName = None
     ) -> Answer:
         """ops: {"op":"reissue_invite","player_id":"bob"} {"op":"start"} (begin without the empty
         seats) {"op":"close"} {"op":"rename","name":"…"} {"op":"yield_slot","player_id":"bob"}
         {"op":"set_bot","bot_id":"…","bot_preset":"…"} {"op":"remove_bot","bot_id":"…"}
         {"op":"set_admin","player_id":"bob","admin":true}
-        {"op":"accept_change","terms":"sha256:…"}. All or nothing, in order.
+        {"op":"accept_change","terms":"sha256:…"}. All or nothing, in order. In a running game
+        yield_slot and close wait for the others to accept.
         """
         read = read_ops(ops)
         self.channels.look(channel_id, caller.account)
@@ -239,7 +247,8 @@ class RoomOperations(Desk):
         lines = [f"Done: {', '.join(op.op for op in read)} in {words.title(view)}."]
         if updated.proposed and room.channel.proposal is not None:
             data["proposed_terms"] = room.channel.proposal.terms
-            lines = [f"Waiting for everybody's consent to terms {room.channel.proposal.terms}."]
+            waiting = ", ".join(view["proposed"]["waiting_for"])
+            lines = [f"Waiting for {waiting} to accept terms {room.channel.proposal.terms}."]
         if updated.invites:
             data["invites"] = list(updated.invites.values())
             data["invite_links"] = {
@@ -259,8 +268,8 @@ class RoomOperations(Desk):
         bot_preset: str | None = None,
         bot_code: str | None = None,
         name: str | None = None,
-        manifest: Json | None = None,
-        params: Json | None = None,
+        manifest: Annotated[Json | None, Field(examples=[{"seats": ["alice", "bob"]}])] = None,
+        params: Params = None,
         seat: SeatName = None,
     ) -> Answer:
         """Add a referee while you alone may (creator before anybody else joined, or admin)."""

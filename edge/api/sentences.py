@@ -200,11 +200,14 @@ OPERATOR = (
 def _reach(bot: Bot) -> list[str]:
     """What its author's code can touch, and what of it nobody can check afterwards."""
     asks = "it may ask other servers; their answers are this server's word"
+    prints = (
+        "the room's creator reads them, once somebody else has joined only when the seed is out"
+    )
     kept = "what it hears in private is never opened, so that part cannot be checked later"
     return [
         f"network: {asks if bot.reach.get('network') else 'none'}",
         f"dice: {'yes' if bot.reach.get('dice') else 'none'}",
-        "its prints and the text of its errors: the room's creator reads them",
+        f"its prints and the text of its errors: {prints}",
         *([f"private: {kept}"] if bot.keeps_private else []),
     ]
 
@@ -225,16 +228,25 @@ def _dice(room: Room, slot: Slot, dice: Json) -> list[str]:
 
 
 def who_could_change(channel: Channel) -> str:
-    """One sentence: who has power over the referee after the reader joins."""
+    """Who has power over the referee and the seats after the reader joins."""
+    admins = ", ".join(slot.label for slot in channel.seats if slot.admin)
+    if not admins:
+        nobody = "nobody can change the referee, or empty your seat, after you join."
+        return nobody if channel.bots else "there is no referee here."
     if not channel.bots:
-        return "there is no referee here."
-    admins = [slot.label for slot in channel.seats if slot.admin]
-    if admins:
-        return (
-            f"{', '.join(admins)} can propose another referee; it takes effect only when "
-            "everybody seated has accepted."
-        )
-    return "nobody can change the referee after you join."
+        return f"there is no referee here; {admins} can empty a seat and close the room."
+    return (
+        f"{admins} can propose another referee; it takes effect only when everybody seated has "
+        f"accepted. While a game runs {admins} can empty your seat only if you accept, or all "
+        "other players do (of more than one account), and close the room only if everybody "
+        "does; before and after a game, alone."
+    )
+
+
+def power_over(room: Room, slot: Slot) -> list[str]:
+    """join_channel: the same for a player in whose room somebody is admin."""
+    others = any(seat.admin and seat.id != slot.id for seat in room.channel.seats)
+    return [f"Note: {who_could_change(room.channel)}"] if others and slot.plays else []
 
 
 def slot_line(slot: Json) -> str:

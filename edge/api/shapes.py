@@ -7,8 +7,8 @@ import base64
 from collections.abc import Iterable
 from typing import Any
 
-from engine.channel import views
-from engine.channel.state import Proposal, Slot
+from engine.channel import changes, views
+from engine.channel.state import Slot
 from engine.channel.views import Message
 from engine.outputs import message_json, rfc3339
 from engine.reading import Page
@@ -37,16 +37,11 @@ def view(room: Room, mine: Iterable[Slot]) -> dict[str, Any]:
     if made["turn"] is not None:
         made["turn"]["deadline"] = deadline(room)
     if room.channel.proposal is not None:
-        made["proposed"] = proposed(room.channel.proposal, room.channel.seated)
+        waiting = [slot.label for slot in changes.waiting(room.channel)]
+        made["proposed"] = {"terms": room.channel.proposal.terms, "waiting_for": waiting}
     if "opening" in made:
         made["opening"]["until"] = rfc3339(made["opening"]["until"])
     return made
-
-
-def proposed(change: Proposal, seated: Iterable[Slot]) -> dict[str, Any]:
-    """A change of the terms that waits, and for whom."""
-    waiting = [slot.label for slot in seated if slot.id not in change.accepted]
-    return {"terms": change.terms, "waiting_for": waiting}
 
 
 def dice(room: Room) -> dict[str, Any]:

@@ -26,7 +26,7 @@ class TalkOperations(Desk):
         body: str | Json,
         cursor: Annotated[int | None, Field(description="last cursor you were given")] = None,
         wait_ms: Annotated[int, Field(ge=0, le=45_000)] = 0,
-        to: list[str] | None = None,
+        to: Annotated[list[str] | None, Field(examples=[["bot:dealer"]])] = None,
         kind: str = "user",
         seat: SeatName = None,
         idempotency_key: Annotated[str | None, Field(max_length=200)] = None,

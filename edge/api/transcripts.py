@@ -1,8 +1,10 @@
 """get_transcript: a member's copy of the record, by a link that needs no login.
 
 On the other side is whoever holds the link. It names one room and one seat, is signed by
-a key that nobody else has (HMAC-SHA256) and dies after a day or with the seat. A server
-that says "verified" proves nothing, so this one does not.
+a key that nobody else has (HMAC-SHA256) and dies after a day or with the seat. What a running
+game keeps secret stands behind it only if its member asked for that (`views.is_out`), and posts
+refuse it like a token (`tokens.RECORD`). A server that says "verified" proves nothing, so this
+one does not.
 """
 
 from __future__ import annotations
@@ -21,13 +23,16 @@ from edge.api.desk import ChannelId, Desk, Json, SeatName
 from edge.identity import Caller
 from engine import bundle, receipts
 from engine.errors import InvalidRequest, InviteInvalid
-from engine.room import Room
+from engine.room import Room, decode, step
 from engine.transcript.chain import b64u
 
 LIFETIME = 86_400  #: seconds a link lives
 INLINE = 64 << 10  #: bytes of entries in an inline answer
 INLINE_ENTRIES = 1000
 PATH = "/transcript/"
+TICKET = "record_"  #: by which a post with a link is known; see `tokens.RECORD`
+WITHOUT = "What a running game keeps private is left out; private=true puts your own words in."
+WITH = "It opens your private words, so while the game runs the link is for your user alone."
 
 
 class TranscriptOperations(Desk):
@@ -40,23 +45,31 @@ class TranscriptOperations(Desk):
         format: Literal["link", "inline"] = "link",
         entry: Annotated[int | None, Field(ge=0, description="receipt for this entry")] = None,
         since: Annotated[int | None, Field(ge=1, description="earlier size to continue")] = None,
+        private: bool = False,
         seat: SeatName = None,
     ) -> Answer:
         """A 24 h download link to the room's full record, for your user to check offline with
-        the verifier; or a receipt for one entry. The server cannot vouch for itself: never call a
-        game verified because this tool answered."""
+        the verifier; or a receipt for one entry. Private words are left out while the game runs;
+        private=true puts yours in. The server cannot vouch for itself: never call a game verified
+        because this tool answered."""
         own = self.channels.seat(channel_id, caller.account, seat)
         head = shapes.head(own.room) | shapes.key(own.room)
         if entry is not None or since is not None:
             return await self._receipt(own.room, entry, since, head)
         if format == "inline":
-            return await self._inline(own.room.channel_id, head)
+            reader = bundle.Reader(own.names, own.slot.since, private)
+            return self._inline(own.room, reader, head)
         # `who` is the account as this channel's log knows it: the link may be passed on.
-        claims = [channel_id, own.slot.id, own.slot.who, int(self.channels.now()) + LIFETIME]
-        url = caller.base_url + PATH + self._ticket(claims)
+        until = int(self.channels.now()) + LIFETIME
+        url = (
+            caller.base_url
+            + PATH
+            + self._ticket([channel_id, own.slot.id, own.slot.who, until, private])
+        )
         text = [
             "The record of the room so far, a zip; the link works for a day, without a login:",
             url,
+            WITH if private else WITHOUT,
             words.head(head),
             'next: give your user the link and the line log:. help("verify") says how to check it.',
         ]
@@ -87,26 +100,33 @@ class TranscriptOperations(Desk):
         ]
         return Answer({**head, **made}, words.joined(lines))
 
-    async def _inline(self, channel_id: str, head: Json) -> Answer:
-        lines: list[str] = []
+    def _inline(self, room: Room, reader: bundle.Reader, head: Json) -> Answer:
+        entries: list[Json | None] = []  # None: erased
+        opened: list[Json] = []
         weight = 0
         most = min(head["size"], INLINE_ENTRIES)  # what is not in the head is not signed yet
-        for leaf in self.channels.store.leaves(channel_id, 0, most):
-            line = (leaf.data or b"").decode()
-            weight += len(line)
-            if weight > INLINE and lines:
+        for leaf in self.channels.store.leaves(room.channel_id, 0, most):
+            own = bundle.openings(
+                room, room.channel, step(room.channel, decode(leaf), leaf), reader
+            )
+            weight += len(leaf.data or b"") + (len(json.dumps(own)) if own else 0)
+            if weight > INLINE and entries:
                 break
-            lines.append(line)
-        entries = [json.loads(line) if line else None for line in lines]  # None: erased
-        cut = len(lines) < head["size"]
-        data = {"entries": entries, "more": cut, **head}
+            entries.append(json.loads(leaf.data) if leaf.data else None)
+            opened += own
+        cut = len(entries) < head["size"]
+        data = {"entries": entries, "openings": opened, "more": cut, **head}
         following = "next: for the rest: " if cut else "next: for a file: "
-        link = words.call("get_transcript", channel_id=channel_id)
-        text = [*map(words.quoted, entries), following + link]
+        link = words.call("get_transcript", channel_id=room.channel_id)
+        text = [
+            *map(words.quoted, entries),
+            *(f"opening: {words.quoted(one)}" for one in opened),
+            following + link,
+        ]
         return Answer(data, words.joined(text))
 
     def _ticket(self, claims: list[Any]) -> str:
-        payload = b64u(json.dumps(claims).encode())
+        payload = TICKET + b64u(json.dumps(claims).encode())
         return f"{payload}.{b64u(hmac.digest(self.ticket_key, payload.encode(), 'sha256'))}"
 
     async def transcript_file(self, ticket: str) -> tuple[str, bytes]:
@@ -115,14 +135,15 @@ class TranscriptOperations(Desk):
         expected = b64u(hmac.digest(self.ticket_key, payload.encode(), "sha256"))
         if not hmac.compare_digest(mac.encode(), expected.encode()):
             raise InviteInvalid("this link is not one of ours", hint="Ask get_transcript again.")
-        claims = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
-        channel_id, slot_id, who, until = claims
+        claims = payload.removeprefix(TICKET)
+        read = json.loads(base64.urlsafe_b64decode(claims + "=" * (-len(claims) % 4)))
+        channel_id, slot_id, who, until, private = read
         room = self.channels.room(channel_id)
         slot, channel, head = room.channel.slot(slot_id), room.channel, room.last_head()
         if until < self.channels.now() or slot.who != who:
             raise InviteInvalid("this link has expired", hint="Ask get_transcript again.")
-        names = frozenset({slot.label})
-        data = await asyncio.to_thread(bundle.write, room, channel, head, names, since=slot.since)
+        reader = bundle.Reader(frozenset({slot.label}), slot.since, private)
+        data = await asyncio.to_thread(bundle.write, room, channel, head, reader)
         return f"{channel_id}-{head.size}.zip", data
 
 

@@ -113,7 +113,7 @@ class _Referees(BotManager):
             self.fault = error
             return Failed("Unavailable", text=str(error))
 
-    def _notes(self, room: Room, due: Due, result: HookResult) -> list[Row]:
+    def _notes(self, room: Room, due: Due, result: HookResult, *, used: bool) -> list[Row]:
         about = "" if not due.args else due.args[0]
         name = about.sender if isinstance(about, Message) else str(about)
         ran = Ran(due.hook, name, prints=result.prints, draws=result.draws)

@@ -9,6 +9,7 @@ from bot_manager import BotSpec, default_slots
 from channel_manager import Bot
 from engine.channel.names import LABEL
 from engine.errors import InvalidRequest
+from engine.transcript.canonical import unquoted
 
 Json = dict[str, Any]
 
@@ -43,7 +44,11 @@ _WORDS: dict[type, str] = {str: "text", dict: "a JSON object"}
 
 
 def _spec(place: int, item: Json) -> BotSpec:
-    item = {key: value for key, value in item.items() if value is not None}  # null is left out
+    item = {
+        key: unquoted(value) if _BOT_FIELDS.get(key) is dict else value
+        for key, value in item.items()
+        if value is not None  # null is left out
+    }
     for key, value in item.items():
         wrong = ""
         if key not in _BOT_FIELDS:

@@ -112,7 +112,7 @@ def _proposed(view: Mapping[str, Any]) -> str:
     waiting = view["proposed"]["waiting_for"]
     own = [slot["label"] for slot in view["slots"] if slot["you"] and slot["label"] in waiting]
     if not own:
-        return f"proposed: other terms, which wait for {', '.join(waiting)}"
+        return f"proposed: see change_proposed; it waits for {', '.join(waiting)}"
     several = sum(slot["you"] for slot in view["slots"]) > 1
     accept = call(
         "update_channel",
@@ -120,7 +120,7 @@ def _proposed(view: Mapping[str, Any]) -> str:
         ops=[{"op": "accept_change", "terms": view["proposed"]["terms"]}],
         seat=own[0] if several else None,
     )
-    return f"proposed: other terms, see change_proposed. Only if your user agrees: {accept}"
+    return f"proposed: see change_proposed. Only if your user agrees: {accept}"
 
 
 def log(view: Mapping[str, Any]) -> str:

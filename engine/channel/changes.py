@@ -30,7 +30,7 @@ from engine.channel.events import (
 )
 from engine.channel.evolve import Place, evolve
 from engine.channel.names import room_name, unique
-from engine.channel.ops import TOUCH_TERMS, Op
+from engine.channel.ops import DECIDE_A_GAME, TOUCH_TERMS, Op
 from engine.channel.state import Channel, Proposal, Slot
 from engine.errors import BadOp, BotNotFound, InvalidRequest, TooLarge
 from engine.transcript import seeds
@@ -92,9 +92,40 @@ def ahead(channel: Channel, events: list[Event]) -> Channel:
 
 
 def needs_consent(channel: Channel, update: Update) -> bool:
-    """True when an op touches the terms and somebody else has accepted them."""
-    touches = any(op.op in TOUCH_TERMS for op in update.ops)
-    return touches and any(slot.who != update.who for slot in channel.seated)
+    """True when somebody else sits here, and an op touches the terms that he has accepted or can
+    decide the game that he plays."""
+    if all(slot.who == update.who for slot in channel.seated):
+        return False
+    return any(op.op in TOUCH_TERMS or _decides(channel, update.who, op) for op in update.ops)
+
+
+def _decides(channel: Channel, who: str, op: Op) -> bool:
+    if op.op not in DECIDE_A_GAME or not channel.running:
+        return False
+    if op.op == "close":
+        return True
+    seat = _seat(channel, op)
+    return seat.plays and seat.state == "taken" and seat.who != who
+
+
+def waiting(channel: Channel) -> tuple[Slot, ...]:
+    """Whose acceptance the change that was proposed still lacks: everybody's.
+
+    A seat is emptied when its holder accepts, or everybody else does. Everybody else is more than
+    one account: in a game of two it would be the opponent, who must not decide it alone. For a
+    player who does not move, referees have clocks.
+    """
+    proposal = channel.proposal
+    if proposal is None:
+        return ()
+    missing = tuple(slot for slot in channel.seated if slot.id not in proposal.accepted)
+    holder = next((slot for slot in channel.seated if slot.label == proposal.empties), None)
+    if holder is None:
+        return missing
+    if holder not in missing:
+        return ()
+    others = {slot.who for slot in channel.seated if slot is not holder}
+    return tuple(slot for slot in missing if slot is not holder) if len(others) > 1 else (holder,)
 
 
 def carry_out(channel: Channel, update: Update, host: Host) -> list[Event]:
@@ -108,22 +139,22 @@ def carry_out(channel: Channel, update: Update, host: Host) -> list[Event]:
 
 def propose(channel: Channel, update: Update, host: Host) -> list[Event]:
     """Put the whole list before everybody; it takes effect when all have accepted."""
-    if any(op.op not in TOUCH_TERMS for op in update.ops):
+    deed = len(update.ops) == 1 and update.ops[0].op in DECIDE_A_GAME
+    if not deed and any(op.op not in TOUCH_TERMS for op in update.ops):
         raise BadOp(
-            "ops that need everybody's consent cannot be mixed with others",
-            hint="Send set_bot, attach_bot, remove_bot and set_admin in a call of their own.",
+            "ops that need others' consent cannot be mixed with others",
+            hint="Send set_bot, attach_bot, remove_bot and set_admin in a call of their own; while "
+            "a game runs also yield_slot and close, each alone.",
         )
     proposer = next(slot for slot in channel.seats_of(update.who) if slot.admin)
-    after = terms.of(ahead(channel, carry_out(channel, update, host)))
-    return [
-        Propose(
-            proposer.id, [_write(op, update.bots.get(n)) for n, op in enumerate(update.ops)], after
-        )
-    ]
+    ops = [_write(op, update.bots.get(n)) for n, op in enumerate(update.ops)]
+    if deed:
+        return [Propose(proposer.id, ops, terms.of_deed(channel, ops[0]))]
+    return [Propose(proposer.id, ops, terms.of(ahead(channel, carry_out(channel, update, host))))]
 
 
 def accept(channel: Channel, proposal: Proposal, seat: Slot, host: Host) -> list[Event]:
-    """One more seat agrees; with the last one the change happens."""
+    """One more seat agrees; with the last one that it takes the change happens."""
     if seat.id in proposal.accepted:
         return []
     events: list[Event] = [Accept(seat.id, proposal.terms)]
@@ -131,10 +162,9 @@ def accept(channel: Channel, proposal: Proposal, seat: Slot, host: Host) -> list
 
 
 def agreed(channel: Channel, host: Host) -> list[Event]:
-    """What was proposed, carried out if every seat that is taken has accepted it."""
+    """What was proposed, carried out if nobody's acceptance is missing."""
     proposal = channel.proposal
-    seated = {slot.id for slot in channel.seated}
-    if proposal is None or not seated or seated - set(proposal.accepted):
+    if proposal is None or not channel.seated or waiting(channel):
         return []
     ops = [read_op(op) for op in proposal.ops]
     update = Update(
@@ -193,18 +223,24 @@ def _op(channel: Channel, op: Op, bot: NewBot | None, invite: str, host: Host) -
                 Close(),
             ]
         case _:
-            return _seat_op(op, _seat(channel, op), invite)
+            return _seat_op(channel, op, _seat(channel, op), invite)
 
 
-def _seat_op(op: Op, seat: Slot, invite: str) -> list[Event]:
+def _seat_op(channel: Channel, op: Op, seat: Slot, invite: str) -> list[Event]:
     match op.op:
         case "set_admin" if not seat.plays:
             raise BadOp(f"{seat.label} is a spectator's place, which cannot be admin")
         case "set_admin":
             return [Admin(seat.id, op["admin"])]
+        case "yield_slot" if seat.state == "closed" and channel.running:
+            raise BadOp(
+                f"{seat.label} was closed when the game began",
+                hint="Nobody new comes into a running game by that seat. Wait for its end.",
+            )
         case "yield_slot":
             gone: list[Event] = [Leave(seat.id)] if seat.state == "taken" else []
-            return [*gone, Invite(seat.id, invite)]
+            # By consent it is given up and no more: a code would be in nobody's answer.
+            return [*gone, *([Invite(seat.id, invite)] if invite else [])]
         case "reissue_invite" if seat.state in ("free", "left"):
             return [Invite(seat.id, invite)]
         case "reissue_invite":

@@ -1,6 +1,7 @@
 """How one event changes the state. Total: whatever was decided can be folded.
 
-A proposal names the terms it leads to, so whatever touches the terms voids it.
+A proposal names the terms it leads to, so whatever touches the terms voids it; one that
+would empty a seat is void when its holder has left.
 
 Changes together with `events` and `state`. The verifier folds with this very file.
 """
@@ -79,7 +80,7 @@ def _fold(channel: Channel, event: Event, place: Place) -> Channel:  # noqa: C90
             shared = channel.shared or _other(channel, slot, who)
             return _maybe_started(replace(joined, shared=shared), place)
         case Takeover(slot, who):
-            taken = _seat(channel, slot, who=who)
+            taken = _unaccepted(_seat(channel, slot, who=who), slot)
             return replace(taken, shared=channel.shared or _other(channel, slot, who))
         case Leave(slot):
             return _leave(channel, slot)
@@ -102,8 +103,8 @@ def _fold(channel: Channel, event: Event, place: Place) -> Channel:  # noqa: C90
             assert channel.proposal
             accepted = (*channel.proposal.accepted, slot)
             return replace(channel, proposal=replace(channel.proposal, accepted=accepted))
-        case Change():
-            return replace(channel, proposal=None)
+        case Change(terms):
+            return replace(channel, proposal=None, agreed=terms)
         case Start(closed):
             for slot in closed:
                 channel = _seat(channel, slot, state="closed", invite="")
@@ -221,10 +222,17 @@ def _leave(channel: Channel, slot_id: str) -> Channel:
     if not slot.plays:
         return left
     left = replace(left, sealed=None)
-    if channel.proposal and slot_id in channel.proposal.accepted:
-        kept = tuple(other for other in channel.proposal.accepted if other != slot_id)
-        left = replace(left, proposal=replace(channel.proposal, accepted=kept))
-    return left
+    if channel.proposal and channel.proposal.empties == slot.label:
+        return replace(left, proposal=None)
+    return _unaccepted(left, slot_id)
+
+
+def _unaccepted(channel: Channel, slot_id: str) -> Channel:
+    """Who sat there has agreed to what waits, not who comes."""
+    if channel.proposal is None or slot_id not in channel.proposal.accepted:
+        return channel
+    kept = tuple(other for other in channel.proposal.accepted if other != slot_id)
+    return replace(channel, proposal=replace(channel.proposal, accepted=kept))
 
 
 def _other(channel: Channel, slot: str, who: str) -> bool:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from engine.errors import BadOp, TooLarge
+from engine.transcript.canonical import unquoted
 
 MAX_OPS = 16
 
@@ -31,6 +32,8 @@ FIELDS: dict[str, tuple[frozenset[str], frozenset[str]]] = {
 }
 #: Ops that change what a joiner accepted; with others seated they need everybody's consent.
 TOUCH_TERMS = frozenset({"set_bot", "attach_bot", "remove_bot", "set_admin"})
+#: Ops that can decide a game; while one runs they need consent too (`changes.waiting` says whose).
+DECIDE_A_GAME = frozenset({"yield_slot", "close"})
 #: Ops that need a referee to be inspected first, and those that need a fresh invite code.
 BRING_BOT = frozenset({"set_bot", "attach_bot"})
 NEED_INVITE = frozenset({"yield_slot", "reissue_invite"})
@@ -77,6 +80,8 @@ def _read(place: int, op: Mapping[str, Any]) -> Op:
         raise BadOp(f"ops[{place}]: {name} {wrong}")
     for key, value in fields.items():
         wanted = _TYPES.get(key, str)
+        if wanted is dict:
+            fields[key] = value = unquoted(value)
         if not isinstance(value, wanted):
             raise BadOp(f"ops[{place}]: {key} must be {_WORDS[wanted]}")
     if name == "rename" and not fields["name"].strip():

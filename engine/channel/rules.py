@@ -272,7 +272,8 @@ def _member(channel: Channel, who: str) -> bool:
 
 
 #: Who may use each op: the creator while nobody else has ever joined; then only an admin
-#: seat, save for what helps strangers in and hurts nobody.
+#: seat, save for what helps strangers in and hurts nobody. What touches the terms, or could
+#: decide a game that runs (yield_slot, close), an admin only proposes (`changes.needs_consent`).
 MAY: dict[str, _Rule] = {
     "set_bot": _admin,
     "attach_bot": _admin,
@@ -326,7 +327,8 @@ def _accept(channel: Channel, update: Update, host: Host) -> list[Event]:
         raise NotAdmin("a spectator has nothing to accept")
     proposal = channel.proposal
     wanted = update.ops[0]["terms"].removeprefix("sha256:")
-    if proposal is None and wanted == terms.of(channel).removeprefix("sha256:"):
+    before = (channel.agreed, terms.of(channel))
+    if proposal is None and f"sha256:{wanted}" in before:
         return []  # the answer to the last acceptance was lost
     if proposal is None or wanted != proposal.terms.removeprefix("sha256:"):
         raise TermsChanged(

@@ -106,6 +106,12 @@ class Proposal:
     terms: str
     accepted: tuple[str, ...]  #: slot ids
 
+    @property
+    def empties(self) -> str | None:
+        """The label of the seat that it would empty."""
+        found = (op["player_id"] for op in self.ops if op["op"] == "yield_slot")
+        return next(found, None)
+
 
 @dataclass(frozen=True)
 class Share:
@@ -136,6 +142,7 @@ class Channel:
     turn: Turn | None = None
     result: Mapping[str, Any] | None = None
     proposal: Proposal | None = None
+    agreed: str = ""  #: the name of the last change that took effect by consent
     timers: tuple[Timer, ...] = ()  #: the first one due first
     size: int = 0  #: entries so far
     attached: int = 0  #: attaches so far
@@ -152,6 +159,13 @@ class Channel:
     def unopened(self) -> tuple[str, ...]:
         """Slots whose commitment waits to be opened."""
         return tuple(slot.id for slot in self.seated if slot.commit)
+
+    @property
+    def running(self) -> bool:
+        """A game is on, as far as the server knows: somebody is to move, or nobody is waited for
+        any more and the referee has not ended it."""
+        began = self.status == "playing" or self.turn is not None or self.sealed is not None
+        return began and bool(self.bots)
 
     @property
     def full(self) -> bool:

@@ -45,6 +45,12 @@ def of(channel: Channel) -> str:
     return digest(document(channel))
 
 
+def of_deed(channel: Channel, op: Mapping[str, Any]) -> str:
+    """The name of an op that waits for consent and leaves the terms as they are. No two proposals
+    share it: who accepts one has not accepted what was proposed in its place."""
+    return digest({"terms": document(channel), "op": op, "size": channel.size})
+
+
 def difference(before: Mapping[str, Any], after: Mapping[str, Any]) -> str:
     """Say in words which parts of the terms are not what they were."""
     parts = [part for part in ("slots", "limits") if before.get(part) != after.get(part)]

@@ -22,6 +22,8 @@ INVITE = re.compile(r"inv_[A-Za-z0-9]{8,64}(?:\.\d+\.[A-Z2-7]+)?")
 REJOIN = re.compile(r"rejoin_[A-Za-z0-9_-]{16,86}")
 #: Access and refresh tokens of our own authorization server (edge/oauth).
 BEARER = re.compile(r"mp[trcs]_[A-Za-z0-9_-]{43}")
+#: In a link to a copy of the record (edge/api/transcripts): claims and their MAC.
+RECORD = re.compile(r"record_[A-Za-z0-9_-]+\.[A-Za-z0-9_-]{43}")
 
 
 _OUR_INVITE = re.compile(r"inv_[a-z2-7]{24}")  #: as `invite_code` writes 15 bytes
@@ -38,7 +40,7 @@ def code_in(text: str) -> str | None:
 def secrets_in(text: str) -> list[str]:
     """Return everything in ``text`` that has the form of a code or token; also without what
     follows it, for a ``_`` or a word that touches a token looks like a part of it."""
-    found = [match for form in (INVITE, REJOIN, BEARER) for match in form.findall(text)]
+    found = [match for form in (INVITE, REJOIN, BEARER, RECORD) for match in form.findall(text)]
     return found + [short for form in (_OUR_INVITE, _OUR_REJOIN) for short in form.findall(text)]
 
 

@@ -202,6 +202,31 @@ def open_for(message: Message, names: frozenset[str], opening: Opening | None) -
     return replace(message, body={**message.body, **shown}, opening=opening)
 
 
+def is_out(channel: Channel, message: Message) -> bool:
+    """True when a private message is no secret of a running game: every referee that said or heard
+    it has let its seed out since, and keeps nothing for good; between players, the game is over."""
+    names = (message.sender, *(message.to or ()))
+    bots = [channel.bot(name[4:]) for name in names if name.startswith("bot:")]
+    if not bots:
+        return channel.status in ("ended", "closed")
+    return all(
+        bot is not None
+        and bot.at <= message.entry < bot.dice.first  # it was this one, and in an epoch before
+        and not bot.keeps_private
+        for bot in bots
+    )
+
+
+def author_may_read(channel: Channel, at: int, epoch: int, *, used: bool) -> bool:
+    """True when the room's creator may read what the referee of attach ``at`` printed, and why it
+    failed, in this epoch of its seed: while nobody else has sat down, else when that seed is out.
+    ``used``: a run of the epoch stands in the log, so its seed came out when the referee went."""
+    if not channel.shared:
+        return True
+    bot = next((bot for bot in channel.bots if bot.at == at), None)
+    return used if bot is None else bot.dice.epoch > epoch
+
+
 def opens(message: Message, names: frozenset[str]) -> bool:
     """True when the reader may see the whole message."""
     allowed = readers(message)

@@ -56,6 +56,18 @@ def parse(data: bytes | str) -> Any:
     return value
 
 
+def unquoted(value: Any) -> Any:
+    """``value``, or the list or object that it is as JSON text; other text stays text."""
+    if not isinstance(value, str) or not value.lstrip().startswith(("[", "{")):
+        return value
+    try:
+        read = parse(value)
+        canonical(read)
+        return read
+    except NotCanonical:
+        return value
+
+
 def through(value: Any) -> Any:
     """Return what a reader of ``value`` gets: 1.0 becomes 1, a tuple becomes a list."""
     return parse(canonical(value))

@@ -127,16 +127,11 @@ class Game:
         self.table.channels.lines.settle_soon(self.room)
         await self.table.channels.lines.finish()
 
-    def bundle(self, who: str = "alice") -> Bundle:
+    def bundle(self, who: str = "alice", *, private: bool = False) -> Bundle:
         """The file that this player gets."""
         slot = next(s for s in self.room.channel.slots if s.label == who)
-        data = bundle.write(
-            self.room,
-            self.room.channel,
-            self.room.last_head(),
-            frozenset({who}),
-            since=slot.since,
-        )
+        reader = bundle.Reader(frozenset({who}), slot.since, private)
+        data = bundle.write(self.room, self.room.channel, self.room.last_head(), reader)
         return Bundle.read(data, self.invites)
 
 

@@ -110,6 +110,21 @@ async def test_what_a_player_whispers_to_a_referee_opens_with_the_seed(
     assert states(verify(game.bundle("bob"), jail))["RULES"] == "PROVEN"
 
 
+async def test_without_the_private_words_of_a_running_game_its_rules_wait_and_nobody_is_accused(
+    server: Table, jail: Executor
+) -> None:
+    game = await played(
+        await (await server.open("RockPaperScissorsBot")).seated(),
+        GAMES["RockPaperScissorsBot"][:1],
+    )
+    own = verify(game.bundle(private=True), jail)
+    assert game.bundle(private=True).openings and "I_PRIVATE" not in codes(own)
+    checked = verify(game.bundle(), jail)
+    assert not game.bundle().openings and not violations(checked)
+    assert {"I_LIVE", "I_PRIVATE"} <= codes(checked)
+    assert states(checked)["RULES"] == "NOT PROVEN"
+
+
 async def test_words_that_a_referee_keeps_are_said_to_be_kept(
     server: Table, jail: Executor
 ) -> None:
@@ -276,7 +291,7 @@ async def test_a_room_without_a_referee_has_a_record_too(server: Table, jail: Ex
     await game.say("bob", "psst", to=["alice"])
     await game.update("alice", {"op": "close"}) if game.room.channel.shared is False else None
     await game.leave("bob")
-    checked = verify(game.bundle(), jail)
+    checked = verify(game.bundle(private=True), jail)
     assert not violations(checked)
     assert states(checked)["RULES"] == states(checked)["DICE"] == "PROVEN"
     said: dict[str, Any] = {who: [m.body for m in ms] for who, ms in checked.walked.said.items()}

@@ -111,10 +111,10 @@ async def test_reading_leaves_the_authors_log_for_the_next_answer(house: House) 
     chatty = "class Chatty:\n    def on_message(self, msg):\n        print('noted')\n"
     host = house.account()
     room = await house.room(host, bot_code=chatty, slots=["bot:b", "invite:a", "invite:c"])
-    guest = house.account()
-    joined = await house.rest(guest, "join_channel", invite_code=room["invites"][0])
+    joined = await house.rest(host, "join_channel", invite_code=room["invites"][0])
     channel = {"channel_id": room["channel_id"]}
-    await house.rest(guest, "post_message", **channel, body="x")
+    said = await house.rest(host, "post_message", **channel, body="x")
+    assert said.data["author_log"]
     async with house.client(host, "auto") as client:
         await text(client, f"mpx://channel/{room['channel_id']}")
     assert joined.status == 200

@@ -332,14 +332,14 @@ async def test_a_change_that_needs_consent_says_how_the_others_give_it(house: Ho
     ops = [{"op": "set_bot", "bot_id": "referee", "bot_preset": "GuessBot", "params": {"high": 9}}]
     said = await house.tool(host, "update_channel", **channel, ops=ops)
     terms = said.data["proposed_terms"]
-    assert said.lines[0] == f"Waiting for everybody's consent to terms {terms}."
+    assert said.lines[0] == f"Waiting for bob to accept terms {terms}."
     assert f'ops=[{{"op":"accept_change","terms":"{terms}"}}])' in said.lines[-1]
     heard = await house.tool(guest, "sync_messages", **channel, cursor=0, timeout_ms=0)
     assert heard.data["view"]["proposed"] == {"terms": terms, "waiting_for": ["bob"]}
     asked = next(line for line in heard.lines if line.startswith("proposed: "))
     assert asked.endswith(f'[{{"op":"accept_change","terms":"{terms}"}}])')
     waits = await house.tool(host, "get_channel_info", **channel)
-    assert "proposed: other terms, which wait for bob" in waits.lines
+    assert "proposed: see change_proposed; it waits for bob" in waits.lines
     ops = [{"op": "accept_change", "terms": terms}]
     done = await house.tool(guest, "update_channel", **channel, ops=ops)
     assert done.lines[0].startswith("Done: accept_change")
@@ -352,11 +352,13 @@ async def test_a_players_words_to_the_author_reach_the_creator_only(house: House
         "class Loud:\n"
         "    def __init__(self, ctx, params):\n        self.ctx = ctx\n"
         "    def on_message(self, msg):\n        print('heard it')\n        1 / 0\n"
+        "    def on_leave(self, player):\n        self.ctx.end({'winners': []})\n"
     )
     pair = await house.pair(bot_code=source)
     heard = await house.tool(pair.bob, "post_message", channel_id=pair.id, body="x")
     assert "heard it" not in heard.text
     assert '"error":"ZeroDivisionError","line":6' in heard.text
+    await house.rest(pair.bob, "leave_channel", channel_id=pair.id)
     mine = await house.tool(pair.alice, "sync_messages", channel_id=pair.id, timeout_ms=0)
     note = next(line for line in mine.lines if line.startswith("author log: "))
     assert "heard it" in note

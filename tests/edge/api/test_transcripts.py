@@ -25,8 +25,10 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 Files = dict[str, bytes]
 
 
-async def record(house: House, account: str, channel_id: str) -> tuple[dict[str, Any], Files]:
-    said = await house.rest(account, "get_transcript", channel_id=channel_id)
+async def record(
+    house: House, account: str, channel_id: str, **asked: Any
+) -> tuple[dict[str, Any], Files]:
+    said = await house.rest(account, "get_transcript", channel_id=channel_id, **asked)
     answer = await house.http.get(urlsplit(said.data["url"]).path)
     assert answer.status_code == 200, answer.text
     with zipfile.ZipFile(io.BytesIO(answer.content)) as bundle:
@@ -57,7 +59,7 @@ async def test_a_whisper_is_opened_for_its_ends_and_for_nobody_else(house: House
         pair.alice, "post_message", channel_id=pair.id, body="the word is heron", to=["bob"]
     )
     for account, sees in ((pair.alice, True), (pair.bob, True), (carol, False)):
-        _, files = await record(house, account, pair.id)
+        _, files = await record(house, account, pair.id, private=True)
         assert (b"heron" in files["openings.jsonl"]) is sees
         assert b"heron" not in files["entries.jsonl"]
 
@@ -71,7 +73,7 @@ async def test_a_successor_gets_no_whisper_to_the_last_occupant(house: House) ->
     fresh = await house.rest(pair.alice, "update_channel", channel_id=pair.id, ops=ops)
     successor = house.account()
     await house.rest(successor, "join_channel", invite_code=fresh.data["invites"][0])
-    _, files = await record(house, successor, pair.id)
+    _, files = await record(house, successor, pair.id, private=True)
     assert b"heron" not in b"".join(files.values())
 
 
@@ -79,6 +81,7 @@ async def test_no_code_no_token_and_no_account_is_in_it(house: House) -> None:
     pair = await house.pair(bot_preset="GuessBot")
     said, files = await record(house, pair.alice, pair.id)
     ticket = urlsplit(said["url"]).path.rpartition("/")[2].partition(".")[0]
+    ticket = ticket.removeprefix("record_")
     claims = base64.urlsafe_b64decode(ticket + "=" * (-len(ticket) % 4))
     secrets = [*pair.opened["invites"], pair.opened["rejoin_token"], pair.joined["rejoin_token"]]
     for secret in [*secrets, pair.alice, pair.bob]:

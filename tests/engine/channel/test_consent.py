@@ -103,7 +103,8 @@ def test_the_change_happens_when_the_only_one_who_hesitated_leaves() -> None:
 def test_an_acceptance_does_not_outlive_its_seat() -> None:
     table, wanted = proposed({**BOTH, "carol": "C"})
     table.update("B", accept(wanted))
-    table.update("A", {"op": "yield_slot", "player_id": "bob"})
+    table.leave("B")
+    table.update("A", {"op": "reissue_invite", "player_id": "bob"})
     table.join("D", "bob")
     table.update("C", accept(wanted))
     assert table.channel.bots[0].name == "Judge"

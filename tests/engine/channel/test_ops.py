@@ -23,7 +23,7 @@ from engine.errors import BadOp, TooLarge
         ({"op": "rename", "name": " "}, "a room's name is not blank"),
         ({"op": "set_admin", "player_id": "bob", "admin": "yes"}, "admin must be true or false"),
         (
-            {"op": "set_bot", "bot_id": "x", "bot_preset": "CoinBot", "params": "{}"},
+            {"op": "set_bot", "bot_id": "x", "bot_preset": "CoinBot", "params": "[1]"},
             "params must be a JSON object",
         ),
         ({"op": "set_bot", "bot_id": "x"}, "takes one of bot_preset and bot_code"),

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.channel import events, terms, timers, tokens, views
+from engine.channel import changes, events, terms, timers, tokens, views
 from engine.channel.commands import TakeSeat
-from engine.channel.events import Accept, Admin, Attach, Change, Detach, Event, Tick
+from engine.channel.events import Accept, Admin, Attach, Change, Close, Detach, Event, Leave, Tick
 from engine.channel.evolve import Place, evolve
 from engine.channel.state import Channel, Timer
 from engine.errors import MultiplayerError
@@ -123,6 +123,24 @@ def played(moves: list[int], check: Check | None = None) -> Table:
     return table
 
 
+def check_game(table: Table, before: Channel, happened: list[Event]) -> None:
+    """While a game runs nobody loses a seat, and no room is closed, by another's hand alone."""
+    agreed = {*(before.proposal.accepted if before.proposal else ())}
+    agreed |= {event.slot for event in happened if isinstance(event, Accept)}
+    consent = any(isinstance(event, Change) for event in happened)
+    others = {seat.who for seat in before.seated}
+    if not before.running or len(others) < 2:
+        return
+    if any(isinstance(event, Close) for event in happened):
+        stayed = {seat.id for seat in table.channel.seated}
+        assert consent and stayed <= agreed
+    gone = [event.slot for event in happened if isinstance(event, Leave)] if consent else []
+    for slot in gone:
+        rest = [seat for seat in before.seated if seat.id != slot]
+        all_others = {seat.id for seat in rest} <= agreed and len({s.who for s in rest}) > 1
+        assert slot in agreed or all_others or isinstance(happened[0], Leave)
+
+
 def check_consent(table: Table, before: Channel, happened: list[Event]) -> None:
     """Terms change by the hand of who sits alone, or with everybody's consent to just these."""
     after = table.channel
@@ -161,9 +179,7 @@ def check_state(table: Table, before: Channel, happened: list[Event]) -> None:
     if channel.turn is not None:
         assert channel.turn.players
     if channel.proposal is not None:  # else it would have happened
-        assert not channel.seated or {seat.id for seat in channel.seated} - {
-            *channel.proposal.accepted
-        }
+        assert not channel.seated or changes.waiting(channel)
 
 
 def check_clocks(table: Table, before: Channel, happened: list[Event]) -> None:
@@ -188,6 +204,7 @@ def check_all(table: Table, before: Channel, happened: list[Event]) -> None:
     check_state(table, before, happened)
     check_clocks(table, before, happened)
     check_consent(table, before, happened)
+    check_game(table, before, happened)
 
 
 def check_log(table: Table) -> None:
