@@ -184,7 +184,7 @@ class Proxy:
             await _too_often(send, wait, "Too many invites looked at.")
             return
         await self._parts.forward.carry(
-            {**scope, "query_string": b""}, receive, send, path=INVITE_CARD, added=[], extra=[]
+            {**scope, "query_string": b""}, receive, send, path=INVITE_CARD
         )
 
     async def _record(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -195,7 +195,7 @@ class Proxy:
             await _too_often(send, wait, "Too many records or verifiers fetched.")
             return
         await self._parts.forward.carry(
-            {**scope, "query_string": b""}, receive, send, path=scope["path"], added=[], extra=[]
+            {**scope, "query_string": b""}, receive, send, path=scope["path"]
         )
 
     @property
@@ -243,14 +243,14 @@ class Proxy:
         if scope["method"] not in METHODS:
             await _wrong_method(send, ", ".join(METHODS), extra)
             return
-        statement = self._parts.signer.sign(identity.Caller(account, base, client_id))
+        caller = identity.Caller(account, base, client_id)
         await self._parts.forward.carry(
             scope,
             receive,
             send,
             path=path,
-            added=[(identity.HEADER, statement)],
             extra=extra,
+            sign=lambda: [(identity.HEADER, self._parts.signer.sign(caller))],
         )
 
     async def _healthz(self, send: Send) -> None:

@@ -106,6 +106,21 @@ async def test_the_server_learns_the_account_from_a_signed_statement(tmp_path: P
         assert caller.base_url == "http://localhost:8100"
 
 
+async def test_a_body_that_comes_slowly_does_not_outlive_the_statement(tmp_path: Path) -> None:
+    upstream = Upstream()
+    async with serving(upstream) as port, lab(tmp_path, mcp_port=port) as it:
+        token = (await it.sign_in(await it.register()))["access_token"]
+
+        async def slowly() -> AsyncIterator[bytes]:
+            yield b"{"
+            it.clock.at += identity.LIFETIME + 1
+            yield b"}"
+
+        assert (await it.call(token, "/list_bots", content=slowly())).status_code == 200
+        checker = identity.Checker(keys.load(tmp_path / "keys", "caller"), now=it.clock)
+        assert checker.check(upstream.seen[-1]["headers"]["mpx-caller"]).account
+
+
 @pytest.mark.parametrize(("path", "status"), [("/refuse", 400), ("/gone", 404)])
 async def test_refusals_of_the_server_come_back_untouched(
     tmp_path: Path, path: str, status: int
