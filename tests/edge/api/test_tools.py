@@ -106,12 +106,6 @@ async def test_the_two_private_seams_of_fastmcp_are_where_we_use_them() -> None:
     assert callable(low.add_request_handler)
 
 
-async def test_an_unknown_tool_is_refused_in_our_words(house: House) -> None:
-    said = await house.tool(house.account(), "make_coffee")
-    assert said.refused == "INVALID_REQUEST"
-    assert "make_coffee" in said.text
-
-
 async def test_no_tool_carries_metadata_that_a_model_would_pay_for(house: House) -> None:
     async with house.client(house.account(), "auto") as client:
         assert [tool.name for tool in await client.list_tools() if tool.meta] == []
