@@ -12,6 +12,7 @@ import binascii
 import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from anyio.to_thread import run_sync
@@ -70,11 +71,11 @@ class Endpoints:
     def routes(self) -> dict[tuple[str, str], Endpoint]:
         """Return (method, path) -> handler for every route that needs no login
         but /join and the keys of logs (`LogKeys`)."""
-        documents = {
-            metadata.PROTECTED_RESOURCE: lambda base: metadata.protected_resource(base, ""),
-            metadata.PROTECTED_RESOURCE + "/mcp": lambda base: metadata.protected_resource(
-                base, "/mcp"
-            ),
+        documents: dict[str, Callable[[str], dict[str, Any]]] = {
+            **{
+                metadata.PROTECTED_RESOURCE + path: partial(metadata.protected_resource, path=path)
+                for path in metadata.ENDPOINTS
+            },
             metadata.AUTHORIZATION_SERVER: metadata.authorization_server,
             metadata.OPENID: metadata.authorization_server,
         }

@@ -16,7 +16,7 @@ from fastmcp.client.transports import StreamableHttpTransport
 from mcp_types import TextContent
 
 from edge import identity
-from edge.api.operations import TABLE
+from edge.api.table import TABLE
 from edge.identity import Caller, Signer
 from engine import keys
 from multiplayer_server import running

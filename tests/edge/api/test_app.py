@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from edge import identity
-from edge.api.operations import TABLE
+from edge.api.table import TABLE
 from edge.identity import Caller, Signer
 from engine import keys
 from tests.edge.api.house import MODES, PUBLIC, House, Mode, open_house
