@@ -196,7 +196,7 @@ class Proxy:
             "Check the address. REST routes are one word, such as /list_bots;"
             " the MCP endpoint is / or /mcp."
         )
-        raise Refusal(404, "NOT_FOUND", "There is nothing here.", hint, tuple(CORS.items()))
+        raise Refusal(404, "INVALID_REQUEST", "There is nothing here.", hint, tuple(CORS.items()))
 
     async def _public(self, scope: Scope, receive: Receive, send: Send, headers: Headers) -> None:
         path, method = scope["path"], scope["method"]
