@@ -31,6 +31,7 @@ from edge.proxy.app import Parts, Proxy
 from edge.proxy.forward import Forward
 from edge.proxy.gate import Gate
 from edge.proxy.wire import BoundedProtocol
+from edge.web import site
 from engine import keys
 from settings import LOOPBACK, BadSetting, Settings, load
 
@@ -79,7 +80,7 @@ def create_app(
     return Proxy(
         Parts(
             settings=settings,
-            public=endpoints.routes() | LogKeys(settings.keys_dir).routes(),
+            public=endpoints.routes() | LogKeys(settings.keys_dir).routes() | site.routes(),
             gate=gate,
             forward=Forward(settings.mcp_host, settings.mcp_port),
             signer=signer,

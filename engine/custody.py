@@ -13,7 +13,7 @@ from __future__ import annotations
 import hmac
 import logging
 import secrets
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from functools import lru_cache
 
@@ -47,9 +47,9 @@ class Custody:
         self._seed = lru_cache(maxsize=4096)(self._derive)
 
     @classmethod
-    def fresh(cls) -> Custody:
+    def fresh(cls, mint: Callable[[int], bytes] = secrets.token_bytes) -> Custody:
         """Keys that die with the process, for rooms that do."""
-        return cls(secrets.token_bytes(32), Keyring.fresh(), SignedHeads(None))
+        return cls(mint(32), Keyring.fresh(), SignedHeads(None))
 
     # --- seeds -----------------------------------------------------------------------------
 

@@ -14,8 +14,9 @@ import pytest
 from edge.api.dispatch import Dispatch
 from edge.api.errors import Internal
 from edge.api.limit import Limiter
-from edge.api.operations import TABLE, Operations
+from edge.api.operations import Operations
 from edge.api.prompts import PROMPTS
+from edge.api.table import TABLE
 from engine.channel import events
 from engine.channel.names import RESERVED
 from engine.channel.ops import FIELDS as OPS

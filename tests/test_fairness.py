@@ -1,15 +1,22 @@
-"""The figures of scripts/fairness.py, checked against numbers from elsewhere."""
+"""scripts/fairness.py: its figures, checked against numbers from elsewhere, and odd referees, which
+it plays or says at once why not."""
 
 from __future__ import annotations
 
 import importlib.util
 import random
 import sys
+from argparse import Namespace
+from collections import Counter
+from collections.abc import AsyncIterator
 from types import ModuleType
 from typing import Any
 
 import pytest
+import pytest_asyncio
 
+from bot_manager import BotSpec
+from engine.errors import InvalidRequest
 from tests.pair import ROOT
 
 
@@ -19,7 +26,7 @@ def fairness() -> ModuleType:
     try:
         spec = importlib.util.spec_from_file_location("fairness", ROOT / "scripts/fairness.py")
         assert spec is not None and spec.loader is not None
-        made = importlib.util.module_from_spec(spec)
+        made = sys.modules["fairness"] = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(made)
     finally:
         sys.path.pop(0)
@@ -47,6 +54,7 @@ def test_intervals_are_wilsons(
         (["a", {"b": 1}], ["a", {"b": 1}], None),
         ({"body": ["rock", "paper"], "to": ["bot:rps"]}, ["rock", "paper"], ["bot:rps"]),
         ("heads | tails", ["heads", "tails"], None),
+        ({"body": ["rock", "paper"], "to": "bot:rps"}, ["rock", "paper"], ["bot:rps"]),
         ("guess N, 1 to 3", ["guess 1", "guess 2", "guess 3"], None),
     ],
 )
@@ -58,3 +66,166 @@ def test_every_choice_that_is_expected_is_made_and_no_other(
     assert all(body in bodies for body, _ in made)
     assert all(body in [one for one, _ in made] for body in bodies)
     assert {str(whom) for _, whom in made} == {str(to)}
+
+
+#: What each of the referees below begins with: alternating turns, and a coin at the fourth word.
+USUAL = """
+MANIFEST = {"name": "Odd", "seats": SEATS}
+EXPECT = ["yes", "no"]
+
+class Odd:
+    def __init__(self, ctx, params):
+        self.ctx = ctx
+
+    def next(self, said):
+        order = self.ctx.players
+        if said >= 4:
+            return self.ctx.end({"winners": [self.ctx.random.choice(order)], "reason": "luck"})
+        self.ctx.set_state({"said": said})
+        self.ctx.set_turn([order[said % len(order)]], expect=EXPECT)
+
+    def on_start(self):
+        self.next(0)
+
+    def on_message(self, msg):
+        self.next(self.ctx.get_state()["said"] + 1)
+"""
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def shop(fairness: ModuleType) -> AsyncIterator[Any]:
+    """Sandboxes as the script starts them."""
+    async with fairness.workshop() as made:
+        made.bots.second = None
+        yield made
+
+
+async def played(
+    fairness: ModuleType, shop: Any, source: str, games: int = 3
+) -> tuple[Any, float, list[str]]:
+    code = source.replace("SEATS", "2")
+    bot = await shop.bots.prepare(BotSpec(code=code))
+    found: tuple[Any, float, list[str]] = await fairness.play(
+        shop, bot, Namespace(games=games, seed="1", params={})
+    )
+    return found
+
+
+NEXT = "    def next(self, said):\n"
+PLAYABLE = {
+    "posts of a kind of its own": USUAL.replace(
+        NEXT, NEXT + '        self.ctx.post("score", {"said": said})\n'
+    ),
+    "posts that one seat can read": USUAL.replace(
+        NEXT, NEXT + '        self.ctx.post("bot", {"said": said}, to=[self.ctx.players[0]])\n'
+    ),
+    "sealed moves": USUAL.replace('["yes", "no"]', '{"body": ["yes", "no"], "to": ["bot:odd"]}'),
+    "everybody at once": USUAL.replace("[order[said % len(order)]]", "list(order)"),
+    "words": USUAL.replace('["yes", "no"]', '"yes | no"'),
+    "a pause between two turns": USUAL.replace(
+        "        self.next(self.ctx.get_state()",
+        "        self.ctx.set_turn([])\n"
+        '        self.ctx.set_timer("on", 30)\n\n'
+        "    def on_timer(self, name):\n"
+        "        self.next(self.ctx.get_state()",
+    ),
+}
+
+
+@pytest.mark.asyncio(loop_scope="module")
+@pytest.mark.parametrize("source", PLAYABLE.values(), ids=PLAYABLE)
+async def test_an_odd_referee_is_played_to_its_end(
+    fairness: ModuleType, shop: Any, source: str
+) -> None:
+    counts, moves, names = await played(fairness, shop, source)
+    assert (counts["finished"], moves, names) == (3, 4, ["alice", "bob"])
+    assert counts["seat 0"] + counts["seat 1"] == 3
+
+
+@pytest.mark.asyncio(loop_scope="module")
+@pytest.mark.parametrize(
+    ("seats", "names"),
+    [("3", ["alice", "bob", "carol"]), ('["red", "blue", "green"]', ["red", "blue", "green"])],
+)
+async def test_the_seats_are_those_of_the_manifest(
+    fairness: ModuleType, shop: Any, seats: str, names: list[str]
+) -> None:
+    first = "self.ctx.random.choice(order)", "order[0]"
+    source = USUAL.replace("SEATS", seats).replace(*first)
+    counts, moves, played_by = await played(fairness, shop, source, games=6)
+    assert (played_by, counts["seat 0"]) == (names, 6)
+    assert {name: counts[f"name {name}"] for name in names} == dict.fromkeys(names, 2)
+    told = fairness.report(counts, moves, played_by)
+    assert [line.split("  ")[0] for line in told[:3]] == ["seat 1", "seat 2", "seat 3"]
+
+
+UNPLAYABLE = {
+    "an expect that says nothing": (USUAL.replace(", expect=EXPECT", ""), "null"),
+    "an expect that nobody can read": (USUAL.replace('["yes", "no"]', '"a word"'), "a word"),
+    "no turn at all": (
+        USUAL.replace("self.ctx.set_turn([order[said % len(order)]], expect=EXPECT)", "pass"),
+        "nobody is to move",
+    ),
+    "moves refused in public": (
+        USUAL.replace(
+            "        self.next(self.ctx.get_state()",
+            '        return self.ctx.post("bot", {"type": "violation"})\n'
+            "        self.next(self.ctx.get_state()",
+        ),
+        "violation",
+    ),
+    "moves refused in private": (
+        USUAL.replace(
+            "        self.next(self.ctx.get_state()",
+            '        return self.ctx.post("no", {"type": "violation"}, to=[msg["sender"]])\n'
+            "        self.next(self.ctx.get_state()",
+        ),
+        "violation",
+    ),
+    "moves without an answer": (
+        USUAL.replace("    def on_message", "    def other"),
+        "changed nothing",
+    ),
+    "a move that is sealed to nobody": (
+        USUAL.replace('["yes", "no"]', '{"body": ["yes"], "to": ["bot:nobody"]}'),
+        "was refused",
+    ),
+    "a hook that fails at the start": (
+        USUAL.replace("        self.next(0)", "        {}[1]"),
+        "on_start, line 17",
+    ),
+    "a hook that fails in the game": (
+        USUAL.replace('["said"] + 1)', '["saed"] + 1)'),
+        "on_message, line 20",
+    ),
+    "no end": (USUAL.replace("said >= 4", "said < 0"), "did not end"),
+}
+
+
+@pytest.mark.asyncio(loop_scope="module")
+@pytest.mark.parametrize(("source", "words"), UNPLAYABLE.values(), ids=UNPLAYABLE)
+async def test_a_referee_that_cannot_be_played_is_told_why(
+    fairness: ModuleType,
+    shop: Any,
+    source: str,
+    words: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(fairness, "MOVES", 12)
+    monkeypatch.setattr(fairness, "VAIN", 6)
+    monkeypatch.setattr(fairness, "QUIET_SECONDS", 0)
+    with pytest.raises(InvalidRequest) as caught:
+        await played(fairness, shop, source)
+    assert words in str(caught.value)
+    told = capsys.readouterr().err
+    assert words != "did not end" or "game 1 of 3, move 9; ended: 0" in told
+
+
+def test_a_seat_that_wins_too_often_is_named(fairness: ModuleType) -> None:
+    names = ["alice", "bob", "carol"]
+    even = Counter({"seat 0": 100, "seat 1": 95, "seat 2": 105, "finished": 300})
+    assert fairness.report(even, 3.0, names)[-1].startswith("even")
+    slanted = Counter({"seat 0": 160, "seat 1": 70, "seat 2": 70, "finished": 300})
+    assert "seat 1 won 160 of 300" in "\n".join(fairness.report(slanted, 3.0, names)[-3:])
+    assert all("NOT EVEN" in line for line in fairness.report(slanted, 3.0, names)[-3:])

@@ -24,9 +24,9 @@ from edge import identity
 from edge.api import errors, rest, tools
 from edge.api.card import invite_card
 from edge.api.dispatch import Dispatch
+from edge.api.envelope import Envelope
 from edge.api.operations import Operations
 from edge.api.short import ShortWay
-from edge.api.strict import Strict
 from edge.api.transcripts import PATH as TRANSCRIPT
 from edge.identity import Caller, Checker, NotSigned
 from engine.errors import InvalidRequest, MultiplayerError
@@ -98,7 +98,7 @@ def face(
     )
     # A redirect would name this server's own address, which no caller can reach.
     rest_app.router.redirect_slashes = False
-    return Face(Strict(ShortWay(mcp_app, dispatch, caller)), rest_app, checker)
+    return Face(Envelope(ShortWay(mcp_app, dispatch, caller)), rest_app, checker)
 
 
 async def _healthz(request: Request) -> Response:

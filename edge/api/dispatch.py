@@ -20,7 +20,8 @@ from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 from edge.api.answer import Answer
 from edge.api.errors import Internal
 from edge.api.limit import Limiter
-from edge.api.operations import TABLE, Entry, Operations
+from edge.api.operations import Operations
+from edge.api.table import TABLE, Entry
 from edge.identity import Caller
 from engine.errors import InvalidRequest, MultiplayerError
 from engine.transcript.canonical import NotCanonical, canonical, parse, unquoted

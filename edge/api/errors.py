@@ -61,3 +61,8 @@ def line(error: MultiplayerError) -> str:
     """``CODE: sentence. Hint.`` on one line, whatever names the sentence quotes."""
     sentence = str(error).rstrip(".")
     return words.plain(" ".join(f"{error.code}: {sentence}. {error.hint}".split()))
+
+
+def rpc(error: MultiplayerError, code: int, **more: Any) -> dict[str, Any]:
+    """The error of a JSON-RPC response; ``more`` is told in its data."""
+    return {"code": code, "message": line(error), "data": body(error) | more}

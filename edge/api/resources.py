@@ -19,6 +19,7 @@ from fastmcp.resources.template import ResourceTemplate
 from mcp.server.context import ServerRequestContext
 from mcp.shared.exceptions import MCPError
 from mcp_types import (
+    INTERNAL_ERROR,
     INVALID_PARAMS,
     ListResourcesResult,
     PaginatedRequestParams,
@@ -27,17 +28,20 @@ from mcp_types import (
     Resource,
     TextResourceContents,
 )
+from mcp_types.version import HANDSHAKE_PROTOCOL_VERSIONS
 
 from edge.api import about, errors, shapes, words
 from edge.api.desk import Desk
 from edge.api.dispatch import Dispatch
+from edge.api.errors import Internal
 from edge.identity import Caller, Identify
-from engine.errors import InvalidRequest, MultiplayerError
+from engine.errors import InvalidRequest, Later, MultiplayerError
 
 ROOM = "mpx://channel/{channel_id}"
 BOT = ROOM + "/bot/{bot_id}"
 _URI = re.compile(r"mpx://channel/([^/?#]{1,100})(?:/bot/([^/?#]{1,100}))?")
 _LISTED = 100
+RESOURCE_NOT_FOUND = -32002  #: of 2025-11-25 and before; retired since
 _T = TypeVar("_T")
 
 
@@ -86,7 +90,11 @@ def offer(mcp: FastMCP[None], dispatch: Dispatch, identify: Identify) -> None:
         ctx: ServerRequestContext[Any, Any], params: ReadResourceRequestParams
     ) -> ReadResourceResult:
         uri = str(params.uri)
-        shown = await _asked(dispatch, identify, ctx, lambda who: read(dispatch.desk, who, uri))
+
+        def reading(who: Caller) -> Shown:
+            return read(dispatch.desk, who, uri)
+
+        shown = await _asked(dispatch, identify, ctx, reading, uri=uri)
         contents = TextResourceContents(uri=uri, text=shown.text, mime_type=shown.mime)
         return ReadResourceResult(contents=[contents])
 
@@ -106,8 +114,10 @@ async def _asked(
     identify: Identify,
     ctx: ServerRequestContext[Any, Any],
     work: Callable[[Caller], _T],
+    **told: str,
 ) -> _T:
-    """Do it for whoever is calling; a refusal in the words that tools use."""
+    """Do it for whoever is calling; a refusal in the words that tools use, with
+    ``told`` in its data."""
     assert ctx.request is not None  # calls come over HTTP only
     caller = identify(ctx.request.scope)
 
@@ -116,8 +126,17 @@ async def _asked(
 
     try:
         return await dispatch.settle("resources", caller, working)
+    except (Later, Internal) as error:
+        raise MCPError(**errors.rpc(error, INTERNAL_ERROR)) from None
     except MultiplayerError as error:
-        raise MCPError(INVALID_PARAMS, errors.line(error), errors.body(error)) from None
+        raise MCPError(**errors.rpc(error, _not_found(ctx), **told)) from None
+
+
+def _not_found(ctx: ServerRequestContext[Any, Any]) -> int:
+    """The code for a resource that is not there, or not for this caller: in the era of the
+    handshake one of its own (2025-11-25, server/resources), later that of any wrong parameter."""
+    legacy = ctx.protocol_version in HANDSHAKE_PROTOCOL_VERSIONS
+    return RESOURCE_NOT_FOUND if legacy else INVALID_PARAMS
 
 
 def _template(uri: str, name: str, description: str) -> ResourceTemplate:

@@ -5,9 +5,9 @@ goes to our dispatch directly, which is three times faster than through FastMCP'
 wrappers (`benchmarks/`) and gives both projections the same errors. No output schemas:
 they triple the tokens a model pays for the list.
 
-The two seams used here are not public in FastMCP 4.1: the low-level server
-(``_mcp_server``) and its look-up of input schemas, without which every modern call lists
-all tools. `tests/edge/api/test_tools.py` fails when an upgrade moves them.
+The seams used here are not public in FastMCP 4.1: the low-level server (``_mcp_server``), its
+look-up of input schemas, without which every modern call lists all tools, and what it declares of
+itself. `tests/edge/api/test_tools.py` and `test_protocol.py` fail when an upgrade moves them.
 """
 
 from __future__ import annotations
@@ -17,9 +17,19 @@ from collections.abc import Mapping
 from typing import Any
 
 from fastmcp import FastMCP
+from fastmcp.server.low_level import LowLevelServer
 from fastmcp.tools.base import Tool, ToolResult
 from mcp.server.context import ServerRequestContext
-from mcp_types import CallToolRequestParams, CallToolResult, TextContent, ToolAnnotations
+from mcp.server.lowlevel import NotificationOptions
+from mcp.shared.exceptions import MCPError
+from mcp_types import (
+    INVALID_PARAMS,
+    CallToolRequestParams,
+    CallToolResult,
+    ServerCapabilities,
+    TextContent,
+    ToolAnnotations,
+)
 from mcp_types import Tool as MCPTool
 
 from edge.api import errors, prompts, resources
@@ -47,11 +57,13 @@ class _Listed(Tool):
 async def answer(
     dispatch: Dispatch, caller: Caller, name: str, arguments: dict[str, Any]
 ) -> tuple[Answer, bool]:
-    """Call a tool. Return what it says, and whether that is a refusal."""
+    """Call a tool. Return what it says, and whether that is a refusal. That there is no such tool
+    is an error of the protocol (MCP, server/tools, Error Handling)."""
+    operation = dispatch.operations.get(name)
+    if operation is None:
+        unknown = InvalidRequest(f"there is no tool {name[:60]!r}", hint="tools/list names them.")
+        raise MCPError(**errors.rpc(unknown, INVALID_PARAMS))
     try:
-        operation = dispatch.operations.get(name)
-        if operation is None:
-            raise InvalidRequest(f"there is no tool {name[:60]!r}")
         return await dispatch(operation, caller, _checked(arguments)), False
     except MultiplayerError as error:
         return Answer(errors.body(error), errors.line(error)), True
@@ -86,7 +98,21 @@ def server(
 
     low.add_request_handler("tools/call", CallToolRequestParams, call)
     low.get_tool_input_schema = schemas.get
+    _as_served(low)
     return mcp
+
+
+def _as_served(low: LowLevelServer[Any]) -> None:
+    """Declare what is served. A server without sessions sends no notice of a change and no log to
+    its clients, and has no pages for MCP Apps, all of which FastMCP declares."""
+    low.notification_options = NotificationOptions()
+    low._request_handlers.pop("logging/setLevel")
+    declared = low.get_capabilities
+
+    def capabilities(*args: Any, **kwargs: Any) -> ServerCapabilities:
+        return declared(*args, **kwargs).model_copy(update={"extensions": None})
+
+    low.get_capabilities = capabilities  # type: ignore[method-assign]
 
 
 def _listed(operation: Operation) -> Tool:

@@ -13,7 +13,7 @@ import asyncio
 import json
 import secrets
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -23,6 +23,7 @@ from edge.api.script import Event, read
 from engine.channel import timers
 from engine.channel.names import slot_specs
 from engine.channel.views import Message
+from engine.custody import Custody
 from engine.errors import MultiplayerError, RateLimited, Unavailable
 from engine.hooks import Due
 from engine.room import Room
@@ -142,6 +143,7 @@ class Trial:
         limits: Mapping[str, Any],
         owner: str = "",
         rings: int = RINGS,
+        mint: Callable[[int], bytes] = secrets.token_bytes,
     ) -> None:
         self.bot, self.seats = bot, list(seats)
         self._rings = rings
@@ -150,10 +152,12 @@ class Trial:
         self._store = MemoryStore()
         self._channels = ChannelManager(
             self._store,
-            account_key=secrets.token_bytes(32),
-            rejoin_key=secrets.token_bytes(32),
+            account_key=mint(32),
+            rejoin_key=mint(32),
             limits=limits,
             now=self._clock,
+            mint=mint,
+            custody=Custody.fresh(mint),
         )
         self._bots = self._channels.referees = _Referees(self._channels, bots)
         self._codes: Mapping[str, str] = {}

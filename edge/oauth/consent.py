@@ -18,14 +18,14 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import parse_qsl
 
 from authlib.oauth2 import OAuth2Error  # type: ignore[import-untyped]
 
-from edge.oauth import redirects, secret
+from edge.oauth import parameters, redirects, secret
 from edge.oauth.accounts import Account, Accounts, Browser
 from edge.oauth.clients import Client
 from edge.oauth.door import Door
+from edge.oauth.parameters import NotParameters
 from edge.oauth.server import Answer, Form, Server
 
 log = logging.getLogger(__name__)
@@ -133,17 +133,14 @@ class Consent:
         if len(visit.query) > MAX_QUERY:
             raise _Stop(Problem(400, "The request is too long."))
         try:
-            parameters = parse_qsl(visit.query, keep_blank_values=True, max_num_fields=50)
-        except ValueError:
-            raise _Stop(Problem(400, "The request has too many parameters.")) from None
-        names = [name for name, _ in parameters if name != "resource"]
-        if len(names) != len(set(names)):  # RFC 6749 §3.1, for every parameter
-            raise _Stop(Problem(400, "The request has a parameter twice."))
+            given = parameters.read(visit.query)
+        except NotParameters as error:
+            raise _Stop(Problem(400, str(error))) from None
         # authlib would quote it in an error and fail over characters RFC 6749 forbids there.
-        if dict(parameters).get("response_type") != "code":
-            parameters = [p for p in parameters if p[0] != "response_type"]
-            parameters.append(("response_type", "unsupported"))
-        form = Form("GET", tuple(parameters))
+        if dict(given).get("response_type") != "code":
+            given = tuple(p for p in given if p[0] != "response_type")
+            given += (("response_type", "unsupported"),)
+        form = Form("GET", given)
         try:
             return server.get_consent_grant(form)
         except OAuth2Error as error:

@@ -12,15 +12,16 @@ import binascii
 import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
-from urllib.parse import parse_qsl
 
 from anyio.to_thread import run_sync
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 
-from edge.oauth import metadata
+from edge.oauth import metadata, parameters
 from edge.oauth.consent import Ask, Consent, Outcome, Problem, Redirect, Visit
+from edge.oauth.parameters import NotParameters
 from edge.oauth.registration import MAX_BYTES, Refused, Registration
 from edge.oauth.server import Answer, Form, Server
 from edge.oauth.throttle import AUTHORIZATIONS_PER_HOUR, REGISTRATIONS_PER_HOUR, Quota
@@ -70,11 +71,11 @@ class Endpoints:
     def routes(self) -> dict[tuple[str, str], Endpoint]:
         """Return (method, path) -> handler for every route that needs no login
         but /join and the keys of logs (`LogKeys`)."""
-        documents = {
-            metadata.PROTECTED_RESOURCE: lambda base: metadata.protected_resource(base, ""),
-            metadata.PROTECTED_RESOURCE + "/mcp": lambda base: metadata.protected_resource(
-                base, "/mcp"
-            ),
+        documents: dict[str, Callable[[str], dict[str, Any]]] = {
+            **{
+                metadata.PROTECTED_RESOURCE + path: partial(metadata.protected_resource, path=path)
+                for path in metadata.ENDPOINTS
+            },
             metadata.AUTHORIZATION_SERVER: metadata.authorization_server,
             metadata.OPENID: metadata.authorization_server,
         }
@@ -142,8 +143,8 @@ class Endpoints:
             log.info("refused a form from another site")
             return problem(403, "This form was sent from another site.")
         try:
-            form = dict(_parse(await _body(request, MAX_FORM)))
-        except (TooLong, ValueError):
+            form = dict(parameters.read(await _body(request, MAX_FORM)))
+        except (TooLong, NotParameters):
             return problem(400, "The form is not valid.")
         visit = self._visit(request, form.get("request", ""))
         outcome = await run_sync(self.consent.answer, visit, form)
@@ -201,15 +202,12 @@ class Endpoints:
         self, request: Request, choose: Callable[[Server], Callable[[Form], Answer]]
     ) -> Response:
         try:
-            parameters = _parse(await _body(request, MAX_FORM))
+            given = parameters.read(await _body(request, MAX_FORM))
         except TooLong:
             return _error("invalid_request", "The request is too long.", 413)
-        except ValueError:
-            return _error("invalid_request", "The body is not a valid form.")
-        names = [name for name, _ in parameters if name != "resource"]
-        if len(names) != len(set(names)):  # RFC 6749 §3.2
-            return _error("invalid_request", "A parameter is there twice.")
-        form = Form("POST", parameters, _client_credentials(request))
+        except NotParameters as error:
+            return _error("invalid_request", str(error))
+        form = Form("POST", given, _client_credentials(request))
         answer = await run_sync(choose(self.servers[self._base(request)]), form)
         return JSONResponse(answer.body, answer.status, answer.headers | NO_STORE | CORS)
 
@@ -241,10 +239,6 @@ async def _body(request: Request, limit: int) -> bytes:
     except ClientDisconnect:
         raise TooLong from None
     return b"".join(parts)
-
-
-def _parse(body: bytes) -> tuple[tuple[str, str], ...]:
-    return tuple(parse_qsl(body.decode("utf-8"), keep_blank_values=True, max_num_fields=50))
 
 
 def _bearer(request: Request) -> str:

@@ -15,6 +15,9 @@ AUTHORIZATION_SERVER = "/.well-known/oauth-authorization-server"
 #: Clients try this name too, and get the same document.
 OPENID = "/.well-known/openid-configuration"
 JWKS = "/.well-known/jwks.json"
+#: The paths of the MCP endpoint which have a document of their own: a client compares it with what
+#: it connected to. The root's slash is no part of its name (RFC 9728 §3.1).
+ENDPOINTS = ("", "/mcp", "/mcp/")
 
 
 def authorization_server(issuer: str) -> dict[str, Any]:
@@ -41,7 +44,7 @@ def authorization_server(issuer: str) -> dict[str, Any]:
 
 
 def protected_resource(issuer: str, path: str) -> dict[str, Any]:
-    """RFC 9728 for the endpoint at ``path``, "" or "/mcp".
+    """RFC 9728 for the endpoint at ``path``, one of ENDPOINTS.
 
     The root document names the bare address, which is what a client of `/` compares with
     (§3.3) and, as its parent, also satisfies clients of `/mcp` that only look there.
@@ -60,7 +63,7 @@ def challenge(issuer: str, path: str, *, error: str = "", description: str = "")
 
     Without an ``error`` when no token was sent: §3.1 wants none told then.
     """
-    where = path if path == "/mcp" else ""
+    where = path if path in ENDPOINTS else ""
     parts = [f'resource_metadata="{issuer}{PROTECTED_RESOURCE}{where}"', f'scope="{SCOPE}"']
     if error:
         parts += [f'error="{error}"', f'error_description="{description}"']

@@ -157,6 +157,7 @@ class Server(AuthorizationServer):  # type: ignore[misc]
         if isinstance(error, InvalidClientError):
             # RFC 6749 §5.2. On 400 hosted clients keep a registration we no longer have.
             error.status_code = 401
+            error.description = "The client is not known here, or did not prove who it is."
         answer: Answer = super().handle_error_response(request, error)
         return answer
 

@@ -11,7 +11,7 @@ import asyncio
 import logging
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
 
@@ -21,28 +21,38 @@ from starlette.responses import Response
 from starlette.types import Message, Receive, Scope, Send
 
 from edge import identity
-from edge.oauth.endpoints import Endpoint
+from edge.api.table import TABLE
+from edge.oauth.endpoints import CORS, PREFLIGHT, Endpoint
 from edge.oauth.metadata import challenge
 from edge.oauth.throttle import Quota
 from edge.proxy.address import Addresses
 from edge.proxy.forward import Extra, Forward, unavailable
 from edge.proxy.gate import Denied, Gate
 from edge.proxy.origins import Origins, cors, preflight
-from edge.proxy.replies import refuse, reply
+from edge.proxy.replies import Refusal, bodiless, is_browser, reply
 from edge.web.join import join_page
 from edge.web.landing import landing
 from settings import Settings
 
 log = logging.getLogger(__name__)
 
-METHODS = ("GET", "POST", "DELETE", "OPTIONS")
+#: What the access line names.
+METHODS = ("GET", "HEAD", "POST", "DELETE", "OPTIONS")
 INVITE_CARD = "/invite_card"
 #: The file behind a link of get_transcript: the ticket in the path is its own permission.
 _RECORD = re.compile(r"/transcript/[A-Za-z0-9_.-]{1,1024}")
 #: The same bytes for everybody; who checks a record needs no login.
 VERIFIER = "/verifier.pyz"
-_OPERATION = re.compile(r"/[A-Za-z][A-Za-z0-9_-]{0,63}")
 _MCP = ("/", "/mcp", "/mcp/")
+#: What is behind the gate, and how it is asked.
+PRIVATE: dict[str, tuple[str, ...]] = {
+    **dict.fromkeys(_MCP, ("POST",)),
+    **{f"/{path}": (one.method,) for one in TABLE for path in (one.name, *one.routes)},
+}
+#: Other methods of MCP's transport. The server answers them with 405, but to whoever may ask:
+#: clients that look for the sign-in begin with a GET and need its 401.
+_TRANSPORT = ("GET", "DELETE")
+_WELL_KNOWN = "/.well-known/"
 SWEEP_SECONDS = 3600.0
 HEALTH_SECONDS = 1.0
 
@@ -110,40 +120,63 @@ class Proxy:
             await send(message)
 
         try:
-            await self._route(scope, receive, noting)
+            await self._answered(scope, receive, noting)
         finally:
             took = (time.perf_counter() - started) * 1000
-            method = scope["method"] if scope["method"] in (*METHODS, "HEAD") else "OTHER"
-            name = self._named(scope["path"], status)
+            method = scope["method"] if scope["method"] in METHODS else "OTHER"
+            name = self._named(scope["path"])
             # Containers ask every few seconds; that is no news.
             level = logging.DEBUG if name == "/healthz" else logging.INFO
             log.log(level, "%s %s %d %.1f ms", method, name, status, took)
 
-    def _named(self, path: str, status: int) -> str:
+    async def _answered(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["method"] == "HEAD":
+            scope, send = {**scope, "method": "GET"}, bodiless(send)
+        try:
+            await self._route(scope, receive, send)
+        except Refusal as refusal:
+            # The way home from a name that is not ours is another name.
+            home = self._settings.base_url() if refusal.status == 421 else ""
+            await refusal.answer(scope, receive, send, home)
+
+    def _named(self, path: str) -> str:
+        """The name of what was asked for. Any other path is a stranger's text, which may be a code
+        pasted into the address bar."""
         if path in _MCP:
             return "mcp"
         if path in self._public_paths or path == VERIFIER:
             return path
         if _RECORD.fullmatch(path):
             return "transcript"
-        # A name the server answered is an operation; any other is a stranger's text, which may be
-        # a code pasted into the address bar.
-        served = status not in (0, 401, 404, 405, 421) and _OPERATION.fullmatch(path)
-        return f"rest{path}" if served else "rest"
+        return f"rest{path}" if path in PRIVATE else "rest"
+
+    def _methods(self, path: str) -> set[str]:
+        """How a path may be asked; nothing where nothing is."""
+        found = {method for method, known in self._parts.public if known == path}
+        found.update(PRIVATE.get(path, ()))
+        if path == INVITE_CARD:
+            found.add("POST")
+        if path in ("/", "/join", "/healthz", VERIFIER) or _RECORD.fullmatch(path):
+            found.add("GET")
+        return found
 
     async def _route(self, scope: Scope, receive: Receive, send: Send) -> None:
-        path: str = scope["path"]
+        path, method = scope["path"], scope["method"]
         headers = Headers(scope=scope)
         host = headers.get("host", "")
-        if path == "/healthz":
+        if path == "/healthz" and method == "GET":
             await self._healthz(send)
-        elif len(headers.getlist("host")) != 1 or not self._origins.is_ours(host):
-            await _misdirected(send)
-        elif path in self._public_paths:
-            await self._public(scope, receive, send, headers)
-        elif scope["method"] == "GET" and (_RECORD.fullmatch(path) or path == VERIFIER):
-            await self._record(scope, receive, send)
-        elif scope["method"] in ("GET", "HEAD") and path == "/" and _is_browser(headers):
+            return
+        if len(headers.getlist("host")) != 1 or not self._origins.is_ours(host):
+            raise _misdirected()
+        methods = self._methods(path)
+        if not methods:
+            await self._nowhere(path, method, send)
+        elif path in PRIVATE and not (path == "/" and is_browser(scope)):
+            await self._gated(scope, receive, send, headers)
+        elif method not in methods:
+            await _other_method(method, methods, send)
+        elif path == "/":
             page = landing(
                 self._settings.base_url(host),
                 on_loopback=self._settings.on_loopback,
@@ -151,7 +184,19 @@ class Proxy:
             )
             await page(scope, receive, send)
         else:
-            await self._gated(scope, receive, send, headers)
+            await self._public(scope, receive, send, headers)
+
+    async def _nowhere(self, path: str, method: str, send: Send) -> None:
+        """Say that nothing is here, to anybody: a token would not change it. Pages of other sites
+        may read it, for a client in a browser looks for metadata in several places."""
+        if method == "OPTIONS" and path.startswith(_WELL_KNOWN):
+            await reply(send, 204, headers=PREFLIGHT.items())
+            return
+        hint = (
+            "Check the address. REST routes are one word, such as /list_bots;"
+            " the MCP endpoint is / or /mcp."
+        )
+        raise Refusal(404, "INVALID_REQUEST", "There is nothing here.", hint, tuple(CORS.items()))
 
     async def _public(self, scope: Scope, receive: Receive, send: Send, headers: Headers) -> None:
         path, method = scope["path"], scope["method"]
@@ -159,17 +204,15 @@ class Proxy:
         if endpoint is not None:
             response: Response = await endpoint(Request(scope, receive))
             await response(scope, receive, send)
-        elif path == "/join" and method in ("GET", "HEAD"):
+        elif path == "/join":
             page = join_page(
                 self._settings.base_url(headers["host"]), on_loopback=self._settings.on_loopback
             )
             await page(scope, receive, send)
-        elif path == INVITE_CARD and method == "POST":
+        elif path == INVITE_CARD:
             await self._invite_card(scope, receive, send, headers)
         else:
-            methods = {m for m, p in self._parts.public if p == path}
-            methods |= {"POST"} if path == INVITE_CARD else {"GET"} if path == "/join" else set()
-            await _wrong_method(send, ", ".join(sorted(methods)), [])
+            await self._record(scope, receive, send)
 
     async def _invite_card(
         self, scope: Scope, receive: Receive, send: Send, headers: Headers
@@ -177,14 +220,12 @@ class Proxy:
         """The one route that crosses without a caller: what an invite's page may show."""
         origin = headers.get("origin", "")
         if origin and origin not in (self._settings.base_url(headers["host"]), *self._own):
-            await _foreign_page(send)
-            return
+            raise _foreign_page()
         wait = self._parts.cards.take(self._parts.addresses.of(scope))
         if wait > 0:
-            await _too_often(send, wait, "Too many invites looked at.")
-            return
+            raise _too_often(wait, "Too many invites looked at.")
         await self._parts.forward.carry(
-            {**scope, "query_string": b""}, receive, send, path=INVITE_CARD, added=[], extra=[]
+            {**scope, "query_string": b""}, receive, send, path=INVITE_CARD
         )
 
     async def _record(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -192,10 +233,9 @@ class Proxy:
         are counted."""
         wait = self._parts.cards.take(self._parts.addresses.of(scope))
         if wait > 0:
-            await _too_often(send, wait, "Too many records or verifiers fetched.")
-            return
+            raise _too_often(wait, "Too many records or verifiers fetched.")
         await self._parts.forward.carry(
-            {**scope, "query_string": b""}, receive, send, path=scope["path"], added=[], extra=[]
+            {**scope, "query_string": b""}, receive, send, path=scope["path"]
         )
 
     @property
@@ -208,49 +248,30 @@ class Proxy:
         extra: Extra = []
         if origin:
             if not self._origins.may_ask(origin):
-                await _foreign_page(send)
-                return
+                raise _foreign_page()
             extra = cors(origin)
             if method == "OPTIONS" and "access-control-request-method" in headers:
                 asked = headers.get("access-control-request-headers", "")
                 await reply(send, 204, headers=preflight(origin, asked))
                 return
+        if method not in PRIVATE[path] and not (path in _MCP and method in _TRANSPORT):
+            await _other_method(method, self._methods(path), send, extra)
+            return
         base = self._settings.base_url(headers["host"])
         try:
             bearer = await self._parts.gate.admit(
                 headers.getlist("authorization"), scope["query_string"]
             )
         except Denied as denied:
-            await _denied(send, base, path, denied, extra)
-            return
-        await self._forward(scope, receive, send, base, bearer.sub, bearer.client_id, extra)
-
-    async def _forward(
-        self,
-        scope: Scope,
-        receive: Receive,
-        send: Send,
-        base: str,
-        account: str,
-        client_id: str,
-        extra: Extra,
-    ) -> None:
-        path = "/mcp" if scope["path"] in _MCP else scope["path"]
-        if not _OPERATION.fullmatch(path):
-            hint = "REST routes are one word, such as /list_bots; the MCP endpoint is / or /mcp."
-            await refuse(send, 404, "NOT_FOUND", "No such route.", hint, headers=_text(extra))
-            return
-        if scope["method"] not in METHODS:
-            await _wrong_method(send, ", ".join(METHODS), extra)
-            return
-        statement = self._parts.signer.sign(identity.Caller(account, base, client_id))
+            raise _denied(base, path, denied, extra) from None
+        caller = identity.Caller(bearer.sub, base, bearer.client_id)
         await self._parts.forward.carry(
             scope,
             receive,
             send,
-            path=path,
-            added=[(identity.HEADER, statement)],
+            path="/mcp" if path in _MCP else path,
             extra=extra,
+            sign=lambda: [(identity.HEADER, self._parts.signer.sign(caller))],
         )
 
     async def _healthz(self, send: Send) -> None:
@@ -272,27 +293,35 @@ class Proxy:
                 await asyncio.sleep(SWEEP_SECONDS)
 
 
-def _is_browser(headers: Headers) -> bool:
-    return "text/html" in headers.get("accept", "") and "authorization" not in headers
+async def _other_method(
+    method: str, methods: set[str], send: Send, extra: Iterable[tuple[bytes, bytes]] = ()
+) -> None:
+    """Answer a method that the path does not have; OPTIONS is how to ask for those it has."""
+    head = {"HEAD"} if "GET" in methods else set()
+    allowed = ", ".join(sorted({"OPTIONS", *methods, *head}))
+    headers = (("Allow", allowed), *_text(extra))
+    if method == "OPTIONS":
+        await reply(send, 204, headers=headers)
+        return
+    message = "This route has no such method."
+    raise Refusal(405, "INVALID_REQUEST", message, f"It has {allowed}.", headers)
 
 
-async def _denied(send: Send, base: str, path: str, denied: Denied, extra: Extra) -> None:
-    where = "/mcp" if path.startswith("/mcp") else ""
+def _denied(base: str, path: str, denied: Denied, extra: Extra) -> Refusal:
+    where = path if path.startswith("/mcp") else ""
     told = challenge(base, where, error=denied.error, description=denied.description)
-    await refuse(
-        send,
+    return Refusal(
         denied.status,
         "INVALID_REQUEST" if denied.status == 400 else "UNAUTHORIZED",
         denied.description or "This address needs an access token.",
         f"Sign in with OAuth (metadata at {base}/.well-known/oauth-authorization-server)"
         " and send Authorization: Bearer <access token>.",
-        headers=[("WWW-Authenticate", told), *_text(extra)],
+        (("WWW-Authenticate", told), *_text(extra)),
     )
 
 
-async def _misdirected(send: Send) -> None:
-    await refuse(
-        send,
+def _misdirected() -> Refusal:
+    return Refusal(
         421,
         "INVALID_REQUEST",
         "This server does not answer under that host name.",
@@ -300,28 +329,16 @@ async def _misdirected(send: Send) -> None:
     )
 
 
-async def _too_often(send: Send, wait: float, message: str) -> None:
+def _too_often(wait: float, message: str) -> Refusal:
     seconds = int(wait) + 1
-    after = [("Retry-After", str(seconds))]
     hint = f"Wait {seconds} s, then repeat the same call; nothing was done."
-    await refuse(send, 429, "RATE_LIMITED", message, hint, headers=after)
+    return Refusal(429, "RATE_LIMITED", message, hint, (("Retry-After", str(seconds)),))
 
 
-async def _foreign_page(send: Send) -> None:
+def _foreign_page() -> Refusal:
     hint = "Call from a program, from this machine, or from the server's own pages."
-    await refuse(send, 403, "INVALID_REQUEST", "A page of another site may not ask here.", hint)
+    return Refusal(403, "INVALID_REQUEST", "A page of another site may not ask here.", hint)
 
 
-async def _wrong_method(send: Send, allowed: str, extra: Extra) -> None:
-    await refuse(
-        send,
-        405,
-        "INVALID_REQUEST",
-        "This route has no such method.",
-        f"It has {allowed}.",
-        headers=[("Allow", allowed), *_text(extra)],
-    )
-
-
-def _text(extra: Extra) -> list[tuple[str, str]]:
+def _text(extra: Iterable[tuple[bytes, bytes]]) -> list[tuple[str, str]]:
     return [(name.decode("latin-1"), value.decode("latin-1")) for name, value in extra]

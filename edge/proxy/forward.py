@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager, suppress
 
 import aiohttp
@@ -38,6 +38,8 @@ RETRY_AFTER = "2"
 _NOT_ADDED = ("User-Agent", "Accept", "Accept-Encoding", "Content-Type")
 
 Extra = list[tuple[bytes, bytes]]
+Sign = Callable[[], Iterable[tuple[str, str]]]
+_NONE: Extra = []
 
 
 class TooLarge(Exception):
@@ -94,11 +96,14 @@ class Forward:
         send: Send,
         *,
         path: str,
-        added: list[tuple[str, str]],
-        extra: Extra,
+        extra: Extra = _NONE,
+        sign: Sign = tuple,
     ) -> None:
-        """Send the request to ``path`` of the server with ``added`` headers; answer the client
-        with the server's answer and ``extra`` headers."""
+        """Send the request to ``path`` of the server with the headers of ``sign``; answer the
+        client with the server's answer and ``extra`` headers.
+
+        It is signed when the whole body is here: a slow sender would outlive an earlier statement.
+        """
         try:
             body = await _read(receive, scope)
         except TooLarge as excess:
@@ -112,7 +117,7 @@ class Forward:
         except Gone:
             return
         sent = CIMultiDict(headers.to_server(scope["headers"]))
-        for name, value in added:
+        for name, value in sign():
             sent[name] = value
         query = scope["query_string"].decode("latin-1")
         address = URL(f"{self._origin}{path}{'?' + query if query else ''}", encoded=True)

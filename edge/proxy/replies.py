@@ -4,10 +4,54 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from dataclasses import dataclass
 
-from starlette.types import Send
+from starlette.types import Message, Receive, Scope, Send
+
+from edge.web.page import refusal_page
 
 Headers = Iterable[tuple[str, str]]
+
+
+@dataclass(frozen=True)
+class Refusal(Exception):
+    """What the proxy answers instead of what was asked for."""
+
+    status: int
+    code: str
+    message: str
+    hint: str
+    headers: tuple[tuple[str, str], ...] = ()
+
+    async def answer(self, scope: Scope, receive: Receive, send: Send, home: str) -> None:
+        """Tell it to a program in the form that REST callers know, to a person as a page with a
+        way to ``home``."""
+        if not is_browser(scope):
+            await refuse(
+                send, self.status, self.code, self.message, self.hint, headers=self.headers
+            )
+            return
+        page = refusal_page(self.status, self.message, self.hint, home)
+        page.headers.update(dict(self.headers))
+        await page(scope, receive, send)
+
+
+def is_browser(scope: Scope) -> bool:
+    """Whether a person looks at the answer."""
+    headers = dict(scope["headers"])
+    asked = scope["method"] == "GET" and b"authorization" not in headers
+    return asked and b"text/html" in headers.get(b"accept", b"").lower()
+
+
+def bodiless(send: Send) -> Send:
+    """``send`` for an answer to HEAD: that of GET without its body (RFC 9110 §9.3.2)."""
+
+    async def without(message: Message) -> None:
+        if message["type"] == "http.response.body":
+            message = {**message, "body": b""}
+        await send(message)
+
+    return without
 
 
 async def reply(

@@ -13,6 +13,7 @@ from html import escape
 from starlette.responses import HTMLResponse
 
 esc = escape
+FAVICON = "/favicon.svg"
 
 STYLE = """
 :root { color-scheme: light dark; --line: #8886; --soft: #8882; --go: #2a6df4; }
@@ -50,6 +51,7 @@ def page(
     policy = [
         "default-src 'none'",
         f"style-src {_hash(STYLE)}",
+        "img-src 'self'",
         f"form-action {' '.join(form_targets) or chr(39) + 'none' + chr(39)}",
         "base-uri 'none'",
         "frame-ancestors 'none'",
@@ -71,6 +73,7 @@ def page(
     document = (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        f'<link rel="icon" href="{FAVICON}">'
         f"<title>{esc(title)}</title><style>{STYLE}</style></head>"
         f"<body><main>{body}</main>{tail}</body></html>"
     )
@@ -87,3 +90,12 @@ def problem(status: int, reason: str, *, back: str = "", wait: float = 0) -> HTM
         )
     body = f"<h1>That did not work</h1><p>{esc(reason)}</p>{way}"
     return page("MCP Multiplayer", body, status=status, wait=wait)
+
+
+def refusal_page(status: int, message: str, hint: str, home: str) -> HTMLResponse:
+    """Return a page for whoever has come to an address that shows a person nothing."""
+    body = (
+        f"<h1>{esc(message)}</h1><p>{esc(hint)}</p>"
+        f'<p><a href="{esc(home)}/">What this server is, and how to connect to it</a></p>'
+    )
+    return page("MCP Multiplayer", body, status=status)

@@ -19,6 +19,8 @@ async def test_no_page_may_be_framed_or_load_anything(tmp_path: Path) -> None:
             await it.http.get("/oauth/authorize"),
             await it.http.get("/join"),
             await it.http.get("/", headers={"Accept": "text/html"}),
+            await it.http.get("/no/such/page", headers={"Accept": "text/html"}),
+            await it.http.get("/mcp", headers={"Accept": "text/html"}),
             await locked.http.get(wish_for(secret)),
         ]
     for page in pages:

@@ -56,7 +56,8 @@ async def test_a_whole_visit_at_debug_leaves_no_secret(tmp_path: Path, log: io.S
         proof = {"client_secret": client["client_secret"]}
         token = (await it.redeem(client, code, **proof)).json()
         await it.redeem(client, "mpc_wrong", **proof)
-        assert (await it.call(token["access_token"], "/who?a=argument-value")).status_code == 200
+        asked = "/post_message?a=argument-value"
+        assert (await it.call(token["access_token"], asked)).status_code == 200
         await it.call(token["access_token"], "/mcp", content=b"body-value")
         await it.call(token["access_token"], "/inv_secretinvite/x")
         await it.http.get("/inv_secretinvite")
@@ -64,7 +65,7 @@ async def test_a_whole_visit_at_debug_leaves_no_secret(tmp_path: Path, log: io.S
         secrets += [code, *token.values(), client["client_secret"], it.http.cookies["mpx_browser"]]
         await it.redeem(client, code, **proof)
     told = log.getvalue()
-    assert "POST rest/who 200" in told
+    assert "POST rest/post_message 200" in told
     assert "POST mcp 200" in told
     assert "POST /token 400" in told
     assert "presented" in told or "refused" in told or "approved" in told

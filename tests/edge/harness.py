@@ -182,7 +182,8 @@ async def serving(app: ASGIApp, *, port: int = 0, http: Any = "auto") -> AsyncIt
 
 @dataclass
 class Upstream:
-    """A server that tells what it got, streams, and notices when a caller leaves."""
+    """A server that tells what it got, streams, and notices when a caller leaves; `?do=` says
+    which."""
 
     seen: list[dict[str, Any]] = field(default_factory=list)
     more: asyncio.Event = field(default_factory=asyncio.Event)
@@ -208,14 +209,13 @@ class Upstream:
                 "body": body.decode("latin-1"),
             }
         )
-        if path == "/hang":
+        wanted = self.seen[-1]["query"].removeprefix("do=")
+        if wanted == "hang":
             await self._hang(receive)
-        elif path == "/sse":
+        elif wanted == "sse":
             await self._stream(send)
-        elif path == "/break_off":
-            await self._break_off(send)
         else:
-            await self._echo(path, send)
+            await self._echo(wanted, send)
 
     async def _hang(self, receive: Receive) -> None:
         self.waiting.set()
@@ -230,13 +230,8 @@ class Upstream:
         await self.more.wait()
         await send({"type": "http.response.body", "body": b"data: 2\n\n"})
 
-    async def _break_off(self, send: Send) -> None:
-        headers = [(b"content-length", b"100")]
-        await send({"type": "http.response.start", "status": 200, "headers": headers})
-        await send({"type": "http.response.body", "body": b"half", "more_body": True})
-
-    async def _echo(self, path: str, send: Send) -> None:
-        status = {"/refuse": 400, "/unsigned": 401, "/gone": 404}.get(path, 200)
+    async def _echo(self, wanted: str, send: Send) -> None:
+        status = {"refuse": 400, "unsigned": 401, "gone": 404}.get(wanted, 200)
         body = json.dumps(self.seen[-1]).encode()
         headers = [
             (b"content-type", b"application/json"),

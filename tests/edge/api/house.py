@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Generator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
 import httpx
+import httpx2
 from fastmcp import Client
 from fastmcp.client.transports import StreamableHttpTransport
 from mcp_types import TextContent
 
 from edge import identity
-from edge.api.operations import TABLE
+from edge.api.table import TABLE
 from edge.identity import Caller, Signer
 from engine import keys
 from multiplayer_server import running
@@ -46,6 +47,21 @@ class Said:
         return self.text.split("\n")
 
 
+class Signed(httpx2.Auth):
+    """Signs each request as the proxy does: a statement that is signed once lives a minute, and a
+    game on a busy machine lasts longer."""
+
+    def __init__(self, house: House, account: str) -> None:
+        self._house = house
+        self._account = account
+
+    def auth_flow(
+        self, request: httpx2.Request
+    ) -> Generator[httpx2.Request, httpx2.Response, None]:
+        request.headers.update(self._house.statement(self._account))
+        yield request
+
+
 @dataclass
 class House:
     """A running server and the accounts of one test file."""
@@ -53,6 +69,7 @@ class House:
     url: str
     signer: Signer
     http: httpx.AsyncClient
+    keys: Path
     numbers: Any
 
     def account(self) -> str:
@@ -89,7 +106,7 @@ class House:
 
     def client(self, account: str, mode: Mode) -> Client[Any]:
         """A real client of either era, not yet connected."""
-        transport = StreamableHttpTransport(f"{self.url}/mcp", headers=self.statement(account))
+        transport = StreamableHttpTransport(f"{self.url}/mcp", auth=Signed(self, account))
         return Client(transport, mode=mode)
 
     async def room(self, host: str, **arguments: Any) -> dict[str, Any]:
@@ -135,4 +152,4 @@ async def open_house(data: Path, **settings: Any) -> AsyncIterator[House]:
         url = f"http://127.0.0.1:{port}"
         signer = Signer(keys.load(wanted.keys_dir, "caller"))
         async with httpx.AsyncClient(base_url=url, timeout=60) as http:
-            yield House(url, signer, http, itertools.count(1))
+            yield House(url, signer, http, wanted.keys_dir, itertools.count(1))

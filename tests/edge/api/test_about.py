@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from edge.api.guides import GUIDES, INSTRUCTIONS
-from edge.api.operations import TABLE
+from edge.api.table import TABLE
 from engine.sandbox.call import HOOKS
 from engine.sandbox.canary import ATTACKS
 from engine.sandbox.context import Context

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from edge import identity
-from edge.api.operations import TABLE
+from edge.api.table import TABLE
 from edge.identity import Caller, Signer
-from tests.edge.api.house import PUBLIC, House, open_house
+from engine import keys
+from tests.edge.api.house import MODES, PUBLIC, House, Mode, open_house
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -118,6 +121,17 @@ async def test_an_old_session_id_is_ignored(house: House) -> None:
     assert answer.status_code == 200
     assert "mcp-session-id" not in answer.headers
     assert len(answer.json()["result"]["tools"]) == len(TABLE)
+
+
+@pytest.mark.parametrize("mode", MODES)
+async def test_a_client_may_play_longer_than_a_statement_lives(house: House, mode: Mode) -> None:
+    """The client of a busy machine is as good after an hour as in its first minute."""
+    behind = 3600.0
+    signer = Signer(keys.load(house.keys, "caller"), now=lambda: time.time() - behind)
+    client = replace(house, signer=signer).client(house.account(), mode)
+    behind = 0.0
+    async with client:
+        assert len(await client.list_tools()) == len(TABLE)
 
 
 async def test_the_server_introduces_itself_with_how_to_play(house: House) -> None:

@@ -13,7 +13,7 @@ import pytest
 from mcp.client.streamable_http import streamable_http_client
 from mcp.shared.exceptions import MCPError
 
-from tests.edge.api.house import MODES, House, Mode
+from tests.edge.api.house import MODES, House, Mode, Signed
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -28,7 +28,7 @@ async def connected(
     if kind == "fastmcp":
         return await stack.enter_async_context(house.client(account, mode))
     http = await stack.enter_async_context(
-        httpx2.AsyncClient(headers=house.statement(account), timeout=60)
+        httpx2.AsyncClient(auth=Signed(house, account), timeout=60)
     )
     transport = streamable_http_client(f"{house.url}/mcp", http_client=http)
     return await stack.enter_async_context(mcp.client.Client(transport, mode=mode))

@@ -11,7 +11,7 @@ import pytest
 import pytest_asyncio
 
 from edge.api.guides import GUIDES, INSTRUCTIONS
-from edge.api.operations import TABLE
+from edge.api.table import TABLE
 from tests.edge.api.house import House, Said
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")

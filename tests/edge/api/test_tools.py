@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from fastmcp import FastMCP
 
-from edge.api.operations import TABLE
+from edge.api.table import TABLE
 from tests.edge.api.house import MODES, House, Mode
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -104,12 +104,6 @@ async def test_the_two_private_seams_of_fastmcp_are_where_we_use_them() -> None:
     low = FastMCP[None]("probe")._mcp_server
     assert hasattr(low, "get_tool_input_schema")
     assert callable(low.add_request_handler)
-
-
-async def test_an_unknown_tool_is_refused_in_our_words(house: House) -> None:
-    said = await house.tool(house.account(), "make_coffee")
-    assert said.refused == "INVALID_REQUEST"
-    assert "make_coffee" in said.text
 
 
 async def test_no_tool_carries_metadata_that_a_model_would_pay_for(house: House) -> None:

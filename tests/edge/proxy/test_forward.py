@@ -50,7 +50,12 @@ async def road(data: Path, upstream: Upstream | None = None) -> AsyncIterator[Ro
 
 async def test_both_endpoints_reach_the_same_place_with_body_and_query(tmp_path: Path) -> None:
     async with road(tmp_path) as it:
-        for path, inner in (("/", "/mcp"), ("/mcp", "/mcp"), ("/mcp/", "/mcp"), ("/who", "/who")):
+        for path, inner in (
+            ("/", "/mcp"),
+            ("/mcp", "/mcp"),
+            ("/mcp/", "/mcp"),
+            ("/post_message", "/post_message"),
+        ):
             answer = await it.http.post(path, params={"a": "ü &"}, content=b'{"x": 1}')
             seen = answer.json()
             assert (seen["path"], seen["query"], seen["body"]) == (
@@ -58,7 +63,7 @@ async def test_both_endpoints_reach_the_same_place_with_body_and_query(tmp_path:
                 "a=%C3%BC+%26",
                 '{"x": 1}',
             )
-        for method in ("GET", "DELETE", "OPTIONS"):
+        for method in ("GET", "DELETE"):
             assert (await it.http.request(method, "/mcp")).json()["method"] == method
 
 
@@ -99,14 +104,29 @@ async def test_what_both_eras_need_crosses_and_nothing_private_does(tmp_path: Pa
 
 async def test_the_server_learns_the_account_from_a_signed_statement(tmp_path: Path) -> None:
     async with road(tmp_path) as it:
-        seen = (await it.http.post("/list_bots")).json()["headers"]
+        seen = (await it.http.get("/list_bots")).json()["headers"]
         caller = identity.Checker(keys.load(tmp_path / "keys", "caller")).check(seen["mpx-caller"])
         assert caller.account.startswith("acc_")
         assert caller.client_id.startswith("cli_")
         assert caller.base_url == "http://localhost:8100"
 
 
-@pytest.mark.parametrize(("path", "status"), [("/refuse", 400), ("/gone", 404)])
+async def test_a_body_that_comes_slowly_does_not_outlive_the_statement(tmp_path: Path) -> None:
+    upstream = Upstream()
+    async with serving(upstream) as port, lab(tmp_path, mcp_port=port) as it:
+        token = (await it.sign_in(await it.register()))["access_token"]
+
+        async def slowly() -> AsyncIterator[bytes]:
+            yield b"{"
+            it.clock.at += identity.LIFETIME + 1
+            yield b"}"
+
+        assert (await it.call(token, "/try_bot", content=slowly())).status_code == 200
+        checker = identity.Checker(keys.load(tmp_path / "keys", "caller"), now=it.clock)
+        assert checker.check(upstream.seen[-1]["headers"]["mpx-caller"]).account
+
+
+@pytest.mark.parametrize(("path", "status"), [("/mcp?do=refuse", 400), ("/try_bot?do=gone", 404)])
 async def test_refusals_of_the_server_come_back_untouched(
     tmp_path: Path, path: str, status: int
 ) -> None:
@@ -117,7 +137,7 @@ async def test_refusals_of_the_server_come_back_untouched(
 
 
 async def test_sse_passes_unbuffered(tmp_path: Path) -> None:
-    async with road(tmp_path) as it, it.http.stream("GET", "/sse") as answer:
+    async with road(tmp_path) as it, it.http.stream("GET", "/help?do=sse") as answer:
         assert answer.headers["x-accel-buffering"] == "no"
         chunks = answer.aiter_raw()
         assert await anext(chunks) == b": ping\n\n"  # while the server still waits
@@ -127,7 +147,7 @@ async def test_sse_passes_unbuffered(tmp_path: Path) -> None:
 
 async def test_leaving_before_the_first_byte_cancels_the_call_to_the_server(tmp_path: Path) -> None:
     async with road(tmp_path) as it:
-        call = asyncio.create_task(it.http.post("/hang", content=b"{}"))
+        call = asyncio.create_task(it.http.post("/mcp?do=hang", content=b"{}"))
         await asyncio.wait_for(it.upstream.waiting.wait(), 5)
         call.cancel()
         await asyncio.wait_for(it.upstream.left.wait(), 5)
@@ -147,7 +167,7 @@ async def test_leaving_in_mid_stream_cancels_too(tmp_path: Path) -> None:
         left.set()
 
     async with road(tmp_path, endless) as it:  # type: ignore[arg-type]
-        async with it.http.stream("GET", "/endless") as answer:
+        async with it.http.stream("GET", "/help") as answer:
             assert await anext(answer.aiter_raw()) == b"x"
         await asyncio.wait_for(left.wait(), 5)
 
@@ -164,7 +184,7 @@ async def test_a_broken_off_answer_is_seen_as_broken(tmp_path: Path) -> None:
 
     async with road(tmp_path, half) as it:  # type: ignore[arg-type]
         with pytest.raises(httpx.RemoteProtocolError):
-            await it.http.get("/half")
+            await it.http.get("/help")
 
 
 async def test_a_long_body_is_refused_whatever_it_claims(tmp_path: Path) -> None:
@@ -205,7 +225,7 @@ async def test_a_server_that_refuses_our_statement_does_not_send_people_to_sign_
     tmp_path: Path,
 ) -> None:
     async with road(tmp_path) as it:
-        answer = await it.http.post("/unsigned")
+        answer = await it.http.post("/mcp?do=unsigned")
         assert answer.status_code == 503
         assert "www-authenticate" not in answer.headers
 
@@ -230,7 +250,7 @@ async def test_a_thousand_waiting_calls_cost_a_thousand_futures(tmp_path: Path) 
         if scope["type"] != "http":
             return
         await receive()
-        if scope["path"] == "/poll":
+        if scope["path"] == "/sync_messages":
             arrived.release()
             await go.wait()
         await send({"type": "http.response.start", "status": 200, "headers": []})
@@ -242,9 +262,9 @@ async def test_a_thousand_waiting_calls_cost_a_thousand_futures(tmp_path: Path) 
         async with httpx.AsyncClient(
             base_url=it.http.base_url, headers=it.http.headers, transport=transport, timeout=20
         ) as http:
-            waiting = [asyncio.create_task(http.get("/poll")) for _ in range(count)]
+            waiting = [asyncio.create_task(http.get("/sync_messages")) for _ in range(count)]
             for _ in range(count):
                 await arrived.acquire()
-            assert (await http.get("/now")).status_code == 200
+            assert (await http.get("/who")).status_code == 200
             go.set()
             assert {(await call).status_code for call in waiting} == {200}

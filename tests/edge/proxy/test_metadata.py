@@ -13,6 +13,7 @@ PRM = "/.well-known/oauth-protected-resource"
 DOCUMENTS = [
     PRM,
     PRM + "/mcp",
+    PRM + "/mcp/",
     "/.well-known/oauth-authorization-server",
     "/.well-known/openid-configuration",
     "/.well-known/jwks.json",
@@ -32,7 +33,7 @@ async def test_documents_are_open_to_everyone_and_every_page(tmp_path: Path, pat
 
 async def test_both_names_give_one_valid_document(tmp_path: Path) -> None:
     async with lab(tmp_path) as it:
-        one, two = [(await it.http.get(path)).json() for path in DOCUMENTS[2:4]]
+        one, two = [(await it.http.get(path)).json() for path in DOCUMENTS[3:5]]
         assert one == two
         AuthorizationServerMetadata(one).validate()
         assert one["issuer"] == BASE
@@ -45,12 +46,12 @@ async def test_both_names_give_one_valid_document(tmp_path: Path) -> None:
 async def test_a_public_address_is_the_same_string_everywhere(tmp_path: Path) -> None:
     public = "https://mp.example"
     async with lab(tmp_path, public_url=public + "/", base=public) as it:
-        one = (await it.http.get(DOCUMENTS[2])).json()
+        one = (await it.http.get(DOCUMENTS[3])).json()
         assert one["issuer"] == public
         assert all(v.startswith(public + "/") for k, v in one.items() if k.endswith("endpoint"))
         assert (await it.http.get(PRM)).json()["resource"] == public
         async with it.browser("http://127.0.0.1:8100") as inside:
-            assert (await inside.get(DOCUMENTS[2])).json()["issuer"] == public
+            assert (await inside.get(DOCUMENTS[3])).json()["issuer"] == public
 
 
 @pytest.mark.parametrize(
@@ -58,8 +59,8 @@ async def test_a_public_address_is_the_same_string_everywhere(tmp_path: Path) ->
     [
         ("/", PRM, BASE),
         ("/mcp", PRM + "/mcp", BASE + "/mcp"),
-        ("/mcp/", PRM + "/mcp", BASE + "/mcp"),
-        ("/list_bots", PRM, BASE),
+        ("/mcp/", PRM + "/mcp/", BASE + "/mcp/"),
+        ("/try_bot", PRM, BASE),
     ],
 )
 async def test_a_401_leads_to_the_document_of_what_was_asked(

@@ -111,5 +111,5 @@ async def test_it_tells_what_to_say_and_works_without_a_script(tmp_path: Path) -
 async def test_other_methods_are_not_there(tmp_path: Path) -> None:
     async with lab(tmp_path) as it:
         answer = await it.http.post("/join")
-        assert (answer.status_code, answer.headers["allow"]) == (405, "GET")
+        assert (answer.status_code, answer.headers["allow"]) == (405, "GET, HEAD, OPTIONS")
         assert (await it.http.get("/invite_card")).status_code == 405
