@@ -30,7 +30,6 @@ from edge.proxy.address import Addresses, parse_trusted
 from edge.proxy.app import Parts, Proxy
 from edge.proxy.forward import Forward
 from edge.proxy.gate import Gate
-from edge.proxy.wire import BoundedProtocol
 from engine import keys
 from settings import LOOPBACK, BadSetting, Settings, load
 
@@ -117,7 +116,7 @@ def main() -> None:
     settings = load()
     process.configure_logging(settings.log_level)
     process.raise_descriptor_limit()
-    config = process.web(create_app(settings), http=BoundedProtocol, **_tls(settings))
+    config = process.web(create_app(settings), **_tls(settings))
     sockets = process.listen(settings.proxy_host, settings.proxy_port, "PROXY_PORT")
     config.load()
     if settings.base_url().startswith("http:") and settings.domain not in LOOPBACK:

@@ -13,7 +13,7 @@ from typing import Any, NoReturn
 import uvicorn
 from starlette.types import ASGIApp
 
-from edge.corked import CorkedProtocol
+from edge.http1 import Http1Protocol
 from settings import BadSetting
 
 DESCRIPTORS = 65_536
@@ -104,7 +104,8 @@ def web(app: ASGIApp, **more: Any) -> uvicorn.Config:
     """How both processes serve HTTP; ``more`` are further uvicorn settings."""
     return uvicorn.Config(
         app,
-        **{"http": CorkedProtocol, **more},
+        http=Http1Protocol,
+        **more,
         ws="none",
         lifespan="on",
         log_config=None,
