@@ -7,7 +7,7 @@ import logging
 import signal
 import socket
 import sys
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any, NoReturn
 
 import uvicorn
@@ -27,6 +27,18 @@ SHUTDOWN_SECONDS = 5
 OURS = ("oauth_proxy", "multiplayer_server", "channel_manager", "bot_manager", "edge", "engine")
 
 
+class Server(uvicorn.Server):
+    """uvicorn's; ``stop`` is awaited when a signal has come, before anything is closed."""
+
+    def __init__(self, config: uvicorn.Config, stop: Callable[[], Awaitable[None]]) -> None:
+        super().__init__(config)
+        self._stop = stop
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        await self._stop()
+        await super().shutdown(sockets)
+
+
 def run(name: str, serve: Callable[[], None]) -> None:
     """Call ``serve`` and turn its `BadSetting` into one line; a signal ends without an error."""
     # uvicorn hands its signals on when it has shut down.
@@ -40,6 +52,9 @@ def run(name: str, serve: Callable[[], None]) -> None:
 
 
 def _leave(number: int, frame: object) -> NoReturn:
+    # start_servers repeats what a Ctrl-C has said already; that must not cut the closing short.
+    for one in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(one, signal.SIG_IGN)
     sys.exit(0)
 
 

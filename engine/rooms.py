@@ -86,6 +86,20 @@ class Rooms:
         self._account_key = account_key
         self._rooms: OrderedDict[str, Room] = OrderedDict()
         self._flush: asyncio.TimerHandle | None = None
+        self.stopping = False
+
+    def stop(self) -> None:
+        """Answer everybody who waits, now: the server is about to end. From here on no wait begins
+        and nothing joins a queue; what has been decided on is finished by `close`."""
+        self.stopping = True
+        self.lines.stop()
+        for room in self._rooms.values():
+            room.bell.ring()
+
+    async def _until(self, room: Room, condition: Callable[[], bool], seconds: float) -> bool:
+        """Wait until ``condition`` holds, at most ``seconds``; return whether it does."""
+        await room.bell.until(lambda: self.stopping or condition(), seconds)
+        return condition()
 
     def now_ms(self) -> int:
         return int(self.now() * 1000)

@@ -41,6 +41,7 @@ INVITE_CARD = "/invite_card"
 _RECORD = re.compile(r"/transcript/[A-Za-z0-9_.-]{1,1024}")
 #: The same bytes for everybody; who checks a record needs no login.
 VERIFIER = "/verifier.pyz"
+_CLOSE = (b"connection", b"close")
 _OPERATION = re.compile(r"/[A-Za-z][A-Za-z0-9_-]{0,63}")
 _MCP = ("/", "/mcp", "/mcp/")
 SWEEP_SECONDS = 3600.0
@@ -83,6 +84,10 @@ class Proxy:
     async def __aexit__(self, *error: object) -> None:
         await self._stack.aclose()
 
+    async def stop(self) -> None:
+        """The proxy is about to end: see that everybody who waits is answered."""
+        await self._parts.forward.stop()
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
             await self._lifespan(receive, send)
@@ -107,6 +112,8 @@ class Proxy:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
+                if self._parts.forward.stopping:
+                    message = message | {"headers": [*message.get("headers", ()), _CLOSE]}
             await send(message)
 
         try:

@@ -15,6 +15,7 @@ from fastmcp.client.transports import StreamableHttpTransport
 from mcp_types import TextContent
 
 from edge import identity
+from edge.api.app import Face
 from edge.api.operations import TABLE
 from edge.identity import Caller, Signer
 from engine import keys
@@ -54,6 +55,7 @@ class House:
     signer: Signer
     http: httpx.AsyncClient
     numbers: Any
+    face: Face
 
     def account(self) -> str:
         """Somebody nobody has met."""
@@ -135,4 +137,4 @@ async def open_house(data: Path, **settings: Any) -> AsyncIterator[House]:
         url = f"http://127.0.0.1:{port}"
         signer = Signer(keys.load(wanted.keys_dir, "caller"))
         async with httpx.AsyncClient(base_url=url, timeout=60) as http:
-            yield House(url, signer, http, itertools.count(1))
+            yield House(url, signer, http, itertools.count(1), app)
