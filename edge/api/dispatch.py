@@ -27,7 +27,9 @@ from engine.errors import InvalidRequest, MultiplayerError, Restarting
 log = logging.getLogger(__name__)
 _T = TypeVar("_T")
 
-LAST_WORK = 3.0  #: seconds; uvicorn cuts connections after `edge.process.SHUTDOWN_SECONDS`
+#: Seconds. Giving up may take `channel_manager.CLOSING` more, and `edge.process` cuts the
+#: connections after SHUTDOWN_SECONDS.
+LAST_WORK = 1.0
 
 
 class Arguments(BaseModel):

@@ -33,6 +33,7 @@ CONNECT_SECONDS = 5.0
 #: the server is about to close.
 POOL_SECONDS = 30.0
 RETRY_AFTER = "2"
+MCP = "/mcp"  #: the path of the server's MCP endpoint
 #: How long the server has to answer what it was asked when the proxy ends. It ends at the same
 #: time as a rule, and then answers at once.
 STOP_SECONDS = 3.0
@@ -132,7 +133,7 @@ class Forward:
         except Gone:
             return
         if self.stopping:
-            await unavailable(send, extra)
+            await unavailable(send, extra, rpc=path == MCP)
             return
         sent = CIMultiDict(headers.to_server(scope["headers"]))
         for name, value in added:
@@ -175,7 +176,7 @@ class Forward:
                 log.warning("the server broke off an answer: %s", type(error).__name__)
                 return
             log.warning("the server is not reachable: %s", type(error).__name__)
-            await unavailable(send, extra)
+            await unavailable(send, extra, rpc=address.path == MCP)
 
     async def _request(
         self, method: str, address: URL, sent: CIMultiDict[str], body: bytes
@@ -193,7 +194,7 @@ class Forward:
             )
 
 
-async def unavailable(send: Send, extra: Extra) -> None:
+async def unavailable(send: Send, extra: Extra, *, rpc: bool = False) -> None:
     """Say that the server is away for the moment, as it is during a restart."""
     await refuse(
         send,
@@ -202,6 +203,7 @@ async def unavailable(send: Send, extra: Extra) -> None:
         "The game server is not reachable at the moment.",
         f"Repeat the same call in {RETRY_AFTER} s.",
         headers=[("Retry-After", RETRY_AFTER), *_decoded(extra)],
+        rpc=rpc,
     )
 
 

@@ -39,12 +39,12 @@ async def house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterato
 
 
 @asynccontextmanager
-async def every_way(house: House, account: str) -> AsyncIterator[list[Call]]:
+async def every_way(house: House, account: Callable[[], str]) -> AsyncIterator[list[Call]]:
     """REST, one bare request, and a client of each era, connected."""
     async with AsyncExitStack() as stack:
-        ways: list[Call] = [partial(house.rest, account), partial(house.tool, account)]
+        ways: list[Call] = [partial(house.rest, account()), partial(house.tool, account())]
         for mode in MODES:
-            client = await stack.enter_async_context(house.client(account, mode))
+            client = await stack.enter_async_context(house.client(account(), mode))
             await client.list_tools()  # else it does so when the first answer is there
             ways.append(partial(via_client, client))
         yield ways
@@ -71,7 +71,7 @@ async def test_a_wait_is_answered_with_its_cursor_and_to_be_repeated(house: Hous
     pair = await house.pair()
     read = await house.rest(pair.alice, "sync_messages", channel_id=pair.id)
     wish = {"channel_id": pair.id, "cursor": read.data["cursor"], "timeout_ms": WAIT_MS}
-    async with every_way(house, pair.alice) as ways:
+    async with every_way(house, lambda: pair.alice) as ways:
         futures = await asked(house, [way("sync_messages", **wish) for way in ways])
         await house.face.stop()
         for said in await asyncio.gather(*futures):
@@ -89,7 +89,7 @@ async def test_a_wait_that_has_something_to_say_says_it(house: House) -> None:
     pair = await house.pair()
     wish = {"channel_id": pair.id, "cursor": 0, "timeout_ms": WAIT_MS}
     await house.face.stop()
-    async with every_way(house, pair.alice) as ways:
+    async with every_way(house, lambda: pair.alice) as ways:
         for way in ways:
             said = await way("sync_messages", **wish)
             assert said.data["messages"]
@@ -133,9 +133,8 @@ async def test_work_that_takes_longer_is_given_up_and_to_be_repeated(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(dispatch, "LAST_WORK", 0.0)
-    account = house.account()
     wish = {"bot_code": SPINNER, "events": [{"join": "bob"}]}
-    async with every_way(house, account) as ways:
+    async with every_way(house, house.account) as ways:
         futures = await asked(house, [way("try_bot", **wish) for way in ways])
         await house.face.stop()
         for said in await asyncio.gather(*futures):
