@@ -11,6 +11,8 @@ from engine.errors import Restarting
 from engine.sandbox.call import Finished, HookCall, HookResult, Said
 from tests.harness import House, entries, turns, verified
 
+AT_ONCE = 8.0  #: seconds; whoever is not told waits for 12
+
 
 def answer(call: HookCall) -> HookResult:
     (message,) = call.args
@@ -42,7 +44,7 @@ async def test_a_hook_that_runs_ends_and_what_waits_behind_it_is_refused(house: 
     second = asyncio.ensure_future(post("B", room.channel_id, "two", cursor=2))
     await turns()
     house.channels.stop()
-    posted = await first
+    posted = await asyncio.wait_for(first, AT_ONCE)
     assert (posted.pending, posted.cut) == (True, True)
     with pytest.raises(Restarting):
         await second
@@ -73,7 +75,7 @@ async def test_a_hook_that_does_not_end_is_left_to_the_next_start(
     )
     await held.begun.wait()
     house.channels.stop()
-    assert (await waiting).pending
+    assert (await asyncio.wait_for(waiting, AT_ONCE)).pending
     await asyncio.wait_for(house.channels.close(), 30)
     house.pool.before = None
     house.start()
@@ -93,6 +95,6 @@ async def test_a_wait_that_was_cut_short_is_no_empty_wait(house: House) -> None:
     )
     await turns()
     house.channels.stop()
-    synced = await waiting
+    synced = await asyncio.wait_for(waiting, AT_ONCE)
     assert (synced.empty_waits, synced.cut) == (1, True)
     assert synced.page.cursor == room.channel.messages
