@@ -45,7 +45,6 @@ from engine.transcript.canonical import canonical, parse
 
 HANDLED = 12.0  #: seconds a post waits for the referees at most
 CLOSING = 3.0  #: seconds that hooks have to finish when the server ends
-LONGEST_WAIT = 45.0  #: seconds; hosted clients give up between 45 and 300
 
 
 @dataclass(frozen=True)
@@ -339,15 +338,13 @@ class ChannelManager(Rooms):
         posted = outcome.posted
         assert posted is not None
         start = posted.since if cursor is None else cursor
-        pending = not await self._handled(room, posted.entry + 1)
-        watched = True
+        over = await self._handled(room, posted.entry + 1)
+        pending = not over
         if wait > 0 and not pending:
-            watch = Watch(room, slot.label, start)
-            watched = await self._until(room, watch.my_turn, min(wait, LONGEST_WAIT))
+            over = await self._until(room, Watch(room, slot.label, start).my_turn, wait)
         own = self.seat(channel_id, account, slot.label)  # it may have been taken over meanwhile
         missed = self._read(own, start, limit, but=posted.msg_id)
-        cut = self.stopping and (pending or not watched)
-        return Posted(own, posted.msg_id, posted.ts, missed, pending, cut)
+        return Posted(own, posted.msg_id, posted.ts, missed, pending, self.stopping and not over)
 
     async def sync_messages(
         self,
@@ -374,7 +371,7 @@ class ChannelManager(Rooms):
         page(room, own.names, after, 1)  # a wrong cursor is refused before the wait
         watch = Watch(room, slot.label, after)
         condition = watch.my_turn if until_my_turn else watch.anything
-        found = await self._until(room, condition, min(wait, LONGEST_WAIT))
+        found = await self._until(room, condition, wait)
         cut = self.stopping and not found and wait > 0
         own = self.seat(channel_id, account, slot.label)  # it may have been taken over meanwhile
         missed = self._read(own, after, limit)

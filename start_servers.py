@@ -245,7 +245,7 @@ def welcome(settings: configuration.Settings) -> str:
 
 
 def _who(settings: configuration.Settings, url: str) -> Iterator[str]:
-    local = settings.proxy_host in configuration.LOOPBACK
+    local = settings.proxy_host in (*configuration.LOOPBACK, "::1")
     if settings.on_loopback:
         yield "It can be used by programs on this machine."
         if not local:

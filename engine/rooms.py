@@ -28,6 +28,7 @@ from engine.stores.landing import landed
 
 _PLACE = re.compile(rf"([0-9]{{1,15}})\.({CHANNEL_ID.pattern})")  #: in a list of rooms
 ROOMS = 1024  #: folds kept in memory
+LONGEST_WAIT = 45.0  #: seconds; hosted clients give up between 45 and 300
 FLUSH_MARKS = 2.0  #: seconds a mark may be in memory only; losing it repeats messages
 
 
@@ -98,6 +99,7 @@ class Rooms:
 
     async def _until(self, room: Room, condition: Callable[[], bool], seconds: float) -> bool:
         """Wait until ``condition`` holds, at most ``seconds``; return whether it does."""
+        seconds = min(seconds, LONGEST_WAIT)
         await room.bell.until(lambda: self.stopping or condition(), seconds)
         return condition()
 

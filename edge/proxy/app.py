@@ -113,7 +113,7 @@ class Proxy:
             if message["type"] == "http.response.start":
                 status = message["status"]
                 if self._parts.forward.stopping:
-                    message = message | {"headers": [*message.get("headers", ()), _CLOSE]}
+                    message = {**message, "headers": [*message.get("headers", ()), _CLOSE]}
             await send(message)
 
         try:
@@ -183,7 +183,7 @@ class Proxy:
     ) -> None:
         """The one route that crosses without a caller: what an invite's page may show."""
         origin = headers.get("origin", "")
-        if origin and origin not in (self._settings.base_url(headers["host"]), *self._own):
+        if origin and not self._settings.is_own(origin):
             await _foreign_page(send)
             return
         wait = self._parts.cards.take(self._parts.addresses.of(scope))
@@ -204,10 +204,6 @@ class Proxy:
         await self._parts.forward.carry(
             {**scope, "query_string": b""}, receive, send, path=scope["path"], added=[], extra=[]
         )
-
-    @property
-    def _own(self) -> tuple[str, ...]:
-        return self._settings.issuers
 
     async def _gated(self, scope: Scope, receive: Receive, send: Send, headers: Headers) -> None:
         path, method = scope["path"], scope["method"]

@@ -52,7 +52,7 @@ async def every_way(house: House, account: Callable[[], str]) -> AsyncIterator[l
 
 async def asked(house: House, calls: list[Awaitable[Said]]) -> list[asyncio.Future[Said]]:
     """Make the calls; come back when they have reached the server."""
-    futures = [asyncio.ensure_future(call) for call in calls]
+    futures: list[asyncio.Future[Said]] = [asyncio.ensure_future(call) for call in calls]
     for _ in range(3):
         await house.rest(house.account(), "list_channels")
     assert not any(future.done() for future in futures)
