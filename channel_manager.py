@@ -44,7 +44,7 @@ from engine.stores.base import Row, Store, Table
 from engine.transcript.canonical import canonical, parse
 
 HANDLED = 12.0  #: seconds a post waits for the referees at most
-LONGEST_WAIT = 45.0  #: seconds; hosted clients give up between 45 and 300
+CLOSING = 3.0  #: seconds that hooks have to finish when the server ends
 
 
 @dataclass(frozen=True)
@@ -352,13 +352,13 @@ class ChannelManager(Rooms):
         posted = outcome.posted
         assert posted is not None
         start = posted.since if cursor is None else cursor
-        pending = not await self._handled(room, posted.entry + 1)
+        over = await self._handled(room, posted.entry + 1)
+        pending = not over
         if wait > 0 and not pending:
-            watch = Watch(room, slot.label, start)
-            await room.bell.until(watch.my_turn, min(wait, LONGEST_WAIT))
+            over = await self._until(room, Watch(room, slot.label, start).my_turn, wait)
         own = self.seat(channel_id, account, slot.label)  # it may have been taken over meanwhile
         missed = self._read(own, start, limit, but=posted.msg_id)
-        return Posted(own, posted.msg_id, posted.ts, missed, pending)
+        return Posted(own, posted.msg_id, posted.ts, missed, pending, self.stopping and not over)
 
     async def sync_messages(
         self,
@@ -385,12 +385,14 @@ class ChannelManager(Rooms):
         page(room, own.names, after, 1)  # a wrong cursor is refused before the wait
         watch = Watch(room, slot.label, after)
         condition = watch.my_turn if until_my_turn else watch.anything
-        found = await room.bell.until(condition, min(wait, LONGEST_WAIT))
+        found = await self._until(room, condition, wait)
+        cut = self.stopping and not found and wait > 0
         own = self.seat(channel_id, account, slot.label)  # it may have been taken over meanwhile
         missed = self._read(own, after, limit)
-        empty = 0 if found or missed.messages or not wait else room.empty_waits.get(slot.id, 0) + 1
+        empty = room.empty_waits.get(slot.id, 0) + (0 if cut else 1)
+        empty = 0 if found or missed.messages or not wait else empty
         room.empty_waits[slot.id] = empty
-        return Synced(own, missed, time.monotonic() - began, empty)
+        return Synced(own, missed, time.monotonic() - began, empty, cut)
 
     def _read(self, seat: Seat, after: int, limit: int, *, but: int = 0) -> Page:
         missed = page(seat.room, seat.names, after, limit, but=but, since=seat.slot.since)
@@ -401,12 +403,13 @@ class ChannelManager(Rooms):
     async def _handled(self, room: Room, size: int | None = None) -> bool:
         """Wait until the referees have heard the first ``size`` entries (all there are)."""
         heard = room.head.size if size is None else size
-        return await room.bell.until(lambda: room.settled >= heard, HANDLED)
+        return await self._until(room, lambda: room.settled >= heard, HANDLED)
 
     async def close(self) -> None:
-        """Finish what is queued, write the marks down and let go of the store."""
+        """Finish what was begun, for a moment, write the marks down and let go of the store."""
+        self.stop()
         self.alarms.close()
-        await self.lines.finish()
+        await self.lines.finish(CLOSING)
         if self._flush is not None:
             self._flush.cancel()
         self.flush_marks()

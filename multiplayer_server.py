@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 import fastmcp
-import uvicorn
 
 from bot_manager import BotManager
 from channel_manager import ChannelManager
@@ -165,7 +164,7 @@ async def serve(settings: Settings) -> None:
         config = process.web(app)
         process.calm_the_collector()
         log.info("serving %s:%d, process %d", settings.mcp_host, settings.mcp_port, os.getpid())
-        await uvicorn.Server(config).serve(sockets=sockets)
+        await process.Server(config, app.stop).serve(sockets=sockets)
 
 
 def main() -> None:

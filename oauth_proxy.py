@@ -12,8 +12,6 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-import uvicorn
-
 from edge import identity, process
 from edge.log_keys import LogKeys
 from edge.oauth.accounts import Accounts
@@ -30,7 +28,6 @@ from edge.proxy.address import Addresses, parse_trusted
 from edge.proxy.app import Parts, Proxy
 from edge.proxy.forward import Forward
 from edge.proxy.gate import Gate
-from edge.proxy.wire import BoundedProtocol
 from edge.web import site
 from engine import keys
 from settings import LOOPBACK, BadSetting, Settings, load
@@ -118,14 +115,15 @@ def main() -> None:
     settings = load()
     process.configure_logging(settings.log_level)
     process.raise_descriptor_limit()
-    config = process.web(create_app(settings), http=BoundedProtocol, **_tls(settings))
+    app = create_app(settings)
+    config = process.web(app, **_tls(settings))
     sockets = process.listen(settings.proxy_host, settings.proxy_port, "PROXY_PORT")
     config.load()
     if settings.base_url().startswith("http:") and settings.domain not in LOOPBACK:
         log.warning("tokens travel unencrypted: set PUBLIC_URL or USE_SSL for https")
     log.info("serving %s", settings.base_url())
     process.calm_the_collector()
-    uvicorn.Server(config).run(sockets=sockets)
+    process.Server(config, app.stop).run(sockets=sockets)
 
 
 if __name__ == "__main__":

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Any, Literal
-from urllib.parse import urlsplit
 
 from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from engine import addresses
 
 #: The release; `pyproject.toml` says the same (a test holds them together).
 VERSION = "0.1.0"
@@ -94,11 +95,36 @@ class Settings(BaseSettings):
     @field_validator("public_url")
     @classmethod
     def _origin(cls, value: str) -> str:
-        value = value.rstrip("/")
-        parts = urlsplit(value)
-        if value and (parts.scheme not in ("http", "https") or not parts.netloc or parts.path):
-            raise ValueError("must be an origin such as https://mp.example, without a path")
-        return value
+        try:
+            return value and addresses.origin(value)
+        except ValueError:
+            raise ValueError(
+                "must be an origin such as https://mp.example, without path, query or user"
+            ) from None
+
+    @field_validator("domain")
+    @classmethod
+    def _host(cls, value: str) -> str:
+        try:
+            return addresses.host(
+                f"[{value}]" if value.count(":") > 1 and "[" not in value else value
+            )
+        except ValueError:
+            raise ValueError(
+                "must be a name such as mp.example alone; a whole address is PUBLIC_URL"
+            ) from None
+
+    @field_validator("proxy_host", "mcp_host")
+    @classmethod
+    def _listening(cls, value: str) -> str:
+        """Bare, as sockets take it: an IPv6 address without brackets."""
+        value = value.strip().removeprefix("[").removesuffix("]")
+        try:
+            return addresses.host(f"[{value}]" if ":" in value else value).strip("[]")
+        except ValueError:
+            raise ValueError(
+                "must be an address or name of this machine, such as 127.0.0.1"
+            ) from None
 
     def base_url(self, host: str = "") -> str:
         """The address others use: issuer, audience and head of every link, no trailing slash.
@@ -111,6 +137,7 @@ class Settings(BaseSettings):
             return self.public_url
         scheme = "https" if self.use_ssl else "http"
         name = self.domain
+        host = host.lower()
         asked = host.rsplit(":", 1)[0] if not host.endswith("]") else host
         if self.on_loopback and asked in LOOPBACK:
             name = asked
@@ -122,6 +149,13 @@ class Settings(BaseSettings):
     def on_loopback(self) -> bool:
         """True when only programs on this machine can follow our links."""
         return not self.public_url and self.domain in LOOPBACK
+
+    def is_own(self, origin: str) -> bool:
+        """Whether a page of ``origin``, an Origin header, is one of ours."""
+        try:
+            return addresses.origin(origin) in self.issuers
+        except ValueError:  # "null" among them: a page that hides what it is
+            return False
 
     @property
     def issuers(self) -> tuple[str, ...]:

@@ -31,7 +31,7 @@ except ModuleNotFoundError as missing:
     sys.exit(f"The Python package {missing.name} is missing here. Run scripts/start instead.")
 
 ROOT = Path(__file__).resolve().parent
-GRACE_SECONDS = 5.0  # for a program to end by itself
+GRACE_SECONDS = 10.0  # for a program to end by itself: to answer who waits, then close
 REFUSED = 2  # how a program ends that cannot use a setting; it has said which
 GIVE_UP_AFTER = 5  # deaths in a row of a program that never answered
 LONGEST_PAUSE = 30.0
@@ -245,7 +245,7 @@ def welcome(settings: configuration.Settings) -> str:
 
 
 def _who(settings: configuration.Settings, url: str) -> Iterator[str]:
-    local = settings.proxy_host in configuration.LOOPBACK
+    local = settings.proxy_host in (*configuration.LOOPBACK, "::1")
     if settings.on_loopback:
         yield "It can be used by programs on this machine."
         if not local:

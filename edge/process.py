@@ -7,13 +7,13 @@ import logging
 import signal
 import socket
 import sys
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any, NoReturn
 
 import uvicorn
 from starlette.types import ASGIApp
 
-from edge.corked import CorkedProtocol
+from edge.http1 import Http1Protocol
 from settings import BadSetting
 
 DESCRIPTORS = 65_536
@@ -25,6 +25,18 @@ SHUTDOWN_SECONDS = 5
 
 #: Our own top-level modules, as loggers are named.
 OURS = ("oauth_proxy", "multiplayer_server", "channel_manager", "bot_manager", "edge", "engine")
+
+
+class Server(uvicorn.Server):
+    """uvicorn's; ``stop`` is awaited when a signal has come, before anything is closed."""
+
+    def __init__(self, config: uvicorn.Config, stop: Callable[[], Awaitable[None]]) -> None:
+        super().__init__(config)
+        self._stop = stop
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        await self._stop()
+        await super().shutdown(sockets)
 
 
 def run(name: str, serve: Callable[[], None]) -> None:
@@ -40,6 +52,9 @@ def run(name: str, serve: Callable[[], None]) -> None:
 
 
 def _leave(number: int, frame: object) -> NoReturn:
+    # start_servers repeats what a Ctrl-C has said already; that must not cut the closing short.
+    for one in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(one, signal.SIG_IGN)
     sys.exit(0)
 
 
@@ -104,7 +119,8 @@ def web(app: ASGIApp, **more: Any) -> uvicorn.Config:
     """How both processes serve HTTP; ``more`` are further uvicorn settings."""
     return uvicorn.Config(
         app,
-        **{"http": CorkedProtocol, **more},
+        http=Http1Protocol,
+        **more,
         ws="none",
         lifespan="on",
         log_config=None,

@@ -12,7 +12,7 @@
   x TooLarge
   x BotRejected                      the source cannot be a referee here
   x Later                            come back after ``retry_after`` seconds
-    + RateLimited · Unavailable
+    + RateLimited · Unavailable (Restarting)
 * HeadMoved                          another writer appended first; never shown to a caller
 * BrokenLog                          a log does not hash to what it claims; never a refusal
 
@@ -186,6 +186,13 @@ class Unavailable(Later):
 
     code = "UNAVAILABLE"
     hint = "Repeat the same call in {wait} s."
+
+
+class Restarting(Unavailable):
+    """The server is about to end, most likely to be started again; nothing was done."""
+
+    def __init__(self) -> None:
+        super().__init__("the server restarts", retry_after=2)
 
 
 class HeadMoved(Exception):

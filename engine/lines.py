@@ -22,6 +22,7 @@ import logging
 import math
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 
 from engine import hooks
@@ -37,6 +38,7 @@ from engine.errors import (
     HeadMoved,
     MultiplayerError,
     RateLimited,
+    Restarting,
     TooLarge,
     Unavailable,
 )
@@ -129,6 +131,7 @@ class Lines:
         self._custody = custody
         self._lines: dict[str, _Line] = {}
         self._retries: dict[str, asyncio.TimerHandle] = {}
+        self._stopping = False
 
     def busy(self, room: Room) -> bool:
         return room.channel_id in self._lines
@@ -138,8 +141,10 @@ class Lines:
 
         Raise what its decision raises, `RateLimited` when too much waits or its turn does not
         come within `PATIENCE` (then it is taken out of the queue and nothing happens),
-        `Unavailable` when the store refuses.
+        `Unavailable` when the store refuses or the server is about to end.
         """
+        if self._stopping:
+            raise Restarting
         line = self._lines.setdefault(room.channel_id, _Line())
         if len(line.waiting) >= WAITING:
             raise RateLimited("this room has too much to do at the moment")
@@ -157,13 +162,28 @@ class Lines:
         """Run what is due from before, without a wish of anybody's."""
         self._run(room, self._lines.setdefault(room.channel_id, _Line()))
 
-    async def finish(self) -> None:
-        """Wait until every queue is empty. Hooks that could not be run stay due."""
+    def stop(self) -> None:
+        """Refuse what waits for its turn, and whatever comes."""
+        self._stopping = True
+        for line in self._lines.values():
+            _refuse(line.waiting, Restarting())
+            line.waiting.clear()
+
+    async def finish(self, seconds: float | None = None) -> None:
+        """Wait until every queue is empty. Hooks that could not be run stay due; so do those that
+        still run after ``seconds``: whoever loads the room runs them again on the same inputs."""
         for timer in self._retries.values():
             timer.cancel()
         self._retries.clear()
-        while tasks := [line.task for line in self._lines.values() if line.task]:
-            await asyncio.wait(tasks)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                while tasks := self._tasks():
+                    await asyncio.wait(tasks)
+        for task in self._tasks():
+            task.cancel()
+
+    def _tasks(self) -> list[asyncio.Task[None]]:
+        return [line.task for line in self._lines.values() if line.task]
 
     def _run(self, room: Room, line: _Line) -> None:
         if line.task is None:

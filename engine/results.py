@@ -36,6 +36,7 @@ class Posted:
     ts: int  #: ms since the epoch
     page: Page
     pending: bool  #: the referees have not finished with it yet
+    cut: bool = False  #: it would still wait, but the server is about to end
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,7 @@ class Synced:
     page: Page
     waited: float  #: seconds
     empty_waits: int  #: in a row, this one included
+    cut: bool = False  #: it would still wait, but the server is about to end
 
 
 @dataclass(frozen=True)

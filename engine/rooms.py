@@ -28,6 +28,7 @@ from engine.stores.landing import landed
 
 _PLACE = re.compile(rf"([0-9]{{1,15}})\.({CHANNEL_ID.pattern})")  #: in a list of rooms
 ROOMS = 1024  #: folds kept in memory
+LONGEST_WAIT = 45.0  #: seconds; hosted clients give up between 45 and 300
 FLUSH_MARKS = 2.0  #: seconds a mark may be in memory only; losing it repeats messages
 
 
@@ -86,6 +87,21 @@ class Rooms:
         self._account_key = account_key
         self._rooms: OrderedDict[str, Room] = OrderedDict()
         self._flush: asyncio.TimerHandle | None = None
+        self.stopping = False
+
+    def stop(self) -> None:
+        """Answer everybody who waits, now: the server is about to end. From here on no wait begins
+        and nothing joins a queue; what has been decided on is finished by `close`."""
+        self.stopping = True
+        self.lines.stop()
+        for room in self._rooms.values():
+            room.bell.ring()
+
+    async def _until(self, room: Room, condition: Callable[[], bool], seconds: float) -> bool:
+        """Wait until ``condition`` holds, at most ``seconds``; return whether it does."""
+        seconds = min(seconds, LONGEST_WAIT)
+        await room.bell.until(lambda: self.stopping or condition(), seconds)
+        return condition()
 
     def now_ms(self) -> int:
         return int(self.now() * 1000)

@@ -29,6 +29,11 @@ import httpx
 from dotenv import dotenv_values
 
 ROOT = Path(__file__).resolve().parent.parent
+if str(ROOT) not in sys.path:  # a script is started with its own directory alone
+    sys.path.insert(0, str(ROOT))
+
+from engine import addresses  # noqa: E402
+
 EARLY = 60  #: seconds before its end at which a token counts as stale
 BROWSER_SECONDS = 300
 
@@ -56,8 +61,12 @@ class Settings:
         def value(name: str, default: str = "") -> str:
             return found.get(name) or default
 
+        try:
+            base_url = addresses.origin(value("MCP_BASE_URL", "http://127.0.0.1:8100"))
+        except ValueError as error:
+            raise Failed(f"MCP_BASE_URL: {error}.") from None
         return cls(
-            base_url=value("MCP_BASE_URL", "http://127.0.0.1:8100").rstrip("/"),
+            base_url=base_url,
             client_name=value("MCP_CLIENT_NAME", "MCP Script Client"),
             verify_ssl=value("MCP_VERIFY_SSL", "true").lower() not in ("false", "0", "no"),
             token_file=Path(value("MCP_TOKEN_FILE", "mcp_tokens.json")),

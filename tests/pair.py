@@ -19,6 +19,7 @@ from tests import ports
 ROOT = Path(__file__).parent.parent
 SERVER = "multiplayer_server.py"
 PROXY = "oauth_proxy.py"
+SUPERVISOR = "start_servers.py"
 PATIENCE = 60.0  #: seconds; on a busy machine a start takes many times its usual two
 
 
@@ -77,7 +78,7 @@ class Pair:
     def launch(self) -> None:
         """Start without waiting until it answers."""
         self.directory.mkdir(parents=True, exist_ok=True)
-        for name in ("start_servers.py",) if self._supervised else (self._server, PROXY):
+        for name in (SUPERVISOR,) if self._supervised else (self._server, PROXY):
             self._run(name)
 
     def wait(self) -> None:
@@ -114,6 +115,21 @@ class Pair:
         meanwhile()
         self._run(name)
 
+    def terminate(self, *names: str) -> None:
+        """Ask these to end, all at the same moment, as an operator or a supervisor does."""
+        for name in names:
+            if self._supervised and name != SUPERVISOR:
+                os.kill(self._child(name), signal.SIGTERM)
+            else:
+                self._running[name].terminate()
+
+    def run_again(self, *names: str) -> None:
+        """Start these anew, once they have ended by themselves, and wait until all is well."""
+        for name in names:
+            assert self._running[name].wait(PATIENCE) == 0, self.output[-4000:]
+            self._run(name)
+        self.wait()
+
     def stop(self) -> None:
         """End whatever still runs, all of each process group."""
         for group in self._groups:
@@ -136,7 +152,7 @@ class Pair:
         self._groups.append(self._running[name].pid)
 
     def _child(self, name: str) -> int:
-        group = self._running["start_servers.py"].pid
+        group = self._running[SUPERVISOR].pid
         for entry in Path("/proc").glob("[0-9]*"):
             try:
                 fields = (entry / "stat").read_text().rpartition(")")[2].split()

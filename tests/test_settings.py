@@ -41,6 +41,15 @@ def test_the_example_shows_the_defaults(tmp_path: Path) -> None:
         ("USE_SSL", "perhaps"),
         ("PUBLIC_URL", "mp.example"),
         ("PUBLIC_URL", "https://mp.example/rooms"),
+        ("PUBLIC_URL", "https://mp.example?a=b"),
+        ("PUBLIC_URL", "https://me@mp.example"),
+        ("PUBLIC_URL", "https://mp.example:x"),
+        ("DOMAIN", "http://mp.example"),
+        ("DOMAIN", "mp.example:8443"),
+        ("DOMAIN", "mp.example/rooms"),
+        ("DOMAIN", "mp example"),
+        ("PROXY_HOST", "http://127.0.0.1"),
+        ("MCP_HOST", "127.0.0.1:8201"),
         ("INLINE_BOTS", "some"),
         ("BOT_ISOLATION", "none"),
         ("BOT_HOOK_SECONDS", "0"),
@@ -101,6 +110,11 @@ def test_the_environment_wins_over_the_file(
             "https://mp.example",
         ),
         ({"PUBLIC_URL": "https://mp.example/"}, "localhost:8100", "https://mp.example"),
+        ({"PUBLIC_URL": "HTTPS://Mp.Example:443"}, "", "https://mp.example"),
+        ({"PUBLIC_URL": "https://bücher.example"}, "", "https://xn--bcher-kva.example"),
+        ({"DOMAIN": "Mp.Example."}, "", "http://mp.example:8100"),
+        ({"DOMAIN": "::1"}, "", "http://[::1]:8100"),
+        ({"DOMAIN": "LOCALHOST"}, "LocalHost:8100", "http://localhost:8100"),
     ],
 )
 def test_the_address_others_use(
@@ -110,3 +124,13 @@ def test_the_address_others_use(
         monkeypatch.setenv(name, value)
     assert load().base_url(host) == url
     assert url in load().issuers
+    assert load().is_own(url)
+    assert not load().is_own("null")
+
+
+def test_where_to_listen_is_written_with_brackets_or_without(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for written in ("::1", "[::1]", "[0:0::1]"):
+        monkeypatch.setenv("PROXY_HOST", written)
+        assert load().proxy_host == "::1"

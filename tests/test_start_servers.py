@@ -113,8 +113,9 @@ def tree(tmp_path: Path) -> Path:
     """A copy of start_servers.py with stand-ins beside it."""
     root = tmp_path / "tree"
     root.mkdir()
-    for name in ("start_servers.py", "settings.py"):
-        shutil.copy(ROOT / name, root)
+    (root / "engine").mkdir()
+    for name in ("start_servers.py", "settings.py", "engine/__init__.py", "engine/addresses.py"):
+        shutil.copy(ROOT / name, root / name)
     for name in ("oauth_proxy.py", "multiplayer_server.py"):
         (root / name).write_text(STAND_IN)
     return root
@@ -234,6 +235,7 @@ def test_a_busy_port_is_one_line_with_a_remedy(start: Start, variable: str) -> N
         ({"MCP_HOST": "192.0.2.1"}, "MCP_HOST=192.0.2.1 is no address of this machine"),
         ({"DATA_DIR": "/proc/nowhere"}, "DATA_DIR=/proc/nowhere cannot be written"),
         ({"MAX_SEATS": "many"}, "MAX_SEATS='many': "),
+        ({"DOMAIN": "http://mp.example"}, "DOMAIN='http://mp.example': must be a name"),
     ],
 )
 def test_a_setting_that_cannot_work_is_one_line(

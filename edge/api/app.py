@@ -43,10 +43,17 @@ OPEN = frozenset({"/healthz", "/invite_card", VERIFIER})
 class Face:
     """A raw ASGI callable: who is calling is settled before any framework runs."""
 
-    def __init__(self, mcp: ASGIApp, rest_app: ASGIApp, checker: Checker) -> None:
+    def __init__(
+        self, mcp: ASGIApp, rest_app: ASGIApp, checker: Checker, stop: Callable[[], None]
+    ) -> None:
         self._mcp = mcp
         self._rest = rest_app
         self._checker = checker
+        self._stop = stop
+
+    async def stop(self) -> None:
+        """Answer everybody who waits: the server is about to end."""
+        self._stop()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -98,7 +105,7 @@ def face(
     )
     # A redirect would name this server's own address, which no caller can reach.
     rest_app.router.redirect_slashes = False
-    return Face(Envelope(ShortWay(mcp_app, dispatch, caller)), rest_app, checker)
+    return Face(Envelope(ShortWay(mcp_app, dispatch, caller)), rest_app, checker, dispatch.stop)
 
 
 async def _healthz(request: Request) -> Response:

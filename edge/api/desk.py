@@ -69,12 +69,24 @@ class Desk:
                 hint="Leave it out: everybody in the room would read it.",
             )
 
-    def pending(self, busy: bool, data: Json) -> list[str]:
-        """Say so when the referees had no time yet to answer what was done."""
-        if not busy:
-            return []
-        data["pending"] = True
-        return [words.PENDING]
+    def pending(
+        self,
+        busy: bool,
+        data: Json,
+        *,
+        cut: bool | None = None,
+        again: str = words.RESTARTING_AFTER,
+    ) -> list[str]:
+        """Say so when the referees had no time yet to answer what was done, and when the end of
+        the server cut the wait for that (``cut``: another wait), with what to do ``again``."""
+        lines = []
+        if busy:
+            data["pending"] = True
+            lines.append(words.PENDING)
+        if self.channels.stopping and (busy if cut is None else cut):
+            data["restarting"] = again
+            lines.append(f"restarting: {again}.")
+        return lines
 
     async def author_log(
         self, room: Room, caller: Caller, data: Json, cursor: int | None = None

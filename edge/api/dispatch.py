@@ -8,6 +8,7 @@ a library's.
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 import json
 import logging
@@ -23,11 +24,15 @@ from edge.api.limit import Limiter
 from edge.api.operations import Operations
 from edge.api.table import TABLE, Entry
 from edge.identity import Caller
-from engine.errors import InvalidRequest, MultiplayerError
+from engine.errors import InvalidRequest, MultiplayerError, Restarting
 from engine.transcript.canonical import NotCanonical, canonical, parse, unquoted
 
 log = logging.getLogger(__name__)
 _T = TypeVar("_T")
+
+#: Seconds. Giving up may take `channel_manager.CLOSING` more, and `edge.process` cuts the
+#: connections after SHUTDOWN_SECONDS.
+LAST_WORK = 1.0
 
 
 class Arguments(BaseModel):
@@ -58,6 +63,8 @@ class Dispatch:
     def __init__(self, operations: Operations, limiter: Limiter) -> None:
         self._limiter = limiter
         self.desk = operations
+        self._working: set[asyncio.Task[Any]] = set()
+        self._over = False
         self.operations = {
             entry.name: _operation(entry, getattr(operations, entry.name)) for entry in TABLE
         }
@@ -75,15 +82,36 @@ class Dispatch:
 
     async def settle(self, name: str, caller: Caller, work: Callable[[], Awaitable[_T]]) -> _T:
         """Count the call and do its work; what goes wrong is a `MultiplayerError`."""
+        task = asyncio.current_task()
+        assert task is not None
+        self._working.add(task)
         try:
             self._limiter.take(caller.account)
             return await work()
         except MultiplayerError as refusal:
             log.info("%s refused: %s", name, refusal.code)
             raise
+        except asyncio.CancelledError:
+            if not self._over:
+                raise
+            task.uncancel()
+            raise Restarting from None
         except Exception as error:  # our own fault; the caller learns that and no more
             log.exception("%s failed", name)
             raise Internal("something went wrong here") from error
+        finally:
+            self._working.discard(task)
+
+    def stop(self) -> None:
+        """The server is about to end: whoever waits is answered, and what is still worked on in
+        `LAST_WORK` seconds is given up; its caller is told to repeat it."""
+        self.desk.channels.stop()
+        asyncio.get_running_loop().call_later(LAST_WORK, self._give_up)
+
+    def _give_up(self) -> None:
+        self._over = True
+        for task in self._working:
+            task.cancel()
 
 
 def _check(operation: Operation, arguments: Mapping[str, Any]) -> dict[str, Any]:

@@ -179,7 +179,7 @@ class RoomOperations(Desk):
             "bots": shapes.bots(room),
             **page,
         }
-        pending = self.pending(room.unheard, data)
+        pending = self.pending(room.unheard, data, again=words.RESTARTING)
         here = "The game has begun." if view["status"] == "playing" else ""
         text = [
             f"You are {seat.slot.label} in {words.title(view)}. {here}".rstrip(),

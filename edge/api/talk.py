@@ -55,7 +55,9 @@ class TalkOperations(Desk):
         data: Json = {"msg_id": posted.msg_id, "ts": rfc3339(posted.ts), **page, "view": view}
         if to is not None:
             data |= shapes.own_opening(own.room, posted.msg_id, data)
-        pending = self.pending(posted.pending, data)
+        once = cursor is not None or idempotency_key is not None
+        again = words.RESTARTING + words.POSTED_ONCE if once else words.RESTARTING_AFTER
+        pending = self.pending(posted.pending, data, cut=posted.cut, again=again)
         notes = await self.author_log(own.room, caller, data, cursor)
         text = [
             f"posted [{posted.msg_id}]",
@@ -96,6 +98,7 @@ class TalkOperations(Desk):
         if shapes.changes_view(synced.page) or cursor is None:
             data["view"] = view
         notes = await self.author_log(own.room, caller, data, cursor)
+        restarting = self.pending(False, data, cut=synced.cut, again=words.RESTARTING)
         now = self.channels.now()
         nothing = sentences.nothing(page, synced.waited, synced.empty_waits)
         heard, label = page["messages"], self.label(own, caller)
@@ -103,9 +106,11 @@ class TalkOperations(Desk):
         if any(one["sender"] != "system" for one in heard):
             following += sentences.again(view, heard, page)
         yours = view["turn"] is not None and view["turn"]["yours"]
-        if synced.empty_waits >= 2 and not yours and view["status"] in ("open", "playing"):
+        more_may_come = not yours and view["status"] in ("open", "playing")
+        if synced.empty_waits >= 2 and more_may_come and not synced.cut:
             following = sentences.stop_waiting(view, page, label, now)
-        text = [*nothing, *words.messages(page), *notes, *words.state(view, now), following]
+        said = [*nothing, *words.messages(page), *restarting, *notes]
+        text = [*said, *words.state(view, now), following]
         return Answer(data, words.joined(text))
 
     async def list_channels(

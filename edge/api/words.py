@@ -27,6 +27,12 @@ _UNSAFE = re.compile(
 WAIT_MS = 25_000
 #: Characters of a root in the line `log:`, 144 bits: no two logs can be made that share them.
 SHOWN_ROOT = 24
+RESTARTING = "the server restarts, repeat this call"
+POSTED_ONCE = "; what is posted already is not posted twice"
+RESTARTING_AFTER = (
+    "the server restarts; what you asked for is done, do not repeat it. In a few seconds go on "
+    "with the call that next names"
+)
 PENDING = (
     "pending: the referee is still busy with this; what it says comes with your next call. "
     "Until then log: is a head from before it and no receipt for it."

@@ -139,7 +139,7 @@ class Endpoints:
             return problem(429, "Too many sign-ins from your network. Try again later.", wait=wait)
         origin = request.headers.get("origin", "")
         # A browser names the page a POST comes from. "null" is a page that hides it.
-        if origin and origin not in (self._base(request), *self.settings.issuers):
+        if origin and not self.settings.is_own(origin):
             log.info("refused a form from another site")
             return problem(403, "This form was sent from another site.")
         try:

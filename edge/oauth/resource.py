@@ -9,8 +9,9 @@ from urllib.parse import urlsplit
 
 from authlib.oauth2 import OAuth2Error  # type: ignore[import-untyped]
 
+from engine import addresses
+
 ENDPOINTS = ("", "/", "/mcp", "/mcp/")
-_DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
 class InvalidTarget(OAuth2Error):  # type: ignore[misc]
@@ -26,20 +27,11 @@ def check(asked: list[str], issuers: tuple[str, ...]) -> None:
     None asked means this server, too: conformance tools and older clients send none. A
     query is ignored, for ChatGPT was seen to add one; a fragment is forbidden by §2.
     """
-    ours = {_origin(issuer) for issuer in issuers}
     for resource in asked:
-        if "#" in resource or _origin(resource) not in ours:
+        try:
+            parts = urlsplit(resource)
+            ours = addresses.origin(f"{parts.scheme}://{parts.netloc}") in issuers
+        except ValueError:
+            ours = False
+        if "#" in resource or not ours or parts.path not in ENDPOINTS:
             raise InvalidTarget
-        if urlsplit(resource).path not in ENDPOINTS:
-            raise InvalidTarget
-
-
-def _origin(address: str) -> tuple[str, str, int | None] | None:
-    try:
-        parts = urlsplit(address)
-        port = parts.port or _DEFAULT_PORTS.get(parts.scheme)
-    except ValueError:
-        return None
-    if "@" in parts.netloc:
-        return None
-    return parts.scheme, parts.hostname or "", port

@@ -7,6 +7,6 @@ carried by ``forward``, stripped and signed by ``headers``, and streamed back. A
 without a valid token reaches nothing. All of it is plain ASGI: a middleware of Starlette
 would cost more than the whole hop.
 
-Read in this order: ``app``, ``origins``, ``address``, ``gate``, ``headers``, ``forward``,
-``replies``, ``wire``.
+Read in this order: ``app``, ``origins``, ``address``, ``gate``, ``headers``, ``forward``
+and ``replies``.
 """

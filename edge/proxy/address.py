@@ -20,15 +20,21 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 def parse_trusted(text: str) -> tuple[Network, ...]:
     """Return the networks that TRUSTED_PROXIES names, or raise `BadSetting`."""
     try:
-        return tuple(
-            ipaddress.ip_network(part.strip(), strict=False)
-            for part in text.split(",")
-            if part.strip()
-        )
+        parts = [part.strip() for part in text.split(",") if part.strip()]
+        return tuple(_plain(ipaddress.ip_network(part, strict=False)) for part in parts)
     except ValueError as error:
         raise BadSetting(
             f"TRUSTED_PROXIES={text}: {error}; give addresses or CIDRs, comma-separated"
         ) from None
+
+
+def _plain(network: Network) -> Network:
+    """An IPv4 network that was written within IPv6 (::ffff:10.0.0.0/104): senders are compared
+    as IPv4."""
+    mapped = getattr(network.network_address, "ipv4_mapped", None)
+    if mapped is None or network.prefixlen < 96:
+        return network
+    return ipaddress.ip_network((mapped, network.prefixlen - 96))
 
 
 class Addresses:

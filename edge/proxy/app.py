@@ -43,6 +43,7 @@ INVITE_CARD = "/invite_card"
 _RECORD = re.compile(r"/transcript/[A-Za-z0-9_.-]{1,1024}")
 #: The same bytes for everybody; who checks a record needs no login.
 VERIFIER = "/verifier.pyz"
+_CLOSE = (b"connection", b"close")
 _MCP = ("/", "/mcp", "/mcp/")
 #: What is behind the gate, and how it is asked.
 PRIVATE: dict[str, tuple[str, ...]] = {
@@ -93,6 +94,10 @@ class Proxy:
     async def __aexit__(self, *error: object) -> None:
         await self._stack.aclose()
 
+    async def stop(self) -> None:
+        """The proxy is about to end: see that everybody who waits is answered."""
+        await self._parts.forward.stop()
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
             await self._lifespan(receive, send)
@@ -117,6 +122,8 @@ class Proxy:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
+                if self._parts.forward.stopping:
+                    message = {**message, "headers": [*message.get("headers", ()), _CLOSE]}
             await send(message)
 
         try:
@@ -219,7 +226,7 @@ class Proxy:
     ) -> None:
         """The one route that crosses without a caller: what an invite's page may show."""
         origin = headers.get("origin", "")
-        if origin and origin not in (self._settings.base_url(headers["host"]), *self._own):
+        if origin and not self._settings.is_own(origin):
             raise _foreign_page()
         wait = self._parts.cards.take(self._parts.addresses.of(scope))
         if wait > 0:
@@ -237,10 +244,6 @@ class Proxy:
         await self._parts.forward.carry(
             {**scope, "query_string": b""}, receive, send, path=scope["path"]
         )
-
-    @property
-    def _own(self) -> tuple[str, ...]:
-        return self._settings.issuers
 
     async def _gated(self, scope: Scope, receive: Receive, send: Send, headers: Headers) -> None:
         path, method = scope["path"], scope["method"]

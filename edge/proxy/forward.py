@@ -33,6 +33,10 @@ CONNECT_SECONDS = 5.0
 #: the server is about to close.
 POOL_SECONDS = 30.0
 RETRY_AFTER = "2"
+MCP = "/mcp"  #: the path of the server's MCP endpoint
+#: How long the server has to answer what it was asked when the proxy ends. It ends at the same
+#: time as a rule, and then answers at once.
+STOP_SECONDS = 3.0
 
 #: aiohttp would add its own; the server is to see the client's or none.
 _NOT_ADDED = ("User-Agent", "Accept", "Accept-Encoding", "Content-Type")
@@ -60,6 +64,21 @@ class Forward:
         bare = f"[{host}]" if ":" in host and not host.startswith("[") else host
         self._origin = f"http://{bare}:{port}"
         self._session: aiohttp.ClientSession | None = None
+        self._under_way = 0
+        self._answered = asyncio.Event()
+        self.stopping = False
+
+    async def stop(self) -> None:
+        """Carry nothing more. What is under way has `STOP_SECONDS` to be answered; whoever still
+        waits then is told to repeat the call."""
+        self.stopping = True
+        with suppress(TimeoutError):
+            async with asyncio.timeout(STOP_SECONDS):
+                while self._under_way:
+                    self._answered.clear()
+                    await self._answered.wait()
+        if self._session is not None:
+            await self._session.close()
 
     async def __aenter__(self) -> Forward:
         self._session = aiohttp.ClientSession(
@@ -80,7 +99,9 @@ class Forward:
             self._session = None
 
     async def healthy(self) -> bool:
-        """Return whether the server says it is."""
+        """Return whether the server says it is, and will be asked."""
+        if self.stopping:
+            return False
         assert self._session is not None
         limit = aiohttp.ClientTimeout(total=2.0)
         try:
@@ -116,13 +137,21 @@ class Forward:
             return
         except Gone:
             return
+        if self.stopping:
+            await unavailable(send, extra, rpc=path == MCP)
+            return
         sent = CIMultiDict(headers.to_server(scope["headers"]))
         for name, value in sign():
             sent[name] = value
         query = scope["query_string"].decode("latin-1")
         address = URL(f"{self._origin}{path}{'?' + query if query else ''}", encoded=True)
-        async with _until_gone(receive):
-            await self._exchange(scope["method"], address, sent, body, send, extra)
+        self._under_way += 1
+        try:
+            async with _until_gone(receive):
+                await self._exchange(scope["method"], address, sent, body, send, extra)
+        finally:
+            self._under_way -= 1
+            self._answered.set()
 
     async def _exchange(
         self,
@@ -152,7 +181,7 @@ class Forward:
                 log.warning("the server broke off an answer: %s", type(error).__name__)
                 return
             log.warning("the server is not reachable: %s", type(error).__name__)
-            await unavailable(send, extra)
+            await unavailable(send, extra, rpc=address.path == MCP)
 
     async def _request(
         self, method: str, address: URL, sent: CIMultiDict[str], body: bytes
@@ -170,7 +199,7 @@ class Forward:
             )
 
 
-async def unavailable(send: Send, extra: Extra) -> None:
+async def unavailable(send: Send, extra: Extra, *, rpc: bool = False) -> None:
     """Say that the server is away for the moment, as it is during a restart."""
     await refuse(
         send,
@@ -179,6 +208,7 @@ async def unavailable(send: Send, extra: Extra) -> None:
         "The game server is not reachable at the moment.",
         f"Repeat the same call in {RETRY_AFTER} s.",
         headers=[("Retry-After", RETRY_AFTER), *_decoded(extra)],
+        rpc=rpc,
     )
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from urllib.parse import urlsplit
 
+from engine import addresses
 from settings import LOOPBACK, Settings
 
 _EXPOSED = "WWW-Authenticate, Mcp-Session-Id, Retry-After"
@@ -20,11 +21,9 @@ class Origins:
     """Judges Host and Origin."""
 
     def __init__(self, settings: Settings) -> None:
-        names = {settings.domain.lower(), *LOOPBACK}
-        if settings.public_url:
-            names.add((urlsplit(settings.public_url).hostname or "").lower())
-        self._names = names
-        self._own = set(settings.issuers)
+        self._settings = settings
+        public = _named(urlsplit(settings.public_url).netloc)
+        self._names = {settings.domain, *LOOPBACK, *filter(None, [public])}
 
     def is_ours(self, host: str) -> bool:
         """Return whether ``host``, a Host header, names this server, on whatever port.
@@ -32,24 +31,28 @@ class Origins:
         Ports may be mapped in front of us; only the name can be rebound. Our loopback names are
         always good: no stranger can point them elsewhere.
         """
-        name = host.lower()
-        if not name.endswith("]"):
-            name = name.rsplit(":", 1)[0]
-        return name in self._names
+        name = _named(host)
+        try:
+            return name in self._names or addresses.host(name) in self._names
+        except ValueError:
+            return False
 
     def may_ask(self, origin: str) -> bool:
         """Return whether a page of this origin may call us with a token it has.
 
         Our own pages, and pages served on the user's own machine, such as the MCP Inspector.
         """
-        if origin in self._own:
+        if self._settings.is_own(origin):
             return True
         try:
-            parts = urlsplit(origin)
+            return _named(urlsplit(addresses.origin(origin)).netloc) in LOOPBACK
         except ValueError:
             return False
-        name = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
-        return parts.scheme in ("http", "https") and name in LOOPBACK
+
+
+def _named(authority: str) -> str:
+    """The host of an authority, without its port."""
+    return authority if authority.endswith("]") else authority.rpartition(":")[0] or authority
 
 
 def cors(origin: str) -> list[tuple[bytes, bytes]]:

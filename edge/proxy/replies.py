@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 from starlette.types import Message, Receive, Scope, Send
 
@@ -68,9 +69,21 @@ async def reply(
 
 
 async def refuse(
-    send: Send, status: int, code: str, message: str, hint: str, *, headers: Headers = ()
+    send: Send,
+    status: int,
+    code: str,
+    message: str,
+    hint: str,
+    *,
+    headers: Headers = (),
+    rpc: bool = False,
 ) -> None:
-    """Send a refusal in the one form REST callers know."""
-    body = json.dumps({"error": code, "message": message, "hint": hint}).encode()
+    """Send a refusal in the one form REST callers know; with ``rpc`` within a JSON-RPC error
+    (-32603), the only words of such an answer that MCP clients show. Its id was not read."""
+    said: dict[str, Any] = {"error": code, "message": message, "hint": hint}
+    if rpc:
+        error = {"code": -32603, "message": f"{code}: {message} {hint}", "data": said}
+        said = {"jsonrpc": "2.0", "id": None, "error": error}
+    body = json.dumps(said).encode()
     fixed = [("Cache-Control", "no-store"), *headers]
     await reply(send, status, body, kind="application/json", headers=fixed)

@@ -21,6 +21,8 @@ from ipaddress import (
 )
 from typing import TypeAlias
 
+from engine import addresses
+
 Address: TypeAlias = IPv4Address | IPv6Address
 Network: TypeAlias = IPv4Network | IPv6Network
 
@@ -37,7 +39,6 @@ _CLOSED_6 = tuple(
 )
 _NAT64 = (IPv6Network("64:ff9b::/96"), IPv6Network("64:ff9b:1::/48"))
 _COMPATIBLE = IPv6Network("::/96")
-_NAME = re.compile(r"(?!-)[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63})*")
 
 NOTHING = "bots of this server have no network (BOT_EGRESS=none)"
 
@@ -161,16 +162,9 @@ def _unlisted(what: str) -> str:
 
 
 def plain_name(host: str) -> str:
-    """A host as it is looked up and compared: lower case, IDNA, no final dot. ValueError."""
-    text = host.strip().removesuffix(".").lower()
-    if not text.isascii():
-        try:
-            text = text.encode("idna").decode().lower().removesuffix(".")
-        except UnicodeError:
-            raise ValueError(f"{host[:60]!r} is not a host name") from None
-    if len(text) > 253 or not (_NAME.fullmatch(text) or literal(text)):
-        raise ValueError(f"{host[:60]!r} is not a host name")
-    return text
+    """A host as it is looked up and compared: a name, or an address as it stands. ValueError."""
+    text = host.strip().lower()
+    return text if literal(text) else addresses.name(text)
 
 
 def literal(text: str) -> Address | None:

@@ -1,4 +1,4 @@
-"""Somebody sends a header that never ends. Stopped by edge/proxy/wire.py."""
+"""Somebody sends a header, or a trailer, that never ends. Stopped by edge/http1.py."""
 
 from __future__ import annotations
 
@@ -9,9 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from edge.proxy.wire import MAX_HEAD, BoundedProtocol
+from edge.http1 import MAX_HEAD, Http1Protocol
 from oauth_proxy import create_app
 from tests.edge.harness import serving, settings_for
+
+CHUNKED = b"POST /mcp HTTP/1.1\r\nhost: localhost\r\ntransfer-encoding: chunked\r\n\r\n"
 
 
 @asynccontextmanager
@@ -19,7 +21,7 @@ async def connection(
     data: Path,
 ) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
     app = create_app(settings_for(data))
-    async with serving(app, http=BoundedProtocol) as port:
+    async with serving(app, http=Http1Protocol) as port:
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         try:
             yield reader, writer
@@ -33,6 +35,9 @@ async def connection(
         (b"POST /mcp HTTP/1.1\r\nhost: localhost\r\n", b"x-a: b\r\n"),
         (b"POST /mcp HTTP/1.1\r\nhost: localhost\r\nx-a: ", b"x" * 1024),
         (b"GET /", b"x" * 1024),
+        (CHUNKED + b"2\r\n{}\r\n0\r\n", b"x-a: b\r\n"),
+        (CHUNKED + b"2\r\n{}\r\n0\r\nx-a: ", b"x" * 1024),
+        (CHUNKED + b"2;a=", b"x" * 1024),
     ],
 )
 async def test_the_connection_ends(tmp_path: Path, start: bytes, filler: bytes) -> None:
@@ -46,7 +51,8 @@ async def test_the_connection_ends(tmp_path: Path, start: bytes, filler: bytes) 
             seen = await asyncio.wait_for(reader.read(), 10)
         except (ConnectionError, BrokenPipeError):
             return  # cut off while we were still sending
-        assert seen == b"" or seen.startswith((b"HTTP/1.1 431", b"HTTP/1.1 400"))
+        refused = (b"HTTP/1.1 431", b"HTTP/1.1 400", b"HTTP/1.1 401")
+        assert seen == b"" or seen.startswith(refused)
 
 
 async def test_an_ordinary_connection_serves_many_requests(tmp_path: Path) -> None:

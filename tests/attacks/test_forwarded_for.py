@@ -49,6 +49,12 @@ def test_a_mapped_peer_is_recognised() -> None:
     assert sender("::ffff:10.0.0.1", "1.2.3.4", trusted="10.0.0.0/8") == "1.2.3.4"
 
 
+@pytest.mark.parametrize("trusted", ["::ffff:10.0.0.0/104", "::ffff:10.0.0.1", "::FFFF:0A00:1"])
+def test_a_trusted_proxy_may_be_written_within_ipv6(trusted: str) -> None:
+    assert sender("10.0.0.1", "1.2.3.4", trusted=trusted) == "1.2.3.4"
+    assert sender("11.0.0.1", "1.2.3.4", trusted=trusted) == "11.0.0.1"
+
+
 def test_a_bad_setting_is_named() -> None:
     with pytest.raises(BadSetting, match="TRUSTED_PROXIES=caddy"):
         parse_trusted("caddy")

@@ -16,6 +16,7 @@ from fastmcp.client.transports import StreamableHttpTransport
 from mcp_types import TextContent
 
 from edge import identity
+from edge.api.app import Face
 from edge.api.table import TABLE
 from edge.identity import Caller, Signer
 from engine import keys
@@ -71,6 +72,7 @@ class House:
     http: httpx.AsyncClient
     keys: Path
     numbers: Any
+    face: Face
 
     def account(self) -> str:
         """Somebody nobody has met."""
@@ -152,4 +154,4 @@ async def open_house(data: Path, **settings: Any) -> AsyncIterator[House]:
         url = f"http://127.0.0.1:{port}"
         signer = Signer(keys.load(wanted.keys_dir, "caller"))
         async with httpx.AsyncClient(base_url=url, timeout=60) as http:
-            yield House(url, signer, http, wanted.keys_dir, itertools.count(1))
+            yield House(url, signer, http, wanted.keys_dir, itertools.count(1), app)

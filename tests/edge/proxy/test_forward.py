@@ -14,6 +14,7 @@ import httpx
 import pytest
 
 from edge import identity
+from edge.proxy import forward
 from edge.proxy.forward import MAX_BODY
 from engine import keys
 from oauth_proxy import create_app
@@ -216,9 +217,57 @@ async def test_a_server_that_is_away_is_503_until_it_is_back(
 
 
 async def _is_away(it: Lab, token: str) -> None:
-    answer = await it.call(token)
-    assert (answer.status_code, answer.json()["error"]) == (503, "UNAVAILABLE")
-    assert int(answer.headers["retry-after"]) > 0
+    rest, mcp = await it.call(token, "/who"), await it.call(token)
+    assert rest.json()["error"] == "UNAVAILABLE"
+    assert mcp.json()["error"]["data"] == rest.json()  # what MCP clients show of such an answer
+    for answer in (rest, mcp):
+        assert answer.status_code == 503
+        assert int(answer.headers["retry-after"]) > 0
+
+
+async def test_when_the_proxy_ends_what_is_under_way_is_answered_and_nothing_else_begins(
+    tmp_path: Path,
+) -> None:
+    go = asyncio.Event()
+    arrived = asyncio.Semaphore(0)
+
+    async def polls(scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] != "http":
+            return
+        await receive()
+        arrived.release()
+        await go.wait()
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b"told"})
+
+    async with serving(polls) as inner, lab(tmp_path, mcp_port=inner) as it:
+        token = (await it.sign_in(await it.register()))["access_token"]
+        under_way = asyncio.create_task(it.call(token))
+        await arrived.acquire()
+        ending = asyncio.create_task(it.app.stop())
+        await asyncio.sleep(0)
+        late = await it.call(token)
+        assert (late.status_code, late.headers["connection"]) == (503, "close")
+        assert (await it.http.get("/healthz")).status_code == 503
+        go.set()
+        answer = await under_way
+        assert (answer.text, answer.headers["connection"]) == ("told", "close")
+        await ending
+        assert arrived.locked()  # the late call reached nobody
+
+
+async def test_whom_the_server_does_not_answer_in_time_is_told_to_repeat_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(forward, "STOP_SECONDS", 0.0)
+    upstream = Upstream()
+    async with serving(upstream) as inner, lab(tmp_path, mcp_port=inner) as it:
+        token = (await it.sign_in(await it.register()))["access_token"]
+        hanging = asyncio.create_task(it.call(token, "/hang"))
+        await asyncio.wait_for(upstream.waiting.wait(), 30)
+        await it.app.stop()
+        assert (await hanging).status_code == 503
+        await asyncio.wait_for(upstream.left.wait(), 30)
 
 
 async def test_a_server_that_refuses_our_statement_does_not_send_people_to_sign_in(
