@@ -141,7 +141,8 @@ def _redirect_uris(wish: Wish) -> tuple[str, ...]:
     if asked and not kept:
         raise Refused(
             "invalid_redirect_uri",
-            "redirect_uris must be https, http on a loopback address, or a known editor's scheme",
+            "redirect_uris must be https, http on a loopback address, or of a private-use scheme"
+            " in reverse domain form, such as com.example.app:/callback",
         )
     return kept
 

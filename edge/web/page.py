@@ -78,9 +78,10 @@ def page(
 
 
 def problem(status: int, reason: str, *, back: str = "", wait: float = 0) -> HTMLResponse:
-    """Return a page that says why not, and offers the way ``back`` to the app if there is one."""
+    """Return a page that says why not, and offers the way ``back`` to the app if there is one:
+    a redirect URI that it has registered, so of no scheme that runs code, with the error."""
     way = ""
-    if back.startswith(("https://", "http://")):
+    if back:
         way = (
             f'<p class="small">The app can be told about it:'
             f' <a rel="noreferrer" href="{esc(back)}">return to the app</a></p>'
