@@ -28,6 +28,7 @@ from engine.stores.landing import landed
 
 _PLACE = re.compile(rf"([0-9]{{1,15}})\.({CHANNEL_ID.pattern})")  #: in a list of rooms
 ROOMS = 1024  #: folds kept in memory
+LOOKED_AT = 50  #: rooms of an account, open and closed ones, in search of a seat
 FLUSH_MARKS = 2.0  #: seconds a mark may be in memory only; losing it repeats messages
 
 
@@ -162,6 +163,15 @@ class Rooms:
                 found.append((room, seats))
         more = "{}.{}".format(*places[limit - 1]) if len(places) > limit else None
         return RoomPage(tuple(found), more)
+
+    def is_seated(self, account: str) -> bool:
+        """Whether the account holds a seat anywhere, as far as its newest rooms go."""
+        for closed in (False, True):
+            for _, channel_id in self._places(account, closed)[:LOOKED_AT]:
+                room = self.room(channel_id)
+                if room.channel.seats_of(self.who(room, account)):
+                    return True
+        return False
 
     def _places(self, account: str, closed: bool = False) -> list[tuple[int, str]]:
         """When something last happened (ms) in each room of the account; the last one first."""

@@ -21,7 +21,7 @@ from edge.api.errors import Internal
 from edge.api.limit import Limiter
 from edge.api.operations import TABLE, Entry, Operations
 from edge.identity import Caller
-from engine.errors import InvalidRequest, MultiplayerError
+from engine.errors import InvalidRequest, MultiplayerError, NotMember
 
 log = logging.getLogger(__name__)
 _T = TypeVar("_T")
@@ -74,6 +74,10 @@ class Dispatch:
         try:
             self._limiter.take(caller.account)
             return await work()
+        except NotMember as refusal:
+            refusal.hint = self.desk.way_back(caller) or refusal.hint
+            log.info("%s refused: %s", name, refusal.code)
+            raise
         except MultiplayerError as refusal:
             log.info("%s refused: %s", name, refusal.code)
             raise

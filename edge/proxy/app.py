@@ -223,16 +223,15 @@ class Proxy:
         except Denied as denied:
             await _denied(send, base, path, denied, extra)
             return
-        await self._forward(scope, receive, send, base, bearer.sub, bearer.client_id, extra)
+        caller = identity.Caller(bearer.sub, base, bearer.client_id, bearer.network, bearer.born)
+        await self._forward(scope, receive, send, caller, extra)
 
     async def _forward(
         self,
         scope: Scope,
         receive: Receive,
         send: Send,
-        base: str,
-        account: str,
-        client_id: str,
+        caller: identity.Caller,
         extra: Extra,
     ) -> None:
         path = "/mcp" if scope["path"] in _MCP else scope["path"]
@@ -243,7 +242,7 @@ class Proxy:
         if scope["method"] not in METHODS:
             await _wrong_method(send, ", ".join(METHODS), extra)
             return
-        statement = self._parts.signer.sign(identity.Caller(account, base, client_id))
+        statement = self._parts.signer.sign(caller)
         await self._parts.forward.carry(
             scope,
             receive,

@@ -14,6 +14,14 @@ from starlette.responses import HTMLResponse
 
 esc = escape
 
+#: For people who look for the player they were. Agents read `sentences.way_back`.
+WAY_BACK = (
+    "A player belongs to the browser in which it first signed in. In another one, or without its"
+    " cookies, you become a new player without rooms or seats. To go on with the old one, sign in"
+    " in that browser; or give your agent the rejoin token of your seat, with which it takes the"
+    " seat over (join_channel)."
+)
+
 STYLE = """
 :root { color-scheme: light dark; --line: #8886; --soft: #8882; --go: #2a6df4; }
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 38rem; margin: 8vh auto; padding: 0 1rem;
