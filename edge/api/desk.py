@@ -19,6 +19,7 @@ from engine.errors import InvalidRequest
 from engine.posting import live_secret
 from engine.results import Seat
 from engine.room import Room
+from engine.sandbox.shares import Owner
 
 ChannelId = Annotated[str, Field(description="chn_…")]
 SeatName = Annotated[str | None, Field(description="only if you hold several")]
@@ -33,6 +34,11 @@ class Status:
     limits: Mapping[str, Any]
     isolation: Callable[[], Mapping[str, Any]]  #: a new sandbox process is tried anew
     operator_contact: str = ""
+
+
+def owner(caller: Caller) -> Owner:
+    """Whose share of the sandbox the caller's own requests take."""
+    return Owner(caller.account, caller.network)
 
 
 class Desk:

@@ -15,6 +15,7 @@ from typing import Protocol
 
 from engine.sandbox import frames
 from engine.sandbox.canary import ATTACKS, REFUSED_BY_HOST
+from engine.sandbox.keeper import Death
 
 _SECONDS = 10.0
 _LONGEST = 4096
@@ -24,7 +25,7 @@ class Canary(Protocol):
     """A worker, as far as this needs it."""
 
     sock: socket.socket
-    death: asyncio.Future[int | None]
+    death: asyncio.Future[Death]
 
     def drop(self) -> None: ...
 
@@ -58,7 +59,7 @@ async def _attack(worker: Canary, name: str) -> str:
 
 async def _death(worker: Canary, name: str) -> str:
     done, _ = await asyncio.wait([worker.death], timeout=_SECONDS)
-    status = worker.death.result() if done else None
+    status = worker.death.result().status if done else None
     return "" if status == -signal.SIGSYS else f"{name}: the worker ended with {status}"
 
 
