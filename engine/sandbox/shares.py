@@ -117,10 +117,11 @@ class _Turn(NamedTuple):
     place: asyncio.Future[Place]
 
 
-class _Line(NamedTuple):
-    """Those who wait together, first come first served. ``short`` as in `Place`."""
+class _Group(NamedTuple):
+    """Those who wait under the same limits. ``short`` as in `Place`."""
 
-    owner: Owner
+    server: bool
+    network: str
     short: bool
 
 
@@ -136,7 +137,7 @@ class Shares:
         self._now = now
         self._came = 0
         self._held: set[Place] = set()  #: by others than the server itself
-        self._waiting: dict[_Line, deque[_Turn]] = {}
+        self._waiting: dict[_Group, dict[Owner, deque[_Turn]]] = {}
         self._accounts: OrderedDict[Owner, _Account] = OrderedDict()
         self._networks: OrderedDict[str, _Use] = OrderedDict()
 
@@ -145,8 +146,8 @@ class Shares:
         done, equal for what will cost the same: a hook of a source."""
         self._came += 1
         turn = _Turn(self._came, job, asyncio.get_running_loop().create_future())
-        line = _Line(owner, self._account(owner).short(job))
-        self._waiting.setdefault(line, deque()).append(turn)
+        group = _Group(owner == SERVER, owner.network, self._account(owner).short(job))
+        self._waiting.setdefault(group, {}).setdefault(owner, deque()).append(turn)
         self._next()
         try:
             return await turn.place
@@ -154,7 +155,7 @@ class Shares:
             if turn.place.done() and not turn.place.cancelled():
                 self.give(turn.place.result(), 0.0)  # it did not live to use it
             else:
-                self._leave(line, turn)
+                self._leave(group, owner, turn)
             raise
 
     def give(self, place: Place, cpu: float | None) -> None:
@@ -177,51 +178,55 @@ class Shares:
         self._held.discard(place)
 
     def _next(self) -> None:
-        while self._free and (line := self._choose()) is not None:
-            turn = self._waiting[line][0]
-            self._leave(line, turn)
-            turn.place.set_result(self._hold(line, turn.job))
+        while self._free and (chosen := self._choose()) is not None:
+            group, owner = chosen
+            turn = self._waiting[group][owner][0]
+            self._leave(group, owner, turn)
+            turn.place.set_result(self._hold(owner, turn.job, short=group.short))
 
-    def _leave(self, line: _Line, turn: _Turn) -> None:
-        self._waiting[line].remove(turn)
-        if not self._waiting[line]:
-            del self._waiting[line]
+    def _leave(self, group: _Group, owner: Owner, turn: _Turn) -> None:
+        owners = self._waiting[group]
+        owners[owner].remove(turn)
+        if not owners[owner]:
+            del owners[owner]
+        if not owners:
+            del self._waiting[group]
 
-    def _hold(self, line: _Line, job: Hashable) -> Place:
+    def _hold(self, owner: Owner, job: Hashable, *, short: bool) -> Place:
         self._free -= 1
-        place = Place(line.owner, job, self._now(), line.short)
-        if line.owner != SERVER:
-            for use in self._remembered(line.owner):
+        place = Place(owner, job, self._now(), short)
+        if owner != SERVER:
+            for use in self._remembered(owner):
                 use.running.add(place)
             self._held.add(place)
         return place
 
-    def _choose(self) -> _Line | None:
+    def _choose(self) -> tuple[_Group, Owner] | None:
         """Whose turn it is of those who may have a place now."""
         now = self._now()
         held = Counter(place.owner.network for place in self._held)
         crowd = sum(count for name, count in held.items() if self._is_busy(name, now))
-        may = [line for line in self._waiting if self._may(line, crowd, now)]
-        return min(may, key=lambda line: self._order(line, now), default=None)
+        may = [
+            (group, owner)
+            for group, owners in self._waiting.items()
+            if group.server or self._may(group, crowd, now)
+            for owner in owners
+            if group.server or len(self._account(owner).running) < self._most_of_account
+        ]
+        return min(may, key=lambda one: self._order(one[0], one[1], now), default=None)
 
-    def _may(self, line: _Line, crowd: int, now: float) -> bool:
+    def _may(self, group: _Group, crowd: int, now: float) -> bool:
         """``crowd``: how many places all busy networks hold together."""
-        owner = line.owner
-        if owner == SERVER:
-            return True
-        if len(self._account(owner).running) >= self._most_of_account:
-            return False
-        theirs = self._network(owner.network).running
+        theirs = self._network(group.network).running
         newcomers = sum(not place.short for place in theirs)
-        if not line.short and newcomers >= self._most_of_newcomers:
+        if not group.short and newcomers >= self._most_of_newcomers:
             return False
-        held = crowd if self._is_busy(owner.network, now) else len(theirs)
+        held = crowd if self._is_busy(group.network, now) else len(theirs)
         return held < self._most_of_network
 
-    def _order(self, line: _Line, now: float) -> tuple[bool, float, float, int]:
-        network = self._network(line.owner.network).lately(now)
-        account = self._account(line.owner).lately(now)
-        return line.owner != SERVER, network, account, self._waiting[line][0].came
+    def _order(self, group: _Group, owner: Owner, now: float) -> tuple[bool, float, float, int]:
+        used = (self._network(group.network).lately(now), self._account(owner).lately(now))
+        return (not group.server, *used, self._waiting[group][owner][0].came)
 
     def _is_busy(self, network: str, now: float) -> bool:
         return self._network(network).lately(now) >= BUSY
