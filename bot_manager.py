@@ -39,6 +39,7 @@ from engine.params import check as check_params
 from engine.room import Memory, Room
 from engine.sandbox.call import Effect, Failed, HookCall, HookResult, SourceReport
 from engine.sandbox.pool import Pool
+from engine.sandbox.shares import SERVER, Owner
 from engine.sandbox.twice import run_twice
 from engine.stores.base import Append, Row
 from engine.stores.landing import landed
@@ -105,7 +106,7 @@ class BotManager:
         names = sorted(path.stem for path in self.bots_dir.glob("*_bot.py"))
         return [await self.prepare(BotSpec(preset=_class_name(name))) for name in names]
 
-    async def prepare(self, spec: BotSpec, *, owner: str = "") -> Bot:
+    async def prepare(self, spec: BotSpec, *, owner: Owner = SERVER) -> Bot:
         """Inspect a referee, hold its params to its manifest, return what `attach` needs.
 
         Raise `BotRejected` (line and reason), `BotNotFound`, `TooLarge`, `InvalidRequest`.

@@ -39,7 +39,7 @@ from engine.lines import Wish
 from engine.reading import Page, Watch, newest_page, page
 from engine.results import Joined, Posted, Seat, Synced, Updated
 from engine.room import Room
-from engine.rooms import Rooms
+from engine.rooms import CREATOR, Rooms
 from engine.stores.base import Row, Store, Table
 from engine.transcript.canonical import canonical, parse
 
@@ -90,6 +90,7 @@ class ChannelManager(Rooms):
         account: str,
         *,
         host: str,
+        network: str = "",
         name: str,
         slots: tuple[SlotSpec, ...],
         bots: Sequence[Bot] = (),
@@ -97,7 +98,7 @@ class ChannelManager(Rooms):
         entropy: str | None = None,
     ) -> tuple[Room, dict[str, str]]:
         """Open a room. Return it and the invite codes by seat label, in slot order, each with
-        the head of the log up to its referees.
+        the head of the log up to its referees. ``network``: of the account, for `Rooms.owner`.
 
         When this returns the room survives a crash and its referees have been told, or are
         still busy with it after 12 s.
@@ -122,6 +123,7 @@ class ChannelManager(Rooms):
         slot_of = {slot.label: f"s{n}" for n, slot in enumerate(slots) if slot.kind != "bot"}
         rows = [
             Row(Table.ACCOUNT, channel_id, account, b""),
+            Row(Table.NETWORK, channel_id, CREATOR, network.encode()),
             *(bot.row(channel_id) for bot in bots),
             *(
                 token_rows.invite_row(channel_id, code, slot_of[label])

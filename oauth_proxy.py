@@ -21,8 +21,10 @@ from edge.oauth.database import Database, open_database
 from edge.oauth.door import Door
 from edge.oauth.endpoints import Endpoints
 from edge.oauth.registration import Registration
+from edge.oauth.secret import network
 from edge.oauth.server import Server
 from edge.oauth.throttle import INVITE_CARDS_PER_MINUTE, ISSUES_PER_HOUR, Guesses, Quota
+from edge.oauth.throttle import network as sender
 from edge.oauth.tokens import Tokens
 from edge.proxy.address import Addresses, parse_trusted
 from edge.proxy.app import Parts, Proxy
@@ -44,6 +46,7 @@ def create_app(
 ) -> Proxy:
     """Put the proxy together. Nothing runs until it is entered or served."""
     addresses = Addresses(parse_trusted(settings.trusted_proxies))
+    network_key = _key(settings, "network")
     signer = identity.Signer(_key(settings, "caller"), now=now)
     door = Door(settings.access_passcode, _key(settings, "passcode"), guesses=guesses)
     store = database or open_database(settings)
@@ -66,6 +69,7 @@ def create_app(
         registration=Registration(clients, tokens, door, settings.claude_auto_token),
         consent=Consent(accounts, door, now=now),
         address=lambda request: addresses.of(request.scope),
+        network=lambda address: network(network_key, sender(address)),
         registrations=registrations,
         authorizations=authorizations,
     )

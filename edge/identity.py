@@ -34,12 +34,16 @@ V = TypeVar("V")
 class Caller:
     """An account, and the address of ours that it used.
 
-    ``account`` is the `sub` of its token; ``base_url`` heads the links it is given.
+    ``account`` is the `sub` of its token; ``base_url`` heads the links it is given. ``network``
+    stands for the address of the browser that consented (client credentials: of the
+    registration), and is not that address. ``born`` is when the account was made, in seconds.
     """
 
     account: str
     base_url: str
     client_id: str = ""
+    network: str = ""
+    born: int = 0
 
 
 #: Who the proxy says is calling, from the ASGI scope of a request that was let in.
@@ -70,6 +74,8 @@ class Signer:
             "sub": caller.account,
             "iss": caller.base_url,
             "cid": caller.client_id,
+            "net": caller.network,
+            "born": caller.born,
             "exp": int(until),
         }
         statement = jwt.encode({"alg": "HS256"}, claims, self._key)
@@ -103,7 +109,13 @@ class Checker:
             raise NotSigned("no valid statement of the proxy") from error
         if claims.get("aud") != AUDIENCE or not claims.get("sub"):
             raise NotSigned("the statement is not meant for this server")
-        return float(claims["exp"]), Caller(claims["sub"], claims["iss"], claims.get("cid", ""))
+        return float(claims["exp"]), Caller(
+            claims["sub"],
+            claims["iss"],
+            claims.get("cid", ""),
+            claims.get("net", ""),
+            claims.get("born", 0),
+        )
 
 
 def _remember(recent: OrderedDict[K, V], key: K, value: V) -> None:

@@ -121,7 +121,10 @@ class SlotAlreadyFilled(Conflict):
     """Another account has used this invite."""
 
     code = "SLOT_ALREADY_FILLED"
-    hint = "If the seat was meant for you, ask the creator for a fresh invite."
+    hint = (
+        "If it was you, under another login: join_channel with your rejoin_token, or sign in as "
+        "then. If the seat was meant for you, ask the creator for a fresh invite."
+    )
 
 
 class SeatAmbiguous(Conflict):

@@ -1,8 +1,8 @@
 """Secrets in DATA_DIR/keys: files of 32 bytes, mode 0600, made by whoever needs them first.
 
 Trusted by everything; changes when another kind of file lies there. `caller` may be lost
-(callers sign in again within a minute); `account`, `rejoin`, `dice` and `log` may not
-(seats, tokens, seeds and signatures hang on them), so they belong into the backup.
+(callers sign in again within a minute), and so may `network`; `account`, `rejoin`, `dice` and
+`log` may not (seats, tokens, seeds and signatures hang on them): they belong into the backup.
 """
 
 from __future__ import annotations

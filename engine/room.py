@@ -19,6 +19,7 @@ from engine.channel.evolve import Place, evolve
 from engine.channel.state import Channel
 from engine.channel.views import Message, Opening
 from engine.errors import BrokenLog
+from engine.sandbox.shares import Owner
 from engine.stores.base import Append, Leaf, Row, Store, Table
 from engine.transcript import tree
 from engine.transcript.chain import Head, place
@@ -118,7 +119,7 @@ class Room:
     handed: dict[str, int | None] = field(default_factory=dict)  #: of these, what was given once
     clock: int | None = None
     bell: Bell = field(default_factory=Bell)
-    owner: str | None = None  #: the creator's account, once somebody has asked
+    owner: Owner | None = None  #: who pays for its hooks, once somebody has asked
     _recent: deque[Message] = field(default_factory=lambda: deque(maxlen=RECENT))
     _kept: int = 0  #: size of the log at the last snapshot
 

@@ -23,12 +23,16 @@ from engine.errors import ChannelNotFound, InvalidRequest, NotMember
 from engine.lines import Lines
 from engine.results import Seat
 from engine.room import CLOCK, Room
+from engine.sandbox.shares import Owner
 from engine.stores.base import Append, Row, Store, Table
 from engine.stores.landing import landed
 
 _PLACE = re.compile(rf"([0-9]{{1,15}})\.({CHANNEL_ID.pattern})")  #: in a list of rooms
 ROOMS = 1024  #: folds kept in memory
 LONGEST_WAIT = 45.0  #: seconds; hosted clients give up between 45 and 300
+CREATOR = "creator"  #: key of the row that names its network
+UNKNOWN = "unknown"  #: pays where no row of a creator is left; nobody's account
+LOOKED_AT = 50  #: rooms of an account, open and closed ones, in search of a seat
 FLUSH_MARKS = 2.0  #: seconds a mark may be in memory only; losing it repeats messages
 
 
@@ -179,6 +183,15 @@ class Rooms:
         more = "{}.{}".format(*places[limit - 1]) if len(places) > limit else None
         return RoomPage(tuple(found), more)
 
+    def is_seated(self, account: str) -> bool:
+        """Whether the account holds a seat anywhere, as far as its newest rooms go."""
+        for closed in (False, True):
+            for _, channel_id in self._places(account, closed)[:LOOKED_AT]:
+                room = self.room(channel_id)
+                if room.channel.seats_of(self.who(room, account)):
+                    return True
+        return False
+
     def _places(self, account: str, closed: bool = False) -> list[tuple[int, str]]:
         """When something last happened (ms) in each room of the account; the last one first."""
         if closed:
@@ -191,14 +204,17 @@ class Rooms:
                 places.append((last.ts, channel_id))
         return sorted(places, reverse=True)
 
-    def owner(self, room: Room) -> str:
-        """The account that created the room, or "" when it is not on record."""
+    def owner(self, room: Room) -> Owner:
+        """Who pays for the hooks of a room, whoever speaks in it: its creator, who attached its
+        referees. As it stands in the store, so the same after a restart."""
         if room.owner is None:
             tables = (Table.ACCOUNT, Table.PAST)
             rows = [row for table in tables for row in self.store.scan(table, room.channel_id)]
             known = [account for account, _ in rows]
             creator = room.channel.creator
-            room.owner = next((one for one in known if self.who(room, one) == creator), "")
+            account = next((one for one in known if self.who(room, one) == creator), UNKNOWN)
+            network = self.store.get(Table.NETWORK, room.channel_id, CREATOR)
+            room.owner = Owner(account, (network or b"").decode())
         return room.owner
 
     def source(self, room: Room, code_hash: str) -> str:

@@ -18,6 +18,7 @@ from engine.room import Room
 from engine.sandbox.call import HOOKS, Finished, HookCall, HookResult, Limits, SourceReport
 from engine.sandbox.isolation import Isolation
 from engine.sandbox.pool import Pool
+from engine.sandbox.shares import SERVER, Owner
 from engine.stores.base import Append, Leaf, Store, Table
 from engine.stores.landing import landed
 from engine.transcript import chain
@@ -116,6 +117,7 @@ class ScriptedPool:
 
     scripts: dict[str, Mapping[str, Hook]] = field(default_factory=dict)
     calls: list[HookCall] = field(default_factory=list)
+    owners: list[Owner] = field(default_factory=list)  #: of the calls
     before: Callable[[HookCall], Any] | None = None  #: awaited before each hook
     isolation: Isolation = field(default_factory=Isolation)
     limits: Limits = field(default_factory=Limits)
@@ -124,16 +126,19 @@ class ScriptedPool:
         self.scripts[source] = hooks
         return source
 
-    async def inspect(self, source: str, *, inline: bool = True, owner: str = "") -> SourceReport:
+    async def inspect(
+        self, source: str, *, inline: bool = True, owner: Owner = SERVER
+    ) -> SourceReport:
         hooks = self.scripts.get(source)
         known = tuple(hook for hook in HOOKS if hooks and hook in hooks)
         name = source if hooks is not None else None
         return SourceReport(known, name, None, network=False, dice=False)
 
     async def run(
-        self, call: HookCall, *, owner: str = "", limits: Limits | None = None
+        self, call: HookCall, *, owner: Owner = SERVER, limits: Limits | None = None
     ) -> HookResult:
         self.calls.append(call)
+        self.owners.append(owner)
         if self.before is not None:
             await self.before(call)
         return self.scripts[call.source][call.hook](call)

@@ -29,7 +29,8 @@ from engine.room import Room
 from engine.sandbox.call import Failed, Finished, HookCall, HookResult, Said, Turn
 from engine.sandbox.pool import Pool
 from engine.sandbox.runtime import runtime
-from engine.stores.base import Append, Store, Table
+from engine.sandbox.shares import SERVER, Owner
+from engine.stores.base import Append, Row, Store, Table
 from engine.stores.memory import MemoryStore
 from engine.transcript.canonical import canonical
 from tests.harness import (
@@ -101,6 +102,35 @@ async def test_the_walls_around_a_referee_are_said_beside_its_manifest(house: Ho
     (it,) = room.channel.bots
     canon = canonical(said["manifest"])
     assert it.manifest_hash == "sha256:" + hashlib.sha256(canon).hexdigest()
+
+
+async def test_whoever_speaks_the_creator_pays_also_after_a_restart(house: House) -> None:
+    """A guest in the room of a referee that spins is not charged for it."""
+    script = house.pool.script("Echo", on_message=echo)
+    room = await house.room(script, account="host", network="of the host")
+    await house.channels.post_message("B", room.channel_id, "before")
+    house.start()
+    await house.channels.post_message("B", room.channel_id, "after")
+    assert house.pool.owners == 2 * [Owner("host", "of the host")]
+
+
+async def test_the_creators_own_seat_changes_nothing_of_who_pays(house: House) -> None:
+    script = house.pool.script("Echo", on_message=echo)
+    room = await house.room(script, account="A", network="of A")
+    house.start()
+    await house.channels.post_message("A", room.channel_id, "hello")
+    assert house.pool.owners == [Owner("A", "of A")]
+
+
+async def test_a_room_whose_creator_is_not_on_record_is_not_the_servers(house: House) -> None:
+    script = house.pool.script("Echo", on_message=echo)
+    room = await house.room(script, account="host")
+    gone = Row(Table.ACCOUNT, room.channel_id, "host", None)
+    change = Append(room.channel_id, 0, b"", (), [gone], unconditional=True)
+    await asyncio.wrap_future(house.store.append(change))
+    house.start()
+    await house.channels.post_message("A", room.channel_id, "hello")
+    assert house.pool.owners != [SERVER]
 
 
 async def test_a_text_is_announced_and_never_run(house: House) -> None:

@@ -9,7 +9,7 @@ from pydantic import Field
 from bot_manager import BotSpec
 from edge.api import sentences, shapes, tried, words
 from edge.api.answer import Answer
-from edge.api.desk import ChannelId, Desk, Json, Params, SeatName
+from edge.api.desk import ChannelId, Desk, Json, Params, SeatName, owner
 from edge.api.guides import GUIDES, help_text
 from edge.identity import Caller
 from engine.channel.state import Bot as Attached
@@ -140,7 +140,7 @@ class AboutOperations(Desk):
         state, prints, errors with line numbers. Do so before create_channel(bot_code=…).
         """
         spec = BotSpec(preset=bot_preset, code=bot_code, params=params)
-        found = await self.trials.run(caller.account, spec, events)
+        found = await self.trials.run(owner(caller), spec, events)
         return Answer(tried.data(found), words.joined(tried.lines(found, preset=bot_preset)))
 
     async def help(

@@ -12,13 +12,14 @@ from pydantic import Field
 
 from bot_manager import BotManager
 from channel_manager import ChannelManager
-from edge.api import words
+from edge.api import sentences, words
 from edge.api.trial import Trials
 from edge.identity import Caller
 from engine.errors import InvalidRequest
 from engine.posting import live_secret
 from engine.results import Seat
 from engine.room import Room
+from engine.sandbox.shares import Owner
 
 ChannelId = Annotated[str, Field(description="chn_…")]
 SeatName = Annotated[str | None, Field(description="only if you hold several")]
@@ -34,6 +35,11 @@ class Status:
     limits: Mapping[str, Any]
     isolation: Callable[[], Mapping[str, Any]]  #: a new sandbox process is tried anew
     operator_contact: str = ""
+
+
+def owner(caller: Caller) -> Owner:
+    """Whose share of the sandbox the caller's own requests take."""
+    return Owner(caller.account, caller.network)
 
 
 class Desk:
@@ -58,6 +64,13 @@ class Desk:
         """The seat argument for `next:`: only a caller with several seats needs it."""
         own = seat.room.channel.seats_of(self.channels.who(seat.room, caller.account))
         return seat.slot.label if len(own) > 1 else None
+
+    def way_back(self, caller: Caller) -> str:
+        """What a caller who holds no seat anywhere has to know; nothing for anybody else. It is
+        about the caller alone, so it may stand in any refusal."""
+        if self.channels.is_seated(caller.account):
+            return ""
+        return sentences.way_back(self.channels.now() - caller.born if caller.born else None)
 
     def keep_secret(self, *said: Any) -> None:
         """Refuse arguments that hold a live code or token, for others in the room will read

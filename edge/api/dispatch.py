@@ -24,7 +24,7 @@ from edge.api.limit import Limiter
 from edge.api.operations import Operations
 from edge.api.table import TABLE, Entry
 from edge.identity import Caller
-from engine.errors import InvalidRequest, MultiplayerError, Restarting
+from engine.errors import InvalidRequest, MultiplayerError, NotMember, Restarting
 from engine.transcript.canonical import NotCanonical, canonical, parse, unquoted
 
 log = logging.getLogger(__name__)
@@ -88,6 +88,10 @@ class Dispatch:
         try:
             self._limiter.take(caller.account)
             return await work()
+        except NotMember as refusal:
+            refusal.hint = self.desk.way_back(caller) or refusal.hint
+            log.info("%s refused: %s", name, refusal.code)
+            raise
         except MultiplayerError as refusal:
             log.info("%s refused: %s", name, refusal.code)
             raise

@@ -116,10 +116,12 @@ GUIDES = {
         "get_transcript(entry=N) gives a receipt for one entry."
     ),
     "errors": (
-        "CODE: sentence. Hint. NOT_MEMBER: you hold no seat there; list_channels shows yours. "
+        "CODE: sentence. Hint. NOT_MEMBER: you hold no seat there; list_channels shows yours, "
+        "or how a new login gets old seats back. "
         "CHANNEL_NOT_FOUND: ids start with chn_. SEAT_AMBIGUOUS: repeat with seat=…. NOT_ADMIN: "
         "who may change a room, get_channel_info says. TERMS_CHANGED: inspect_invite again. "
-        "SLOT_ALREADY_FILLED, INVITE_INVALID: ask for a fresh link. REJOIN_TOKEN_INVALID: the "
+        "SLOT_ALREADY_FILLED: by your own other login? join_channel(rejoin_token). Else, and for "
+        "INVITE_INVALID: ask for a fresh link. REJOIN_TOKEN_INVALID: the "
         "login that joined needs none. CHANNEL_CLOSED: members still read it. BOT_NOT_FOUND: "
         "list_bots, get_channel_info. BAD_MESSAGE, TOO_LARGE, INVALID_REQUEST, BAD_OP: correct the "
         "call; health_check has the limits. BOT_REJECTED: line and reason of the source. "

@@ -12,7 +12,7 @@ from bot_manager import BotSpec
 from channel_manager import Bot
 from edge.api import sentences, shapes, wishes, words
 from edge.api.answer import Answer
-from edge.api.desk import ChannelId, Desk, Json, Params, SeatName
+from edge.api.desk import ChannelId, Desk, Json, Params, SeatName, owner
 from edge.identity import Caller
 from engine.channel.names import slot_specs
 from engine.channel.ops import BRING_BOT, read_ops
@@ -72,12 +72,13 @@ class RoomOperations(Desk):
         most = self.channels.limits["seats"]
         if len(specs) > most:  # before a sandbox looks at each of them
             raise TooLarge(f"{len(specs)} bots; a room has at most {most} slots")
-        prepared = [await self.bots.prepare(spec, owner=caller.account) for spec in specs]
+        prepared = [await self.bots.prepare(spec, owner=owner(caller)) for spec in specs]
         self.keep_secret(name, slots, entropy, bot_code, bots, bot_params)
         wanted = slots if slots else wishes.default(prepared, join_as)
         room, codes = await self.channels.create_channel(
             caller.account,
             host=urlsplit(caller.base_url).netloc,
+            network=caller.network,
             name=name.strip() or (prepared[0].new.name if prepared else "Room"),
             slots=slot_specs(wanted, max_seats=most),
             bots=prepared,
@@ -235,7 +236,7 @@ class RoomOperations(Desk):
                         manifest=fields.get("manifest"),
                         params=fields.get("params"),
                     ),
-                    owner=caller.account,
+                    owner=owner(caller),
                 )
         updated = await self.channels.update_channel(
             caller.account, channel_id, read, bots=prepared, seat=seat

@@ -263,6 +263,25 @@ def rooms_heading(count: int, older: str | None, *, closed: bool, further: bool)
     return f"{some}, the last ones." if further else f"You have {some}."
 
 
+def way_back(age: float | None) -> str:
+    """For a login without a seat: that it is a new one, and how to come by the old seats."""
+    old = "" if age is None else f" is {_duration(age)} old and"
+    return (
+        f"This login{old} holds no seat. Whoever played here before did so under another login: "
+        "join_channel(invite_code=<rejoin_token>) takes the seat over, or your user removes this "
+        "server's login in their app, signs in again in the browser they used then, and chooses "
+        '"Continue as". With an invite: inspect_invite.'
+    )
+
+
+def _duration(seconds: float) -> str:
+    """`1 minute`, `3 hours`: as exact as people are."""
+    for size, unit in ((86_400, "day"), (3_600, "hour"), (60, "minute")):
+        if count := int(seconds // size):
+            return f"{count} {unit}{'' if count == 1 else 's'}"
+    return "less than a minute"
+
+
 def room_line(room: Room, seats: Sequence[Slot], item: Json, now: float) -> str:
     """list_channels: one room."""
     as_whom = (

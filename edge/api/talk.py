@@ -137,6 +137,8 @@ class TalkOperations(Desk):
         heading = sentences.rooms_heading(
             len(items), older, closed=closed, further=cursor is not None
         )
+        if not items and cursor is None and (told := self.way_back(caller)):
+            heading = f"{heading} {told}"
         following = sentences.after_list(items, older)
         return Answer(data, words.joined([heading, *lines, following]))
 

@@ -28,6 +28,7 @@ from engine.errors import MultiplayerError, RateLimited, Unavailable
 from engine.hooks import Due
 from engine.room import Room
 from engine.sandbox.call import Effect, Failed, HookCall, HookResult
+from engine.sandbox.shares import SERVER, Owner
 from engine.stores.base import Row
 from engine.stores.memory import MemoryStore
 
@@ -141,13 +142,13 @@ class Trial:
         seats: Sequence[str],
         *,
         limits: Mapping[str, Any],
-        owner: str = "",
+        owner: Owner = SERVER,
         rings: int = RINGS,
         mint: Callable[[int], bytes] = secrets.token_bytes,
     ) -> None:
         self.bot, self.seats = bot, list(seats)
         self._rings = rings
-        self._owner = owner or "the author"
+        self._owner = Owner("the author") if owner == SERVER else owner
         self._clock = _Clock()
         self._store = MemoryStore()
         self._channels = ChannelManager(
@@ -172,7 +173,12 @@ class Trial:
             slots = [default_slots(bot)[0], *(f"invite:{seat}" for seat in self.seats)]
             specs = slot_specs(slots, max_seats=self._channels.limits["seats"] + 1)
             self._room, self._codes = await self._channels.create_channel(
-                self._owner, host="localhost", name="a trial", slots=specs, bots=[bot]
+                self._owner.account,
+                host="localhost",
+                network=self._owner.network,
+                name="a trial",
+                slots=specs,
+                bots=[bot],
             )
             self.opening = self._collect(Step(Event({})))
         except BaseException:
@@ -300,17 +306,15 @@ class Trials:
         self._bots = bots
         self._busy: set[str] = set()
 
-    async def run(self, account: str, spec: BotSpec, asked: Sequence[Any]) -> Tried:
+    async def run(self, owner: Owner, spec: BotSpec, asked: Sequence[Any]) -> Tried:
         """Try a referee on these events, in the account's share of the sandbox."""
-        events = read(asked)
+        account, events = owner.account, read(asked)
         if account in self._busy:
             raise RateLimited("you are trying a referee already", retry_after=5)
         self._busy.add(account)
         try:
-            bot = await self._bots.prepare(spec, owner=account)
-            return await attempt(
-                self._bots, bot, events, limits=self._channels.limits, owner=account
-            )
+            bot = await self._bots.prepare(spec, owner=owner)
+            return await attempt(self._bots, bot, events, limits=self._channels.limits, owner=owner)
         finally:
             self._busy.discard(account)
 
@@ -321,7 +325,7 @@ async def attempt(
     events: Sequence[Event],
     *,
     limits: Mapping[str, Any],
-    owner: str = "",
+    owner: Owner = SERVER,
 ) -> Tried:
     """Let these events happen one after the other, as far as `SECONDS` reach. The seats are
     those that somebody joins."""

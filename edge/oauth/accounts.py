@@ -27,6 +27,7 @@ BROWSER_DAYS = 400  #: as long as browsers keep a cookie at most
 class Account:
     sub: str
     name: str
+    created_at: float
     last_client: str = ""
     last_at: float = 0.0
 
@@ -77,19 +78,22 @@ class Accounts:
         if browser is None:
             return []
         rows = self._database.rows(
-            "SELECT a.sub, a.name, h.last_client, h.last_at FROM holdings h JOIN accounts a"
-            " USING (sub) WHERE h.browser=? ORDER BY h.last_at DESC, h.rowid DESC LIMIT ?",
+            "SELECT a.sub, a.name, a.created_at, h.last_client, h.last_at"
+            " FROM holdings h JOIN accounts a USING (sub)"
+            " WHERE h.browser=? ORDER BY h.last_at DESC, h.rowid DESC LIMIT ?",
             (browser.hash, MAX_HELD),
         )
         return [Account(*row) for row in rows]
 
     def add(self) -> Account:
         """Make an empty account."""
-        account = Account("acc_" + secrets.token_urlsafe(16), "player-" + secrets.token_hex(2))
+        account = Account(
+            "acc_" + secrets.token_urlsafe(16), "player-" + secrets.token_hex(2), self._now()
+        )
         with self._database.write() as connection:
             connection.execute(
                 "INSERT INTO accounts VALUES (?,?,?,NULL)",
-                (account.sub, account.name, self._now()),
+                (account.sub, account.name, account.created_at),
             )
         return account
 

@@ -36,6 +36,7 @@ class Client(ClientMixin):  # type: ignore[misc]
     service: str  #: the account it acts as with client credentials
     admitted: str  #: see `secret.admission`
     secret_hash: str = ""
+    network: str = ""  #: of whoever registered it, see `secret.network`
 
     # What authlib asks a client.
 
@@ -87,6 +88,7 @@ class Clients:
         grant_types: tuple[str, ...],
         auth_method: str,
         admitted: str = "",
+        network: str = "",
     ) -> tuple[Client, str]:
         """Register a client and return it with its secret ("" for a public one)."""
         clear = "" if auth_method == "none" else secret.mint(secret.CLIENT_SECRET)
@@ -100,10 +102,11 @@ class Clients:
             service="svc_" + secrets.token_urlsafe(16),
             admitted=admitted,
             secret_hash=secret.digest(clear) if clear else "",
+            network=network,
         )
         with self._database.write() as connection:
             connection.execute(
-                "INSERT INTO clients VALUES (?,?,?,?,?,?,?,?,?,NULL)",
+                "INSERT INTO clients VALUES (?,?,?,?,?,?,?,?,?,NULL,?)",
                 (
                     client.client_id,
                     client.secret_hash,
@@ -114,6 +117,7 @@ class Clients:
                     client.service,
                     admitted,
                     self._now(),
+                    network,
                 ),
             )
         return client, clear
@@ -148,4 +152,5 @@ def _client(row: sqlite3.Row) -> Client:
         service=row["service"],
         admitted=row["admitted"],
         secret_hash=row["secret_hash"],
+        network=row["network"],
     )

@@ -25,6 +25,7 @@ from edge.oauth import parameters, redirects, secret
 from edge.oauth.accounts import Account, Accounts, Browser
 from edge.oauth.clients import Client
 from edge.oauth.door import Door
+from edge.oauth.grants import Approval
 from edge.oauth.parameters import NotParameters
 from edge.oauth.server import Answer, Form, Server
 
@@ -36,12 +37,13 @@ MAX_QUERY = 8192
 
 @dataclass(frozen=True)
 class Visit:
-    """One arrival of a browser with a client's wish."""
+    """One arrival of a browser with a client's wish. ``network``: see `secret.network`."""
 
     server: Server
     query: str
     cookie: str
     address: str
+    network: str
 
 
 @dataclass(frozen=True)
@@ -200,7 +202,9 @@ class Consent:
             self._accounts.approve(browser, account, grant.request.client, grant.redirect_uri)
             log.info("%s approved client %s", account.sub, grant.request.client.client_id)
         answer: Answer = visit.server.create_authorization_response(
-            grant.request, grant_user=account.sub if account else None, grant=grant
+            grant.request,
+            grant_user=Approval(account.sub, visit.network) if account else None,
+            grant=grant,
         )
         return Redirect(answer.location, new_cookie or (visit.cookie if browser else ""))
 

@@ -68,6 +68,10 @@ MIGRATIONS = (
     CREATE INDEX tokens_grant ON tokens (grant_id);
     CREATE INDEX tokens_end ON tokens (expires_at);
     """,
+    """
+    ALTER TABLE clients ADD COLUMN network TEXT NOT NULL DEFAULT '';
+    ALTER TABLE grants ADD COLUMN network TEXT NOT NULL DEFAULT '';
+    """,
 )
 
 MEMORY = "memory://"

@@ -53,13 +53,15 @@ class TooLong(Exception):
 
 @dataclass(frozen=True)
 class Endpoints:
-    """The handlers by method and path. ``address`` tells who sends a request."""
+    """The handlers by method and path. ``address`` tells who sends a request, ``network`` what
+    is kept of such an address."""
 
     settings: Settings
     servers: dict[str, Server]
     registration: Registration
     consent: Consent
     address: Callable[[Request], str]
+    network: Callable[[str], str]
     registrations: Quota
     authorizations: Quota
 
@@ -105,6 +107,7 @@ class Endpoints:
                     document,
                     issuer=self._base(request),
                     address=address,
+                    network=self.network(address),
                     initial_token=_bearer(request),
                 )
             )
@@ -165,11 +168,13 @@ class Endpoints:
         return self.settings.base_url().startswith("https:")
 
     def _visit(self, request: Request, query: str) -> Visit:
+        address = self.address(request)
         return Visit(
             server=self.servers[self._base(request)],
             query=query,
             cookie=request.cookies.get(self._cookie_name, ""),
-            address=self.address(request),
+            address=address,
+            network=self.network(address),
         )
 
     def _show(self, request: Request, visit: Visit, outcome: Outcome) -> Response:

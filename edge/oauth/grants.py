@@ -7,7 +7,7 @@ race and keep one refresh token for ever. Consuming a credential is not done her
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 from authlib.oauth2 import OAuth2Error  # type: ignore[import-untyped]
 from authlib.oauth2.rfc6749 import (  # type: ignore[import-untyped]
@@ -37,8 +37,15 @@ class TooOften(OAuth2Error):  # type: ignore[misc]
     status_code = 429
 
 
+class Approval(NamedTuple):
+    """Who lends an account, and the network of the browser in which he did."""
+
+    sub: str
+    network: str
+
+
 class CodeGrant(AuthorizationCodeGrant):  # type: ignore[misc]
-    """RFC 6749 §4.1. ``grant_user`` is an account's sub."""
+    """RFC 6749 §4.1. ``grant_user`` is an `Approval`."""
 
     TOKEN_ENDPOINT_AUTH_METHODS = AUTH_METHODS
 
@@ -59,11 +66,12 @@ class CodeGrant(AuthorizationCodeGrant):  # type: ignore[misc]
     def generate_authorization_code(self) -> str:
         data = self.request.payload.data
         return self.server.tokens.add_code(  # type: ignore[no-any-return]
-            sub=self.request.user,
+            sub=self.request.user.sub,
             client_id=self.request.client.client_id,
             issuer=self.server.issuer,
             redirect_uri=data.get("redirect_uri", ""),
             challenge=data["code_challenge"],
+            network=self.request.user.network,
         )
 
     def query_authorization_code(self, code: str, client: Any) -> Credential | None:

@@ -2,7 +2,8 @@
 
 On the other side is anybody who registers a client. He may not have a code delivered
 to a script, to another host than the page named, or without a click to an address that
-is not a well-known product's (`tests/attacks/test_open_redirect.py`).
+is not a well-known product's (`tests/attacks/test_open_redirect.py`). Whether an address may
+be registered depends on its form alone (`acceptable`); `KNOWN` only spares a click.
 """
 
 from __future__ import annotations
@@ -12,8 +13,15 @@ from urllib.parse import SplitResult, urlsplit
 
 LOOPBACK_HOSTS = ("localhost", "127.0.0.1", "::1")
 
-#: Private-use schemes (RFC 8252 §7.1) of editors that speak MCP.
-EDITOR_SCHEMES = ("cursor", "vscode", "vscode-insiders", "windsurf", "zed", "claude")
+#: Private-use schemes are a domain name in reverse order (RFC 8252 §7.1), so that no two
+#: programs have the same one; without a period they are refused (§8.4).
+_REVERSE_DOMAIN = re.compile(r"[a-z][a-z0-9+-]*(\.[a-z0-9+-]+)+")
+
+#: Programs that speak MCP and ask for their codes under a scheme without a period.
+SHORT_SCHEMES = (
+    "claude", "cursor", "goose", "jetbrains", "lmstudio", "vscode", "vscode-insiders", "warp",
+    "windsurf", "zed",
+)  # fmt: skip
 
 #: Never legitimate. One of these condemns the whole registration, others are just left out.
 HOSTILE_SCHEMES = ("javascript", "data", "vbscript", "file", "blob", "about", "view-source")
@@ -53,7 +61,15 @@ def acceptable(uri: str) -> bool:
         return bool(_HOST.fullmatch(parts.hostname or ""))
     if parts.scheme == "http":
         return parts.hostname in LOOPBACK_HOSTS
-    return parts.scheme in EDITOR_SCHEMES and bool(parts.netloc or parts.path)
+    return _is_private(parts, uri)
+
+
+def _is_private(parts: SplitResult, uri: str) -> bool:
+    """`scheme:/path` or `scheme://name…`. Without the slash `example.com:8080/cb`, an https
+    address that lacks its scheme, would be one; with three the answer would lose two of them."""
+    if parts.scheme not in SHORT_SCHEMES and not _REVERSE_DOMAIN.fullmatch(parts.scheme):
+        return False
+    return bool(re.match(r"[^:]+:/(/?[^/]|$)", uri))
 
 
 def matches(registered: str, asked: str) -> bool:
@@ -101,7 +117,7 @@ def shown_host(uri: str) -> str:
         return "a program on this computer"
     if parts.scheme == "https":
         return parts.netloc
-    return f"the program that opens {parts.scheme}: links on this computer"
+    return f"the program that opens {parts.scheme}: links on this device"
 
 
 def form_target(uri: str) -> str:

@@ -59,9 +59,16 @@ class Registration:
     auto_token: bool = False
 
     def register(
-        self, document: bytes, *, issuer: str, address: str, initial_token: str = ""
+        self,
+        document: bytes,
+        *,
+        issuer: str,
+        address: str,
+        network: str = "",
+        initial_token: str = "",
     ) -> dict[str, Any]:
-        """Make a client as ``document`` wishes and return what it is told, or raise `Refused`."""
+        """Make a client as ``document`` wishes and return what it is told, or raise `Refused`.
+        ``network`` is the sender's, as `secret.network` names it."""
         admitted = self._admit(initial_token, address)
         wish = _read(document)
         method = _auth_method(wish)
@@ -73,6 +80,7 @@ class Registration:
             grant_types=grants,
             auth_method=method,
             admitted=self.door.mark if admitted else "",
+            network=network,
         )
         log.info("registered client %s (%s)", client.client_id, ", ".join(grants))
         answer = _answer(client, clear)
@@ -94,7 +102,13 @@ class Registration:
 
     def _auto_token(self, client: Client, issuer: str) -> dict[str, Any]:
         pair = Pair(secret.mint(secret.ACCESS))
-        self.tokens.issue(sub=client.service, client_id=client.client_id, issuer=issuer, pair=pair)
+        self.tokens.issue(
+            sub=client.service,
+            client_id=client.client_id,
+            issuer=issuer,
+            network=client.network,
+            pair=pair,
+        )
         return {
             "access_token": pair.access,
             "token_type": "Bearer",
@@ -141,7 +155,8 @@ def _redirect_uris(wish: Wish) -> tuple[str, ...]:
     if asked and not kept:
         raise Refused(
             "invalid_redirect_uri",
-            "redirect_uris must be https, http on a loopback address, or a known editor's scheme",
+            "redirect_uris must be https, http on a loopback address, or of a private-use scheme"
+            " in reverse domain form, such as com.example.app:/callback",
         )
     return kept
 

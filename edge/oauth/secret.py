@@ -42,6 +42,15 @@ def admission(key: bytes, passcode: str) -> str:
     return hmac.new(key, b"admission:" + passcode.encode(), hashlib.sha256).hexdigest()
 
 
+def network(key: bytes, name: str) -> str:
+    """Return what is stored in place of a sender's network (`throttle.network`).
+
+    Keyed, because there are few addresses: who reads oauth.db or channels.db without the key
+    can tell that two accounts came from one network, and not from which.
+    """
+    return hmac.new(key, b"network:" + name.encode(), hashlib.sha256).hexdigest()[:32]
+
+
 def same(one: str, other: str) -> bool:
     """Compare without telling by the time it takes where they differ, or how long they are."""
     return hmac.compare_digest(

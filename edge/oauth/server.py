@@ -131,7 +131,11 @@ class Server(AuthorizationServer):  # type: ignore[misc]
             else:
                 client: Client = request.client
                 self.tokens.issue(
-                    sub=client.service, client_id=client.client_id, issuer=self.issuer, pair=pair
+                    sub=client.service,
+                    client_id=client.client_id,
+                    issuer=self.issuer,
+                    network=client.network,
+                    pair=pair,
                 )
         except Spent as error:
             log.info("refused and revoked: a %s", error)

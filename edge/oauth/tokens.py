@@ -39,6 +39,8 @@ class Bearer:
     client_id: str
     issuer: str
     expires_at: float
+    network: str  #: in which it was consented to; of client credentials, in which they registered
+    born: int  #: when the account was made
 
 
 @dataclass(frozen=True)
@@ -94,15 +96,23 @@ class Tokens:
     # Issuing
 
     def add_code(
-        self, *, sub: str, client_id: str, issuer: str, redirect_uri: str, challenge: str
+        self,
+        *,
+        sub: str,
+        client_id: str,
+        issuer: str,
+        redirect_uri: str,
+        challenge: str,
+        network: str = "",
     ) -> str:
-        """Open a grant and return the code for it."""
+        """Open a grant and return the code for it. ``network`` is the consenting browser's."""
         code, now = secret.mint(secret.CODE), self._now()
         with self._database.write() as connection:
-            grant_id = self._open(connection, sub, client_id, issuer, now + CODE_SECONDS)
+            ends = now + CODE_SECONDS
+            grant_id = self._open(connection, sub, client_id, issuer, network, ends)
             connection.execute(
                 "INSERT INTO codes VALUES (?,?,?,?,?,NULL)",
-                (secret.digest(code), grant_id, redirect_uri, challenge, now + CODE_SECONDS),
+                (secret.digest(code), grant_id, redirect_uri, challenge, ends),
             )
         return code
 
@@ -135,11 +145,13 @@ class Tokens:
             self._revoke(connection, old.grant_id)
         self._refuse(old.grant_id, "refresh token was presented twice")
 
-    def issue(self, *, sub: str, client_id: str, issuer: str, pair: Pair) -> None:
-        """Open a grant without a code: client credentials."""
+    def issue(
+        self, *, sub: str, client_id: str, issuer: str, pair: Pair, network: str = ""
+    ) -> None:
+        """Open a grant without a code: client credentials. ``network``: of the registration."""
         now = self._now()
         with self._database.write() as connection:
-            grant_id = self._open(connection, sub, client_id, issuer, now)
+            grant_id = self._open(connection, sub, client_id, issuer, network, now)
             self._issue(connection, grant_id, pair)
             _mark_used(connection, sub, client_id, now)
 
@@ -174,7 +186,23 @@ class Tokens:
         row = self._find("tokens", token)
         if row is None or row["kind"] != "access" or row["expires_at"] <= self._now():
             return None
-        return Bearer(row["sub"], row["client_id"], row["issuer"], row["expires_at"])
+        return Bearer(
+            row["sub"],
+            row["client_id"],
+            row["issuer"],
+            row["expires_at"],
+            row["network"],
+            self._born(row["sub"], row["client_id"]),
+        )
+
+    def _born(self, sub: str, client_id: str) -> int:
+        """When the account was made: a person's, or the one a client registered."""
+        row = self._database.row(
+            "SELECT created_at FROM accounts WHERE sub=? UNION ALL"
+            " SELECT created_at FROM clients WHERE client_id=? AND service=?",
+            (sub, client_id, sub),
+        )
+        return int(row["created_at"]) if row else 0
 
     def any_token(self, token: str) -> Credential | None:
         """Return the token of either kind, live or expired, for revocation."""
@@ -205,11 +233,17 @@ class Tokens:
     # Shared steps
 
     def _open(
-        self, connection: sqlite3.Connection, sub: str, client_id: str, issuer: str, ends: float
+        self,
+        connection: sqlite3.Connection,
+        sub: str,
+        client_id: str,
+        issuer: str,
+        network: str,
+        ends: float,
     ) -> int:
         cursor = connection.execute(
-            "INSERT INTO grants VALUES (NULL,?,?,?,?,?,?,NULL)",
-            (sub, client_id, issuer, self._admission, self._now(), ends),
+            "INSERT INTO grants VALUES (NULL,?,?,?,?,?,?,NULL,?)",
+            (sub, client_id, issuer, self._admission, self._now(), ends, network),
         )
         assert cursor.lastrowid is not None
         return cursor.lastrowid

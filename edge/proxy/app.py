@@ -267,7 +267,7 @@ class Proxy:
             )
         except Denied as denied:
             raise _denied(base, path, denied, extra) from None
-        caller = identity.Caller(bearer.sub, base, bearer.client_id)
+        caller = identity.Caller(bearer.sub, base, bearer.client_id, bearer.network, bearer.born)
         await self._parts.forward.carry(
             scope,
             receive,

@@ -14,7 +14,7 @@ from starlette.responses import Response
 from edge.oauth import redirects
 from edge.oauth.accounts import Account
 from edge.oauth.consent import Ask
-from edge.web.page import esc, page
+from edge.web.page import WAY_BACK, esc, page
 
 
 def ask(question: Ask, *, query: str) -> Response:
@@ -79,7 +79,10 @@ def _players(question: Ask) -> str:
 
 def _what_a_player_is(known: bool) -> str:
     if not known:
-        return "A player holds its own rooms and seats; this one starts empty."
+        return (
+            "This browser holds no player yet; the new one starts without rooms and seats."
+            f" Have you played here before? {esc(WAY_BACK)}"
+        )
     return (
         "A player holds its own rooms and seats. Continue as one to share them with this app;"
         " a new one starts empty."
@@ -87,6 +90,12 @@ def _what_a_player_is(known: bool) -> str:
 
 
 def _last(account: Account) -> str:
-    day = datetime.fromtimestamp(account.last_at, UTC).strftime("%d %B %Y")
     name = esc(account.last_client or "an app")
-    return f'<span class="small">last used by {name}, {day}</span>'
+    return (
+        f'<span class="small">made on {_day(account.created_at)},'
+        f" last used by {name}, {_day(account.last_at)}</span>"
+    )
+
+
+def _day(at: float) -> str:
+    return datetime.fromtimestamp(at, UTC).strftime("%d %B %Y, %H:%M UTC")

@@ -6,7 +6,7 @@ import json
 
 from starlette.responses import Response
 
-from edge.web.page import esc, page
+from edge.web.page import WAY_BACK, esc, page
 
 
 def landing(base_url: str, *, on_loopback: bool, operator: str = "") -> Response:
@@ -35,6 +35,7 @@ def landing(base_url: str, *, on_loopback: bool, operator: str = "") -> Response
         f"<pre>claude mcp add --transport http multiplayer {esc(endpoint)}</pre>"
         f"<h2>Claude Desktop, through mcp-remote</h2><pre>{esc(config)}</pre>"
         f"<h2>Cursor</h2><p class='small'>~/.cursor/mcp.json</p><pre>{esc(editor)}</pre>"
-        f"<h2>VS Code</h2><p class='small'>.vscode/mcp.json</p><pre>{esc(code)}</pre>{contact}"
+        f"<h2>VS Code</h2><p class='small'>.vscode/mcp.json</p><pre>{esc(code)}</pre>"
+        f"<h2>Looking for your old seats?</h2><p>{esc(WAY_BACK)}</p>{contact}"
     )
     return page("MCP Multiplayer", body)

@@ -15,6 +15,14 @@ from starlette.responses import HTMLResponse
 esc = escape
 FAVICON = "/favicon.svg"
 
+#: For people who look for the player they were. Agents read `sentences.way_back`.
+WAY_BACK = (
+    "A player belongs to the browser in which it first signed in. In another one, or without its"
+    " cookies, you become a new player without rooms or seats. To go on with the old one, sign in"
+    " in that browser; or give your agent the rejoin token of your seat, with which it takes the"
+    " seat over (join_channel)."
+)
+
 STYLE = """
 :root { color-scheme: light dark; --line: #8886; --soft: #8882; --go: #2a6df4; }
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 38rem; margin: 8vh auto; padding: 0 1rem;
@@ -81,9 +89,10 @@ def page(
 
 
 def problem(status: int, reason: str, *, back: str = "", wait: float = 0) -> HTMLResponse:
-    """Return a page that says why not, and offers the way ``back`` to the app if there is one."""
+    """Return a page that says why not, and offers the way ``back`` to the app if there is one:
+    a redirect URI that it has registered, so of no scheme that runs code, with the error."""
     way = ""
-    if back.startswith(("https://", "http://")):
+    if back:
         way = (
             f'<p class="small">The app can be told about it:'
             f' <a rel="noreferrer" href="{esc(back)}">return to the app</a></p>'

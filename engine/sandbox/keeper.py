@@ -15,7 +15,7 @@ import signal
 import socket
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from engine.errors import Unavailable
 from engine.sandbox.isolation import Walls
@@ -32,6 +32,14 @@ _CONTROL_FD = 3
 NOT_HERE = f"Bots run on Linux only, and this server runs on {sys.platform}."
 
 
+class Death(NamedTuple):
+    """How a worker ended: its exit code, negative for a signal, and the CPU seconds it used.
+    Neither is known if the zygote went with it."""
+
+    status: int | None = None
+    cpu: float | None = None
+
+
 class Keeper:
     """Starts a zygote, asks it for workers, hears of their deaths."""
 
@@ -41,7 +49,7 @@ class Keeper:
         self.walls = Walls()  #: what the zygote found on this machine
         self.pid = 0
         self.lost = False  #: no worker can be had from this one any more
-        self._deaths: dict[int, asyncio.Future[int | None]] = {}
+        self._deaths: dict[int, asyncio.Future[Death]] = {}
         self._job = 0
 
     async def start(self, seconds: float) -> None:
@@ -82,16 +90,12 @@ class Keeper:
             setsigdef=[signal.SIGPIPE],
         )
 
-    def fork(self, answers: socket.socket) -> tuple[int, asyncio.Future[int | None]]:
-        """Ask for a worker: its job number, and a future that knows how it ended.
-
-        The future's value is its exit code, negative for a signal, None if the zygote
-        went with it.
-        """
+    def fork(self, answers: socket.socket) -> tuple[int, asyncio.Future[Death]]:
+        """Ask for a worker: its job number, and a future that knows how it ended."""
         self._job += 1
-        death: asyncio.Future[int | None] = self._loop.create_future()
+        death: asyncio.Future[Death] = self._loop.create_future()
         if self.lost:
-            death.set_result(None)
+            death.set_result(Death())
         else:
             self._deaths[self._job] = death
             self._send({"fork": self._job}, [answers.fileno()])
@@ -124,7 +128,7 @@ class Keeper:
             self._ready.set_result(None)
         death = self._deaths.pop(event.get("dead", 0), None)
         if death is not None and not death.done():
-            death.set_result(event["status"])
+            death.set_result(Death(event["status"], event["cpu"]))
 
     def _lose(self) -> None:
         if self.lost:
@@ -137,7 +141,7 @@ class Keeper:
         self._kill()
         for death in self._deaths.values():
             if not death.done():
-                death.set_result(None)
+                death.set_result(Death())
         self._deaths.clear()
 
     def _kill(self) -> None:

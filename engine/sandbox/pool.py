@@ -15,7 +15,7 @@ import math
 import os
 import socket
 from collections import Counter, deque
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Hashable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -25,9 +25,9 @@ from engine.sandbox.broker import Broker, Desk
 from engine.sandbox.call import Effect, Failed, HookCall, HookResult, Limits, SourceReport
 from engine.sandbox.dice import Dice
 from engine.sandbox.isolation import Isolation, Policy
-from engine.sandbox.keeper import Keeper
+from engine.sandbox.keeper import Death, Keeper
 from engine.sandbox.questions import LARGEST, MARK, MOST_HEARD, read_question
-from engine.sandbox.shares import Shares
+from engine.sandbox.shares import LEAST, SERVER, Owner, Shares
 from engine.sandbox.tape import Differs
 
 log = logging.getLogger(__name__)
@@ -44,7 +44,7 @@ class Worker:
 
     job: int
     sock: socket.socket
-    death: asyncio.Future[int | None]
+    death: asyncio.Future[Death]
     keeper: Keeper
 
     def drop(self) -> None:
@@ -84,7 +84,8 @@ class Pool:
         self.counts: Counter[str] = Counter()  #: of hooks, and of what ended some of them
         self._without = without
         self._hash_seed = hash_seed
-        self._shares = Shares(at_once or min(2 * (os.cpu_count() or 1), MOST_AT_ONCE))
+        cores = os.cpu_count() or 1
+        self._shares = Shares(at_once or min(max(LEAST, 2 * cores), MOST_AT_ONCE))
         self._ready: deque[Worker] = deque()
         self._keeper: Keeper | None = None
         self._starting = asyncio.Lock()
@@ -117,11 +118,11 @@ class Pool:
         call: HookCall,
         *,
         tape: Sequence[Effect] | None = None,
-        owner: str = "",
+        owner: Owner = SERVER,
         limits: Limits | None = None,
     ) -> HookResult:
         """Call one hook. Returns at the deadline at the latest; a failing bot is a result.
-        ``owner`` is the account whose share of the workers it takes. ``limits`` are the room's,
+        ``owner`` is whose share of the workers it takes. ``limits`` are the room's,
         of the day it was opened; of memory, network and files there are the pool's.
 
         With ``tape``, an earlier result's effects, the network is not touched: questions are
@@ -137,12 +138,12 @@ class Pool:
         return result
 
     async def _run(
-        self, call: HookCall, tape: Sequence[Effect] | None, owner: str, limits: Limits
+        self, call: HookCall, tape: Sequence[Effect] | None, owner: Owner, limits: Limits
     ) -> HookResult:
         request = wire.hook_request(call, limits)
         if len(request) > frames.LARGEST_REQUEST:
             return Failed("StateLimit", text="the hook's inputs are too large")
-        worker = await self._take(owner)
+        worker = await self._take(owner, hash((call.source, call.hook)))
         desk = self.broker.desk(worker.end, tape, dice=Dice(call.key))
         try:
             if call.inline and (why := self.isolation.refusal()):
@@ -185,7 +186,9 @@ class Pool:
         counted = {name: self.counts[name] for name in COUNTED}
         return {**self.isolation.report(), "counts": counted}
 
-    async def inspect(self, source: str, *, inline: bool = True, owner: str = "") -> SourceReport:
+    async def inspect(
+        self, source: str, *, inline: bool = True, owner: Owner = SERVER
+    ) -> SourceReport:
         """What a source is, compiled in a worker and not run. BotRejected with line and reason.
         The limit of a source is for those that a player brings (``inline``)."""
         try:
@@ -196,7 +199,7 @@ class Pool:
             log.info("source sha256:%s rejected: %r", digest, str(rejection)[:200])
             raise
 
-    async def _inspect(self, source: str, inline: bool, owner: str) -> SourceReport:
+    async def _inspect(self, source: str, inline: bool, owner: Owner) -> SourceReport:
         size = len(source.encode("utf-8", "surrogatepass"))
         if inline and size > self.limits.source:
             raise TooLarge(f"The source has {size} bytes; at most {self.limits.source} are taken.")
@@ -204,7 +207,7 @@ class Pool:
             source.encode()
         except UnicodeEncodeError:
             raise BotRejected("The source is not valid Unicode text") from None
-        worker = await self._take(owner)
+        worker = await self._take(owner, "inspect")
         try:
             if inline and (why := self.isolation.refusal()):
                 raise BotRejected(why, hint="A preset runs here: list_bots names them.")
@@ -222,16 +225,16 @@ class Pool:
 
     # Workers
 
-    async def _take(self, owner: str) -> Worker:
+    async def _take(self, owner: Owner, job: Hashable) -> Worker:
         """A worker that is ready for its one request, holding a place of its owner's until it
-        dies."""
-        await self._shares.take(owner)
+        dies. ``job`` is what may be expected to cost the same again."""
+        place = await self._shares.take(owner, job)
         try:
             worker = await self._ready_worker()
         except BaseException:
-            self._shares.give(owner)
+            self._shares.give(place, 0.0)
             raise
-        worker.death.add_done_callback(lambda _: self._shares.give(owner))
+        worker.death.add_done_callback(lambda death: self._shares.give(place, death.result().cpu))
         self._refill()
         return worker
 
@@ -351,7 +354,7 @@ class Pool:
         """Why a worker went without an answer, as far as the zygote can tell in a moment."""
         worker.drop()
         done, _ = await asyncio.wait([worker.death], timeout=1.0)
-        status = worker.death.result() if done else None
+        status = worker.death.result().status if done else None
         how = "the sandbox restarted" if status is None else f"the process ended with {status}"
         return Failed("Crashed", text=f"{how} ({reason})", killed=True)
 

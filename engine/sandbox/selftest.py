@@ -14,6 +14,7 @@ from typing import Protocol
 
 from engine.sandbox import frames
 from engine.sandbox.canary import ATTACKS, LONGEST, fault, fault_of_long
+from engine.sandbox.keeper import Death
 
 _SECONDS = 10.0
 
@@ -22,7 +23,7 @@ class Canary(Protocol):
     """A worker, as far as this needs it."""
 
     sock: socket.socket
-    death: asyncio.Future[int | None]
+    death: asyncio.Future[Death]
 
     def drop(self) -> None: ...
 
@@ -55,7 +56,7 @@ async def _attack(worker: Canary, name: str) -> str:
 
 async def _death(worker: Canary, name: str) -> str:
     done, _ = await asyncio.wait([worker.death], timeout=_SECONDS)
-    return fault(name, None, worker.death.result() if done else None)
+    return fault(name, None, worker.death.result().status if done else None)
 
 
 async def _receive(worker: Canary) -> bytes:

@@ -16,6 +16,7 @@ from typing import Any, Literal
 from engine.errors import Unavailable
 from engine.sandbox.call import Effect, Failed, HookCall, HookResult, Limits, replayable
 from engine.sandbox.pool import Pool
+from engine.sandbox.shares import SERVER, Owner
 from engine.transcript.canonical import canonical
 
 log = logging.getLogger(__name__)
@@ -40,7 +41,7 @@ async def run_twice(
     second: Pool,
     call: HookCall,
     *,
-    owner: str = "",
+    owner: Owner = SERVER,
     alone: bool,
     limits: Limits | None = None,
 ) -> Twice:
@@ -72,7 +73,7 @@ async def run_twice(
 
 
 async def _again(
-    pool: Pool, call: HookCall, tape: tuple[Effect, ...], owner: str, limits: Limits | None
+    pool: Pool, call: HookCall, tape: tuple[Effect, ...], owner: Owner, limits: Limits | None
 ) -> HookResult | None:
     """The second run; None when this server cannot make one now."""
     try:

@@ -72,7 +72,7 @@ class Zygote:
             pid = os.fork()
         except OSError:
             os.close(answers)
-            self.report(dead=job, status=-1)
+            self.report(dead=job, status=-1, cpu=0.0)
             return
         if not pid:
             self.serve(answers, zygote, self.walls, self.allowance, uid)
@@ -90,11 +90,12 @@ class Zygote:
     def bury(self) -> None:
         """Reap whoever has ended and tell the host."""
         while self.jobs:
-            pid, status = os.waitpid(-1, os.WNOHANG)
+            pid, status, used = os.wait4(-1, os.WNOHANG)
             if not pid:
                 return
             del self.uids[pid]
-            self.report(dead=self.jobs.pop(pid), status=os.waitstatus_to_exitcode(status))
+            code, cpu = os.waitstatus_to_exitcode(status), used.ru_utime + used.ru_stime
+            self.report(dead=self.jobs.pop(pid), status=code, cpu=cpu)
 
     def end(self) -> None:
         """Leave nobody behind."""

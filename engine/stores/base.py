@@ -25,6 +25,7 @@ class Table(StrEnum):
 
     TOKEN = "token"  #: sha256 of a live invite code or rejoin token -> seat; lost: links are dead
     ACCOUNT = "account"  #: account that created or sits here; lost: list_channels forgets
+    NETWORK = "network"  #: its creator's (`shares.Owner`); lost: it is counted among the unknown
     PAST = "past"  #: the same in a room that was closed, and when; lost: likewise
     BOT = "bot"  #: referee's state and its cursor in the log; lost: the game
     BLOB = "blob"  #: source text by its hash; lost: the referee cannot run

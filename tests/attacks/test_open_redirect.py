@@ -37,15 +37,32 @@ async def test_a_hostile_redirect_uri_condemns_the_registration(tmp_path: Path, 
         assert (answer.status_code, answer.json()["error"]) == (400, "invalid_redirect_uri")
 
 
-async def test_an_unfamiliar_redirect_uri_is_left_out_but_not_alone(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "strange",
+    [
+        "http://client.example/cb",
+        "https://*.example/cb",
+        "example:/cb",  # RFC 8252 §8.4: no period, so anybody's
+        "mailto:somebody@client.example",
+        "intent://client.example/cb",
+        "client.example:8080/cb",
+        "localhost:8080/cb",
+        "com.example.app:cb",
+        "com.example.app:",
+        "com.example.app://",
+        "com.example.app:///cb",
+        "com..app:/cb",
+        "com.example.:/cb",
+        "cursor:",
+    ],
+)
+async def test_an_address_of_no_use_is_left_out_but_not_alone(tmp_path: Path, strange: str) -> None:
     async with lab(tmp_path) as it:
-        strange = ["com.example.app:/cb", "http://client.example/cb", "https://*.example/cb"]
         cursor = "cursor://anysphere.cursor-mcp/oauth/callback"
-        client = await it.register(redirect_uris=[*strange, cursor, WEB_URI])
+        client = await it.register(redirect_uris=[strange, cursor, WEB_URI])
         assert client["redirect_uris"] == [cursor, WEB_URI]
-        for uri in strange:
-            answer = await it.http.post("/register", json={"redirect_uris": [uri]})
-            assert answer.json()["error"] == "invalid_redirect_uri"
+        answer = await it.http.post("/register", json={"redirect_uris": [strange]})
+        assert answer.json()["error"] == "invalid_redirect_uri"
 
 
 @pytest.mark.parametrize(
@@ -98,23 +115,29 @@ async def test_a_broken_wish_is_no_automatic_redirect_to_a_stranger(
 ) -> None:
     """RFC 9700 §4.11.2. Known addresses get their error at once, with iss (RFC 9207)."""
     async with lab(tmp_path) as it:
-        stranger = await it.register(redirect_uris=[WEB_URI])
-        answer = await it.http.get(wish_for(stranger, **wish))
-        assert answer.status_code == 400
-        assert "location" not in answer.headers
-        assert "return to the app" in answer.text
+        for uri in (WEB_URI, "com.example.app:/cb"):
+            stranger = await it.register(redirect_uris=[uri])
+            answer = await it.http.get(wish_for(stranger, **wish))
+            assert answer.status_code == 400
+            assert "location" not in answer.headers
+            assert f'href="{uri}?error=' in answer.text
         known = await it.register()
         back = returned(await it.http.get(wish_for(known, **wish)))
         assert back["error"]
         assert back["iss"] == BASE
 
 
-async def test_a_stranger_gets_no_code_without_a_click(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("uri", "shown"), [(WEB_URI, "client.example"), ("com.example.app:/cb", "com.example.app:")]
+)
+async def test_a_stranger_gets_no_code_without_a_click(
+    tmp_path: Path, uri: str, shown: str
+) -> None:
     async with lab(tmp_path) as it:
-        client = await it.register(client_name="Claude", redirect_uris=[WEB_URI])
+        client = await it.register(client_name="Claude", redirect_uris=[uri])
         answer = await it.http.get(wish_for(client))
         assert answer.status_code == 200
-        assert "client.example" in answer.text
+        assert shown in answer.text
 
 
 @pytest.mark.parametrize("name", ["client_id", "redirect_uri", "state", "code_challenge", "scope"])

@@ -20,7 +20,7 @@ async def test_a_look_up_that_a_revocation_overtakes_is_not_remembered() -> None
     alive = True
 
     def look_up(token: str) -> Bearer | None:
-        found = Bearer("acc_1", "cli_1", "iss", 9e12) if alive else None
+        found = Bearer("acc_1", "cli_1", "iss", 9e12, "", 0) if alive else None
         asked.set()
         assert go.wait(5)
         return found
@@ -38,7 +38,7 @@ async def test_a_look_up_that_a_revocation_overtakes_is_not_remembered() -> None
 
 async def test_another_process_is_believed_after_a_moment_at_most() -> None:
     clock = Clock()
-    alive: list[Bearer | None] = [Bearer("acc_1", "cli_1", "iss", clock.at + 9999)]
+    alive: list[Bearer | None] = [Bearer("acc_1", "cli_1", "iss", clock.at + 9999, "", 0)]
     gate = Gate(lambda token: alive[0], now=clock)
     await gate.admit(HEADER, b"")
     alive[0] = None
@@ -50,7 +50,7 @@ async def test_another_process_is_believed_after_a_moment_at_most() -> None:
 
 async def test_the_cache_does_not_outlive_the_token() -> None:
     clock = Clock()
-    answers: list[Bearer | None] = [Bearer("acc_1", "cli_1", "iss", clock.at + 1), None]
+    answers: list[Bearer | None] = [Bearer("acc_1", "cli_1", "iss", clock.at + 1, "", 0), None]
     gate = Gate(lambda token: answers.pop(0), now=clock)
     await gate.admit(HEADER, b"")
     clock.at += 1
@@ -64,7 +64,7 @@ async def test_a_hit_asks_nobody() -> None:
     def look_up(token: str) -> Bearer:
         nonlocal count
         count += 1
-        return Bearer("acc_1", "cli_1", "iss", 9e12)
+        return Bearer("acc_1", "cli_1", "iss", 9e12, "", 0)
 
     gate = Gate(look_up)
     for _ in range(5):

@@ -8,6 +8,7 @@ from channel_manager import ChannelManager
 from engine.channel.ops import read_ops
 from engine.errors import InvalidRequest
 from engine.room import Room
+from engine.sandbox.shares import Owner
 from engine.stores.base import Store
 from tests.harness import Clock, Mint, manager, opened
 
@@ -63,7 +64,7 @@ async def test_closed_rooms_are_listed_for_who_asks_for_them(
     await channels.join_channel("A", token)  # coming back does not open it
     assert [room.channel_id for room, _ in channels.rooms_of("A", closed=True).rooms] == [new, old]
     assert still_open in [room.channel_id for room, _ in channels.rooms_of("A").rooms]
-    assert channels.owner(Room.load(store, old) or room) == "A"
+    assert channels.owner(Room.load(store, old) or room) == Owner("A")
 
 
 @pytest.mark.parametrize("closed", [False, True])

@@ -30,6 +30,7 @@ from engine.room import Room
 from engine.sandbox.broker import Broker
 from engine.sandbox.egress import Egress
 from engine.sandbox.pool import Pool
+from engine.sandbox.shares import Owner
 from engine.signed_heads import SignedHeads
 from engine.stores.memory import MemoryStore
 from engine.transcript import note, tree
@@ -71,7 +72,7 @@ class Table:
         specs = []
         if preset or code:
             spec = BotSpec(preset=preset, code=code, params=params, manifest=manifest)
-            specs.append(await self.bots.prepare(spec, owner="A"))
+            specs.append(await self.bots.prepare(spec, owner=Owner("A")))
         room, invites = await self.channels.create_channel(
             "A",
             host="mp.example",
@@ -114,7 +115,7 @@ class Game:
     async def update(self, who: str, *ops: dict[str, Any], code: str | None = None) -> Any:
         bots = {}
         if code is not None:
-            bots[0] = await self.table.bots.prepare(BotSpec(code=code), owner="A")
+            bots[0] = await self.table.bots.prepare(BotSpec(code=code), owner=Owner("A"))
         return await self.table.channels.update_channel(
             ACCOUNTS[who], self.room.channel_id, read_ops(ops), bots=bots
         )

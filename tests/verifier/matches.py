@@ -24,6 +24,7 @@ from engine.sandbox.broker import Broker
 from engine.sandbox.call import Limits
 from engine.sandbox.egress import read_egress
 from engine.sandbox.pool import Pool
+from engine.sandbox.shares import Owner
 from engine.signed_heads import SignedHeads
 from engine.stores.base import Store
 from engine.stores.memory import MemoryStore
@@ -132,7 +133,7 @@ class Match(Game):
         )
 
     async def change(self, who: str, *ops: dict[str, Any], spec: BotSpec | None = None) -> None:
-        bots = {0: await self.table.bots.prepare(spec, owner="A")} if spec else {}
+        bots = {0: await self.table.bots.prepare(spec, owner=Owner("A"))} if spec else {}
         await self.table.channels.update_channel(
             self.accounts[who], self.room.channel_id, read_ops(ops), bots=bots
         )
@@ -298,7 +299,7 @@ async def match(table: World, seed: int, preset: str | None = None, moves: int =
     )
     admin = rng.choice(("", ":admin"))
     slots = [f"invite:{who}{admin if who == 'alice' else ''}" for who in PLAYERS[:count]]
-    bots = [await table.bots.prepare(spec, owner="A") for spec in specs]
+    bots = [await table.bots.prepare(spec, owner=Owner("A")) for spec in specs]
     opener = rng.random() < 0.3
     room, invites = await table.channels.create_channel(
         "A",

@@ -13,6 +13,7 @@ from typing import Any
 from bot_manager import BotSpec
 from engine.channel.names import slot_specs
 from engine.keyring import LogKey
+from engine.sandbox.shares import Owner
 from engine.transcript.seeds import commit_member
 from tests.harness import BOTS_DIR
 from tests.verifier.games import KEY, Bundle
@@ -26,7 +27,7 @@ async def opened(
     house: World, rng: random.Random, *, seats: tuple[str, ...] = ("alice", "bob"), **spec: Any
 ) -> Match:
     slots = slot_specs(tuple(f"invite:{seat}" for seat in seats), max_seats=32)
-    bot = await house.bots.prepare(BotSpec(**spec), owner="A")
+    bot = await house.bots.prepare(BotSpec(**spec), owner=Owner("A"))
     room, invites = await house.channels.create_channel(
         "A", host="mp.example", name=f"game {rng.random()}", slots=slots, bots=[bot]
     )

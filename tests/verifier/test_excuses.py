@@ -11,6 +11,7 @@ from engine.channel import events, terms
 from engine.channel.changes import ahead
 from engine.channel.ops import read_ops
 from engine.channel.state import Channel
+from engine.sandbox.shares import Owner
 from engine.transcript import proofs, tree
 from engine.transcript.canonical import canonical
 from engine.transcript.chain import b64u
@@ -60,7 +61,7 @@ class GreeterBot:
 
 async def attach(game: Game, code: str) -> None:
     """A referee comes late; alice proposes and bob accepts."""
-    bot = await game.table.bots.prepare(BotSpec(code=code), owner="A")
+    bot = await game.table.bots.prepare(BotSpec(code=code), owner=Owner("A"))
     await game.table.channels.update_channel(
         "A",
         game.room.channel_id,
@@ -151,7 +152,7 @@ async def test_an_invite_does_not_pin_a_referee_that_came_later(
     """A server that holds bob's join back, knows his words, and seats another one first."""
     game = await server.open("GuessBot", slots=("invite:alice:admin", "invite:bob"))
     await game.join("alice", ALICE)
-    bot = await game.table.bots.prepare(BotSpec(code=JUDGE), owner="A")
+    bot = await game.table.bots.prepare(BotSpec(code=JUDGE), owner=Owner("A"))
     op = {"op": "set_bot", "bot_id": "guess-referee", "bot_code": JUDGE}
     await game.table.channels.update_channel(
         "A", game.room.channel_id, read_ops([op]), bots={0: bot}
@@ -200,7 +201,7 @@ async def test_two_seats_under_one_account_were_not_asked(server: Table, jail: E
     await game.join("alice", ALICE)
     code = game.invites["bob"].partition(".")[0]
     await server.channels.join_channel("A", code, entropy=BOB)  # so it is written down
-    bot = await server.bots.prepare(BotSpec(code=JUDGE), owner="A")
+    bot = await server.bots.prepare(BotSpec(code=JUDGE), owner=Owner("A"))
     op = {"op": "set_bot", "bot_id": "greeter-bot", "bot_code": JUDGE}
     await server.channels.update_channel("A", game.room.channel_id, read_ops([op]), bots={0: bot})
     await server.channels.leave_channel("A", game.room.channel_id, "alice")

@@ -17,6 +17,7 @@ from bot_manager import BotSpec
 from engine.channel.ops import read_ops
 from engine.outputs import message_json
 from engine.sandbox.egress import read_egress
+from engine.sandbox.shares import Owner
 from engine.transcript.chain import b64u
 from tests.engine.sandbox.outside import listening
 from tests.verifier.games import (
@@ -72,7 +73,7 @@ class AskerBot:
 async def changed(game: Game, who: str, op: dict[str, Any], code: str | None = None) -> None:
     bots = {}
     if code is not None:
-        bots[0] = await game.table.bots.prepare(BotSpec(code=code), owner="A")
+        bots[0] = await game.table.bots.prepare(BotSpec(code=code), owner=Owner("A"))
     await game.table.channels.update_channel(who, game.room.channel_id, read_ops([op]), bots=bots)
 
 

@@ -9,6 +9,7 @@ import pytest
 
 from bot_manager import BotSpec
 from engine.channel.names import slot_specs
+from engine.sandbox.shares import Owner
 from tests.verifier.games import Game, Table, codes, states, verify
 from verifier.executor import Executor
 
@@ -37,7 +38,9 @@ class Watch:
 
 async def two_bots(server: Table) -> Game:
     specs = [
-        await server.bots.prepare(BotSpec(code=WATCH + f"# {slot}", slot=f"bot:{slot}"), owner="A")
+        await server.bots.prepare(
+            BotSpec(code=WATCH + f"# {slot}", slot=f"bot:{slot}"), owner=Owner("A")
+        )
         for slot in ("one", "two")
     ]
     room, invites = await server.channels.create_channel(

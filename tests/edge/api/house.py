@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import AsyncIterator, Generator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
@@ -73,13 +73,15 @@ class House:
     keys: Path
     numbers: Any
     face: Face
+    born: dict[str, int] = field(default_factory=dict)  #: when accounts were made, as far as told
 
     def account(self) -> str:
         """Somebody nobody has met."""
         return f"acct-{next(self.numbers)}"
 
     def statement(self, account: str) -> dict[str, str]:
-        return {identity.HEADER: self.signer.sign(Caller(account, PUBLIC))}
+        born = self.born.get(account, 0)
+        return {identity.HEADER: self.signer.sign(Caller(account, PUBLIC, born=born))}
 
     async def rest(self, account: str, name: str, /, **arguments: Any) -> Said:
         """Ask by HTTP: JSON for POST, the query for GET."""

@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 
 from edge.oauth.consent import MAX_QUERY
-from tests.edge.harness import BASE, WEB_URI, Lab, choices, fields, lab, returned, wish_for
+from tests.edge.harness import BASE, WEB_URI, Clock, Lab, choices, fields, lab, returned, wish_for
 
 
 async def _choose(
@@ -88,3 +88,26 @@ async def test_an_approval_counts_for_the_address_it_was_given_for(tmp_path: Pat
         assert (await browser.get(wish_for(client))).status_code == 302
         elsewhere = wish_for(client, redirect_uri="https://client.example/other")
         assert (await browser.get(elsewhere)).status_code == 200
+
+
+async def test_a_browser_without_a_player_is_told_how_an_old_one_is_found(tmp_path: Path) -> None:
+    async with lab(tmp_path) as it, it.browser() as browser:
+        client = await it.register(redirect_uris=[WEB_URI])
+        assert "rejoin token" in (await browser.get(wish_for(client))).text
+        await _choose(it, browser, client, "new")
+        other = await it.register(redirect_uris=[WEB_URI])
+        assert "rejoin token" not in (await browser.get(wish_for(other))).text
+
+
+async def test_the_page_says_how_old_each_player_is(tmp_path: Path) -> None:
+    """An empty one that was made by mistake is younger than the one that holds the seats."""
+    clock = Clock()
+    async with lab(tmp_path, clock=clock) as it, it.browser() as browser:
+        first = await it.register()
+        await browser.get(wish_for(first))
+        clock.at += 86_400
+        second = await it.register(redirect_uris=[WEB_URI])
+        await _choose(it, browser, second, "new")
+        page = (await browser.get(wish_for(await it.register()))).text
+        assert page.count("made on 15 January 2027, 08:00 UTC") == 1
+        assert page.count("made on 16 January 2027, 08:00 UTC") == 1

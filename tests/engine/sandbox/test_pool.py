@@ -18,6 +18,7 @@ from engine.errors import Unavailable
 from engine.sandbox import keeper as keeper_module
 from engine.sandbox.call import Failed, Finished, HookCall, Limits
 from engine.sandbox.pool import Pool
+from engine.sandbox.shares import Owner
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 ROOT = Path(__file__).parents[3]
@@ -121,6 +122,26 @@ async def test_no_more_run_at_once_than_allowed(monkeypatch: pytest.MonkeyPatch)
         assert most <= 2
 
 
+async def test_the_kernels_count_of_a_hooks_cpu_reaches_who_shares_workers_out(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """However long it took on a busy machine, and also when the host has killed it."""
+    busy = bot("sum(range(40_000_000))", *10 * ["sum(range(1000))"])
+    spent: dict[str, float] = {}
+    async with a_pool(spares=0, at_once=1, limits=Limits(hook_seconds=60)) as pool:
+        give = pool._shares.give
+
+        def noted(place: Any, cpu: float) -> None:
+            spent[place.owner.account] = cpu
+            give(place, cpu)
+
+        monkeypatch.setattr(pool._shares, "give", noted)
+        for name, source in (("hello", HELLO), ("busy", busy)):
+            await pool.run(HookCall(source, "on_init"), owner=Owner(name))
+        await pool.run(HookCall(HELLO, "on_init"))  # the last one has ended
+        assert 0 < 2 * spent["hello"] < spent["busy"]
+
+
 async def test_many_calls_at_once_get_each_its_own_answer(pool: Any) -> None:
     def echo(n: int) -> HookCall:
         return HookCall(
@@ -190,6 +211,7 @@ import asyncio, os, signal, sys
 sys.path.insert(0, sys.argv[1])
 from engine.sandbox.call import HookCall
 from engine.sandbox.pool import Pool
+from engine.sandbox.shares import Owner
 
 async def main():
     pool = Pool()

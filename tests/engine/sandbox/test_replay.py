@@ -13,6 +13,7 @@ from engine.sandbox.broker import Broker
 from engine.sandbox.call import Effect, Failed, Finished, HookCall, Limits, replayable
 from engine.sandbox.egress import read_egress
 from engine.sandbox.pool import Pool
+from engine.sandbox.shares import Owner
 from engine.sandbox.twice import Twice, run_twice
 from tests.engine.sandbox.outside import Server, bot, got, listening
 
@@ -95,7 +96,7 @@ async def test_who_needs_no_network_repeats_itself_at_once(world: World) -> None
         ("str(list({str(i) for i in range(40)}))", "different"),
     ):
         hook = HookCall(source.format(body), "on_init")
-        found = await run_twice(world.first, world.second, hook, alone=True, owner="alice")
+        found = await run_twice(world.first, world.second, hook, alone=True, owner=Owner("alice"))
         assert found.seen == seen, found
 
 

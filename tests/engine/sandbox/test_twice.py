@@ -9,6 +9,7 @@ import pytest
 
 from engine.errors import Unavailable
 from engine.sandbox.call import Effect, Failed, Finished, HookCall, HookResult, Limits, Said, Turn
+from engine.sandbox.shares import Owner
 from engine.sandbox.twice import Twice, run_twice
 
 CALL = HookCall("class A: pass", "on_init", state={"n": 1})
@@ -67,9 +68,9 @@ async def test_who_asked_the_network_is_answered_from_the_record() -> None:
 @pytest.mark.parametrize("alone", [True, False])
 async def test_both_runs_have_the_owner_and_the_limits_of_the_room(alone: bool) -> None:
     first, second, limits = Pool(Finished()), Pool(Finished()), Limits(fuel=7)
-    await twice(first, second, alone=alone, owner="alice", limits=limits)
+    await twice(first, second, alone=alone, owner=Owner("alice"), limits=limits)
     for pool in (first, second):
-        assert (pool.asked["owner"], pool.asked["limits"]) == ("alice", limits)
+        assert (pool.asked["owner"], pool.asked["limits"]) == (Owner("alice"), limits)
 
 
 def said(body: Any, **kwargs: Any) -> Finished:
