@@ -59,8 +59,6 @@ KEY = b"the key of a hook's dice is here"
 ALIKE = 6
 #: The walk is cut here, which the test notices.
 MOST = 60_000
-#: A removed guard shows itself at once.
-ENOUGH = 3
 #: An expression, as a key: whoever evaluates it, or compiles it, shows what came of it.
 TEXT = "__import__('sys')"
 #: Names that no object lists and bots try.
@@ -269,7 +267,7 @@ class Walk:
         self.queue.append((value, path))
 
     def go(self) -> None:
-        while self.queue and len(self.found) < ENOUGH:
+        while self.queue and not self.found:
             value, path = self.queue.popleft()
             for way in (self.attributes, self.items, self.calls, self.texts):
                 for how, found in way(value):
