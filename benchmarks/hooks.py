@@ -17,8 +17,9 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
-from engine.sandbox import hook, modules
+from engine.sandbox import hook, modules, steady
 from engine.sandbox.call import Finished, HookCall
+from engine.sandbox.dice import Dice
 from engine.sandbox.pool import Pool
 from engine.sandbox.twice import run_twice
 
@@ -93,13 +94,13 @@ async def compare(pool: Pool, runs: int, hooks: int) -> None:
 
 def in_process(pool: Pool, hooks: int) -> float:
     """The same hook as a plain function call, in ms: read, compiled and run, nothing else."""
-    call: dict[str, Any] = {**dataclasses.asdict(CALL), "key": CALL.key.hex()}
+    call: dict[str, Any] = dataclasses.asdict(CALL)
     request = {"do": "hook", "call": call, "limits": dataclasses.asdict(pool.limits)}
     seconds = []
     for _ in range(hooks):
         hook.load.cache_clear()
         began = time.perf_counter()
-        hook.answer(request)
+        hook.answer(request, Dice(bytes(32)).take)
         seconds.append(time.perf_counter() - began)
     return 1000 * statistics.median(seconds)
 
@@ -124,6 +125,7 @@ async def measure(runs: int, hooks: int, without: list[str]) -> None:
         found = [await one_run(lambda: pool.run(CALL), hooks) for _ in range(runs)]
         figures = {name: statistics.median(run[name] for run in found) for name in found[0]}
         modules.preload()
+        steady.install()
         plain = in_process(pool, hooks)
         figures |= {"in process ms": plain, "ratio": figures["p50 ms"] / plain}
         try:

@@ -25,7 +25,7 @@ from engine.hooks import Due, players_at
 from engine.room import Draft, Room, private_row
 from engine.sandbox.call import Effect, Failed, Finished, HookCall, HookResult, Limits, Said, Turn
 from engine.stores.base import Row, Table
-from engine.transcript import seeds
+from engine.transcript import draws, seeds
 from engine.transcript.canonical import NotCanonical, canonical, through
 from engine.transcript.chain import MAX_ENTRY, b64u
 
@@ -48,12 +48,13 @@ class Result:
 
 @dataclass(frozen=True)
 class Epoch:
-    """The keys of one bot's epoch: of its dice, its blinded states and its private words."""
+    """The keys of one bot's epoch: of its dice, its blinded states and its private words. ``nth``
+    says whose dice of them a hook draws from."""
 
     key: bytes
     state: bytes
     private: bytes
-    position: int
+    nth: int
 
     @classmethod
     def of(cls, seed: bytes, channel: Channel, bot: Bot, on: int) -> Epoch:
@@ -63,13 +64,12 @@ class Epoch:
             seeds.epoch_key(seed, *place, dice.shares(channel, bot, on)),
             seeds.part(seed, "state", *place),
             seeds.part(seed, "priv", *place),
-            bot.dice.position,
+            bot.dice.drawn,
         )
 
-    def receipt(self, before: Mapping[str, Any], after: Mapping[str, Any], draws: int) -> Receipt:
+    def receipt(self, before: Mapping[str, Any], after: Mapping[str, Any], drawn: int) -> Receipt:
         states = [seeds.blind(self.state, before), seeds.blind(self.state, after)]
-        position = self.position
-        return {"st": states, "rng": [seeds.kid(self.key), position, position + draws]}
+        return {"st": states, "rng": [seeds.kid(self.key), self.nth, drawn]}
 
 
 def hook_limits(room: Mapping[str, Any], own: Limits) -> Limits:
@@ -103,8 +103,7 @@ def hook_call(
         players=players_at(step.channel, step.entry),
         now=step.ts / 1000,
         bot_id=bot.id,
-        key=epoch.key,
-        position=epoch.position,
+        key=draws.hook_key(epoch.key, epoch.nth),
         inline=bot.ref is None,
     )
 
@@ -150,9 +149,9 @@ def _receipt(
     """The fields of a run that a replay must come to; none in rooms born without them."""
     if not channel.proves:
         return {}
-    draws = result.draws if isinstance(result, Finished) else 0
+    drawn = result.draws if isinstance(result, Finished) else 0
     asked = [{"k": effect.kind, "q": effect.q, "r": effect.r} for effect in result.effects]
-    made = epoch.receipt(before, after, draws) | {"now": due.step.ts}
+    made = epoch.receipt(before, after, drawn) | {"now": due.step.ts}
     return made | ({"fx": asked} if asked else {})
 
 

@@ -492,15 +492,14 @@ async def test_a_silent_hook_leaves_no_trace_and_is_not_heard_again(house: House
     assert house.pool.heard() == ["on_message hello", "on_message again"]
 
 
-async def test_no_two_draws_of_a_bot_are_the_same_block(house: House) -> None:
+async def test_no_two_hooks_that_draw_have_the_same_dice(house: House) -> None:
     def drawing(call: HookCall) -> Finished:
         return Finished(draws=2)
 
     room = await house.room(house.pool.script("Judge", on_message=drawing))
     for _ in range(3):
         await house.channels.post_message("A", room.channel_id, "x")
-    assert {call.key for call in house.pool.calls} == {house.pool.calls[0].key}
-    assert [call.position for call in house.pool.calls] == [0, 2, 4]
+    assert len({call.key for call in house.pool.calls}) == 3
 
 
 async def test_a_post_returns_when_the_referees_have_answered(house: House) -> None:

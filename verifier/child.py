@@ -154,6 +154,7 @@ def main(told: dict[str, Any]) -> None:
     control = socket.socket(fileno=told["control"])
     stand = walls.survey(told["host"])
     modules.preload(networked=told["networked"])
+    steady.install()
     warm.warm()
     walls.surround(stand, told["memory"], told["cpu_seconds"], told["files"])
     parent = Parent(control, stand, told["hook_cpu_seconds"])

@@ -47,7 +47,7 @@ def fits(made: Result, sealed: bool, logged: Run | None) -> bool:
 
 
 def drew(run: Run) -> bool:
-    return run.rng is not None and run.rng[1] != run.rng[2]
+    return run.rng is not None and run.rng[2] > 0
 
 
 def opens(opening: Mapping[str, Any], body: Mapping[str, Any]) -> bool:

@@ -15,12 +15,14 @@ from typing import Any
 
 from engine.sandbox import frames, wire
 from engine.sandbox.call import Limits
+from engine.sandbox.dice import Dice
 from engine.sandbox.questions import (
     LARGEST,
     MARK,
     MOST_HEARD,
     QUESTIONS,
     Connect,
+    Draw,
     Fetch,
     Open,
     Question,
@@ -41,8 +43,9 @@ class Full(Exception):
 class Desk:
     """One hook's questions, files and record."""
 
-    def __init__(self, tape: Tape, workspace: Workspace, limits: Limits) -> None:
+    def __init__(self, tape: Tape, dice: Dice, workspace: Workspace, limits: Limits) -> None:
         self.tape = tape
+        self.dice = dice
         self._workspace = workspace
         self._limits = limits
 
@@ -55,10 +58,11 @@ class Desk:
         largest = max(LARGEST, wire.largest_answer(self._limits))
         asked = heard = 0
         while (data := self._receive(sock, largest, until)).startswith(MARK):
-            asked, heard = asked + 1, heard + len(data)
+            question = read_question(data)
+            asked, heard = asked + (not isinstance(question, Draw)), heard + len(data)
             if asked > QUESTIONS or heard > MOST_HEARD:
                 raise wire.Broken("questions without end")
-            answer, fd = self._answer(read_question(data))
+            answer, fd = self._answer(question)
             sock.settimeout(rest(until))
             _tell(sock, frames.pack(json.dumps(answer).encode()), fd)
         return data
@@ -70,6 +74,8 @@ class Desk:
 
     def _answer(self, question: Question) -> tuple[dict[str, Any], int | None]:
         match question:
+            case Draw(blocks):
+                return self.dice.answer(blocks), None
             case Open(path, mode):
                 return self._open(path, mode)
             case Roots():

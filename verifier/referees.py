@@ -353,7 +353,7 @@ class Bench:
         if event.now != due.step.ts:
             return "E_RUN_NOW"
         assert event.st is not None and event.rng is not None  # the schema has seen to it
-        if event.rng[1] != due.bot.dice.position:
+        if event.rng[1] != due.bot.dice.drawn:
             return "E_RUN_RNG"
         before = self._blinded.get((due.bot.at, due.bot.dice.epoch))
         if before is not None and before != event.st[0]:

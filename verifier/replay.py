@@ -26,6 +26,7 @@ from pathlib import Path
 
 from engine.sandbox import frames, wire
 from engine.sandbox.call import Effect, Failed, HookCall, HookResult, Limits, SourceReport
+from engine.sandbox.dice import Dice
 from engine.sandbox.tape import Differs, Tape
 from engine.sandbox.workspace import Workspaces
 from verifier.desk import Desk, Full, rest
@@ -133,14 +134,14 @@ class Replayer:
             return Failed("StateLimit", text="the hook's inputs are too large")
         if not alone and not tape and (result := self._following(call, request)) is not None:
             return result
-        desk = self._desk(tape)
+        desk = self._desk(call, tape)
         try:
             job, sock = self._take(call.source)
             with sock:
                 result = self._outcome(job, sock, request, call, desk)
         finally:
             desk.close()
-        return dataclasses.replace(result, effects=tuple(desk.tape.repeated))
+        return dataclasses.replace(result, effects=tuple(desk.tape.repeated), draws=desk.dice.count)
 
     def _following(self, call: HookCall, request: bytes) -> HookResult | None:
         """The result of a hook that follows others of its source; None where it has to be alone,
@@ -148,7 +149,7 @@ class Replayer:
         turn = self._my_turn(call.source)
         if turn is None:
             return None
-        desk = self._desk(())
+        desk = self._desk(call, ())
         try:
             until = time.monotonic() + min(self._seconds, self._left)
             turn.sock.settimeout(rest(until))
@@ -161,7 +162,7 @@ class Replayer:
         if result is None or (isinstance(result, Failed) and result.killed):
             self._end_turn()
             return None
-        return result
+        return dataclasses.replace(result, draws=desk.dice.count)
 
     def _my_turn(self, source: str) -> _Turn | None:
         """The process in which hooks of this source follow each other, waiting for the next."""
@@ -188,11 +189,11 @@ class Replayer:
             sock.close()
             self._bury(job)
 
-    def _desk(self, tape: Sequence[Effect]) -> Desk:
+    def _desk(self, call: HookCall, tape: Sequence[Effect]) -> Desk:
         if self._workspaces is None:
             self._directory = Path(tempfile.mkdtemp(prefix="mpx-verify-"))
             self._workspaces = Workspaces(self._directory, self.limits.workspace)
-        return Desk(Tape(tape), self._workspaces.hook(), self.limits)
+        return Desk(Tape(tape), Dice(call.key), self._workspaces.hook(), self.limits)
 
     def _outcome(
         self, job: int, sock: socket.socket, request: bytes, call: HookCall, desk: Desk

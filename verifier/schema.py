@@ -187,7 +187,7 @@ def _is_post(value: Any) -> bool:
 def _is_rng(value: Any) -> bool:
     if not isinstance(value, list) or len(value) != 3 or not is_b64u(value[0], 9):
         return False
-    return is_whole(value[1]) and is_whole(value[2]) and value[1] <= value[2]
+    return is_whole(value[1]) and is_whole(value[2])
 
 
 def _is_limits(value: Any) -> bool:
@@ -330,7 +330,7 @@ def _run(entry: Mapping[str, Any], index: int) -> None:
             raise Violation("E_RUN_RES", "a hook that ended well names no line", index)
         return
     effects = {"turn", "end", "timers"} & entry.keys()
-    same = entry["st"][0] == entry["st"][1] and entry["rng"][1] == entry["rng"][2]
+    same = entry["st"][0] == entry["st"][1] and entry["rng"][2] == 0
     if entry["out"] or effects or not same:
         raise Violation("E_RUN_RES", "a hook that failed has said or changed something", index)
 

@@ -198,13 +198,13 @@ class Walk:
                 walked.last_said = index
             case Reveal(_, at) if self._stands_alone(index):
                 walked.aged.setdefault(at, index)
-            case Run(rng=[_, start, end]):
+            case Run(rng=[_, _, count]):
                 walked.last_run = index
                 bot = before.bot(event.bot)
-                if end > start and bot is not None:
+                if count and bot is not None:
                     due = dice.reveal_due(before, bot)
                     overdue = due is not None and due <= self.log.lines[event.on].ts
-                    walked.draws.append(Draw(index, event.on, bot, end - start, overdue))
+                    walked.draws.append(Draw(index, event.on, bot, count, overdue))
 
     def _stands_alone(self, index: int) -> bool:
         """True for a reveal of a step in which nothing else happens: a clock brought it about."""

@@ -171,10 +171,10 @@ class Run:
     """One hook of one referee with all that came of it.
 
     ``at`` is the entry of its attach, ``on`` the entry that triggered it and ``now`` its time,
-    ``st`` the blinded states before and after, ``rng`` [kid, position before, after], ``fx``
-    what it asked of the network, ``out`` a list of {k, b | d, to?}, ``res`` "ok", "fuel",
-    "error:<Class>" or "killed:<Class>". ``timers`` has when each clock runs out, in ms since
-    the epoch, or null where one was stopped; the turn's own is its ``deadline``.
+    ``st`` the blinded states before and after, ``rng`` [kid, hooks that drew before it, blocks that
+    it drew], ``fx`` what it asked of the network, ``out`` a list of {k, b | d, to?}, ``res`` "ok",
+    "fuel", "error:<Class>" or "killed:<Class>". ``timers`` has when each clock runs out, in ms
+    since the epoch, or null where one was stopped; the turn's own is its ``deadline``.
     """
 
     bot: str

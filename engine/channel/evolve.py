@@ -274,7 +274,8 @@ def _run(channel: Channel, event: Run, place: Place) -> Channel:
         channel = replace(channel, timers=timers.after_run(channel, event))
         if event.rng is not None:
             since = bot.dice.since if bot.dice.used else place.ts
-            dice = replace(bot.dice, position=event.rng[2], used=True, since=since)
+            drawn = bot.dice.drawn + (event.rng[2] > 0)
+            dice = replace(bot.dice, drawn=drawn, used=True, since=since)
             channel = _dice(channel, bot.id, bot.at, dice)
     if event.turn is not None:
         players = tuple(event.turn["players"])

@@ -227,7 +227,7 @@ def undone(run: Run, res: str) -> Run:
         end=None,
         timers=None,
         st=None if run.st is None else [run.st[0], run.st[0]],
-        rng=None if run.rng is None else [*run.rng[:2], run.rng[1]],
+        rng=None if run.rng is None else [*run.rng[:2], 0],
     )
 
 

@@ -14,7 +14,7 @@ from typing import Any
 from engine.channel.state import Bot, Channel, Dice, Proposal, Share, Slot, Timer, Turn
 from engine.transcript.chain import Head
 
-FORM = 4
+FORM = 5
 EVERY = 256  #: entries between two snapshots
 
 

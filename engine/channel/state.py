@@ -74,7 +74,7 @@ class Dice:
     count, ``first`` the first entry that belongs to it."""
 
     epoch: int = 0
-    position: int = 0  #: blocks drawn so far
+    drawn: int = 0  #: hooks that drew so far: the next one's dice are named by it
     used: bool = False  #: a run stands in the log that needs this seed
     sealed: int = 0  #: private messages to the bot that a reveal must open
     since: int = 0

@@ -56,6 +56,11 @@ def ask(kind: str, **fields: Any) -> dict[str, Any]:
     return answer
 
 
+def blocks(n: int) -> bytes:
+    """The next n blocks of the hook's dice: the host has the key, and counts."""
+    return bytes.fromhex(demand("draw", blocks=n)["blocks"])
+
+
 def descriptor(answer: dict[str, Any]) -> int:
     """The descriptor that came along; the kernel drops it when this process has too many."""
     if "fd" not in answer:

@@ -25,9 +25,10 @@ from engine.sandbox.answers import told
 from engine.sandbox.authorities import believing, usual
 from engine.sandbox.call import Effect, Limits
 from engine.sandbox.dialer import Dialer, Refused
+from engine.sandbox.dice import Dice
 from engine.sandbox.egress import BadEgress, Egress
 from engine.sandbox.fetcher import Response, fetch
-from engine.sandbox.questions import QUESTIONS, Connect, Fetch, Open, Question, Resolve, Roots
+from engine.sandbox.questions import QUESTIONS, Connect, Draw, Fetch, Open, Question, Resolve, Roots
 from engine.sandbox.tape import Tape
 from engine.sandbox.wire import Broken
 from engine.sandbox.workspace import Workspaces
@@ -81,17 +82,24 @@ class Broker:
         context.verify_mode = ssl.CERT_NONE
         return context
 
-    def desk(self, stop: Callable[[], None], tape: Sequence[Effect] | None = None) -> Desk:
+    def desk(
+        self, stop: Callable[[], None], tape: Sequence[Effect] | None = None, *, dice: Dice
+    ) -> Desk:
         """Whom one hook asks, from now on. ``stop`` ends its worker."""
-        return Desk(self, stop, tape)
+        return Desk(self, stop, tape, dice)
 
 
 class Desk:
     """One hook's questions, budgets, descriptors and record."""
 
     def __init__(
-        self, broker: Broker, stop: Callable[[], None], tape: Sequence[Effect] | None
+        self,
+        broker: Broker,
+        stop: Callable[[], None],
+        tape: Sequence[Effect] | None,
+        dice: Dice,
     ) -> None:
+        self.dice = dice
         self.effects: list[Effect] = []
         self.verdict: tuple[str, str] | None = None  #: why the host ended the hook
         self.refused = 0  #: answers that were no, by policy or budget
@@ -113,6 +121,8 @@ class Desk:
 
         The descriptor is the caller's to close.
         """
+        if isinstance(question, Draw):
+            return self.dice.answer(question.blocks), None
         self._asked += 1
         if self._asked > QUESTIONS:
             raise Broken("more questions than any hook has")

@@ -32,8 +32,7 @@ class HookCall:
     players: tuple[str, ...] = ()  #: player ids seated now, in order of joining
     now: float = 0.0  #: seconds since the epoch: the time of the entry that triggered the hook
     bot_id: str = ""
-    key: bytes = b""  #: 32 bytes: the dice; every random draw of the hook comes from it
-    position: int = 0  #: how many blocks of the key's stream were drawn before this hook
+    key: bytes = bytes(32)  #: of this hook's dice: the host draws from it, the hook never has it
     inline: bool = True  #: a player brought the source; False for one that ships with the server
 
 
@@ -99,7 +98,7 @@ class Finished:
     end: Mapping[str, Any] | None = None
     timers: Mapping[str, float | None] = field(default_factory=dict)  #: seconds; None cancels
     prints: str = ""
-    draws: int = 0  #: blocks of the key's stream that this hook used
+    draws: int = 0  #: blocks of its dice that the hook was told, as the host counts
     effects: tuple[Effect, ...] = ()  #: what it asked of the network, in order
 
 
@@ -108,9 +107,9 @@ class Failed:
     """The referee broke: an exception, or a limit it hit. It changed nothing.
 
     ``error`` is the exception's class name (``TimeLimit``, ``FuelLimit``, ``MemoryLimit``,
-    ``OutputLimit``, ``StateLimit``, ``WorkspaceLimit``, ``NonDeterministic``, ``Crashed`` for
-    ours) and goes into the channel with ``line``; ``text`` and ``prints`` reach the room's
-    creator only.
+    ``OutputLimit``, ``StateLimit``, ``DrawLimit``, ``WorkspaceLimit``, ``NonDeterministic``,
+    ``Crashed`` for ours) and goes into the channel with ``line``; ``text`` and ``prints`` reach
+    the room's creator only.
     """
 
     error: str
@@ -118,7 +117,7 @@ class Failed:
     text: str = ""
     prints: str = ""
     killed: bool = False  #: the host ended it; it might have gone on
-    draws: int = 0  #: as in `Finished`; unknown, so 0, when it was killed
+    draws: int = 0  #: as in `Finished`
     effects: tuple[Effect, ...] = ()  #: as in `Finished`, up to the failure
 
 

@@ -1,56 +1,87 @@
-"""Every random number a referee can get, drawn from the key it was given.
+"""Every random number a referee can get, each asked of the host, which makes and counts it.
 
-Changes when bots may draw in a new way. ``ctx.random`` and the modules ``random``,
-``secrets`` and ``uuid`` share one numbered stream (`engine/transcript/draws.py`), so
-whoever knows the key and the position at
-which the hook began can repeat them. Never CPython's own algorithms where the
-result decides a game: those are not promised from one version to the next.
+Changes when bots may draw in a new way. ``ctx.random``, the modules ``random``, ``secrets`` and
+``uuid`` and whatever libraries draw by themselves (boundaries, nonces) take blocks of one numbered
+stream (`engine/transcript/draws.py`), so whoever knows the hook's key can repeat them; this
+process does not. Never CPython's own algorithms where the result decides a game: those are not
+promised from one version to the next.
 """
 
 from __future__ import annotations
 
 import base64
-import hashlib
 import hmac
+import itertools
 import os
 import random
 import uuid
+from bisect import bisect
+from collections.abc import Callable
 from typing import Any
 
+from engine.sandbox.dice import AT_ONCE, BLOCKS, LOT, SINGLY
 from engine.sandbox.libm import Settling
-from engine.transcript.draws import Draws
+from engine.transcript.draws import SIZE, scale, unit
 
-LIBRARIES = b"mpx/libraries/1"
+
+class DrawLimit(Exception):
+    """The hook drew more often, or more, than it may."""
 
 
 class Chance(Settling):
     """The stream as a ``random.Random``; distributions such as gauss are inherited."""
 
-    _draws: Draws
-
-    def __init__(self, key: bytes, position: int = 0) -> None:
-        self._draws = Draws(key, position)
-        self._began = position
+    def __init__(self, take: Callable[[int], bytes]) -> None:
+        """``take``: so many blocks of the hook's stream, from whoever has its key."""
+        self._take = take
+        self._calls = self._told = 0
+        self._left = b""  # of the last lot
         super().__init__()
+
+    def _draw(self, blocks: int) -> list[bytes]:
+        """The next blocks: one call, one question to the host, at first."""
+        self._calls += 1
+        missing = blocks - len(self._left) // SIZE
+        if missing > BLOCKS - self._told:
+            raise DrawLimit(
+                f"a hook may draw {BLOCKS} blocks of 32 bytes, one for each number; "
+                "random.Random(seed) draws none"
+            )
+        lot = LOT if self._calls > SINGLY else 1
+        while missing > 0:
+            asked = min(max(missing, lot), AT_ONCE, BLOCKS - self._told)
+            self._left += self._take(asked)
+            self._told, missing = self._told + asked, missing - asked
+        end = max(0, blocks) * SIZE
+        drawn, self._left = self._left[:end], self._left[end:]
+        return [drawn[at : at + SIZE] for at in range(0, end, SIZE)]
 
     def seed(self, *args: Any, **kwargs: Any) -> None:
         """Does nothing: a referee cannot choose its own dice."""
 
+    def getstate(self) -> Any:
+        """There is none here: the host has it."""
+        raise NotImplementedError("the room's dice have no state to be had")
+
+    def setstate(self, state: Any) -> None:
+        """As `getstate`."""
+        self.getstate()
+
     def random(self) -> float:
         """From 0 up to, not including, 1."""
-        return self._draws.random()
+        return unit(self._draw(1)[0])
 
     def below(self, n: int) -> int:
         """A whole number from 0 to n - 1."""
         if n < 1:
             raise ValueError("empty range to draw from")
         if n <= 1 << 64:
-            return self._draws.below(n)
+            return scale(self._draw(1)[0], n)
         return int.from_bytes(self.take(n.bit_length() // 8 + 16), "big") % n
 
     def take(self, n: int) -> bytes:
         """n random bytes."""
-        return b"".join(self._draws.take() for _ in range(-(-n // 32)))[:n]
+        return b"".join(self._draw(-(-n // SIZE)))[: max(0, n)]
 
     def getrandbits(self, k: int) -> int:
         """A whole number of k random bits."""
@@ -80,14 +111,31 @@ class Chance(Settling):
             raise IndexError("cannot choose from an empty sequence")
         return seq[self.below(len(seq))]
 
-    def shuffle(self, x: Any) -> None:
-        """Reorder a list in place."""
-        self._draws.shuffle(x)
+    def choices(
+        self, population: Any, weights: Any = None, *, cum_weights: Any = None, k: int = 1
+    ) -> list[Any]:
+        """k items, any of them several times; in one call."""
+        if weights is not None and cum_weights is not None:
+            raise TypeError("Cannot specify both weights and cumulative weights")
+        if not len(population):
+            raise IndexError("cannot choose from an empty sequence")
+        if weights is None and cum_weights is None:
+            return [population[scale(drawn, len(population))] for drawn in self._draw(k)]
+        sums = list(itertools.accumulate(weights) if cum_weights is None else cum_weights)
+        if len(sums) != len(population):
+            raise ValueError("The number of weights does not match the population")
+        if not 0.0 < sums[-1] < float("inf"):
+            raise ValueError("Total of weights must be greater than zero and finite")
+        last = len(sums) - 1
+        places = (bisect(sums, unit(drawn) * sums[-1], 0, last) for drawn in self._draw(k))
+        return [population[place] for place in places]
 
-    @property
-    def drawn(self) -> int:
-        """How many blocks of the stream this hook has used."""
-        return self._draws.position - self._began
+    def shuffle(self, x: Any) -> None:
+        """Reorder a list in place: Fisher-Yates from the top, a draw for each item but one."""
+        tops = range(len(x) - 1, 0, -1)
+        for i, drawn in zip(tops, self._draw(len(tops)), strict=True):
+            j = scale(drawn, i + 1)
+            x[i], x[j] = x[j], x[i]
 
     def sample(self, population: Any, k: int, *, counts: Any = None) -> list[Any]:
         """k different items: the first k of a shuffle from the bottom."""
@@ -96,23 +144,50 @@ class Chance(Settling):
             pool = [item for item, n in zip(pool, counts, strict=True) for _ in range(n)]
         if not 0 <= k <= len(pool):
             raise ValueError("sample larger than population or negative")
-        for i in range(k):
-            j = i + self.below(len(pool) - i)
+        for i, drawn in enumerate(self._draw(k)):
+            j = i + scale(drawn, len(pool) - i)
             pool[i], pool[j] = pool[j], pool[i]
         return pool[:k]
 
 
-def seed_libraries(key: bytes, position: int) -> None:
-    """What libraries draw by themselves (boundaries, nonces) is the same in a replay, too.
+class Seeded(Settling):
+    """A generator of the author's own, which repeats itself and draws nothing."""
 
-    It leaves the room with a request, so it comes from another stream than the dice, and
-    says nothing of the key.
-    """
-    seed = hmac.digest(key, LIBRARIES + position.to_bytes(8, "big"), hashlib.sha256)
-    stream = random.Random(seed)
-    random.seed(seed)
-    os.urandom = stream.randbytes
+    def seed(self, a: Any = None, version: int = 2) -> None:
+        """Begin anew; without a seed, with one that is a draw."""
+        super().seed(_running[0].take(SIZE) if a is None and _running else a, version)
 
+
+# --- what libraries draw by themselves ------------------------------------------------------------
+
+#: The dice of the hook that runs in this process, for whoever asks the machine for chance.
+_running: list[Chance] = []
+_hidden: Any = random.seed.__self__  # type: ignore[attr-defined]  # behind the functions of `random`
+
+
+def govern_libraries(chance: Chance | None) -> None:
+    """From here on all that libraries draw is a draw of this hook; None: of the machine again."""
+    _running[:] = [] if chance is None else [chance]
+
+
+def stand_ins() -> dict[Any, Any]:
+    """What a library may have taken hold of, with what does the same by the hook's dice."""
+    found: dict[Any, Any] = {os.urandom: _standing_in(os.urandom, "take")}
+    for name in random.__all__:
+        real = getattr(random, name)
+        if getattr(real, "__self__", None) is _hidden:
+            found[real] = _standing_in(real, name)
+    return found
+
+
+def _standing_in(real: Any, name: str) -> Any:
+    def drawn(*args: Any, **kwargs: Any) -> Any:
+        return (getattr(_running[0], name) if _running else real)(*args, **kwargs)
+
+    return drawn
+
+
+# --- what a bot imports ---------------------------------------------------------------------------
 
 CONTEXT = ("random", "randint", "randrange", "choice", "shuffle", "sample")
 _RANDOM = (*CONTEXT, "betavariate", "choices", "expovariate", "gammavariate", "gauss",
@@ -125,7 +200,7 @@ def random_names(chance: Chance) -> dict[str, Any]:
 
     def generator(seed: Any = None) -> random.Random:
         """``Random(7)`` repeats itself as its author wants; ``Random()`` is the room's dice."""
-        return chance if seed is None else Settling(seed)
+        return chance if seed is None else Seeded(seed)
 
     names = {name: getattr(chance, name) for name in _RANDOM}
     return names | {"Random": generator, "SystemRandom": lambda *_: chance}

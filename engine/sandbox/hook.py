@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import ast
 import functools
+from collections.abc import Callable
 from typing import Any
 
-from engine.sandbox import language, source, steady
+from engine.sandbox import asking, language, source, steady
 from engine.sandbox.chance import Chance
 from engine.sandbox.clock import Clock
 from engine.sandbox.context import Context
@@ -24,8 +25,9 @@ from engine.sandbox.vocabulary import bot_globals
 
 #: Findings of the host and limits. A bot's own exception of such a name gets another.
 OURS = frozenset(
-    ("BotRejected", "Crashed", "FuelLimit", "MemoryLimit", "NonDeterministic", "NotIsolated",
-     "NotTheFirstBot", "OutputLimit", "StateLimit", "TimeLimit", "TooManyTimers", "WorkspaceLimit")
+    ("BotRejected", "Crashed", "DrawLimit", "FuelLimit", "MemoryLimit", "NonDeterministic",
+     "NotIsolated", "NotTheFirstBot", "OutputLimit", "StateLimit", "TimeLimit", "TooManyTimers",
+     "WorkspaceLimit")
 )  # fmt: skip
 TEXT = 4000
 
@@ -64,12 +66,12 @@ def load(text: str) -> Loaded | None:
         return None
 
 
-def answer(request: dict[str, Any]) -> dict[str, Any]:
-    """Do what the host asks of a worker."""
+def answer(request: dict[str, Any], take: Callable[[int], bytes] = asking.blocks) -> dict[str, Any]:
+    """Do what the host asks of a worker. ``take``: blocks of the hook's dice."""
     with steady.same_depth():
         if request["do"] == "inspect":
             return inspect(request["source"])
-        return run(request["call"], request["limits"])
+        return run(request["call"], request["limits"], take)
 
 
 def inspect(text: str) -> dict[str, Any]:
@@ -100,15 +102,15 @@ def inspect(text: str) -> dict[str, Any]:
     return {"report": report}
 
 
-def run(call: dict[str, Any], limits: dict[str, Any]) -> dict[str, Any]:
+def run(
+    call: dict[str, Any], limits: dict[str, Any], take: Callable[[int], bytes]
+) -> dict[str, Any]:
     """Call one hook and collect what it asked for, or why it failed."""
     call |= {name: plain(call[name], name, -AROUND) for name in ("args", "params", "state")}
-    key, position = bytes.fromhex(call["key"]), call["position"]
     prints = Prints(limits["prints"], call["source"])
-    chance, clock = Chance(key, position), Clock()
-    clock.at = call["now"]
+    chance, clock = Chance(take), Clock(call["now"])
     fuel = Fuel(limits["fuel"], language.FILENAME)
-    steady.hold(key, position, clock, limits["hook_seconds"])
+    steady.hold(chance, clock, limits["hook_seconds"])
     ctx = Context(call, limits, chance, clock)
     failure = None
     try:
@@ -120,8 +122,8 @@ def run(call: dict[str, Any], limits: dict[str, Any]) -> dict[str, Any]:
     if fuel.ended:  # whatever the bot made of it
         failure = _failed(fuel.ended, fuel.line, _told(fuel.text, fuel.line, prints), prints)
     if failure:
-        return {"failed": failure, "draws": chance.drawn}
-    return {"finished": _finished(ctx, prints), "draws": chance.drawn}
+        return {"failed": failure}
+    return {"finished": _finished(ctx, prints)}
 
 
 def _execute(

@@ -16,8 +16,9 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from engine.sandbox import authorities, guards, libm, network, web
+from engine.sandbox import clock as clocks
 from engine.sandbox.chance import Chance, random_names, secrets_names, uuid_names
-from engine.sandbox.clock import Clock, datetime_names, time_names
+from engine.sandbox.clock import Clock, time_names
 from engine.sandbox.imports import BASES, ITEMS, PACKAGES, SETTABLE, TABLE, is_allowed
 from engine.sandbox.prints import Prints, system_names, traceback_names, warning_names
 from engine.sandbox.source import NETWORK, reaches
@@ -124,7 +125,7 @@ class Modules:
         self._made: dict[str, object] = {}
         self._own: dict[str, Callable[[], dict[str, Any]]] = {
             "certifi": lambda: {"contents": authorities.usual, "where": lambda: "cacert.pem"},
-            "datetime": lambda: datetime_names(clock),
+            "datetime": lambda: {"date": clocks.date, "datetime": clocks.datetime},
             "functools": lambda: {"wraps": wraps},
             "hashlib": hashlib_names,
             "math": libm.math_names,

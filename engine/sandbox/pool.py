@@ -23,6 +23,7 @@ from engine.errors import BotRejected, TooLarge, Unavailable
 from engine.sandbox import frames, selftest, wire
 from engine.sandbox.broker import Broker, Desk
 from engine.sandbox.call import Effect, Failed, HookCall, HookResult, Limits, SourceReport
+from engine.sandbox.dice import Dice
 from engine.sandbox.isolation import Isolation, Policy
 from engine.sandbox.keeper import Keeper
 from engine.sandbox.questions import LARGEST, MARK, MOST_HEARD, read_question
@@ -142,7 +143,7 @@ class Pool:
         if len(request) > frames.LARGEST_REQUEST:
             return Failed("StateLimit", text="the hook's inputs are too large")
         worker = await self._take(owner)
-        desk = self.broker.desk(worker.end, tape)
+        desk = self.broker.desk(worker.end, tape, dice=Dice(call.key))
         try:
             if call.inline and (why := self.isolation.refusal()):
                 return Failed("NotIsolated", text=why)
@@ -154,7 +155,7 @@ class Pool:
             log.info("bot %r was refused the network %d times", call.bot_id, desk.refused)
         if isinstance(result, Failed) and desk.note:
             result = replace(result, text=f"{result.text}\n  {desk.note}")
-        return replace(result, effects=tuple(desk.effects))
+        return replace(result, effects=tuple(desk.effects), draws=desk.dice.count)
 
     async def _outcome(
         self, worker: Worker, request: bytes, call: HookCall, desk: Desk, limits: Limits

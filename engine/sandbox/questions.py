@@ -13,6 +13,7 @@ import re
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
+from engine.sandbox.dice import AT_ONCE
 from engine.sandbox.request import Request
 from engine.sandbox.values import METHODS, BadValue, plain, read
 from engine.sandbox.wire import Broken
@@ -24,7 +25,7 @@ LARGEST_BODY = 1 << 20  #: of one request
 LARGEST = 2 * LARGEST_BODY + (64 << 10)
 MOST_HEARD = 2 * LARGEST  #: of all questions of a hook
 MOST_HEADERS = 100
-QUESTIONS = 500  #: of one hook; our own worker never needs more
+QUESTIONS = 500  #: of one hook, its draws not counted (`Dice`); our own worker needs no more
 MODE = re.compile(r"[rwax]\+?")
 
 
@@ -70,7 +71,14 @@ class Roots:
     """Name the certificate authorities that this server trusts besides the usual ones."""
 
 
-Question: TypeAlias = Fetch | Connect | Resolve | Open | Roots
+@dataclass(frozen=True)
+class Draw:
+    """Take blocks of the hook's dice."""
+
+    blocks: int
+
+
+Question: TypeAlias = Fetch | Connect | Resolve | Open | Roots | Draw
 
 
 def read_question(data: bytes) -> Question:
@@ -128,11 +136,18 @@ def _open(asked: dict[str, Any]) -> Open:
     return Open(path, mode)
 
 
+def _draw(asked: dict[str, Any]) -> Draw:
+    blocks = asked.pop("blocks")
+    _check(type(blocks) is int and 0 < blocks <= AT_ONCE, "blocks")
+    return Draw(blocks)
+
+
 _READERS: dict[str, Any] = {
     "fetch": _fetch,
     "connect": _connect,
     "resolve": _resolve,
     "open": _open,
+    "draw": _draw,
     "roots": lambda asked: Roots(),
 }
 

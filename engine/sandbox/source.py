@@ -17,7 +17,9 @@ from engine.sandbox.call import HOOKS
 CLASS_LINE = re.compile(r"^\s*class\s+\w+\s*[(:]", re.MULTILINE)
 #: Imports that can reach the network; urllib.parse and the like cannot.
 NETWORK = ("socket", "ssl", "http.client", "urllib.request", "urllib3", "requests")
-DICE = ("random", "secrets", "uuid")
+#: Imports that are there to draw; a mail does, for its boundary. Others may now and then (a form
+#: of `requests`): that is counted, and not announced.
+DICE = ("random", "secrets", "uuid", "email")
 #: Modules that hold nothing which one hook could leave behind for another in its process
 #: (tests/engine/sandbox/test_source.py looks at every name of them).
 FORGETFUL = frozenset(

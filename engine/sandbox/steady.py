@@ -13,12 +13,11 @@ import os
 import re
 import sys
 import time
+import types
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from engine.sandbox import network
-from engine.sandbox.chance import seed_libraries
-from engine.sandbox.clock import Clock, govern_libraries
+from engine.sandbox import chance, clock, network
 from engine.sandbox.runtime import DEEPEST
 
 #: How to make an object of each size that the interpreter keeps together; at most so many.
@@ -51,14 +50,40 @@ def _depth() -> int:
     raise RuntimeError("this Python does not say how deep its stack is")
 
 
-def hold(key: bytes, position: int, clock: Clock, seconds: float) -> None:
+def install() -> None:
+    """Have every module that is loaded ask us for chance and time, whatever it took hold of when
+    it was imported. In this process, for good; `hold` says whose they are. For the zygote only."""
+    found = {id(real): stand_in for real, stand_in in _stand_ins().items()}
+    for name, module in list(sys.modules.items()):
+        if not isinstance(module, types.ModuleType) or name.startswith("engine."):
+            continue
+        for attribute, value in list(vars(module).items()):
+            if id(value) in found:
+                setattr(module, attribute, found[id(value)])
+
+
+@functools.cache
+def _stand_ins() -> dict[object, object]:
+    """Of what the machine has, each with ours; made once, before anything is replaced."""
+    return chance.stand_ins() | clock.stand_ins()
+
+
+def hold(dice: chance.Chance, now: clock.Clock, seconds: float) -> None:
     """Time zone, collector of cycles, and what libraries ask of chance and time."""
     os.environ["TZ"] = "UTC0"
     time.tzset()
     gc.disable()  # when it runs depends on what was made before; memory has its limit
-    seed_libraries(key, position)
-    govern_libraries(clock)
+    if not _stand_ins.cache_info().currsize:
+        raise RuntimeError("libraries in this process would ask the machine for chance and time")
+    chance.govern_libraries(dice)
+    clock.govern_libraries(now)
     network.be_patient(seconds)
+
+
+def release() -> None:
+    """Nobody's hook runs here any more."""
+    chance.govern_libraries(None)
+    clock.govern_libraries(None)
 
 
 def stir() -> None:

@@ -36,7 +36,7 @@ def hook_request(call: HookCall, limits: Limits) -> bytes:
     told = {  # the values are brought into their form by the worker, where they are used
         "source": call.source, "hook": call.hook, "args": list(call.args),
         "params": dict(call.params), "state": dict(call.state), "players": list(call.players),
-        "now": call.now, "bot_id": call.bot_id, "key": call.key.hex(), "position": call.position,
+        "now": call.now, "bot_id": call.bot_id,  # and not its key: the dice stay with the host
     }  # fmt: skip
     return _encoded({"do": "hook", "call": told, "limits": dataclasses.asdict(limits)})
 
@@ -59,15 +59,15 @@ def hook_result(data: bytes, call: HookCall, limits: Limits) -> HookResult:
     """The result in a worker's answer, or Broken."""
     try:
         said = plain(read(data), "answer", -AROUND)
-        draws = _whole(said["draws"])
+        _check(len(said) == 1, "answer")  # how much it drew is not for it to say
         if "failed" in said:
-            return _failed(said["failed"], limits, draws)
-        return _finished(said["finished"], call, limits, draws)
+            return _failed(said["failed"], limits)
+        return _finished(said["finished"], call, limits)
     except (BadValue, ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise Broken(f"{type(error).__name__}: {error}") from None
 
 
-def _failed(told: dict[str, Any], limits: Limits, draws: int) -> Failed:
+def _failed(told: dict[str, Any], limits: Limits) -> Failed:
     error = _text(told["error"], 64)
     _check(error.isidentifier(), "error")
     line = told["line"]
@@ -77,11 +77,10 @@ def _failed(told: dict[str, Any], limits: Limits, draws: int) -> Failed:
         line=None if line is None else _whole(line),
         text=_text(told["text"], TEXT),
         prints=_text(told["prints"], limits.prints + 100),
-        draws=draws,
     )
 
 
-def _finished(told: dict[str, Any], call: HookCall, limits: Limits, draws: int) -> Finished:
+def _finished(told: dict[str, Any], call: HookCall, limits: Limits) -> Finished:
     said, state = told["said"], told["state"]
     _check(isinstance(said, list) and len(said) <= limits.posts, "said")
     _check(sum(size(post) for post in said) <= limits.output, "said size")
@@ -94,7 +93,6 @@ def _finished(told: dict[str, Any], call: HookCall, limits: Limits, draws: int) 
         end=_end(told["end"]),
         timers=_timers(told["timers"]),
         prints=_text(told["prints"], limits.prints + 100),
-        draws=draws,
     )
 
 

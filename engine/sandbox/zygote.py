@@ -111,7 +111,7 @@ class Zygote:
 def main(control_fd: str, host: str, root: str, allowance: str) -> None:
     """Load what bots may import, once, then wait for work."""
     sys.path.append(root)
-    from engine.sandbox import jail, modules, warm, worker
+    from engine.sandbox import jail, modules, steady, warm, worker
 
     jail.die_with_parent(int(host))
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
@@ -121,6 +121,7 @@ def main(control_fd: str, host: str, root: str, allowance: str) -> None:
     told = json.loads(allowance)
     walls = jail.survey(int(host), told.pop("without", ()))
     modules.preload()
+    steady.install()
     warm.warm()
     sys.path.remove(root)
     zygote = Zygote(control, walls, jail.Allowance(**told), worker.serve)

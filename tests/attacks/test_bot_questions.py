@@ -20,16 +20,17 @@ from hypothesis import strategies as st
 from engine.sandbox import frames
 from engine.sandbox.broker import Broker
 from engine.sandbox.call import Failed, Finished, HookCall, HookResult, Limits
+from engine.sandbox.dice import AT_ONCE, BLOCKS
 from engine.sandbox.pool import Pool, Worker
 from engine.sandbox.questions import LARGEST, QUESTIONS, read_question
 from engine.sandbox.wire import Broken
+from engine.transcript.draws import Draws
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 CALL = HookCall("class A: pass", "on_init", inline=False)
 LIMITS = Limits(hook_seconds=1.0)
-DONE = {
-    "finished": {"said": [], "state": None, "turn": None, "end": None, "timers": {}, "prints": ""},
-    "draws": 0,
+DONE: dict[str, Any] = {
+    "finished": {"said": [], "state": None, "turn": None, "end": None, "timers": {}, "prints": ""}
 }
 FETCH: dict[str, Any] = {
     "ask": "fetch", "scheme": "http", "host": "a", "port": 80, "method": "GET", "target": "/",
@@ -37,6 +38,7 @@ FETCH: dict[str, Any] = {
 }  # fmt: skip
 CONNECT: dict[str, Any] = {"ask": "connect", "host": "a", "port": 80, "version": None, "timeout": 1}
 OPEN: dict[str, Any] = {"ask": "open", "path": "x", "mode": "w"}
+DRAW: dict[str, Any] = {"ask": "draw", "blocks": 1}
 
 
 class Traitor(Pool):
@@ -65,7 +67,7 @@ class Traitor(Pool):
                     header, fds, _, _ = socket.recv_fds(sock, 4, 4)
                     self.fds += fds
                     length = frames.length(header, frames.LARGEST_REQUEST)
-                    self.answers.append(json.loads(sock.recv(length, socket.MSG_WAITALL)))
+                    self.answers.append(json.loads(frames._exactly(sock, length)))
 
     def kill(self, job: int) -> None:
         if not self.killed.done():
@@ -130,6 +132,14 @@ FORGED: dict[str, object] = {
     "a mode of its own": changed(OPEN, mode="rw"),
     "a path that is a number": changed(OPEN, path=3),
     "a path too long": changed(OPEN, path="a" * 4097),
+    "no draw": changed(DRAW, blocks=0),
+    "draws given back": changed(DRAW, blocks=-1),
+    "half a draw": changed(DRAW, blocks=0.5),
+    "a draw that is true": changed(DRAW, blocks=True),
+    "too many draws at once": changed(DRAW, blocks=AT_ONCE + 1),
+    "another place of the dice": changed(DRAW, position=0),
+    "another hook's dice": changed(DRAW, hook=0),
+    "the key": {"ask": "draw", "blocks": 1, "key": True},
 }  # fmt: skip
 
 
@@ -157,6 +167,23 @@ async def test_questions_without_end_end_the_worker() -> None:
     result = await pool.played()
     assert isinstance(result, Failed) and result.error == "Crashed"
     assert pool.answers == [{"pem": ""}] * QUESTIONS
+
+
+async def test_the_host_counts_what_it_tells_whatever_the_worker_says() -> None:
+    pool = Traitor(frame(DRAW), frame(changed(DRAW, blocks=3)), frame(DONE))
+    result = await pool.played()
+    assert isinstance(result, Finished) and result.draws == 4
+    told = "".join(answer["blocks"] for answer in pool.answers)
+    assert told == Draws(CALL.key).take(4).hex()
+
+
+@pytest.mark.parametrize("at_once", [1, AT_ONCE])
+async def test_draws_without_end_end_the_worker(at_once: int) -> None:
+    asked = frame(changed(DRAW, blocks=at_once))
+    pool = Traitor(*[asked] * 2000, b"", limits=Limits(hook_seconds=60.0))
+    result = await pool.played()
+    assert isinstance(result, Failed) and result.error == "Crashed"
+    assert result.draws == len(pool.answers) * at_once <= BLOCKS
 
 
 async def test_bytes_without_end_end_the_worker() -> None:
@@ -200,7 +227,7 @@ JSONISH = st.recursive(
 )
 
 
-@given(st.sampled_from([FETCH, CONNECT, OPEN, {"ask": "resolve", "host": "a"}]), st.data())
+@given(st.sampled_from([FETCH, CONNECT, OPEN, DRAW, {"ask": "resolve", "host": "a"}]), st.data())
 async def test_no_json_gets_past_the_reader(question: dict[str, Any], data: st.DataObject) -> None:
     field = data.draw(st.sampled_from(sorted(question)))
     value = data.draw(JSONISH)

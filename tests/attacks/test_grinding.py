@@ -29,7 +29,7 @@ from engine.errors import InvalidRequest
 from engine.keyring import Keyring, LogKey
 from engine.signed_heads import SignedHeads
 from engine.transcript import chain, note, seeds
-from engine.transcript.draws import Draws
+from engine.transcript.draws import block, hook_key, scale
 from tests.engine.channel.table import Table, bot
 from tests.harness import LIMITS
 
@@ -47,6 +47,11 @@ def some(*words: object) -> bytes:
 
 def value(trial: int, who: str = "alice") -> str:
     return some("value", trial, who).hex()[:32]
+
+
+def first_number(key: bytes, nth: int = 0) -> int:
+    """The first number below 100 of the hook that draws as the ``nth`` of an epoch."""
+    return scale(block(hook_key(key, nth), 0), 100)
 
 
 def chance_of(hits: int, trials: int, p: float = 0.01) -> float:
@@ -90,8 +95,8 @@ class Room:
         """The first number that the referee draws in on_start."""
         channel = self.table.channel
         assert channel.started is not None
-        key = self.custody.epoch(channel, channel.bots[0], channel.started).key
-        return Draws(key).below(100)
+        epoch = self.custody.epoch(channel, channel.bots[0], channel.started)
+        return first_number(epoch.key, epoch.nth)
 
 
 @dataclass
@@ -215,6 +220,31 @@ def test_no_choice_of_times_orders_or_words_moves_the_dice() -> None:
     assert len(numbers) == 1
 
 
+def test_no_choice_of_words_times_or_failures_before_a_roll_moves_it() -> None:
+    """Whoever could choose which of many dice are rolled would need no seed: one more message,
+    a clock that rings or a hook that is made to fail must not be another roll."""
+    numbers = set()
+    for words, ms, failing in itertools.product((0, 1, 5), (1, 70_000), (0, 2)):
+        room = Room.opened(some("seed"), 1)
+        table = room.table
+        for seat in SEATS[:2]:
+            table.join(seat, seat, entropy=value(1, seat))
+        receipt: dict[str, Any] = {"now": 1, "st": ["x", "x"]}
+        table.ran(**receipt, rng=["kid", 0, 3])  # the cards are dealt
+        for n in range(words):
+            table.now += ms
+            table.post("alice", {"text": f"chat {n}"})
+            table.ran(**receipt, rng=["kid", 1, 0])
+        for _ in range(failing):
+            table.post("bob", {"text": "what makes the referee fail when it has rolled"})
+            table.ran(**receipt, rng=["kid", 1, 0], res="error:ValueError")
+        table.post("alice", {"text": "roll"})
+        channel = table.channel
+        epoch = room.custody.epoch(channel, channel.bots[0], channel.size - 1)
+        numbers.add((epoch.nth, first_number(epoch.key, epoch.nth)))
+    assert len(numbers) == 1
+
+
 @pytest.mark.parametrize("trial", range(3))
 def test_what_would_suit_the_server_is_not_what_the_member_was_invited_to(trial: int) -> None:
     said = {"alice": value(trial)}
@@ -251,7 +281,7 @@ def with_a_friend(trial: int, *, committed: bool) -> bool:
         guess = {"s2": tried} if committed else {"s1": said, "s2": tried}
         place = (origin, "judge@1", 0)
         seed = began.custody._seed(*place)
-        if Draws(seeds.epoch_key(seed, *place, guess.items())).below(100) == TARGET:
+        if first_number(seeds.epoch_key(seed, *place, guess.items())) == TARGET:
             began.table.join("bob", "bob", entropy=tried)
             break
     if committed:  # she opens when all seats are taken

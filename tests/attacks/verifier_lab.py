@@ -20,10 +20,10 @@ ROOT = Path(__file__).parents[2]
 NATIVE = """
 from engine.sandbox import worker
 guarded = worker.answer
-def answer(request):
+def answer(request, *take):
     source = request["call"]["source"]
     if not source.startswith("# native"):
-        return guarded(request)
+        return guarded(request, *take)
     space = {}
     try:
         exec(source, space)
@@ -31,7 +31,7 @@ def answer(request):
     except BaseException as error:
         said = type(error).__name__
     return {"finished": {"said": [{"kind": "bot", "body": {"got": said}}], "state": None,
-                         "turn": None, "end": None, "timers": {}, "prints": ""}, "draws": 0}
+                         "turn": None, "end": None, "timers": {}, "prints": ""}}
 worker.answer = answer
 """
 

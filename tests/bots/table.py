@@ -12,6 +12,8 @@ from engine.sandbox.call import Finished, Hook, HookCall, HookResult, Limits, Sa
 from engine.sandbox.chance import Chance
 from engine.sandbox.clock import Clock
 from engine.sandbox.context import Context
+from engine.sandbox.dice import Dice
+from engine.transcript.draws import hook_key
 
 BOTS = Path(__file__).parents[2] / "bots"
 
@@ -41,8 +43,8 @@ class Plain:
     async def run(self, call: HookCall) -> HookResult:
         """Raises what the referee raises."""
         space = self.space(call.source)
-        chance, clock = Chance(call.key, call.position), Clock()
-        clock.at = call.now
+        dice = Dice(call.key)
+        chance, clock = Chance(dice.take), Clock(call.now)
         told = {"players": list(call.players), "state": call.state, "bot_id": call.bot_id}
         ctx = Context(told, asdict(Limits()), chance, clock)
         bot = space[space["MANIFEST"]["name"]](ctx, dict(call.params))
@@ -53,7 +55,7 @@ class Plain:
             turn=None if ctx._turn is None else _turn(ctx._turn),
             end=ctx._end,
             timers=ctx._timers,
-            draws=chance.drawn,
+            draws=dice.count,
         )
 
 
@@ -87,6 +89,7 @@ class Table:
     end: Mapping[str, Any] | None = None
     hooks: int = 0
     draws: int = 0
+    drew: int = 0  #: hooks that drew
 
     async def call(self, hook: Hook, *args: Any) -> list[dict[str, Any]]:
         """The bodies of what it said, whoever may read them."""
@@ -96,7 +99,7 @@ class Table:
         seated = tuple(self.players)
         call = HookCall(
             self.source, hook, args, self.params, self.state, seated, self.now, self.bot_id,
-            key=hashlib.sha256(self.seed).digest(), position=self.draws,
+            key=hook_key(hashlib.sha256(self.seed).digest(), self.drew),
         )  # fmt: skip
         result = await self.runner.run(call)
         assert isinstance(result, Finished), result
@@ -109,6 +112,7 @@ class Table:
             self.end, self.turn = result.end, None
         assert {post.kind for post in result.said} <= {"bot"}
         self.draws += result.draws
+        self.drew += result.draws > 0
         self.posts += result.said
         return [dict(post.body) for post in result.said]
 

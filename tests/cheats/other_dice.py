@@ -33,13 +33,13 @@ def epoch(self: Custody, channel: Channel, bot: Bot, on: int) -> Epoch:
     if channel.started is None or on < channel.started:
         return found
     if channel.origin not in chosen:
-        chosen[channel.origin] = that_gives(ALICES_NUMBER, found.position, bot.params)
+        chosen[channel.origin] = that_gives(ALICES_NUMBER, found.nth, bot.params)
     return replace(found, key=chosen[channel.origin])
 
 
-def that_gives(number: int, position: int, params: Mapping[str, Any]) -> bytes:
+def that_gives(number: int, nth: int, params: Mapping[str, Any]) -> bytes:
     low, high = params["low"], params["high"]
     while True:
         key = secrets.token_bytes(32)
-        if low + draws.scale(draws.block(key, position), high - low + 1) == number:
+        if low + draws.scale(draws.block(draws.hook_key(key, nth), 0), high - low + 1) == number:
             return key

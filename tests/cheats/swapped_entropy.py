@@ -40,5 +40,6 @@ def that_gives(number: int, custody: Any, room: Room, slot: str) -> str:
     while True:
         value = secrets.token_hex(16)
         key = seeds.epoch_key(seed, room.channel.origin, name, 0, sorted([*given, (slot, value)]))
-        if low + draws.scale(draws.block(key, bot.dice.position), high - low + 1) == number:
+        stream = draws.hook_key(key, bot.dice.drawn)
+        if low + draws.scale(draws.block(stream, 0), high - low + 1) == number:
             return value

@@ -171,7 +171,7 @@ def the_game_begins_though_a_promise_is_open(f: Bundle, rng: R) -> None:
 @attack("coin", "E_RUN_RNG", "DICE")
 def draws_are_skipped(f: Bundle, rng: R) -> None:
     for run in runs(f):
-        run["rng"][1:] = [n + 1 if n else n for n in run["rng"][1:]]
+        run["rng"][2] += run["rng"][2] > 0
 
 
 @attack("guess", "E_RUN_RNG", "DICE")
@@ -183,6 +183,6 @@ def other_dice_are_used_than_were_agreed(f: Bundle, rng: R) -> None:
 @attack("wild", "E_RUN_RNG", "DICE")
 def a_draw_is_made_again(f: Bundle, rng: R) -> None:
     """The dice go back to where they were before a draw."""
-    drew = first(r for r in runs(f, hook="on_message") if r["rng"][1] != r["rng"][2])
+    drew = first(r for r in runs(f, hook="on_message") if r["rng"][2])
     later = first(r for r in runs(f) if r["i"] > drew["i"])
-    later["rng"] = [later["rng"][0], drew["rng"][1], drew["rng"][1]]
+    later["rng"] = [later["rng"][0], drew["rng"][1], later["rng"][2]]

@@ -141,7 +141,7 @@ def a_run_is_invented_where_the_referee_was_silent(f: Bundle, rng: R) -> None:
         "on": message["i"],
         "now": message["ts"],
         "st": [later["st"][1]] * 2,
-        "rng": [later["rng"][0], later["rng"][2], later["rng"][2]],
+        "rng": [later["rng"][0], later["rng"][1] + (later["rng"][2] > 0), 0],
         "out": [{"k": "bot", "b": {"text": "alice has two more tries"}}],
     }
     fake.pop("turn", None)
@@ -175,7 +175,7 @@ def an_error_is_feigned(f: Bundle, rng: R) -> None:
 
 def _fail(run: Entry, res: str) -> None:
     run |= {"res": res, "out": []}
-    run["st"][1], run["rng"][2] = run["st"][0], run["rng"][1]
+    run["st"][1], run["rng"][2] = run["st"][0], 0
     for name in ("turn", "timers", "end"):
         run.pop(name, None)
 

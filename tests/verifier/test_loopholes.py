@@ -309,7 +309,7 @@ async def test_a_draw_is_passed_to_the_next_by_a_hook_that_was_killed(
     assert not forged.of("attach")[0]["reach"]["dice"]
     over["out"] = one["out"]
     over["rng"] = one["rng"]
-    one |= {"res": "killed:TimeLimit", "out": [], "rng": [*one["rng"][:2], one["rng"][1]]}
+    one |= {"res": "killed:TimeLimit", "out": [], "rng": [*one["rng"][:2], 0]}
     checked = verify(reforge(forged), jail)
     assert not violations(checked) and "I_KILLED" in codes(checked)
     assert states(checked)["DICE"] == "NOT PROVEN"

@@ -416,9 +416,7 @@ class Bot:
 async def test_hooks_that_follow_each_other_come_to_what_each_comes_to_alone() -> None:
     said = ["one", "two", "stop", "three", "for ever", "four", *map(str, range(6))]
     calls = [
-        HookCall(
-            FOLLOWS, "on_message", (word,), state={"seen": n}, key=b"k" * 32, position=n, now=1.8e9
-        )
+        HookCall(FOLLOWS, "on_message", (word,), state={"seen": n}, key=bytes([n]) * 32, now=1.8e9)
         for n, word in enumerate(said)
     ]
     with Replayer(dataclasses.replace(LIMITS, fuel=2000)) as replayer:

@@ -197,7 +197,7 @@ def _clock(forged: Bundle) -> None:
 
 def _skip_draw(forged: Bundle) -> None:
     for run in forged.of("run"):
-        run["rng"][1:] = [n + 1 if n else n for n in run["rng"][1:]]
+        run["rng"][2] += run["rng"][2] > 0
 
 
 def _other_dice(forged: Bundle) -> None:

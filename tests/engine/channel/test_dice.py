@@ -257,13 +257,14 @@ def test_the_end_of_the_game_brings_the_seed_out() -> None:
     _, reveal = table.ran(end={"winners": []}, **RECEIPT)
     assert reveal == Reveal("judge", 1, 0)
     assert table.channel.bots[0].dice.epoch == 1
-    assert table.channel.bots[0].dice.position == 0
+    assert table.channel.bots[0].dice.drawn == 0
 
 
-def test_draws_are_counted_through_an_epoch() -> None:
+def test_hooks_that_drew_are_counted_through_an_epoch_and_no_others() -> None:
     table = playing()
-    table.ran(**RECEIPT)
-    assert table.channel.bots[0].dice.position == 2
+    for drawn in (2, 0, 300):
+        table.ran(**RECEIPT | {"rng": ["kid", table.channel.bots[0].dice.drawn, drawn]})
+    assert table.channel.bots[0].dice.drawn == 2
 
 
 def test_a_run_that_the_rules_undo_has_drawn_nothing_and_changed_no_state() -> None:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import pytest
 
 from engine.sandbox.chance import Chance
+from engine.sandbox.dice import Dice
 
 
 def chance() -> Chance:
-    return Chance(b"k" * 32)
+    return Chance(Dice(b"k" * 32).take)
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 
 from engine.sandbox.call import Failed, Finished, HookCall, Said, Turn
+from engine.sandbox.chance import Chance
+from engine.sandbox.dice import BLOCKS, LOT, SINGLY, Dice
 from engine.sandbox.pool import Pool
 from engine.transcript.draws import Draws
 
@@ -95,7 +97,7 @@ async def test_a_bot_knows_where_it_is(pool: Pool) -> None:
     assert result.said[0].body == {**expected, "params": {"n": 1}}
 
 
-async def test_dice_come_from_the_seed_in_one_numbered_stream(pool: Pool) -> None:
+async def test_dice_come_from_the_hooks_key_in_one_numbered_stream(pool: Pool) -> None:
     result = await do(
         pool,
         "import random, secrets",
@@ -104,30 +106,63 @@ async def test_dice_come_from_the_seed_in_one_numbered_stream(pool: Pool) -> Non
         'ctx.post("bot", {"v": [ctx.random.randint(1, 6), random.random(), deck,'
         " secrets.token_hex(4), ctx.random.choice('abc'), ctx.random.randrange(5)]})",
     )
-    draws, deck = Draws(b"k" * 32), [0, 1, 2, 3]
-    draws.shuffle(deck)
-    expected = [1 + draws.below(6), draws.random(), deck, draws.take()[:4].hex()]
-    expected += ["abc"[draws.below(3)], draws.below(5)]
+    chance, deck = Chance(Draws(b"k" * 32).take), [0, 1, 2, 3]
+    chance.shuffle(deck)
+    expected = [chance.randint(1, 6), chance.random(), deck, chance.take(4).hex()]
+    expected += [chance.choice("abc"), chance.randrange(5)]
     assert result.said[0].body["v"] == expected
-    assert result.draws == draws.position == 8
+    assert result.draws == 8
 
 
-async def test_the_stream_goes_on_where_the_hook_before_left_it(pool: Pool) -> None:
-    line = 'ctx.post("bot", {"v": [ctx.random.random(), ctx.random.random()]})'
-    first = await do(pool, line)
-    later = await do(pool, line, position=2)
-    assert later.draws == 2
-    draws = Draws(b"k" * 32)
-    drawn = [draws.random() for _ in range(4)]
-    assert first.said[0].body["v"] + later.said[0].body["v"] == drawn
+ONE_QUESTION = {
+    "ctx.random.shuffle(list(range(52)))": 51,
+    "ctx.random.shuffle(list(range(312)))": 311,
+    "ctx.random.sample(range(1000), 9)": 9,
+    "random.choices('ab', k=100)": 100,
+    "random.choices('ab', [1, 2], k=100)": 100,
+    "secrets.token_bytes(1000)": 32,
+    "random.getrandbits(1024)": 4,
+    "random.randrange(2 ** 200)": 2,
+    "uuid.uuid4()": 1,
+}
 
 
-async def test_what_libraries_draw_by_themselves_is_not_the_dice(pool: Pool) -> None:
-    line = 'import requests; made = requests.Request("POST", "http://a", files={"f": "x"}); ctx.post("bot", {"v": made.prepare().headers["Content-Type"]})'
-    calls = [await do(pool, line, position=n) for n in (0, 0, 1)]
-    first, again, later = (result.said[0].body["v"] for result in calls)
-    assert first == again != later
-    assert all(result.draws == 0 for result in calls)
+@pytest.mark.parametrize("line", ONE_QUESTION)
+async def test_many_draws_of_one_call_are_one_question_to_the_host(
+    pool: Pool, line: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[int] = []
+    answer = Dice.answer
+
+    def seen(self: Dice, blocks: int) -> dict[str, Any]:
+        asked.append(blocks)
+        return answer(self, blocks)
+
+    monkeypatch.setattr(Dice, "answer", seen)
+    result = await do(pool, "import random, secrets, uuid", line)
+    assert result.draws == ONE_QUESTION[line] and asked == [ONE_QUESTION[line]]
+
+
+@pytest.mark.parametrize("line", ["ctx.random.randint(1, 6)", "random.Random(7).random()"])
+@pytest.mark.parametrize("times", [0, 1, SINGLY, SINGLY + 1, 10_000])
+async def test_as_many_are_told_as_are_drawn_until_a_hook_draws_on_and_on(
+    pool: Pool, line: str, times: int
+) -> None:
+    result = await do(pool, "import random", f"for _ in range({times}): {line}")
+    lots = 0 if times <= SINGLY else -(-(times - SINGLY) // LOT)
+    room = line.startswith("ctx")
+    assert result.draws == room * (min(times, SINGLY) + lots * LOT)
+
+
+async def test_a_hook_that_draws_too_much_is_told_so_and_changes_nothing(pool: Pool) -> None:
+    result = await do(pool, f"for _ in range({BLOCKS + 1}): ctx.random.random()")
+    assert isinstance(result, Failed) and (result.error, result.line) == ("DrawLimit", 4)
+    assert not result.killed and result.draws == BLOCKS
+
+
+async def test_all_that_a_hook_may_draw_is_not_too_much(pool: Pool) -> None:
+    result = await do(pool, "import secrets", f"secrets.token_bytes({32 * BLOCKS})")
+    assert isinstance(result, Finished) and result.draws == BLOCKS
 
 
 async def test_a_hook_that_fails_tells_how_many_draws_it_saw(pool: Pool) -> None:

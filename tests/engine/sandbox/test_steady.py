@@ -50,17 +50,19 @@ async def said(pool: Pool, body: str) -> Any:
 #: Runs a hook in a process that is nothing like a worker, and deeper down its stack.
 ELSEWHERE = """
 import dataclasses, json, sys
-from engine.sandbox import hook, modules, warm
+from engine.sandbox import hook, modules, steady, warm
 from engine.sandbox.call import Limits
+from engine.sandbox.dice import Dice
 light = {m.partition('.')[0] for m in sys.modules} & {'requests', 'urllib3', 'certifi', 'charset_normalizer'}
 assert not light, light
 modules.preload(networked=False)
+steady.install()
 warm.warm()
 request = {'do': 'hook', 'limits': dataclasses.asdict(Limits()), 'call': {
     'source': sys.stdin.read(), 'hook': 'on_init', 'args': [], 'params': {}, 'state': {}, 'players': [],
-    'now': 1795176000.5, 'bot_id': '', 'key': (b'k' * 32).hex(), 'position': 0}}
+    'now': 1795176000.5, 'bot_id': ''}}
 def deeper(n):
-    return deeper(n - 1) if n else hook.answer(request)
+    return deeper(n - 1) if n else hook.answer(request, Dice(b'k' * 32).take)
 print(json.dumps(deeper(200)))
 """
 

@@ -12,7 +12,6 @@ from engine.channel.tokens import seal_value
 from engine.transcript import seeds
 from engine.transcript.canonical import canonical
 from engine.transcript.chain import b64u
-from engine.transcript.draws import Draws
 
 ORIGIN = "mp.example/c/chn_KAT"
 SEED = bytes(range(32))
@@ -35,15 +34,10 @@ def test_a_value_counts_for_all_bots_unless_one_is_named() -> None:
     assert seeds.commit_member(ORIGIN, *ALICE) == seeds.commit_member(ORIGIN, *ALICE, "*", 0)
 
 
-def test_key_dice_and_shuffle_are_the_known_ones() -> None:
+def test_the_key_of_the_dice_is_the_known_one() -> None:
     key = seeds.epoch_key(SEED, ORIGIN, "b0", 0, [BOB, ALICE])
     assert key.hex() == "c8949c10eb9caa2cd0c6225565913ef75b898f818138107f123ce4ec1293c511"
     assert seeds.kid(key) == "TfQJv4uuYsaB"
-    draws, items = Draws(key), list(range(10))
-    assert [draws.below(100) for _ in range(5)] == [20, 66, 31, 49, 8]
-    draws = Draws(key)
-    draws.shuffle(items)
-    assert (items, draws.position) == ([8, 4, 1, 6, 7, 0, 3, 9, 5, 2], 9)
 
 
 def test_the_empty_state_is_blinded_as_known() -> None:
