@@ -142,7 +142,7 @@ _bot = {
     "hooks": _list(_hook),
 }
 _op = _shape(
-    {"op": _matches("set_bot|attach_bot|remove_bot|set_admin")},
+    {"op": _matches("set_bot|attach_bot|remove_bot|set_admin|yield_slot|close")},
     {
         "bot_id": _label,
         "player_id": _label,

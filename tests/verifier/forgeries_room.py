@@ -235,7 +235,7 @@ def somebody_speaks_in_a_closed_room(f: Bundle, rng: R) -> None:
 
 @attack("change", "E_ACCEPT")
 def who_had_not_accepted_is_said_to_have(f: Bundle, rng: R) -> None:
-    pick(rng, f.of("accept"))["slot"] = "s0"
+    pick(rng, f.of("accept")[:-1])["slot"] = "s0"
 
 
 @attack("change", "E_ACCEPT")
@@ -261,6 +261,41 @@ def another_change_is_accepted_than_was_proposed(f: Bundle, rng: R) -> None:
 def somebody_leaves_who_was_not_here(f: Bundle, rng: R) -> None:
     leave = f.of("leave")[0]
     inserted(f, leave["i"] + 1, dict(leave))
+
+
+@attack("change", "E_LEAVE")
+def an_admin_empties_another_s_seat_by_itself(f: Bundle, rng: R) -> None:
+    """The server writes it in the admin's name, without asking anybody."""
+    message = pick(rng, [e for e in said(f) if e["i"] < f.of("leave")[0]["i"]])
+    _yielded(f, message["i"], message["ts"])
+
+
+@attack("change", "E_LEAVE")
+def a_seat_is_emptied_that_was_only_proposed_to_be(f: Bundle, rng: R) -> None:
+    place, ts = f.of("accept")[-1]["i"], f.of("accept")[-1]["ts"]
+    without(f, place, 3)  # the change and the leave are of its step
+    _yielded(f, place, ts)
+
+
+def _yielded(f: Bundle, place: int, ts: int) -> None:
+    inserted(f, place, {"t": "leave", "slot": "s2", "ts": ts, "more": True})
+    inserted(f, place + 1, {"t": "invite", "slot": "s2", "hash": "0" * 64, "ts": ts})
+
+
+@attack("change", "E_ACCEPT")
+def who_proposed_to_empty_a_seat_accepts_for_the_others(f: Bundle, rng: R) -> None:
+    f.of("accept")[-1]["slot"] = "s1"
+
+
+@attack("change", "E_TERMS")
+def a_seat_is_emptied_that_was_not_the_one_proposed(f: Bundle, rng: R) -> None:
+    f.of("propose")[-1]["ops"][0]["player_id"] = "alice"
+
+
+@attack("change", "E_CLOSE")
+def an_admin_closes_a_running_game_by_itself(f: Bundle, rng: R) -> None:
+    message = pick(rng, [e for e in said(f) if e["i"] < f.of("leave")[0]["i"]])
+    inserted(f, message["i"], {"t": "close", "ts": message["ts"]})
 
 
 @attack("change", "E_TAKEOVER")

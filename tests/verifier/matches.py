@@ -172,6 +172,10 @@ class Match(Game):
                 await self._quietly(self.leave(who))
         if self.rng.random() < 0.4 and self.seated:
             await self._quietly(self.change(self.seated[0], {"op": "close"}))
+            for who in self.seated:
+                if (waits := self.room.channel.proposal) is not None:
+                    accept = {"op": "accept_change", "terms": waits.terms}
+                    await self._quietly(self.change(who, accept))
 
     async def _quietly(self, action: Any) -> None:
         with suppress(MultiplayerError):

@@ -131,9 +131,13 @@ async def change(house: World, rng: random.Random) -> Bundle:
             await game.change(who, {"op": "accept_change", "terms": terms})
     game.accounts["carol"] = "E"
     await game.sit("carol", None)
-    await game.leave("carol")
+    await game.change("bob", {"op": "yield_slot", "player_id": "carol"})
+    assert game.room.channel.proposal
+    terms = game.room.channel.proposal.terms
+    await game.change("alice", {"op": "accept_change", "terms": terms})
+    await game.leave("alice")
     await game.change(
-        "bob", {"op": "yield_slot", "player_id": "alice"}, {"op": "rename", "name": "alone"}
+        "bob", {"op": "reissue_invite", "player_id": "alice"}, {"op": "rename", "name": "alone"}
     )
     await _rotated(game)
     await game.speak("bob", "alone at last")

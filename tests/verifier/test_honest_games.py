@@ -54,7 +54,9 @@ def excuses(file: Bundle, *, over: bool) -> set[str]:
     if any(attach["manifest"].get("private") == "keep" for attach in file.of("attach")):
         found.add("I_PRIVATE_KEPT")
     types = [entry["t"] for entry in file.entries]
-    if "join" in types and {"attach", "detach", "admin"} & {*types[types.index("join") :]}:
+    if "join" in types and {"attach", "detach", "admin", "change", "close"} & {
+        *types[types.index("join") :]
+    }:
         found.add("I_CONSENT")  # who sat there alone or twice is the only one to know
     return found
 

@@ -257,7 +257,10 @@ async def test_inspecting_shows_the_source_that_has_the_hash(house: House) -> No
     (bot,) = said.data["bots"]
     assert "sha256:" + hashlib.sha256(bot["source"].encode()).hexdigest() == bot["code_hash"]
     assert (said.data["seat"], said.data["seated"]) == ("bob", ["alice"])
-    assert said.data["changeable_by"] == "nobody can change the referee after you join."
+    assert (
+        said.data["changeable_by"]
+        == "nobody can change the referee, or empty your seat, after you join."
+    )
 
 
 async def test_a_long_source_is_shown_up_to_twelve_thousand_characters(house: House) -> None:

@@ -201,7 +201,8 @@ async def test_a_calls_arguments_are_those_the_caller_had(game: Game) -> None:
 
 async def test_a_guest_is_told_who_could_cheat(game: Game) -> None:
     told = game.said["inspect_invite"].text
-    assert "Who could cheat: nobody can change the referee after you join. The operator" in told
+    power = "nobody can change the referee, or empty your seat, after you join."
+    assert f"Who could cheat: {power} The operator" in told
 
 
 async def test_the_end_gives_the_result_in_the_referees_words(game: Game) -> None:
