@@ -52,7 +52,7 @@ async def test_every_hook_is_the_first_in_its_process(source: str) -> None:
 
 
 async def test_the_same_words_have_one_outcome(server: Table) -> None:
-    game = await (await server.open(code=SOURCES[0])).seated()
+    game = await (await server.open(code=JUDGE)).seated()
     await game.say("alice", "I win")
     await game.say("bob", "I win")
     honest = game.bundle()
