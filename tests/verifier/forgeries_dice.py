@@ -186,3 +186,10 @@ def a_draw_is_made_again(f: Bundle, rng: R) -> None:
     drew = first(r for r in runs(f, hook="on_message") if r["rng"][2])
     later = first(r for r in runs(f) if r["i"] > drew["i"])
     later["rng"] = [later["rng"][0], drew["rng"][1], later["rng"][2]]
+
+
+@attack("coin", "E_RUN_RNG", "DICE")
+def a_hook_draws_from_the_dice_of_another(f: Bundle, rng: R) -> None:
+    """As if one more had drawn before it: each would be another roll to choose from."""
+    for run in runs(f):
+        run["rng"][1] += 1
