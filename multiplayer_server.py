@@ -173,7 +173,10 @@ def main() -> None:
     process.raise_descriptor_limit()
     # Spans cost 0.2 ms a call even when nobody collects them.
     fastmcp.settings.telemetry_mode = "off"
-    with asyncio.Runner(loop_factory=_loop) as runner:
+    with (
+        process.lock(settings, "server"),
+        asyncio.Runner(loop_factory=_loop) as runner,
+    ):
         runner.run(serve(settings))
 
 

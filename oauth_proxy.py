@@ -32,7 +32,7 @@ from edge.proxy.forward import Forward
 from edge.proxy.gate import Gate
 from edge.web import site
 from engine import keys
-from settings import LOOPBACK, BadSetting, Settings, load
+from settings import LOOPBACK, BadSetting, Settings, doubts, load
 
 log = logging.getLogger("oauth_proxy")
 
@@ -119,6 +119,9 @@ def main() -> None:
     settings = load()
     process.configure_logging(settings.log_level)
     process.raise_descriptor_limit()
+    for doubt in doubts():
+        log.warning("%s", doubt)
+    lock = process.lock(settings, "proxy")
     app = create_app(settings)
     config = process.web(app, **_tls(settings))
     sockets = process.listen(settings.proxy_host, settings.proxy_port, "PROXY_PORT")
@@ -127,7 +130,8 @@ def main() -> None:
         log.warning("tokens travel unencrypted: set PUBLIC_URL or USE_SSL for https")
     log.info("serving %s", settings.base_url())
     process.calm_the_collector()
-    process.Server(config, app.stop).run(sockets=sockets)
+    with lock:
+        process.Server(config, app.stop).run(sockets=sockets)
 
 
 if __name__ == "__main__":

@@ -1,14 +1,20 @@
 """Every environment variable the product reads, typed, with its default.
 
-Changes when an operator gets a new choice. `.env.example` explains each one to
-the operator; nothing else in the product reads the environment.
+`.env.example` explains each one to the operator; nothing else in the product reads the
+environment. A name that is nearly a setting's stops the start: a misspelt ACCESS_PASSCODE would
+open the server to everybody.
 """
 
 from __future__ import annotations
 
+import difflib
+import os
+import re
+from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import Any, Literal
 
+from dotenv.parser import parse_stream
 from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
@@ -20,6 +26,13 @@ VERSION = "0.1.0"
 #: Names under which a browser or program on this very machine may call us.
 LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
 
+ENV_FILE = ".env"
+#: What else stands in the same file: docker-compose.yml reads it, and so does Docker Compose.
+BESIDE = ("FRONT_NET",)
+_COMPOSE = "COMPOSE_"
+#: How much of two names must agree (`difflib`) for one to be the other, misspelt.
+_NEAR = 0.8
+
 
 class BadSetting(Exception):
     """A variable has a value that cannot be used; the text names it and the remedy."""
@@ -29,8 +42,8 @@ class Settings(BaseSettings):
     """One immutable value, read once at start and handed to whoever needs it."""
 
     model_config = SettingsConfigDict(
-        env_file=".env",
-        env_file_encoding="utf-8",
+        env_file=ENV_FILE,
+        env_file_encoding="utf-8-sig",
         extra="ignore",
         frozen=True,
         env_ignore_empty=True,
@@ -176,6 +189,7 @@ class Settings(BaseSettings):
 
 def load() -> Settings:
     """Read `.env` and the environment, or raise `BadSetting` with one line per fault."""
+    read_names(Path(ENV_FILE), NAMES)
     try:
         return Settings()  # type: ignore[call-arg]
     except ValidationError as error:
@@ -191,3 +205,55 @@ def _plain(complaint: str) -> str:
     """A library's words for a bad value as an operator reads them."""
     complaint = complaint.removeprefix("Value error, ").partition(", unable to")[0]
     return complaint.replace("Input should be", "must be")
+
+
+NAMES = frozenset({*(name.upper() for name in Settings.model_fields), *BESIDE})
+
+
+def read_names(path: Path, known: Collection[str]) -> list[str]:
+    """Return the names in an env file that are not ``known``, or raise `BadSetting` when something
+    in it would be passed over in silence: a line that is no NAME=value, a name that stands there
+    twice, one that is nearly a known one."""
+    if not path.is_file():
+        return []
+    names: dict[str, int] = {}
+    faults = []
+    with path.open(encoding="utf-8-sig") as file:
+        for line in parse_stream(file):
+            where = f"{path}, line {line.original.line}"
+            name = (line.key or "").upper()
+            if line.error or (name and line.value is None):
+                faults.append(f"{where}: {line.original.string.strip()[:40]!r} is no NAME=value")
+            elif name in names:
+                faults.append(f"{where}: {name} stands there twice; keep one of them")
+            elif name:
+                names[name] = line.original.line
+    strange = [name for name in names if name not in known and not name.startswith(_COMPOSE)]
+    for name in strange:
+        if meant := near(name, known):
+            faults.append(
+                f"{path}, line {names[name]}: {name} is no setting; did you mean {meant}?"
+            )
+    if faults:
+        raise BadSetting("; ".join(faults))
+    return strange
+
+
+def near(name: str, known: Iterable[str]) -> str | None:
+    """Return the known name that ``name`` is nearly, if there is one."""
+    bare = {re.sub(r"[^A-Z0-9]", "", one): one for one in known}
+    found = bare.get(re.sub(r"[^A-Z0-9]", "", name.upper()))
+    return found or next(iter(difflib.get_close_matches(name, list(known), 1, _NEAR)), None)
+
+
+def doubts() -> list[str]:
+    """Return what an operator should hear of the names in `.env` and the environment: one line
+    about those in the file that nothing reads, one about each in the environment that is nearly a
+    setting's. (There it stops nothing: an environment has names of everybody.)"""
+    lines = []
+    if strange := read_names(Path(ENV_FILE), NAMES):
+        lines.append(f"{ENV_FILE} has names that nothing here reads: {', '.join(strange)}")
+    for name in sorted(os.environ):
+        if name.upper() not in NAMES and (meant := near(name.upper(), NAMES)):
+            lines.append(f"{name} in the environment is no setting; did you mean {meant}?")
+    return lines

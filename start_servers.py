@@ -245,6 +245,11 @@ def welcome(settings: configuration.Settings) -> str:
 
 
 def _who(settings: configuration.Settings, url: str) -> Iterator[str]:
+    yield (
+        "Each person is asked for the ACCESS_PASSCODE once."
+        if settings.access_passcode
+        else "No passcode is asked for: everybody who reaches it may enter (ACCESS_PASSCODE)."
+    )
     local = settings.proxy_host in (*configuration.LOOPBACK, "::1")
     if settings.on_loopback:
         yield "It can be used by programs on this machine."
@@ -256,8 +261,6 @@ def _who(settings: configuration.Settings, url: str) -> Iterator[str]:
         yield "Tokens cross the network in clear: use https outside a network you trust."
     if local and not settings.public_url:
         yield f"It listens on {settings.proxy_host} only: set PROXY_HOST=0.0.0.0 for others."
-    if not settings.access_passcode:
-        yield "Everybody may enter; ACCESS_PASSCODE would ask each for a word first."
 
 
 def _paste(settings: configuration.Settings, url: str) -> Iterator[str]:

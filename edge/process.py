@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import gc
 import logging
+import os
 import signal
 import socket
 import sys
+import time
 from collections.abc import Awaitable, Callable
-from typing import Any, NoReturn
+from contextlib import AbstractContextManager, nullcontext
+from typing import IO, Any, NoReturn
 
 import uvicorn
 from starlette.types import ASGIApp
 
 from edge.http1 import Http1Protocol
-from settings import BadSetting
+from settings import BadSetting, Settings
 
 DESCRIPTORS = 65_536
 BACKLOG = 2048
@@ -22,9 +25,58 @@ KEEP_ALIVE_SECONDS = (
     75  #: longer than any pool's in front of us, else idle connections lose requests
 )
 SHUTDOWN_SECONDS = 5
+LOCK_SECONDS = 3.0  #: for a server that is just ending
 
 #: Our own top-level modules, as loggers are named.
 OURS = ("oauth_proxy", "multiplayer_server", "channel_manager", "bot_manager", "edge", "engine")
+
+
+def lock(settings: Settings, program: str) -> AbstractContextManager[object]:
+    """Have DATA_DIR for this process alone, or raise `BadSetting`: of two servers on one database
+    neither wakes the readers of the other. The kernel's lock ends with the process, however that
+    ends. A store that is no file in DATA_DIR needs none."""
+    if settings.database_url:
+        return nullcontext()
+    path = settings.data_dir / f"{program}.lock"
+    where = f"DATA_DIR={settings.data_dir.absolute()}"
+    try:
+        settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        file = os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT, 0o600), "r+")
+        until = time.monotonic() + LOCK_SECONDS
+        while not _locked(file):
+            if time.monotonic() > until:
+                other = file.read(20).strip() or "unknown"
+                file.close()
+                raise BadSetting(
+                    f"{where}: another {program} works there (process {other}); stop that one,"
+                    " or give this one a directory of its own"
+                )
+            time.sleep(0.05)
+        file.truncate(0)
+        file.write(f"{os.getpid()}\n")
+        file.flush()
+    except OSError as error:
+        raise BadSetting(
+            f"{where}: {path.name} cannot be locked ({error.strerror}); use a directory of this"
+            " user on a disk of this machine"
+        ) from None
+    return file
+
+
+def _locked(file: IO[str]) -> bool:
+    """Whether this process has the lock now. Raise OSError where there are no locks."""
+    try:
+        if sys.platform == "win32":
+            import msvcrt
+
+            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+        else:
+            import fcntl
+
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except (BlockingIOError, PermissionError):  # the second is what Windows says
+        return False
+    return True
 
 
 class Server(uvicorn.Server):

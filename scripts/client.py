@@ -33,9 +33,13 @@ if str(ROOT) not in sys.path:  # a script is started with its own directory alon
     sys.path.insert(0, str(ROOT))
 
 from engine import addresses  # noqa: E402
+from settings import BadSetting, read_names  # noqa: E402
 
 EARLY = 60  #: seconds before its end at which a token counts as stale
 BROWSER_SECONDS = 300
+
+#: What .env.scripts may set; .env.scripts.example explains it.
+NAMES = ("MCP_BASE_URL", "MCP_CLIENT_NAME", "MCP_VERIFY_SSL", "MCP_TOKEN_FILE", "ACCESS_PASSCODE")
 
 Json = dict[str, Any]
 
@@ -56,7 +60,14 @@ class Settings:
 
     @classmethod
     def load(cls) -> Settings:
-        found = {**dotenv_values(ROOT / ".env.scripts"), **os.environ}
+        file = ROOT / ".env.scripts"
+        try:
+            strange = read_names(file, NAMES)
+        except BadSetting as error:
+            raise Failed(str(error)) from None
+        if strange:
+            print(f"{file.name}: nothing reads {', '.join(strange)}", file=sys.stderr)
+        found = {**dotenv_values(file), **os.environ}
 
         def value(name: str, default: str = "") -> str:
             return found.get(name) or default

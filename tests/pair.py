@@ -53,7 +53,7 @@ class Pair:
         self.directory = directory
         self._supervised = supervised
         self._server = server
-        self._environment = {
+        self.environment = {
             **os.environ,
             "PROXY_PORT": str(outer),
             "MCP_PORT": str(inner),
@@ -142,7 +142,7 @@ class Pair:
         with (self.directory / "output").open("ab") as output:
             self._running[name] = subprocess.Popen(
                 [sys.executable, "-u", str(ROOT / name)],
-                env=self._environment,
+                env=self.environment,
                 cwd=self.directory,
                 stdin=subprocess.DEVNULL,
                 stdout=output,

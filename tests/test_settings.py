@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 from dotenv import dotenv_values
 
-from settings import BadSetting, Settings, load
+from settings import NAMES, BadSetting, Settings, doubts, load
 
-EXAMPLE = Path(__file__).parent.parent / ".env.example"
+ROOT = Path(__file__).parent.parent
+EXAMPLE = ROOT / ".env.example"
 
 
 @pytest.fixture(autouse=True)
@@ -134,3 +136,74 @@ def test_where_to_listen_is_written_with_brackets_or_without(
     for written in ("::1", "[::1]", "[0:0::1]"):
         monkeypatch.setenv("PROXY_HOST", written)
         assert load().proxy_host == "::1"
+
+
+# Slips that would go unnoticed
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("ACCES_PASSCODE=x", "did you mean ACCESS_PASSCODE?"),
+        ("acces_passcode=x", "did you mean ACCESS_PASSCODE?"),
+        ("export ACCESSPASSCODE=x", "did you mean ACCESS_PASSCODE?"),
+        ("ACCESS-PASSCODE=x", "did you mean ACCESS_PASSCODE?"),
+        ("DOMIAN=mp.example", "did you mean DOMAIN?"),
+        ("PUBLIC_URI=https://mp.example", "did you mean PUBLIC_URL?"),
+        ("FRONTNET=172.28.82", "did you mean FRONT_NET?"),
+        ("ACCESS_PASSCODE=x\nACCESS_PASSCODE=", "twice"),
+        ("ACCESS_PASSCODE=x\naccess_passcode=y", "twice"),
+        ("ACCESS_PASSCODE", "is no NAME=value"),
+        ("ACCESS_PASSCODE: x", "is no NAME=value"),
+        ("ACCESS PASSCODE=x", "is no NAME=value"),
+    ],
+)
+def test_what_the_file_means_and_does_not_say_stops_the_start(
+    tmp_path: Path, line: str, words: str
+) -> None:
+    (tmp_path / ".env").write_text(f"# comment\n\nMAX_SEATS=3\n{line}\n")
+    with pytest.raises(BadSetting) as refusal:
+        load()
+    text = str(refusal.value)
+    assert words in text
+    assert re.search(r"\.env, line [45]: ", text)
+    assert "\n" not in text
+
+
+def test_several_slips_are_told_at_once(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("ACCES_PASSCODE=x\nDOMIAN=y\n")
+    with pytest.raises(BadSetting, match=r"line 1: .*; \.env, line 2: "):
+        load()
+
+
+def test_a_file_as_other_programs_write_it_is_read(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text(
+        "\ufeffPROXY_PORT=\"1\"\r\nexport MCP_PORT='2'  # comment\r\nmax_seats=3\r\n", newline=""
+    )
+    settings = load()
+    assert (settings.proxy_port, settings.mcp_port, settings.max_seats) == (1, 2, 3)
+    assert doubts() == []
+
+
+def test_names_that_nothing_reads_are_told_in_one_line(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("PASSCODE=x\nTZ=UTC\nFRONT_NET=172.28.82\nCOMPOSE_PROFILES=a\n")
+    load()
+    (line,) = doubts()
+    assert line.endswith(": PASSCODE, TZ")
+
+
+def test_a_near_miss_in_the_environment_is_told_and_stops_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("ACCES_PASSCODE", "x")
+    monkeypatch.setenv("EDITOR", "vi")
+    load()
+    (line,) = doubts()
+    assert line.startswith("ACCES_PASSCODE in the environment")
+    assert "ACCESS_PASSCODE?" in line
+
+
+def test_what_docker_compose_reads_from_the_file_is_known() -> None:
+    read = set(re.findall(r"\$\{(\w+)", (ROOT / "docker-compose.yml").read_text()))
+    assert "FRONT_NET" in read
+    assert read <= NAMES

@@ -247,6 +247,15 @@ def test_a_setting_that_cannot_work_is_one_line(
     assert "Traceback" not in pair.said
 
 
+@pytest.mark.parametrize("name", ["ACCES_PASSCODE", "ACCESSPASSCODE"])
+def test_a_misspelt_passcode_opens_no_server(start: Start, tree: Path, name: str) -> None:
+    (tree / ".env").write_text(f"{name}=x\n")
+    pair = start()
+    assert pair.process.wait(10) == 2
+    assert "did you mean ACCESS_PASSCODE?" in pair.said
+    assert not pair.alive()
+
+
 def test_a_public_address_is_for_the_clouds_too(start: Start) -> None:
     pair = start(PUBLIC_URL="https://mp.example")
     assert wait(pair.ready), pair.said
@@ -258,6 +267,14 @@ def test_a_public_address_is_for_the_clouds_too(start: Start) -> None:
 
 def welcome(**environment: Any) -> str:
     return start_servers.welcome(Settings(_env_file=None, **environment))  # type: ignore[call-arg]
+
+
+def test_it_says_whether_a_passcode_is_asked_for_wherever_it_can_be_reached() -> None:
+    for address in ({}, {"domain": "mp.example"}, {"public_url": "https://mp.example"}):
+        assert "No passcode is asked for" in welcome(**address)
+        asked = welcome(**address, access_passcode="secret-word")
+        assert "is asked for the ACCESS_PASSCODE" in asked
+        assert "secret-word" not in asked
 
 
 def test_who_backs_up_is_sent_to_the_page_that_says_what_not_to_put_back() -> None:

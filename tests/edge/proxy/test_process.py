@@ -93,6 +93,41 @@ async def test_unusable_settings_are_named(tmp_path: Path) -> None:
     assert "DATA_DIR" in await _refusal(tmp_path, data_dir="/proc/nowhere")
 
 
+async def test_a_misspelt_passcode_opens_no_server(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("ACCES_PASSCODE=x\n")
+    assert "did you mean ACCESS_PASSCODE?" in await _refusal(tmp_path)
+
+
+async def test_names_that_nothing_reads_are_logged(tmp_path: Path, free_port: Any) -> None:
+    (tmp_path / ".env").write_text("PASSCODE=x\n")
+    async with process(tmp_path, proxy_port=free_port()) as child:
+        assert "PASSCODE" in await _line(child, "nothing here reads")
+
+
+async def test_a_second_proxy_on_one_directory_is_refused_until_the_first_is_killed(
+    tmp_path: Path, free_port: Any
+) -> None:
+    async with process(tmp_path, proxy_port=free_port()) as first:
+        await _line(first, "serving")
+        told = await _refusal(tmp_path, proxy_port=free_port())
+        assert f"DATA_DIR={tmp_path}" in told
+        assert f"process {first.pid}" in told
+        first.kill()
+        await first.wait()
+        async with process(tmp_path, proxy_port=free_port()) as second:
+            await _line(second, "serving")
+
+
+async def test_servers_that_keep_nothing_may_share_a_directory(
+    tmp_path: Path, free_port: Any
+) -> None:
+    keeps_nothing: dict[str, Any] = {"database_url": "memory://"}
+    async with process(tmp_path, proxy_port=free_port(), **keeps_nothing) as first:
+        await _line(first, "serving")
+        async with process(tmp_path, proxy_port=free_port(), **keeps_nothing) as second:
+            await _line(second, "serving")
+
+
 async def test_a_database_of_a_newer_release_is_left_alone(tmp_path: Path) -> None:
     with closing(sqlite3.connect(tmp_path / "oauth.db")) as newer:
         newer.execute("PRAGMA user_version=99")
