@@ -42,7 +42,7 @@ class Wire:
     upstream: Upstream
     token: str
 
-    def head(self, more: bytes, line: bytes = b"POST /echo HTTP/1.1") -> bytes:
+    def head(self, more: bytes, line: bytes = b"POST /post_message HTTP/1.1") -> bytes:
         return (
             line
             + b"\r\nhost: localhost\r\nauthorization: Bearer "
@@ -127,7 +127,7 @@ async def test_what_is_sent_behind_an_offer_is_the_next_request(connect: Open) -
     wire = await connect()
     offer = wire.head(CURL + LENGTH) + BODY
     plain = wire.head(b"content-length: 2\r\n") + b"{}"
-    bare = wire.head(CURL, b"GET /echo HTTP/1.1")
+    bare = wire.head(CURL, b"GET /list_bots HTTP/1.1")
     wire.writer.write(offer + plain + bare + offer)
     for body in (BODY, b"{}", b"", BODY):
         await _served(wire, body)
@@ -143,7 +143,7 @@ async def test_an_offer_with_expect_is_told_to_go_on(connect: Open) -> None:
 
 async def test_an_offer_in_http_1_0_is_no_offer(connect: Open) -> None:
     wire = await connect()
-    wire.writer.write(wire.head(CURL + LENGTH, b"POST /echo HTTP/1.0") + BODY)
+    wire.writer.write(wire.head(CURL + LENGTH, b"POST /post_message HTTP/1.0") + BODY)
     await _served(wire)
 
 
@@ -243,7 +243,7 @@ async def test_a_body_announced_in_two_ways_or_an_unknown_one_is_refused(
 
 async def test_chunks_in_http_1_0_are_refused(connect: Open) -> None:
     wire = await connect()
-    wire.writer.write(wire.head(CHUNKED, b"POST /echo HTTP/1.0") + IN_CHUNKS + b"\r\n")
+    wire.writer.write(wire.head(CHUNKED, b"POST /post_message HTTP/1.0") + IN_CHUNKS + b"\r\n")
     assert (await wire.rest()).startswith(b"HTTP/1.1 400 ")
 
 
@@ -254,12 +254,12 @@ async def test_there_is_no_tunnel_and_no_http_2(connect: Open, line: bytes) -> N
     assert (await wire.rest()).startswith(b"HTTP/1.1 400 ")
 
 
-@pytest.mark.parametrize("end", [b"\x00garbage", b"POST /echo HTT"])
+@pytest.mark.parametrize("end", [b"\x00garbage", b"POST /post_message HTT"])
 async def test_a_refusal_is_not_taken_for_the_answer_to_an_earlier_request(
     connect: Open, end: bytes
 ) -> None:
     wire = await connect()
-    first = wire.head(b"content-length: 2\r\n", b"POST /hang HTTP/1.1") + b"{}"
+    first = wire.head(b"content-length: 2\r\n", b"POST /mcp?do=hang HTTP/1.1") + b"{}"
     wire.writer.write(first)
     await asyncio.wait_for(wire.upstream.waiting.wait(), 30)
     wire.writer.write(end)

@@ -217,7 +217,7 @@ async def test_a_server_that_is_away_is_503_until_it_is_back(
 
 
 async def _is_away(it: Lab, token: str) -> None:
-    rest, mcp = await it.call(token, "/who"), await it.call(token)
+    rest, mcp = await it.call(token, "/post_message"), await it.call(token)
     assert rest.json()["error"] == "UNAVAILABLE"
     assert mcp.json()["error"]["data"] == rest.json()  # what MCP clients show of such an answer
     for answer in (rest, mcp):
@@ -263,7 +263,7 @@ async def test_whom_the_server_does_not_answer_in_time_is_told_to_repeat_it(
     upstream = Upstream()
     async with serving(upstream) as inner, lab(tmp_path, mcp_port=inner) as it:
         token = (await it.sign_in(await it.register()))["access_token"]
-        hanging = asyncio.create_task(it.call(token, "/hang"))
+        hanging = asyncio.create_task(it.call(token, "/mcp?do=hang"))
         await asyncio.wait_for(upstream.waiting.wait(), 30)
         await it.app.stop()
         assert (await hanging).status_code == 503
