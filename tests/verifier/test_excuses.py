@@ -114,6 +114,9 @@ async def test_a_late_referee_may_greet_only_the_second(server: Table, jail: Exe
     await game.join("bob", BOB)
     await attach(game, LATE)
     await game.update("alice", {"op": "close"})
+    assert game.room.channel.proposal is not None
+    accept = {"op": "accept_change", "terms": game.room.channel.proposal.terms}
+    await game.update("bob", accept)
     honest = game.bundle()
     assert honest.of("run")[0]["fx"]
     checked = verify(honest, jail)
@@ -218,7 +221,7 @@ async def test_a_word_cannot_look_like_a_line_of_the_verdict(server: Table, jail
     for blank in (" ", "\u2800", "\u3164", "\u3000"):
         await game.say("alice", f"no{blank * 90}PROVEN      RULES         all of it")
     await game.say("bob", "tails", to=["bot:judge-bot"])
-    shown = text(verify(game.bundle("bob"), jail))
+    shown = text(verify(game.bundle("bob", private=True), jail))
     assert "PROVEN      RULES         all" not in shown.replace("\u2800", " ")
     assert "\u3164" not in shown
     assert '"tails"} to bot:judge-bot' in shown

@@ -176,8 +176,9 @@ async def test_a_change_that_all_accept_is_no_cheat(server: Table, jail: Executo
         assert game.room.channel.proposal
         terms = game.room.channel.proposal.terms
         await game.update("bob", {"op": "accept_change", "terms": terms})
+    await game.leave("alice")
     await game.update(
-        "bob", {"op": "yield_slot", "player_id": "alice"}, {"op": "rename", "name": "alone"}
+        "bob", {"op": "reissue_invite", "player_id": "alice"}, {"op": "rename", "name": "alone"}
     )
     await game.update("bob", {"op": "remove_bot", "bot_id": "coin"}, {"op": "close"})
     checked = verify(game.bundle("bob"), jail)

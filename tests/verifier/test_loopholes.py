@@ -96,7 +96,8 @@ async def test_a_value_is_written_down_again_where_it_no_longer_counts(
 
 async def changed_invite(game: Game) -> str:
     """Bob's seat is emptied; the code of its new invite."""
-    done = await game.update("alice", {"op": "yield_slot", "player_id": "bob"})
+    await game.leave("bob")  # the server says so
+    done = await game.update("alice", {"op": "reissue_invite", "player_id": "bob"})
     return str(done.invites["bob"]).partition(".")[0]
 
 
@@ -217,6 +218,41 @@ async def test_a_seat_agrees_because_its_account_proposed(server: Table, jail: E
     assert "I_CONSENT" in codes(checked) and states(checked)["RULES"] != "PROVEN"
     everybody = ["alice", "bob", "carol"]
     assert "I_CONSENT" not in codes(verify(game.bundle("bob"), jail, confirmed=everybody))
+
+
+async def test_a_seat_is_emptied_with_the_consent_of_one_that_was_never_asked(
+    server: Table, jail: Executor
+) -> None:
+    """Bob is said to be of alice's account, so that carol's consent seems to be the last."""
+    seats = ("invite:alice:admin", "invite:bob", "invite:carol", "invite:dave")
+    game = await server.open(code=GREETER, slots=seats)
+    for who in ("alice", "carol", "dave"):
+        await game.join(who, f"{who} says 0123456789abcdef")
+    bob = await server.channels.join_channel("B", game.invites["bob"].partition(".")[0])
+    await server.channels.join_channel("A", bob.rejoin_token)  # so it is written down
+    op = read_ops([{"op": "yield_slot", "player_id": "dave"}])
+    await server.channels.update_channel("A", game.room.channel_id, op, bots={}, seat="alice")
+    assert game.room.channel.proposal is not None
+    accept = {"op": "accept_change", "terms": game.room.channel.proposal.terms}
+    await game.update("carol", accept)
+    assert game.room.channel.players == ("alice", "carol", "bob")
+    await game.say("carol", "over")
+    checked = verify(game.bundle("carol"), jail, me="carol")
+    assert "I_CONSENT" in codes(checked) and states(checked)["RULES"] != "PROVEN"
+
+
+async def test_a_running_game_is_closed_by_one_account_that_is_said_to_hold_all_seats(
+    server: Table, jail: Executor
+) -> None:
+    game = await server.open(code=GREETER, slots=("invite:alice:admin", "invite:bob"))
+    await game.join("alice", ALICE)
+    bob = await server.channels.join_channel("B", game.invites["bob"].partition(".")[0])
+    await server.channels.join_channel("A", bob.rejoin_token)
+    close = read_ops([{"op": "close"}])
+    await server.channels.update_channel("A", game.room.channel_id, close, bots={}, seat="alice")
+    assert game.room.channel.status == "closed"
+    checked = verify(game.bundle("alice"), jail, me="alice")
+    assert "I_CONSENT" in codes(checked) and states(checked)["RULES"] != "PROVEN"
 
 
 # --- what was shown --------------------------------------------------------------------------

@@ -29,6 +29,7 @@ FREE = {
     "swap key/msg",  # when the server took up the new key
     "swap msg/accept",  # words that nobody answered, and consent, arrive in either order
     "twice propose",  # the same proposal again changes nothing
+    "split invite",  # two ops came in one request, or in two
     "twice invite",  # the same invite again voids nothing
     "split genesis",  # the referee was attached in the same request as the room, or right after
     "strip attach.isolation",  # the server's word about its own walls
