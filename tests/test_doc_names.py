@@ -109,6 +109,7 @@ OTHER_NAMES = {
         "inline_code",
         "bots_announced",
     ),
+    "restarting",
 }
 
 

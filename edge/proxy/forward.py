@@ -22,6 +22,7 @@ from yarl import URL
 
 from edge.proxy import headers
 from edge.proxy.replies import refuse
+from engine.errors import Restarting
 
 log = logging.getLogger(__name__)
 
@@ -32,7 +33,7 @@ CONNECT_SECONDS = 5.0
 #: Shorter than the server's own keep-alive (75 s), so that a pooled connection is never one
 #: the server is about to close.
 POOL_SECONDS = 30.0
-RETRY_AFTER = "2"
+RETRY_AFTER = str(Restarting().wait)
 MCP = "/mcp"  #: the path of the server's MCP endpoint
 #: How long the server has to answer what it was asked when the proxy ends. It ends at the same
 #: time as a rule, and then answers at once.
