@@ -14,6 +14,7 @@ from typing import Any
 
 from channel_manager import ChannelManager
 from edge.api.operations import Operations
+from edge.api.transcripts import TICKET
 from engine.results import Posted, Seat
 from engine.room import Room
 from engine.stores.sqlite import SqliteStore
@@ -63,7 +64,7 @@ class TwoFaced(ChannelManager):
 class Downloads(Operations):
     async def transcript_file(self, ticket: str) -> tuple[str, bytes]:
         """A link of get_transcript names the seat it was made for."""
-        payload = ticket.partition(".")[0]
+        payload = ticket.partition(".")[0].removeprefix(TICKET)
         _, slot, *_ = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
         bobs.set(slot == "s2")
         return await super().transcript_file(ticket)
