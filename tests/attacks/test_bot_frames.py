@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from engine.errors import BotRejected
 from engine.sandbox import frames, wire
 from engine.sandbox.call import Failed, Finished, HookCall, Limits
+from engine.sandbox.keeper import Death
 from engine.sandbox.pool import Pool, Worker
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -56,7 +57,7 @@ class Traitor(Pool):
 
     def kill(self, job: int) -> None:
         if not self.killed.done():
-            self.killed.set_result(-9)
+            self.killed.set_result(Death(-9, 0.0))
 
 
 def frame(value: object) -> bytes:

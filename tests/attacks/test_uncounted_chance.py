@@ -36,7 +36,6 @@ DRAWING = {
     "the boundary of a form": ("import requests\nreturn requests.Request('POST', 'http://a', files={'f': 'x'}).prepare().headers['Content-Type']", 1),
     "a retry's jitter": ("from urllib3 import Retry\nr = Retry(9, backoff_factor=0.1, backoff_jitter=1.0)\nfor _ in range(3): r = r.increment('GET', '/', error=OSError())\nreturn r.get_backoff_time()", 1),
     "a generator begun anew without a seed": ("import random\nr = random.Random(7)\nr.seed()\nreturn r.random()", 1),
-    "a generator of a generator's type": ("import random\nreturn type(random.Random(7))().random()", 1),
     "a secret": ("import secrets\nreturn secrets.SystemRandom().random()", 1),
     "a name by chance": ("import uuid\nreturn str(uuid.uuid4())", 1),
 }  # fmt: skip

@@ -43,6 +43,7 @@ from engine.sandbox import (
     network,
     prints,
     source,
+    steady,
     typehints,
     values,
     vocabulary,
@@ -51,6 +52,7 @@ from engine.sandbox import (
 )
 from engine.sandbox.call import HookCall, Limits
 from engine.sandbox.clock import Clock
+from engine.sandbox.dice import Dice
 from engine.transcript.draws import Draws
 
 NETWORKED = sys.argv[2] == "network"
@@ -407,6 +409,7 @@ def run() -> Walk:
     """Run the hook, and walk from what it had."""
     REMOVED[sys.argv[3]]()
     modules.preload()
+    steady.install()
     for place, name in ((asking, "ask"), (network, "demand"), (web, "ask"), (files, "ask")):
         setattr(place, name, no_host)
     spaces: list[dict[str, Any]] = []
@@ -420,7 +423,7 @@ def run() -> Walk:
     vars(hook)["bot_globals"] = kept
     message = {"id": 1, "sender": "alice", "kind": "user", "body": {"text": "x"}, "ts": "t"}
     call = HookCall(text(), "on_message", (message,), players=("alice",), key=KEY)
-    told = hook.answer(values.read(wire.hook_request(call, Limits())))
+    told = hook.answer(values.read(wire.hook_request(call, Limits())), Dice(KEY).take)
     assert "finished" in told, told
     NAMESPACES.update(id(vars(module)) for module in list(sys.modules.values()))
     NAMESPACES.add(id(spaces[0]))

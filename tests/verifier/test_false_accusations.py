@@ -216,7 +216,7 @@ def fits(megabytes):
 def answer(request):
     got = [[fits(300), fits(600)], requests.__file__, id(object())]
     return {"finished": {"said": [{"kind": "bot", "body": {"got": got}}], "state": None,
-                         "turn": None, "end": None, "timers": {}, "prints": ""}, "draws": 0}
+                         "turn": None, "end": None, "timers": {}, "prints": ""}}
 worker.answer = answer
 """
 
@@ -256,7 +256,7 @@ from engine.sandbox import worker
 def loaded(request):
     body = {"got": sorted(sys.modules)}
     return {"finished": {"said": [{"kind": "bot", "body": body}], "state": None,
-                         "turn": None, "end": None, "timers": {}, "prints": ""}, "draws": 0}
+                         "turn": None, "end": None, "timers": {}, "prints": ""}}
 worker.answer = loaded
 """
 #: What Python's own start brings along, and the verifier's program; no bot comes near either.

@@ -81,7 +81,7 @@ FORMS: list[tuple[Event, dict[str, Any]]] = [
     (Disclose(7, "salt", {"a": 1}),
      {"t": "disclose", "entry": 7, "salt": "salt", "body": {"a": 1}}),
     (Reveal("x", 1, 0, "seed"), {"t": "reveal", "bot": "x", "at": 1, "epoch": 0, "seed": "seed"}),
-    (Runtime("cpython-3.11.7/mpx-1"), {"t": "runtime", "runtime": "cpython-3.11/mpx-1"}),
+    (Runtime("cpython-3.11.7/mpx-1"), {"t": "runtime", "runtime": "cpython-3.11.7/mpx-1"}),
     (Key("k", "note"), {"t": "key", "vkey": "k", "note": "note"}),
     (Restored(9, "root"), {"t": "restored", "size": 9, "root": "root"}),
 ]  # fmt: skip

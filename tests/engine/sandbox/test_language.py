@@ -277,7 +277,7 @@ ORDINARY = {
                 time.strptime("10:30", "%H:%M").tm_hour, time.monotonic() > 0, time.gmtime(0).tm_year,
                 time.mktime(time.gmtime(60))]
         """,
-        [1795176000, 2, "2026-11-20", 10, True, 1970, 60.0],
+        [1795176000, 0, "2026-11-20", 10, True, 1970, 60.0],
     ),
     "regular expressions": (
         """
