@@ -73,6 +73,18 @@ async def test_no_op_of_an_admin_who_plays_ends_a_running_game(
     assert not {"reveal", "disclose"} & {entry["t"] for entry in log}
 
 
+@pytest.mark.parametrize("op", DECIDING)
+async def test_no_list_of_ops_begins_a_game_and_decides_it_at_once(
+    house: House, op: dict[str, Any]
+) -> None:
+    """The game would begin with bob in it, and bob would have left."""
+    pair = await house.pair(bot_code=REFEREE, slots=[*SLOTS, "invite:carol"])
+    said = await _update(house, pair.alice, pair.id, {"op": "start"}, op)
+    assert said.refused == "BAD_OP"
+    types = await _types(house, pair.bob, pair.id)
+    assert not {"left", "ended", "closed", "turn", "change_proposed"} & {*types}
+
+
 async def test_a_seat_that_was_only_to_be_emptied_keeps_its_tokens(house: House) -> None:
     pair = await _game(house)
     await _update(house, pair.alice, pair.id, YIELD)
