@@ -245,8 +245,14 @@ class ChannelManager(Rooms):
         """Give a seat up for good; its invite and rejoin token are void."""
         seat = self.seat(channel_id, account, label)
         command = GiveUp(self.who(seat.room, account), seat.slot.label)
-        rows = token_rows.void_rows(self._rejoin_key, channel_id, seat.slot)
-        await self.lines.submit(seat.room, self._wish(command, rows))
+
+        def rows_of(before: Channel, happened: Sequence[Event]) -> list[Row]:
+            """Also of a seat that the others wanted to empty, and this one had not agreed."""
+            gone = [before.slot(event.slot) for event in happened if isinstance(event, Leave)]
+            key = self._rejoin_key
+            return [row for slot in gone for row in token_rows.void_rows(key, channel_id, slot)]
+
+        await self.lines.submit(seat.room, replace(self._wish(command, ()), rows_of=rows_of))
         await self._handled(seat.room)
         return seat.room
 

@@ -96,11 +96,17 @@ def needs_consent(channel: Channel, update: Update) -> bool:
     decide the game that he plays."""
     if all(slot.who == update.who for slot in channel.seated):
         return False
-    return any(op.op in TOUCH_TERMS or _decides(channel, update.who, op) for op in update.ops)
+    running = channel.running
+    for op in update.ops:
+        if op.op in TOUCH_TERMS or (running and _decides(channel, update.who, op)):
+            return True
+        running = running or (op.op == "start" and bool(channel.bots))  # for what follows it
+    return False
 
 
 def _decides(channel: Channel, who: str, op: Op) -> bool:
-    if op.op not in DECIDE_A_GAME or not channel.running:
+    """Whether the op would decide a game that runs."""
+    if op.op not in DECIDE_A_GAME:
         return False
     if op.op == "close":
         return True

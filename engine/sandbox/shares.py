@@ -154,7 +154,7 @@ class Shares:
         except asyncio.CancelledError:
             if turn.place.done() and not turn.place.cancelled():
                 self.give(turn.place.result(), 0.0)  # it did not live to use it
-            else:
+            elif turn in self._waiting.get(group, {}).get(owner, ()):
                 self._leave(group, owner, turn)
             raise
 
@@ -182,7 +182,8 @@ class Shares:
             group, owner = chosen
             turn = self._waiting[group][owner][0]
             self._leave(group, owner, turn)
-            turn.place.set_result(self._hold(owner, turn.job, short=group.short))
+            if not turn.place.cancelled():  # else its taker has not heard of that yet
+                turn.place.set_result(self._hold(owner, turn.job, short=group.short))
 
     def _leave(self, group: _Group, owner: Owner, turn: _Turn) -> None:
         owners = self._waiting[group]

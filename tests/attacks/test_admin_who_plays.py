@@ -73,6 +73,43 @@ async def test_no_op_of_an_admin_who_plays_ends_a_running_game(
     assert not {"reveal", "disclose"} & {entry["t"] for entry in log}
 
 
+@pytest.mark.parametrize("op", DECIDING)
+async def test_no_list_of_ops_begins_a_game_and_decides_it_at_once(
+    house: House, op: dict[str, Any]
+) -> None:
+    """The game would begin with bob in it, and bob would have left."""
+    pair = await house.pair(bot_code=REFEREE, slots=[*SLOTS, "invite:carol"])
+    said = await _update(house, pair.alice, pair.id, {"op": "start"}, op)
+    assert said.refused == "BAD_OP"
+    types = await _types(house, pair.bob, pair.id)
+    assert not {"left", "ended", "closed", "turn", "change_proposed"} & {*types}
+
+
+async def test_before_it_begins_a_game_an_admin_goes_on_without_who_does_not_come(
+    house: House,
+) -> None:
+    pair = await house.pair(bot_code=REFEREE, slots=[*SLOTS, "invite:carol"])
+    done = await _update(house, pair.alice, pair.id, YIELD, {"op": "start"})
+    assert done.text.startswith("Done: yield_slot, start")
+
+
+async def test_the_token_of_a_seat_that_another_s_leaving_empties_is_forgotten(
+    house: House,
+) -> None:
+    """Of bob's seat all others have agreed, once the only one who had not is gone."""
+    pair = await house.pair(bot_code=REFEREE, slots=[*SLOTS, "invite:carol", "invite:dan"])
+    carol, dan = house.account(), house.account()
+    for account, code in zip((carol, dan), pair.opened["invites"][1:], strict=True):
+        await house.rest(account, "join_channel", invite_code=code)
+    asked = await _update(house, pair.alice, pair.id, YIELD)
+    accept = {"op": "accept_change", "terms": asked.data["proposed_terms"]}
+    await _update(house, carol, pair.id, accept)
+    await house.rest(dan, "leave_channel", channel_id=pair.id)
+    dead = f"dead: {pair.joined['rejoin_token']}"
+    said = await house.rest(carol, "post_message", channel_id=pair.id, body=dead)
+    assert said.status == 200
+
+
 async def test_a_seat_that_was_only_to_be_emptied_keeps_its_tokens(house: House) -> None:
     pair = await _game(house)
     await _update(house, pair.alice, pair.id, YIELD)

@@ -300,6 +300,18 @@ async def test_a_place_given_to_who_gave_up_is_not_lost() -> None:
     await asyncio.wait_for(shares.take(Owner("c")), 5)
 
 
+async def test_a_place_that_comes_free_while_its_next_taker_gives_up_is_not_lost() -> None:
+    shares = Shares(1)
+    place = await shares.take(Owner("a"))
+    gone = asyncio.create_task(shares.take(Owner("b")))
+    await asyncio.sleep(0)
+    gone.cancel()  # it waits no more, and has not run since
+    shares.give(place, ECHO)
+    with pytest.raises(asyncio.CancelledError):
+        await gone
+    await asyncio.wait_for(shares.take(Owner("c")), 5)
+
+
 async def test_accounts_without_end_are_not_remembered_for_ever(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
