@@ -27,7 +27,7 @@ _KINDS: tuple[Callable[[], object], ...] = (
 _MOST = 64
 #: Larger ones (classes among them) lie where the C library puts them.
 _LARGE = range(512, 2048, 16)
-_MOST_LARGE = 4
+_MOST_LARGE = 8
 _stirred: list[object] = []
 
 
@@ -91,10 +91,14 @@ def release() -> None:
 
 def stir() -> None:
     """Have objects lie elsewhere than in any other process, so that a bot that looks where
-    they lie (the order of a set of its own objects) is found out."""
-    drawn = os.urandom(len(_KINDS) + len(_LARGE))
-    _stirred.extend(
-        make() for make, n in zip(_KINDS, drawn, strict=False) for _ in range(n % _MOST)
-    )
-    large = zip(_LARGE, drawn[len(_KINDS) :], strict=True)
-    _stirred.extend(bytes(size) for size, n in large for _ in range(n % _MOST_LARGE))
+    they lie (the order of a set of its own objects) is found out.
+
+    Some of what is made is let go again: new objects then fall into its holes, and lie not only
+    elsewhere but elsewhere from each other.
+    """
+    sizes = [(make, _MOST) for make in _KINDS]
+    sizes += [(functools.partial(bytes, size), _MOST_LARGE) for size in _LARGE]
+    drawn = os.urandom(len(sizes))
+    made = [make() for (make, most), n in zip(sizes, drawn, strict=True) for _ in range(n % most)]
+    kept = os.urandom(len(made))
+    _stirred.extend(one for one, n in zip(made, kept, strict=True) if n & 1)
