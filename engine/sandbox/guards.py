@@ -14,6 +14,7 @@ import operator
 import string
 import types
 from collections.abc import Callable, Iterable
+from email.policy import Policy
 from typing import Any
 
 from engine.sandbox.language import DENIED, METHODS
@@ -26,7 +27,10 @@ INPLACE: dict[str, Callable[[Any, Any], Any]] = {
     "@=": operator.imatmul,
 }  # fmt: skip
 
-_HIDDEN = (types.ModuleType, types.FrameType, types.CodeType, types.TracebackType, types.CellType)
+#: The last one's ``clone`` sets every attribute, of any name, without a guard.
+_HIDDEN = (
+    types.ModuleType, types.FrameType, types.CodeType, types.TracebackType, types.CellType, Policy
+)  # fmt: skip
 #: Handed out without a second look: values, and functions, whose insides begin with "_".
 _PLAIN = frozenset(
     [str, int, float, bool, types.NoneType, list, dict, tuple, set, frozenset, bytes,

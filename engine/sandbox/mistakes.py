@@ -22,8 +22,8 @@ CALLED = (
     "the host calls __init__(self, ctx, params), on_init(self), on_join(self, player_id), "
     "on_start(self), on_message(self, msg), on_leave(self, player_id), on_timer(self, name)"
 )
-#: A text of which names of methods are made: "on_" + kind, f"on_{kind}", "on_%s".
-_MADE = re.compile(r"on_($|[%{])")
+#: A text of which names of methods are made: "on_" + kind, f"on_{kind}", "on_message_%s".
+_MADE = re.compile(r"on_(\w*_)?($|[%{])")
 Found = tuple[int | None, str]
 
 
@@ -83,7 +83,15 @@ def _outside_try(tree: ast.AST) -> Iterator[ast.AST]:
         node = nodes.pop()
         yield node
         caught = node.body if isinstance(node, ast.Try) and node.handlers else []
+        if isinstance(node, ast.If) and any(map(_asks_where_it_runs, ast.walk(node.test))):
+            caught = node.body
         nodes += [child for child in ast.iter_child_nodes(node) if child not in caught]
+
+
+def _asks_where_it_runs(node: ast.AST) -> bool:
+    """``if TYPE_CHECKING:``, ``if sys.version_info >= ...:``; what stands below may never run."""
+    name = node.attr if isinstance(node, ast.Attribute) else getattr(node, "id", "")
+    return name in ("TYPE_CHECKING", "version_info")
 
 
 def _modules(every: list[ast.AST]) -> dict[str, str]:
@@ -188,15 +196,17 @@ def _misspelt(one: source.Class, used: set[str], *, called: bool) -> Iterator[Fo
     """Methods that nobody calls and that look like hooks. In the referee's class every ``on_...``
     does, unless the source makes up such names (``getattr(self, "on_" + kind)``)."""
     seen: set[str] = set()
+    made = tuple(text for text in used if _MADE.fullmatch(text) and text != "on_")
     for item in one.node.body:
         for name in source.defined(item):
             if name in HOOKS and name in seen and isinstance(item, ast.FunctionDef):
                 yield item.lineno, f"{name} is written twice in class {one.name[:60]}"
             seen.add(name)
-            if name in HOOKS or name in used:
+            if name in HOOKS or name in used or name.startswith(made):
                 continue
             near = _near(name)
-            if near or (called and name.startswith("on_") and "on_" not in used):
+            kept = isinstance(item, ast.FunctionDef) and item.decorator_list  # @handles("go")
+            if near or (called and name.startswith("on_") and "on_" not in used and not kept):
                 meant = f"did you mean {near}? " if near else ""
                 yield item.lineno, f"{name[:60]} is no hook, and nothing calls it; {meant}{CALLED}"
 
@@ -212,8 +222,8 @@ def _near(name: str) -> str:
 
 
 def _used(every: list[ast.AST]) -> set[str]:
-    """Every name and attribute that the source reads, and its texts; "on_" for a text of which
-    names of methods are made."""
+    """Every name and attribute that the source reads, and its texts; of a text of which names of
+    methods are made what they begin with."""
     used: set[str] = set()
     for node in every:
         match node:
@@ -222,5 +232,6 @@ def _used(every: list[ast.AST]) -> set[str]:
             case ast.Attribute(ctx=ast.Load()):
                 used.add(node.attr)
             case ast.Constant(value=str(text)):
-                used.add("on_" if _MADE.search(text) else text)
+                found = _MADE.search(text)
+                used.add(found[0].rstrip("%{") if found else text)
     return used

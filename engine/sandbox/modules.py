@@ -12,6 +12,7 @@ import collections
 import copy
 import functools
 import hashlib
+import hmac
 import importlib
 import types
 from collections.abc import Callable, Mapping
@@ -108,16 +109,33 @@ def wraps(wrapped: Any, *args: Any, **kwargs: Any) -> Callable[[Any], Any]:
     return decorate
 
 
+def _guaranteed(make: Callable[..., Any], name: str, place: int) -> Callable[..., Any]:
+    """As this function, but of the digests that every build and configuration of OpenSSL has;
+    the digest's name is its argument of this name, or at this place."""
+
+    def made(*args: Any, **kwargs: Any) -> Any:
+        digest = args[place] if len(args) > place else kwargs.get(name)
+        if isinstance(digest, str) and str.lower(digest) not in hashlib.algorithms_guaranteed:
+            raise ValueError(f"unsupported hash type {digest}")
+        return make(*args, **kwargs)
+
+    return made
+
+
 def hashlib_names() -> dict[str, Any]:
     """What of ``hashlib`` depends on how OpenSSL was built."""
-
-    def new(name: str, data: Any = b"", *, usedforsecurity: bool = True) -> Any:
-        if name.lower() not in hashlib.algorithms_guaranteed:
-            raise ValueError(f"unsupported hash type {name}")
-        return hashlib.new(name, data, usedforsecurity=usedforsecurity)
-
     known = frozenset(hashlib.algorithms_guaranteed)
-    return {"algorithms_available": known, "algorithms_guaranteed": known, "new": new}
+    return {
+        "algorithms_available": known, "algorithms_guaranteed": known,
+        "new": _guaranteed(hashlib.new, "name", 0),
+        "pbkdf2_hmac": _guaranteed(hashlib.pbkdf2_hmac, "hash_name", 0),
+    }  # fmt: skip
+
+
+def hmac_names() -> dict[str, Any]:
+    """What of ``hmac`` does."""
+    new = _guaranteed(hmac.new, "digestmod", 2)
+    return {"digest": _guaranteed(hmac.digest, "digest", 2), "new": new, "HMAC": new}
 
 
 class Modules:
@@ -136,6 +154,7 @@ class Modules:
             "datetime": lambda: {"date": clocks.date, "datetime": clocks.datetime},
             "functools": lambda: {"wraps": wraps},
             "hashlib": hashlib_names,
+            "hmac": hmac_names,
             "math": libm.math_names,
             "random": lambda: random_names(chance),
             "secrets": lambda: secrets_names(chance),

@@ -185,6 +185,26 @@ GADGETS = {
     "ForwardRef evaluation": "from typing import List\nreturn List['x'].__args__[0]._evaluate",
     "singledispatch": "from functools import singledispatch\nreturn singledispatch",
     "update_wrapper": "from functools import update_wrapper\nreturn update_wrapper",
+    "an e-mail's policy sets any attribute": """
+        import copy
+        from email.message import EmailMessage
+        class A:
+            pass
+        of = EmailMessage().policy.clone(**{'__class__': A, '__dict__': {'__deepcopy__': lambda m: m}})
+        return copy.deepcopy(of)
+        """,
+    "an e-mail's policy told to a class": """
+        import email
+        seen = []
+        def made(policy):
+            seen.append(policy)
+            return 1 / 0
+        try:
+            email.message_from_string('a: b', made)
+        except ZeroDivisionError:
+            pass
+        return seen[0].clone
+        """,
     "a string in typing": "import typing, copy\nm = {}\ncopy.deepcopy(typing.List['1 + 1'], m)\nreturn m",
     "deepcopy fills a memo": "import copy\nm = {}\ncopy.deepcopy(self.ctx, m)\nreturn m",
     "deepcopy fills a memo by keyword": "import copy\nm = {}\ncopy.deepcopy(self.ctx, memo=m)\nreturn m",

@@ -61,6 +61,9 @@ def test_a_name_that_a_module_does_not_have_is_refused(name: str) -> None:
         "import math\nmath = {}\nmath.nothing",
         "import math\ndef f(math):\n    return math.nothing",
         "import random as json\nimport json\njson.dumps(1)",
+        "import sys, itertools\nif sys.version_info >= (3, 99):\n    itertools.batched2([], 2)",
+        "import typing\nif typing.TYPE_CHECKING:\n    from typing import TypedDict",
+        "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from typing import Protocol",
         "from typing import Any, List, Optional",
         "from __future__ import annotations",
     ],
@@ -145,6 +148,30 @@ MEANT = {
             def on_message(self, msg):
                 getattr(self, "on_" + msg["body"]["type"])(msg)
             def on_bid(self, msg):
+                pass
+        """,
+    "a method that a decorator keeps": """
+        HANDLERS = {}
+        def handles(word):
+            def keep(method):
+                HANDLERS[word] = method
+                return method
+            return keep
+        class A:
+            def on_message(self, msg):
+                HANDLERS[msg["body"]["text"]](self, msg)
+            @handles("go")
+            def on_go(self, msg):
+                pass
+        """,
+    "methods by longer made-up names": """
+        class A:
+            def on_message(self, msg):
+                getattr(self, "on_message_" + msg["body"]["type"])(msg)
+                getattr(self, f"on_phase_{msg['body']['type']}")(msg)
+            def on_message_bid(self, msg):
+                pass
+            def on_phase_night(self, msg):
                 pass
         """,
     "methods by formatted names": """

@@ -126,12 +126,17 @@ REFUSED = {
     "__import__('sys').getsizeof(1)": "invalid",
     "sys.getsizeof(1)": "has no attribute 'getsizeof'",
     "hashlib.new('ripemd160')": "ValueError: unsupported hash type",
+    "hashlib.pbkdf2_hmac('ripemd160', b'', b'', 1)": "ValueError: unsupported hash type",
+    "hmac.new(b'', b'', 'ripemd160')": "ValueError: unsupported hash type",
+    "hmac.new(b'', b'', digestmod='sm3')": "ValueError: unsupported hash type",
+    "hmac.HMAC(b'', b'', 'sm3')": "ValueError: unsupported hash type",
+    "hmac.digest(b'', b'', 'ripemd160')": "ValueError: unsupported hash type",
 }
 
 
 @pytest.mark.parametrize("line", REFUSED)
 async def test_what_tells_one_process_from_another_is_not_to_be_had(pool: Pool, line: str) -> None:
-    result = await pool.run(bot(f"import sys, hashlib\nreturn str({line})"))
+    result = await pool.run(bot(f"import sys, hashlib, hmac\nreturn str({line})"))
     assert isinstance(result, Failed) and REFUSED[line] in result.text, result
 
 
