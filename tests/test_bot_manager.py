@@ -703,7 +703,7 @@ async def test_while_no_sandbox_can_be_had_nothing_is_written_behind_what_was_no
     assert kinds[-4:] == ["msg", "run", "msg", "run"]
 
 
-@pytest.mark.parametrize("new", ["cpython-9.9.9/mpx-9", runtime().replace("/", "1/")])
+@pytest.mark.parametrize("new", ["cpython-9.9.9+00000000/mpx-9", runtime().replace("+", "1+")])
 async def test_a_new_runtime_is_said_once_before_the_next_hook(
     house: House, monkeypatch: pytest.MonkeyPatch, new: str
 ) -> None:
@@ -738,7 +738,7 @@ async def test_another_node_that_ran_the_hook_while_the_runtime_was_noted_ran_it
     post = asyncio.create_task(one.channels.post_message("A", room.channel_id, "hello"))
     await until(lambda: len(one.pool.calls) == 1)
     other = two.channels.custody
-    monkeypatch.setattr(other, "host", replace(other.host, runtime="cpython-9.9.9/mpx-9"))
+    monkeypatch.setattr(other, "host", replace(other.host, runtime="cpython-9.9.9+00000000/mpx-9"))
     append, first = store.append, True
 
     def late(change: Append) -> Future[None]:

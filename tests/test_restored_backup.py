@@ -246,7 +246,7 @@ async def test_on_another_python_a_room_says_so_before_its_next_hook(
     async with running(data) as house:
         room = await house.pair(bot_code=ECHO)
         await post(house, room, "one")
-    monkeypatch.setattr("engine.custody.runtime", lambda: "cpython-9.9.9/mpx-9")
+    monkeypatch.setattr("engine.custody.runtime", lambda: "cpython-9.9.9+00000000/mpx-9")
     async with running(data) as house:
         for text in ("two", "three"):
             await post(house, room, text)
@@ -254,4 +254,4 @@ async def test_on_another_python_a_room_says_so_before_its_next_hook(
         assert PROVEN in await verdict(house, room.alice, room.id, data / "room.zip")
     kinds = [entry["t"] for entry in log]
     assert kinds[-5:] == ["msg", "runtime", "run", "msg", "run"]
-    assert json.dumps(log).count("cpython-9.9.9/mpx-9") == 1
+    assert json.dumps(log).count("cpython-9.9.9+00000000/mpx-9") == 1

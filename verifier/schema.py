@@ -122,7 +122,7 @@ _label = _matches(LABEL.pattern)
 _digest = _b64u(32)
 _origin = _matches(r"[^\s+/\x00-\x1f\x7f]{1,255}/c/chn_[A-Za-z0-9_-]{1,64}")
 _runtime = _matches(
-    r"cpython-[0-9]{1,2}(?:\.[0-9]{1,3}){2}(?:(?:a|b|rc)[0-9]{1,3})?/mpx-[1-9][0-9]{0,5}"
+    r"cpython-[0-9]{1,2}(?:\.[0-9]{1,3}){2}(?:(?:a|b|rc)[0-9]{1,3})?\+[0-9a-f]{8}/mpx-[1-9][0-9]{0,5}"
 )
 _to = _list(_matches(r"(bot:)?[A-Za-z0-9][A-Za-z0-9_-]{0,31}"), empty=False)
 _value = _is_text  # what it may be is the dice's to say (engine.channel.dice.said)

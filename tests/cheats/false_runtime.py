@@ -8,4 +8,4 @@ from tests.cheats import other_dice
 
 def install() -> None:
     other_dice.install()
-    vars(custody)["runtime"] = lambda: "cpython-3.99.0/mpx-1"
+    vars(custody)["runtime"] = lambda: "cpython-3.99.0+00000000/mpx-1"

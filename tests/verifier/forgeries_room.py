@@ -380,7 +380,7 @@ def the_room_s_key_is_named_after_another_room(f: Bundle, rng: R) -> None:
 @attack("guess", "E_RUNTIME")
 def a_runtime_is_changed_with_no_hook_due(f: Bundle, rng: R) -> None:
     message = pick(rng, said(f))
-    inserted(f, message["i"], {"t": "runtime", "runtime": "cpython-3.12.1/mpx-1"})
+    inserted(f, message["i"], {"t": "runtime", "runtime": "cpython-3.12.1+00000000/mpx-1"})
 
 
 @attack("guess", "E_RESTORED")

@@ -91,7 +91,7 @@ async def test_a_hook_is_not_left_out_behind_another_runtime(server: Table, jail
     left = next(run for run in forged.of("run") if run["hook"] == "on_leave")
     del forged.entries[left["i"] :]  # bob has not won
     attached = forged.of("attach")[0]
-    attached |= {"hooks": ["on_message"], "runtime": "cpython-3.99.0/mpx-1"}
+    attached |= {"hooks": ["on_message"], "runtime": "cpython-3.99.0+00000000/mpx-1"}
     checked = verify(reforge(agree(forged)), jail)
     assert states(checked)["RULES"] == "NOT PROVEN" and "I_RUNTIME" in codes(checked)
 
@@ -233,7 +233,7 @@ async def test_another_runtime_excuses_no_receipt(
 ) -> None:
     """Keys, clocks and the chain of states are the same under every Python."""
     forged = guess.copy()
-    forged.of("attach")[0]["runtime"] = "cpython-3.99.0/mpx-1"
+    forged.of("attach")[0]["runtime"] = "cpython-3.99.0+00000000/mpx-1"
     assert not violations(verify(reforge(forged), jail))
     run = forged.of("run")[2]
     if field == "now":

@@ -141,7 +141,7 @@ async def test_a_bot_that_its_server_calls_unsteady_accuses_nobody_anywhere(
 
 # --- another Python ----------------------------------------------------------------------------
 
-ANOTHER = "cpython-3.11.99/mpx-1"
+ANOTHER = "cpython-3.11.99+00000000/mpx-1"
 
 
 async def test_another_patch_version_that_agrees_is_proven(server: Table, jail: Executor) -> None:
