@@ -21,6 +21,7 @@ from engine.sandbox import frames
 from engine.sandbox.broker import Broker
 from engine.sandbox.call import Failed, Finished, HookCall, HookResult, Limits
 from engine.sandbox.dice import AT_ONCE, BLOCKS
+from engine.sandbox.keeper import Death
 from engine.sandbox.pool import Pool, Worker
 from engine.sandbox.questions import LARGEST, QUESTIONS, read_question
 from engine.sandbox.wire import Broken
@@ -71,7 +72,7 @@ class Traitor(Pool):
 
     def kill(self, job: int) -> None:
         if not self.killed.done():
-            self.killed.set_result(-9)
+            self.killed.set_result(Death(-9, 0.0))
 
     async def played(self) -> HookResult:
         result = await self.run(CALL)

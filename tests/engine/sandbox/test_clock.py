@@ -38,8 +38,6 @@ AROUND = {
     "datetime.fromisoformat('2020-01-01').date().today()": "2026-11-20",
     "datetime.combine(date(2020, 1, 1), datetime.now().time()).today()": "2026-11-20 12:00:00.123000",
     "parsedate_to_datetime('Mon, 16 Nov 2009 13:32:02 +0100').now()": "2026-11-20 12:00:00.123000",
-    "message_from_string('Date: Mon, 16 Nov 2009 13:32:02 +0100', policy=EmailMessage().policy)"
-    "['Date'].datetime.now()": "2026-11-20 12:00:00.123000",
 }  # fmt: skip
 #: What libraries ask by themselves.
 LIBRARIES = {
