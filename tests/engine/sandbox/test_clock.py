@@ -47,8 +47,6 @@ LIBRARIES = {
 SOURCE = """
 import time
 from datetime import date, datetime, timedelta, timezone
-from email import message_from_string
-from email.message import EmailMessage
 from email.utils import parsedate_to_datetime
 from http.cookies import SimpleCookie
 from urllib3.util import Timeout
