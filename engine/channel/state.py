@@ -163,9 +163,11 @@ class Channel:
     @property
     def running(self) -> bool:
         """A game is on, as far as the server knows: somebody is to move, or nobody is waited for
-        any more and the referee has not ended it."""
+        any more and the referee has not ended it; or, after its end, a referee has been told
+        something in private since, as in a rematch without turns."""
         began = self.status == "playing" or self.turn is not None or self.sealed is not None
-        return began and bool(self.bots)
+        told = self.status == "ended" and any(bot.dice.sealed for bot in self.bots)
+        return (began or told) and bool(self.bots)
 
     @property
     def full(self) -> bool:

@@ -23,6 +23,13 @@ class Referee:
     def on_leave(self, player):
         self.ctx.end({"winners": self.ctx.players, "reason": player + " left"})
 """
+SEALED_BIDS = """
+class Referee:
+    def on_message(self, msg):
+        if not self.ctx.get_state():
+            self.ctx.set_state({"bids": 1})
+            self.ctx.end({"winners": self.ctx.players[:1], "reason": "the only bid"})
+"""
 YIELD: dict[str, Any] = {"op": "yield_slot", "player_id": "bob"}
 DECIDING: list[dict[str, Any]] = [YIELD, {"op": "close"}]
 SLOTS = ["bot:referee", "invite:alice:admin", "invite:bob"]
@@ -71,6 +78,31 @@ async def test_no_op_of_an_admin_who_plays_ends_a_running_game(
     inline = {"channel_id": pair.id, "format": "inline"}
     log = (await house.rest(pair.alice, "get_transcript", **inline)).data["entries"]
     assert not {"reveal", "disclose"} & {entry["t"] for entry in log}
+
+
+@pytest.mark.parametrize("op", DECIDING)
+async def test_no_op_ends_a_second_round_in_which_nobody_is_to_move(
+    house: House, op: dict[str, Any]
+) -> None:
+    """The referee has ended the first; of the second it has sealed bids and nothing else."""
+    pair = await house.pair(bot_code=SEALED_BIDS, slots=SLOTS)
+    for body in ("7", "8"):
+        bid = {"channel_id": pair.id, "to": ["bot:referee"], "body": body}
+        said = await house.rest(pair.bob, "post_message", **bid)
+        assert said.data["view"]["status"] == "ended"
+    said = await _update(house, pair.alice, pair.id, op)
+    assert said.data["view"]["proposed"]["waiting_for"] == ["bob"]
+    assert not {"left", "closed"} & {*await _types(house, pair.bob, pair.id)}
+
+
+async def test_after_a_game_in_which_nothing_is_sealed_an_admin_closes_the_room_alone(
+    house: House,
+) -> None:
+    pair = await house.pair(bot_code=SEALED_BIDS, slots=SLOTS)
+    bid = {"channel_id": pair.id, "to": ["bot:referee"], "body": "7"}
+    await house.rest(pair.bob, "post_message", **bid)
+    done = await _update(house, pair.alice, pair.id, {"op": "close"})
+    assert done.data["view"]["status"] == "closed"
 
 
 @pytest.mark.parametrize("op", DECIDING)
