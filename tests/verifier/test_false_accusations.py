@@ -7,13 +7,15 @@ records here are what an honest server would have written where the coin fell on
 from __future__ import annotations
 
 import textwrap
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from engine.sandbox import keeper
-from engine.sandbox.call import HookCall
+from engine.sandbox.call import Effect, Failed, HookCall, HookResult, SourceReport
 from engine.sandbox.pool import Pool
 from tests.verifier.games import Bundle, Table, codes, reforge, states, verify, violations
 from verifier import home, replay
@@ -89,6 +91,39 @@ async def test_what_always_comes_to_the_same_still_accuses(server: Table, jail: 
     assert states(verify(game.bundle(), jail))["RULES"] == "PROVEN"
     checked = verify(other(game.bundle(), "steady", [False, True]), jail)
     assert violations(checked) == {"E_RUN_OUT"}
+
+
+@dataclass
+class Busy:
+    """A machine on which ``ended`` of eight runs elsewhere are cut off."""
+
+    jail: Executor
+    ended: int
+    cut: bool = False
+
+    def run(self, call: HookCall, tape: Sequence[Effect] = ()) -> HookResult:
+        return Failed("TimeLimit", killed=True) if self.cut else self.jail.run(call, tape)
+
+    def inspect(self, source: str) -> SourceReport | str | None:
+        return self.jail.inspect(source)
+
+    def others(self) -> Iterator[Executor]:
+        return (Busy(self.jail, 0, cut=number < self.ended) for number in range(8))
+
+
+@pytest.mark.parametrize(
+    ("ended", "found"), [(0, {"E_RUN_OUT"}), (2, {"E_RUN_OUT"}), (3, set()), (8, set())]
+)
+async def test_too_few_runs_that_came_to_an_end_accuse_nobody(
+    server: Table, jail: Executor, ended: int, found: set[str]
+) -> None:
+    game = await (await server.open(code=REFEREE)).seated()
+    await game.say("alice", "steady")
+    checked = verify(other(game.bundle(), "steady", [False, True]), Busy(jail, ended))
+    assert violations(checked) == found
+    if not found:
+        assert "I_TIME" in codes(checked)
+        assert states(checked)["RULES"] == "NOT PROVEN"
 
 
 async def test_a_silence_that_is_a_coin_accuses_nobody(server: Table, jail: Executor) -> None:
