@@ -7,6 +7,7 @@ people he does not know; a live code or token in it would let them become him.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -19,6 +20,8 @@ from engine.stores.base import Store, Table
 from engine.transcript.canonical import NotCanonical, canonical, parse
 from engine.transcript.chain import b64u
 
+#: In JSON: the escapes of line breaks and tabs, and any other backslash.
+_LEFT_OUT = re.compile(r"\\\\|\\[nrt]|\\")
 LOOKED_UP = 2000  #: codes in one text; a message cannot hold more
 
 
@@ -64,9 +67,14 @@ def prepare(
 
 def live_secret(text: str, store: Store) -> str | None:
     """Return the kind of a live code or token in ``text`` (``inv_``), if there is one. What
-    looks like very many of them is taken for some: each has to be looked up. A browser follows a
-    link whatever of it is written as ``%5F``, so the text is read that way too."""
-    found = {*tokens.secrets_in(text), *tokens.secrets_in(unquote(text))}
+    looks like very many of them is taken for some: each has to be looked up.
+
+    ``text`` is JSON. It is also read as those who get it use it: a browser follows a link whatever
+    of it is written as ``%5F``, and leaves out line breaks and tabs within it (WHATWG URL, 4.4);
+    where Markdown is shown, a backslash before a character is not."""
+    joined = _LEFT_OUT.sub("", text)
+    readings = {text, joined, unquote(text), unquote(joined)}
+    found = {secret for reading in readings for secret in tokens.secrets_in(reading)}
     for secret in found:
         unlisted = tokens.BEARER.fullmatch(secret) or tokens.RECORD.fullmatch(secret)
         if len(found) > LOOKED_UP or unlisted or store.find(Table.TOKEN, tokens.digest(secret)):

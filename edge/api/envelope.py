@@ -16,6 +16,7 @@ from typing import Any
 
 import pydantic_core
 from mcp_types import INVALID_PARAMS, INVALID_REQUEST, PARSE_ERROR
+from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -62,11 +63,14 @@ class Envelope:
             except Fault as fault:
                 await fault.response(scope, receive, send)
                 return
+            except ClientDisconnect:  # half a message has been asked by nobody
+                return
         await self._mcp(scope, receive, send)
 
 
 async def _opened(scope: Scope, receive: Receive) -> tuple[Scope, Receive]:
-    """The request with its message in the scope, or a `Fault`."""
+    """The request with its message in the scope, or a `Fault`; `ClientDisconnect` when its body
+    does not come whole."""
     if scope["method"] != "POST":
         error = InvalidRequest(
             f"the MCP endpoint is not asked with {scope['method']}",
@@ -76,9 +80,11 @@ async def _opened(scope: Scope, receive: Receive) -> tuple[Scope, Receive]:
         fault.response.headers["Allow"] = "POST"
         raise fault
     headers = _negotiated(scope["headers"])
-    came = [await receive()]
-    while came[-1].get("more_body"):
+    came: list[Message] = []
+    while not came or came[-1].get("more_body"):
         came.append(await receive())
+        if came[-1]["type"] == "http.disconnect":
+            raise ClientDisconnect
     body = b"".join(part.get("body", b"") for part in came)
     return {**scope, "headers": headers, MESSAGE: _message(body)}, _again(came, receive)
 

@@ -8,6 +8,7 @@ by the stranger (`tests/attacks/test_forwarded_for.py`).
 from __future__ import annotations
 
 import ipaddress
+import re
 
 from starlette.requests import HTTPConnection
 from starlette.types import Scope
@@ -50,7 +51,7 @@ class Addresses:
         if not self._trusted or not self._trusts(peer):
             return peer
         forwarded = HTTPConnection(scope).headers.getlist("x-forwarded-for")
-        hops = [hop.strip() for line in forwarded for hop in line.split(",")]
+        hops = [_without_port(hop.strip()) for line in forwarded for hop in line.split(",")]
         for hop in reversed(hops):
             if _parse(hop) is None:
                 break
@@ -62,6 +63,12 @@ class Addresses:
     def _trusts(self, address: str) -> bool:
         ip = _parse(address)
         return ip is not None and any(ip in network for network in self._trusted)
+
+
+def _without_port(hop: str) -> str:
+    """Some gateways write ``1.2.3.4:5678`` and ``[2001:db8::1]:5678``."""
+    found = re.fullmatch(r"\[([0-9A-Fa-f:.]+)\](?::\d+)?|([0-9.]+):\d+", hop)
+    return found[1] or found[2] if found else hop
 
 
 def _parse(address: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:

@@ -39,6 +39,9 @@ def test_a_stranger_is_not_believed_even_if_others_are() -> None:
         ([""], "10.0.0.1"),
         ([], "10.0.0.1"),
         (["2001:db8::1"], "2001:db8::1"),
+        (["1.2.3.4:5678"], "1.2.3.4"),
+        (["[2001:db8::1]:5678, [2001:db8::2]"], "2001:db8::2"),
+        (["6.6.6.6, 1.2.3.4:port"], "10.0.0.1"),
     ],
 )
 def test_the_nearest_stranger_is_who_sent_it(lines: list[str], address: str) -> None:

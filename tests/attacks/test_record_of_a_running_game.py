@@ -140,6 +140,8 @@ async def test_no_post_holds_a_live_link(house: House, private: bool) -> None:
         url.replace("record", "%72ecord"),
         "".join(f"%{byte:02x}" for byte in url.encode()),
         quote(url, safe=""),
+        url.replace("_", "\\_"),
+        f"{url[:-9]}\n{url[-9:]}",
     ]
     for body in smuggled:
         for to in (None, ["bob"], ["bot:sealed"]):

@@ -85,6 +85,16 @@ def test_a_live_code_is_refused_wherever_it_stands_in_a_text(code: str, wrap: st
 
 
 @pytest.mark.parametrize("code", [INVITE, REJOIN, BEARER], ids=["invite", "rejoin", "bearer"])
+@pytest.mark.parametrize("how", ["\n", "\r\n", "\t", "\\", "\\\n"], ids=ascii)
+def test_a_live_code_is_refused_that_only_its_reader_joins_again(code: str, how: str) -> None:
+    place = code.index("_")
+    with pytest.raises(BadMessage, match="secret"):
+        prepare(f"https://mp.example/join#{code[:place]}{how}{code[place:]}")
+    with pytest.raises(BadMessage, match="secret"):
+        prepare({"link": f"{code[:place]}{how}%5F{code[place + 1 :]}"})
+
+
+@pytest.mark.parametrize("code", [INVITE, REJOIN, BEARER], ids=["invite", "rejoin", "bearer"])
 @pytest.mark.parametrize("private", [False, True])
 def test_a_live_code_is_refused_in_values_lists_and_keys(code: str, private: bool) -> None:
     bodies: list[Any] = [{"a": {"b": [1, {"c": code}]}}, {code: 1}, {"a": {f"x {code}": None}}]

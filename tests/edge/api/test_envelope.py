@@ -9,6 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
+from edge.api.envelope import Envelope
 from tests.edge.api.house import House
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -25,6 +26,32 @@ ERAS = {
         '"io.modelcontextprotocol/clientCapabilities":{}}',
     ),
 }
+
+
+async def test_a_message_whose_sender_is_gone_before_its_end_calls_nothing() -> None:
+    """What came happens to be a whole message."""
+    came = iter(
+        [
+            {"type": "http.request", "body": b'{"jsonrpc":"2.0","id":1,', "more_body": True},
+            {"type": "http.request", "body": b'"method":"ping"}', "more_body": True},
+            {"type": "http.disconnect"},
+        ]
+    )
+    called: list[Any] = []
+
+    async def mcp(*parts: Any) -> None:
+        called.append(parts)
+
+    async def receive() -> Any:
+        return next(came)
+
+    async def send(message: Any) -> None:
+        called.append(message)
+
+    headers = [(b"content-type", b"application/json"), (b"accept", b"*/*")]
+    scope = {"type": "http", "method": "POST", "path": "/mcp", "headers": headers}
+    await Envelope(mcp)(scope, receive, send)
+    assert not called
 
 
 async def ask(house: House, era: str, arguments: str, pieces: int = 1) -> httpx.Response:
