@@ -32,7 +32,7 @@ from edge.proxy.forward import Forward
 from edge.proxy.gate import Gate
 from edge.web import site
 from engine import keys
-from settings import LOOPBACK, BadSetting, Settings, doubts, load
+from settings import BadSetting, Settings, doubts, load
 
 log = logging.getLogger("oauth_proxy")
 
@@ -126,7 +126,7 @@ def main() -> None:
     config = process.web(app, **_tls(settings))
     sockets = process.listen(settings.proxy_host, settings.proxy_port, "PROXY_PORT")
     config.load()
-    if settings.base_url().startswith("http:") and settings.domain not in LOOPBACK:
+    if settings.unencrypted:
         log.warning("tokens travel unencrypted: set PUBLIC_URL or USE_SSL for https")
     log.info("serving %s", settings.base_url())
     process.calm_the_collector()

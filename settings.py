@@ -13,6 +13,7 @@ import re
 from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import Any, Literal
+from urllib.parse import urlsplit
 
 from dotenv.parser import parse_stream
 from pydantic import Field, ValidationError, field_validator
@@ -162,6 +163,12 @@ class Settings(BaseSettings):
     def on_loopback(self) -> bool:
         """True when only programs on this machine can follow our links."""
         return not self.public_url and self.domain in LOOPBACK
+
+    @property
+    def unencrypted(self) -> bool:
+        """True when tokens travel in clear over a network that is not this machine's own."""
+        url = urlsplit(self.base_url())
+        return url.scheme == "http" and url.netloc.removesuffix(f":{url.port}") not in LOOPBACK
 
     def is_own(self, origin: str) -> bool:
         """Whether a page of ``origin``, an Origin header, is one of ours."""

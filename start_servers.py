@@ -257,7 +257,7 @@ def _who(settings: configuration.Settings, url: str) -> Iterator[str]:
             yield "Others may knock, but every link says localhost: set PUBLIC_URL to let them in."
         return
     yield f"It can be used by everyone who can reach {urlsplit(url).hostname}."
-    if url.startswith("http:"):
+    if settings.unencrypted:
         yield "Tokens cross the network in clear: use https outside a network you trust."
     if local and not settings.public_url:
         yield f"It listens on {settings.proxy_host} only: set PROXY_HOST=0.0.0.0 for others."
@@ -267,7 +267,7 @@ def _paste(settings: configuration.Settings, url: str) -> Iterator[str]:
     endpoint = f"{url}/mcp"
     http = url.startswith("http:")
     bridge = ["-y", "mcp-remote", endpoint]
-    if http and not settings.on_loopback:
+    if settings.unencrypted:
         bridge.append("--allow-http")
     desktop = {"mcpServers": {"multiplayer": {"command": "npx", "args": bridge}}}
     cursor = {"mcpServers": {"multiplayer": {"url": endpoint}}}

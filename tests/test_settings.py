@@ -207,3 +207,23 @@ def test_what_docker_compose_reads_from_the_file_is_known() -> None:
     read = set(re.findall(r"\$\{(\w+)", (ROOT / "docker-compose.yml").read_text()))
     assert "FRONT_NET" in read
     assert read <= NAMES
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "clear"),
+    [
+        ("DOMAIN", "localhost", False),
+        ("DOMAIN", "[::1]", False),
+        ("DOMAIN", "mp.example", True),
+        ("PUBLIC_URL", "https://mp.example", False),
+        ("PUBLIC_URL", "http://mp.example", True),
+        ("PUBLIC_URL", "http://192.0.2.7:8100", True),
+        ("PUBLIC_URL", "http://127.0.0.1:9000", False),
+        ("PUBLIC_URL", "http://[::1]", False),
+    ],
+)
+def test_tokens_in_clear_are_noticed_by_the_address_that_others_use(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str, clear: bool
+) -> None:
+    monkeypatch.setenv(name, value)
+    assert load().unencrypted is clear
