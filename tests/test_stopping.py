@@ -100,9 +100,11 @@ async def clients(base: str, token: str) -> AsyncIterator[dict[str, Call]]:
 async def _seated(alice: Rest, bob: Rest, **arguments: Any) -> Json:
     made = await alice.call("create_channel", join_as="alice", **arguments)
     await bob.call("join_channel", invite_code=made["invites"][0])
-    return await alice.call("sync_messages", channel_id=made["channel_id"]) | {
-        "channel_id": made["channel_id"]
-    }
+    read = await alice.call("sync_messages", channel_id=made["channel_id"])
+    while arguments and not read["view"]["turn"]:  # the referee has not begun yet
+        more = {"cursor": read["cursor"], "timeout_ms": WAIT_MS}
+        read = await alice.call("sync_messages", channel_id=made["channel_id"], **more)
+    return read | {"channel_id": made["channel_id"]}
 
 
 async def _under_way(player: Rest) -> None:
@@ -148,7 +150,7 @@ async def _stopped_and_started(
             waiting = waits()
             await _heard(bob, game)
             await _under_way(alice)
-            assert not any(wait.done() for wait in waiting)
+            assert not [wait for wait in waiting if wait.done()]
             pair.terminate(*ended)
             async with asyncio.timeout(AT_ONCE):
                 *cut, first, second = await asyncio.gather(*waiting)
