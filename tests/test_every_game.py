@@ -70,7 +70,7 @@ PRESETS = {
                            silent=("bob",)),
     "TriviaBot": Preset("trivia", {"action": "answer", "value": ""}, {"count": 3}, {"count": 1}),
 }  # fmt: skip
-CHEAP = ("CoinBot", "GuessBot", "TicTacToeBot")
+CHEAP = ("TicTacToeBot",)
 every = pytest.mark.parametrize(
     "preset",
     [name if name in CHEAP else pytest.param(name, marks=pytest.mark.long) for name in PRESETS],

@@ -186,7 +186,7 @@ def server(tmp_path: Path) -> Iterator[Server]:
     made.stop()
 
 
-@pytest.mark.parametrize("kills", [8, pytest.param(200, marks=pytest.mark.long)])
+@pytest.mark.parametrize("kills", [2, pytest.param(200, marks=pytest.mark.long)])
 async def test_no_kill_brings_two_heads_of_one_size_or_loses_what_was_acknowledged(
     server: Server, kills: int
 ) -> None:

@@ -17,6 +17,7 @@ import pytest
 
 from tests.pair import PROXY, SERVER, Pair
 from tests.players import Json, Player, Tools, fastmcp_client, rest, sdk_client
+from tests.sample import sample
 
 pytestmark = pytest.mark.servers
 
@@ -186,7 +187,7 @@ def own_pair(mortals: Pair) -> Pair:
     return mortals
 
 
-@pytest.mark.parametrize("client", ["fastmcp-legacy", "fastmcp-modern", "rest"])
+@pytest.mark.parametrize("client", sample(CLIENTS, {"fastmcp-legacy"}))
 async def test_a_kill_between_two_steps_costs_nobody_login_seat_or_move(
     own_pair: Pair, client: str
 ) -> None:
@@ -201,7 +202,7 @@ async def test_a_kill_between_two_steps_costs_nobody_login_seat_or_move(
         assert signed_in_once(alice, bob)
 
 
-@pytest.mark.parametrize("client", ["fastmcp-modern", "rest"])
+@pytest.mark.parametrize("client", sample(CLIENTS, {"fastmcp-modern"}))
 async def test_a_join_or_move_under_way_when_the_server_dies_is_made_exactly_once(
     own_pair: Pair, client: str
 ) -> None:

@@ -92,6 +92,7 @@ def test_a_failed_installation_shows_why_and_leaves_nothing_that_looks_finished(
     assert not (copy / ".venv" / "contents").exists()
 
 
+@pytest.mark.long
 def test_what_is_in_place_is_left_alone_and_what_is_broken_is_made_anew(copy: Path) -> None:
     (copy / "requirements.txt").write_text("")
     first = setup(copy, PYTHON=sys.executable)

@@ -138,7 +138,7 @@ def lab(uid: int) -> dict[str, Any]:
 
 
 USERS = [
-    pytest.param(os.getuid(), id="as who runs the tests"),
+    pytest.param(os.getuid(), id="as who runs the tests", marks=pytest.mark.long),
     pytest.param(NOBODY, id="as nobody", marks=pytest.mark.skipif(os.getuid() != 0, reason="only root can become somebody else")),
 ]  # fmt: skip
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import pytest_asyncio
 
 from edge import http1
 from edge.http1 import Http1Protocol
@@ -69,17 +70,25 @@ class Wire:
 Open = Callable[[], Coroutine[Any, Any, Wire]]
 
 
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def signed_in(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """The directory of a proxy, and a token that it has issued."""
+    data = tmp_path_factory.mktemp("proxy")
+    async with lab(data) as it:
+        return data, (await it.sign_in(await it.register()))["access_token"]
+
+
 @pytest.fixture(params=["proxy", "server"])
-async def connect(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Open]:
+async def connect(
+    request: pytest.FixtureRequest, signed_in: tuple[Path, str]
+) -> AsyncIterator[Open]:
     """Opens connections to either process: through the proxy, or to the server as it does."""
-    async with _connecting(tmp_path, direct=request.param == "server") as made:
+    async with _connecting(*signed_in, direct=request.param == "server") as made:
         yield made
 
 
 @asynccontextmanager
-async def _connecting(data: Path, *, direct: bool) -> AsyncIterator[Open]:
-    async with lab(data) as it:
-        token = (await it.sign_in(await it.register()))["access_token"]
+async def _connecting(data: Path, token: str, *, direct: bool) -> AsyncIterator[Open]:
     upstream = Upstream()
     async with AsyncExitStack() as stack:
         port = await stack.enter_async_context(serving(upstream, http=Http1Protocol))

@@ -18,7 +18,7 @@ def performed(act: Act, directory: Path) -> Outcome:
 
 
 #: Each act is a pair of servers; these are tried every time, the others with --all.
-ALWAYS = {"other_dice", "other_code", "rewritten_word", "two_logs"}
+ALWAYS = {"rewritten_word", "two_logs"}
 
 
 @pytest.mark.parametrize(

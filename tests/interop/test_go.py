@@ -25,6 +25,8 @@ from engine.transcript import tree
 from engine.transcript.note import BadNote, open_note, signature, vkey
 from engine.transcript.proofs import consistency, inclusion, read_tlog_proof, tlog_proof
 
+pytestmark = pytest.mark.long  # Go is built with its own tools first
+
 MOST = 40
 BASE64 = string.ascii_uppercase + string.ascii_lowercase + string.digits + "+/"
 LARGE = [63, 64, 65, 127, 128, 129, 255, 256, 257]

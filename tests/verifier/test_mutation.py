@@ -20,6 +20,7 @@ import pytest
 import pytest_asyncio
 
 from engine.transcript.canonical import canonical
+from tests.sample import sample
 from tests.verifier.games import KEY, Bundle, codes, reforge, verify, violations
 from tests.verifier.matches import World, replayer, world
 from tests.verifier.records import KINDS, NEXT
@@ -238,7 +239,7 @@ def listed() -> set[str]:
     return set(re.findall(r"`([a-z]+(?:\.[a-z_]+)+)`", section))
 
 
-@pytest.mark.parametrize("kind", ["guess", "coin", "change"])
+@pytest.mark.parametrize("kind", sample(["guess", "coin", "change"], {"coin"}))
 async def test_a_server_can_change_nothing_but_what_is_listed(
     played: dict[str, Bundle], judge: Executor, kind: str
 ) -> None:

@@ -87,6 +87,7 @@ async def table(runner: Runner, file: str, **params: Any) -> Table:
     return made
 
 
+@pytest.mark.long
 async def test_chess_is_played_again(world: World) -> None:
     game = await table(world, "chess_bot.py", seconds=60)
     for move in ("f3", "nonsense", "e5", "g4", "Qh4#"):

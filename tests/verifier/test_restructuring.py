@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
+from tests.sample import sample
 from tests.verifier.games import KEY, Bundle, codes, inserted, reforge, verify, violations, without
 from tests.verifier.matches import replayer, world
 from tests.verifier.records import KINDS, NEXT
@@ -137,7 +138,7 @@ def passing(honest: Bundle, chosen: list[tuple[str, Change]], judge: Executor) -
     return found
 
 
-@pytest.mark.parametrize("kind", ["guess", "change"])
+@pytest.mark.parametrize("kind", sample(["guess", "change"], {"change"}))
 async def test_a_record_has_one_shape(
     played: dict[str, Bundle], judge: Executor, kind: str
 ) -> None:

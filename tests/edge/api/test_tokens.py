@@ -71,9 +71,9 @@ async def test_the_instructions_are_at_most_150_tokens(count: Count) -> None:
     ("preset", "params"),
     [
         ("GuessBot", {"high": 9}),
-        ("BlackjackBot", {"rounds": 1}),
+        pytest.param("BlackjackBot", {"rounds": 1}, marks=pytest.mark.long),
         ("TicTacToeBot", {}),
-        ("ChessBot", {}),
+        pytest.param("ChessBot", {}, marks=pytest.mark.long),
     ],
 )
 async def test_a_waited_moves_reply_is_at_most_200_tokens_beyond_its_messages(
