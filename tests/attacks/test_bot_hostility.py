@@ -133,7 +133,7 @@ async def many(hooks: int) -> None:
 @pytest.mark.alone
 @pytest.mark.long
 async def test_a_post_to_another_room_is_not_held_up_by_eight_hostile_bots() -> None:
-    """Workers give way to the server (nice 19); needs cores that nobody else is using."""
+    """Workers give way to the server (nice 5); needs cores that nobody else is using."""
     house = House(MemoryStore())
     room = await house.room()
 

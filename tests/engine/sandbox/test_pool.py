@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from engine.errors import Unavailable
+from engine.errors import BotRejected, Unavailable
 from engine.sandbox import keeper as keeper_module
 from engine.sandbox.call import Failed, Finished, HookCall, Limits
 from engine.sandbox.pool import Pool
@@ -242,6 +242,16 @@ async def test_a_host_killed_outright_leaves_nothing_behind() -> None:
     pids = [int(word) for word in done.stdout.split()]
     assert len(pids) == 4
     assert all([await asyncio.to_thread(ended, pid) for pid in pids])
+
+
+async def test_a_machine_too_busy_to_read_a_source_rejects_no_source_of_ours() -> None:
+    source = "class A:\n def on_init(self): pass"
+    async with Pool() as pool:
+        pool.limits = Limits(hook_seconds=0.0)
+        with pytest.raises(BotRejected, match="too long"):
+            await pool.inspect(source)
+        with pytest.raises(Unavailable):
+            await pool.inspect(source, inline=False)
 
 
 async def test_a_zygote_that_cannot_start_is_unavailable(
