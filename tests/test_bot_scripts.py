@@ -79,10 +79,18 @@ def test_lines_are_moves_and_what_is_none_is_explained(tmp_path: Path, coin: str
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["none.py"], "none.py"),
+        pytest.param(["none.py"], "none.py", marks=pytest.mark.long),
         ([GUESS, "--params", '{"low": "x"}'], "params.low: 'x' is not an integer"),
-        ([GUESS, "--seats", "alice,alice"], "events[1]: 'alice' has joined before"),
-        (["lacking.py"], "Line 1: module 'typing' has no attribute 'NamedTuple'"),
+        pytest.param(
+            [GUESS, "--seats", "alice,alice"],
+            "events[1]: 'alice' has joined before",
+            marks=pytest.mark.long,
+        ),
+        pytest.param(
+            ["lacking.py"],
+            "Line 1: module 'typing' has no attribute 'NamedTuple'",
+            marks=pytest.mark.long,
+        ),
         (["misspelt.py"], "Line 2: on_mesage is no hook"),
     ],
 )

@@ -55,7 +55,7 @@ def heard(player: Follower) -> list[Json]:
 
 FACES = [("legacy", "modern"), ("rest", "rest")]
 #: Each way is walked every time, and every preset is played to its end by its own tests.
-ALWAYS = [("GuessBot", *FACES[0]), ("CoinBot", *FACES[1]), ("TicTacToeBot", *FACES[0])]
+ALWAYS = [("CoinBot", *FACES[1]), ("TicTacToeBot", *FACES[0])]
 GAMES = [(preset, *faces) for preset in PRESETS for faces in FACES]
 
 

@@ -211,7 +211,7 @@ class BadLine(RuleBasedStateMachine):
 
 
 TestBadLine = BadLine.TestCase
-TestBadLine.settings = settings(max_examples=150, stateful_step_count=25, deadline=None)
+TestBadLine.settings = settings(max_examples=50, stateful_step_count=25, deadline=None)
 
 
 @pytest.mark.long

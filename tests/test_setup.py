@@ -83,6 +83,7 @@ def test_a_missing_venv_is_told_with_the_package_that_brings_it(copy: Path) -> N
     assert "apt install python3.12-venv" in done.stderr
 
 
+@pytest.mark.long
 def test_a_failed_installation_shows_why_and_leaves_nothing_that_looks_finished(copy: Path) -> None:
     (copy / "requirements.txt").write_text("./no-such-directory\n")
     done = setup(copy, PYTHON=sys.executable)

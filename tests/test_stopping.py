@@ -192,6 +192,7 @@ async def test_proxy_and_server_end_at_the_same_moment(tmp_path: Path) -> None:
         pair.stop()
 
 
+@pytest.mark.long
 async def test_of_fifty_waiting_calls_none_is_left_when_all_is_stopped(tmp_path: Path) -> None:
     pair = Pair(tmp_path, supervised=True)
     try:

@@ -655,7 +655,7 @@ async def finish_one(table: Table) -> None:
         assert body["type"] != "violation"
 
 
-@settings(max_examples=5, suppress_health_check=list(HealthCheck))
+@settings(max_examples=2, suppress_health_check=list(HealthCheck))
 @given(st.integers(1, 7), st.binary(min_size=1, max_size=4), PARAMS, st.lists(STEP, max_size=20))
 async def test_every_game_ends_by_its_rules(
     pool: Pool, count: int, seed: bytes, params: dict[str, Any], steps: list[Any]

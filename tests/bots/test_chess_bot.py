@@ -559,7 +559,7 @@ def same_position(table: Table, fen: str | None) -> None:
     assert table.end["winners"] == (others if may_win else [])
 
 
-@settings(max_examples=5, suppress_health_check=list(HealthCheck))
+@settings(max_examples=2, suppress_health_check=list(HealthCheck))
 @given(fen=st.sampled_from(PLACES[2:5]), steps=st.lists(STEP, max_size=8))
 async def test_every_game_ends_by_its_rules(
     pool: Pool, fen: str | None, steps: list[tuple[str, Any]]

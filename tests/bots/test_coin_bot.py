@@ -167,6 +167,7 @@ async def test_params_that_make_no_game_are_refused(pool: Pool, seconds: Any) ->
     assert isinstance(result, Failed) and result.error == "ValueError"
 
 
+@pytest.mark.long
 async def test_the_coin_is_even() -> None:
     heads = 0
     for seed in range(2000):

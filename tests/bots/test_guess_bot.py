@@ -264,7 +264,7 @@ MOVE = st.one_of(
 )
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=5, deadline=None, suppress_health_check=list(HealthCheck))
 @given(
     count=st.integers(2, 8),
     guesses=st.sampled_from([None, 1, 2]),

@@ -150,7 +150,7 @@ def judged(said: dict[str, dict[str, Any]]) -> int:
 
 
 async def test_honest_games_are_proven_elsewhere(house: World, abroad: Abroad) -> None:
-    files = await games(house, range(len(KINDS)))
+    files = await games(house, range(2))
     said = await asyncio.to_thread(abroad.verify, files)
     unproven = [one for one in said.values() if one["states"]["RULES"] != "PROVEN"]
     assert judged(said) == len(files), unproven
@@ -185,8 +185,9 @@ def held(said: dict[str, dict[str, Any]]) -> None:
 
 
 async def test_forgeries_are_not_proven_elsewhere(house: World, abroad: Abroad) -> None:
-    some = random.Random(1).sample([attack.name for attack in ATTACKS], 6)
-    honest = {kind: [await play(house, random.Random(kind))] for kind, play in KINDS.items()}
+    some = random.Random(1).sample([one.name for one in ATTACKS if one.kind != "wild"], 6)
+    kinds = {NAMED[name].kind for name in some}
+    honest = {kind: [await KINDS[kind](house, random.Random(kind))] for kind in kinds}
     held(await asyncio.to_thread(abroad.verify, forged(honest, some)))
 
 

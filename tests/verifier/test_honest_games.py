@@ -86,7 +86,7 @@ async def play(house: World, judge: Executor, seed: int, *, moves: int, files: i
     return file
 
 
-@pytest.mark.parametrize("seed", sample(range(len(PRESETS) + 2), {0, 2, 3, 4}))
+@pytest.mark.parametrize("seed", sample(range(len(PRESETS) + 2), {0, 2}))
 async def test_an_honest_game_is_never_accused(house: World, judge: Executor, seed: int) -> None:
     """Two games of referees that do everything, and a short one of each that is shipped."""
     await play(house, judge, seed, moves=20 if seed < 2 else 5, files=1)

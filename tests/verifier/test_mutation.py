@@ -80,7 +80,7 @@ def everywhere(honest: Bundle) -> Iterator[tuple[int, int]]:
             yield index, byte
 
 
-@pytest.mark.parametrize("kind", ["guess", "wild"])
+@pytest.mark.parametrize("kind", sample(["guess", "wild"], {"wild"}))
 async def test_a_flipped_byte_of_an_entry_is_seen(played: dict[str, Bundle], kind: str) -> None:
     rng = random.Random(kind)
     places = rng.sample([*everywhere(played[kind])], 200)
@@ -244,7 +244,7 @@ async def test_a_server_can_change_nothing_but_what_is_listed(
     played: dict[str, Bundle], judge: Executor, kind: str
 ) -> None:
     rng = random.Random(kind)
-    chosen = rng.sample([*scalars(played[kind])], 25)
+    chosen = rng.sample([*scalars(played[kind])], 10)
     found = passing(played[kind], iter(chosen), judge, rng)
     assert found.keys() <= listed(), found
 
