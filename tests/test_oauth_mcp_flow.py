@@ -202,7 +202,7 @@ async def test_a_kill_between_two_steps_costs_nobody_login_seat_or_move(
         assert signed_in_once(alice, bob)
 
 
-@pytest.mark.parametrize("client", sample(CLIENTS, {"fastmcp-modern"}))
+@pytest.mark.parametrize("client", sample(CLIENTS, ()))
 async def test_a_join_or_move_under_way_when_the_server_dies_is_made_exactly_once(
     own_pair: Pair, client: str
 ) -> None:

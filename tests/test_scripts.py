@@ -99,6 +99,7 @@ def test_a_played_game_is_verified_with_what_its_players_kept(shell: Shell, tmp_
     assert again.returncode == 0, again.stdout + again.stderr
 
 
+@pytest.mark.long
 def test_who_opens_or_joins_has_a_part_in_the_dice_and_is_told_which(shell: Shell) -> None:
     opened = shell.ok("create_channel.py", "--join-as", "alice", "--entropy", "0123456789abcdef")
     (link,) = [word for word in opened.split() if "/join#inv_" in word]
@@ -173,6 +174,7 @@ def locked(tmp_path: Path) -> Iterator[Pair]:
         running.stop()
 
 
+@pytest.mark.long
 def test_behind_a_passcode_the_scripts_need_it(locked: Pair, tmp_path: Path) -> None:
     shell = Shell(locked.base, tmp_path)
     code, _, complaint = shell.run("get_token.py")

@@ -166,6 +166,7 @@ def test_ctrl_c_reaches_all_three_and_is_no_accident(start: Start) -> None:
     assert "starting it again" not in pair.said
 
 
+@pytest.mark.long
 def test_one_who_does_not_listen_is_ended_all_the_same(start: Start, tree: Path) -> None:
     deaf = "import signal\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
     (tree / "oauth_proxy.py").write_text(deaf + STAND_IN)

@@ -182,6 +182,7 @@ async def test_the_server_is_restarted_while_the_proxy_stays(tmp_path: Path) -> 
         pair.stop()
 
 
+@pytest.mark.long
 async def test_proxy_and_server_end_at_the_same_moment(tmp_path: Path) -> None:
     pair = Pair(tmp_path)
     try:

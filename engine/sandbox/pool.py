@@ -216,7 +216,7 @@ class Pool:
             report = wire.source_report(data)
         except (TimeoutError, frames.BadFrame, OSError, wire.Broken) as error:
             log.info("a source could not be inspected: %r", error)
-            if not inline:  # it is ours, so the machine is to blame
+            if isinstance(error, TimeoutError) and not inline:  # ours: the machine is to blame
                 raise Unavailable("This server is too busy to read the referee.") from None
             raise BotRejected("The source takes too long or too much memory to compile") from None
         finally:

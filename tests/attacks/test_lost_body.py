@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator, Callable, Coroutine
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,8 @@ from edge import http1
 from edge.http1 import Http1Protocol
 from oauth_proxy import create_app
 from tests.edge.harness import Upstream, lab, serving, settings_for
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 BODY = b'{"body": "guess 42"}'
 LENGTH = b"content-length: %d\r\n" % len(BODY)
@@ -78,28 +80,33 @@ async def signed_in(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str
         return data, (await it.sign_in(await it.register()))["access_token"]
 
 
-@pytest.fixture(params=["proxy", "server"])
-async def connect(
+@pytest_asyncio.fixture(scope="module", loop_scope="module", params=["proxy", "server"])
+async def process(
     request: pytest.FixtureRequest, signed_in: tuple[Path, str]
-) -> AsyncIterator[Open]:
-    """Opens connections to either process: through the proxy, or to the server as it does."""
-    async with _connecting(*signed_in, direct=request.param == "server") as made:
-        yield made
-
-
-@asynccontextmanager
-async def _connecting(data: Path, token: str, *, direct: bool) -> AsyncIterator[Open]:
+) -> AsyncIterator[tuple[int, Upstream]]:
+    """The port of either process: of the proxy, or of the server as the proxy meets it."""
     upstream = Upstream()
     async with AsyncExitStack() as stack:
         port = await stack.enter_async_context(serving(upstream, http=Http1Protocol))
-        if not direct:
-            app = create_app(settings_for(data, mcp_port=port))
+        if request.param == "proxy":
+            app = create_app(settings_for(signed_in[0], mcp_port=port))
             port = await stack.enter_async_context(serving(app, http=Http1Protocol))
+        yield port, upstream
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def connect(
+    process: tuple[int, Upstream], signed_in: tuple[Path, str]
+) -> AsyncIterator[Open]:
+    """Opens connections."""
+    port, upstream = process
+    upstream.seen.clear()
+    with ExitStack() as stack:
 
         async def connect() -> Wire:
             reader, writer = await asyncio.open_connection("127.0.0.1", port)
             stack.callback(writer.close)
-            return Wire(reader, writer, upstream, token)
+            return Wire(reader, writer, upstream, signed_in[1])
 
         yield connect
 

@@ -152,7 +152,7 @@ async def test_a_thousand_random_games_are_judged_as_by_python_chess() -> None:
         await compared(Plain(), seed)
 
 
-@pytest.mark.parametrize("seed", sample([0, 2], {2}))
+@pytest.mark.parametrize("seed", sample([0, 2], ()))
 async def test_a_random_game_goes_the_same_in_the_sandbox(pool: Pool, seed: int) -> None:
     inside, outside = await compared(pool, seed, 40), await compared(Plain(), seed, 40)
     assert (inside.state, inside.turn) == (outside.state, outside.turn)

@@ -71,7 +71,7 @@ async def follow(players: dict[str, Player], room: str) -> dict[str, Any]:
     raise AssertionError("the game does not end")
 
 
-@pytest.mark.parametrize("preset", sample(PRESETS, {"AuctionBot"}))
+@pytest.mark.parametrize("preset", sample(PRESETS, ()))
 async def test_two_who_follow_the_turn_finish_a_game(pair: Pair, preset: str) -> None:
     word, params = PRESETS[preset]
     async with rest(pair.base, "alice") as alice, rest(pair.base, "bob") as bob:

@@ -327,6 +327,7 @@ async def both_pass(table: Table) -> None:
         await table.say(player, "pass", to=True)
 
 
+@pytest.mark.long
 async def test_every_question_is_drawn_equally_often_and_every_letter_is_right() -> None:
     drawn: Counter[str] = Counter()
     letters: Counter[str] = Counter()

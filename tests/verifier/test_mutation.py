@@ -80,7 +80,7 @@ def everywhere(honest: Bundle) -> Iterator[tuple[int, int]]:
             yield index, byte
 
 
-@pytest.mark.parametrize("kind", sample(["guess", "wild"], {"wild"}))
+@pytest.mark.parametrize("kind", sample(["guess", "wild"], ()))
 async def test_a_flipped_byte_of_an_entry_is_seen(played: dict[str, Bundle], kind: str) -> None:
     rng = random.Random(kind)
     places = rng.sample([*everywhere(played[kind])], 200)

@@ -11,6 +11,7 @@ import pytest_asyncio
 from engine.sandbox.egress import read_egress
 from engine.transcript.chain import b64u
 from tests.engine.sandbox.outside import listening
+from tests.sample import sample
 from tests.verifier.games import Bundle, Table, codes, reforge, states, table, verify, violations
 from verifier.executor import Executor
 
@@ -85,7 +86,7 @@ async def test_an_answer_that_is_missing_or_exchanged_is_noticed(
     assert states(again)["OUTSIDE"] == "NOT PROVEN"  # another answer is as good a word
 
 
-@pytest.mark.parametrize("place", [0, 1])
+@pytest.mark.parametrize("place", sample([0, 1], {1}))
 async def test_another_question_is_noticed(news: Bundle, jail: Executor, place: int) -> None:
     forged = news.copy()
     asked(forged)[0]["fx"][place]["q"] = asked(forged)[1]["fx"][0]["q"]

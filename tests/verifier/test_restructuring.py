@@ -138,7 +138,7 @@ def passing(honest: Bundle, chosen: list[tuple[str, Change]], judge: Executor) -
     return found
 
 
-@pytest.mark.parametrize("kind", sample(["guess", "change"], {"change"}))
+@pytest.mark.parametrize("kind", sample(["guess", "change"], ()))
 async def test_a_record_has_one_shape(
     played: dict[str, Bundle], judge: Executor, kind: str
 ) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from tests.edge.api.house import House, Pair
+from tests.sample import sample
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -66,7 +67,7 @@ def deck_hash(reveal: dict[str, Any]) -> str:
     return hashlib.sha256((reveal["deck"] + reveal["salt"]).encode()).hexdigest()
 
 
-@pytest.mark.parametrize("mode", ["sealed", "first"])
+@pytest.mark.parametrize("mode", sample(["sealed", "first"], {"sealed"}))
 async def test_a_quiz_is_played_to_its_end_and_again(house: House, mode: str) -> None:
     room = await house.pair(bot_preset="TriviaBot", bot_params={"mode": mode, "count": 3})
     result, moves = await follow(house, room)

@@ -104,6 +104,7 @@ async def test_names_that_nothing_reads_are_logged(tmp_path: Path, free_port: An
         assert "PASSCODE" in await _line(child, "nothing here reads")
 
 
+@pytest.mark.long
 async def test_a_second_proxy_on_one_directory_is_refused_until_the_first_is_killed(
     tmp_path: Path, free_port: Any
 ) -> None:

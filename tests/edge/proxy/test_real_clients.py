@@ -22,6 +22,7 @@ from edge import identity
 from engine import keys
 from oauth_proxy import create_app
 from tests.edge.harness import serving, settings_for
+from tests.sample import sample
 
 NAMES = ["localhost", "127.0.0.1"]
 PATHS = ["", "/", "/mcp"]
@@ -75,7 +76,7 @@ def _result(answer: httpx2.Response) -> AuthorizationCodeResult:
 @pytest.mark.filterwarnings("ignore:Using in-memory token storage")
 @pytest.mark.parametrize("mode", ["legacy", "auto"])
 @pytest.mark.parametrize("path", PATHS)
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", sample(NAMES, {"localhost"}))
 async def test_fastmcp_client_signs_in(
     tmp_path: Path, free_port: Any, name: str, path: str, mode: Any
 ) -> None:
@@ -104,7 +105,10 @@ class _Storage:
         self.client = client_info
 
 
-@pytest.mark.parametrize("method", ["none", "client_secret_post", "client_secret_basic", None])
+METHODS = ["none", "client_secret_post", "client_secret_basic", None]
+
+
+@pytest.mark.parametrize("method", sample(METHODS, {"none", "client_secret_basic"}))
 @pytest.mark.parametrize("path", PATHS)
 async def test_the_official_sdk_signs_in(
     tmp_path: Path, free_port: Any, path: str, method: Any
