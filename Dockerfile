@@ -1,6 +1,6 @@
 # Proxy and server in one container, as an ordinary user; see docker-compose.yml for the
 # walls around it. It verifies records, too, on machines that have no jail of their own:
-#   docker run --rm --network none -v "$PWD":/record:ro mcp-multiplayer python -m verifier /record/FILE.zip
+#   docker run --rm --network none -v "$PWD":/record:ro mcp-multiplayer python -m mcp_multiplayer.verifier /record/FILE.zip
 # Nothing in here is secret: keys are made at the first start, in /app/data.
 FROM python:3.13-slim-trixie
 
@@ -15,7 +15,7 @@ RUN pip install --no-cache-dir --disable-pip-version-check --root-user-action ig
 COPY . .
 # The root file system is read-only later on, so compile now. Not bots/: they are read as
 # text, never imported.
-RUN python -m compileall -q ./*.py engine edge verifier \
+RUN python -m compileall -q ./*.py mcp_multiplayer \
     && install --directory --owner botuser --group botuser --mode 0700 /app/data /workspaces
 
 # HOME and TMPDIR are where a read-only container can still write: docker-compose.yml

@@ -24,7 +24,7 @@ from benchmarks.history import history
 from benchmarks.idle import idle
 from benchmarks.posting import echo, post, turn
 from benchmarks.stage import Json, Stage, stage
-from edge.process import raise_descriptor_limit
+from mcp_multiplayer.edge.serve import raise_descriptor_limit
 
 SCENARIOS: dict[str, Callable[[Stage], Awaitable[list[Json]]]] = {
     "check": check,

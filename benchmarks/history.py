@@ -19,9 +19,9 @@ from benchmarks.eras import Session
 from benchmarks.load import drive
 from benchmarks.servers import free_port, pair
 from benchmarks.stage import Json, Stage
-from engine.channel.events import Event, Msg
-from engine.room import Room
-from engine.stores.opening import open_store
+from mcp_multiplayer.channel.events import Event, Msg
+from mcp_multiplayer.service.replica import Replica
+from mcp_multiplayer.storage.open_store import open_store
 
 LENGTHS = (10, 100_000)
 BATCH = 1_000
@@ -62,7 +62,7 @@ def fill(data_dir: Path, channel_id: str, length: int) -> None:
     """Bring the room to ``length`` messages, past the server but through its own fold."""
     store = open_store("", data_dir)
     try:
-        room = Room.load(store, channel_id)
+        room = Replica.load(store, channel_id)
         assert room is not None
         words = _words(room, length - room.channel.messages)
         while events := list(islice(words, BATCH)):
@@ -74,7 +74,7 @@ def fill(data_dir: Path, channel_id: str, length: int) -> None:
         store.close()
 
 
-def _words(room: Room, count: int) -> Iterator[Event]:
+def _words(room: Replica, count: int) -> Iterator[Event]:
     seat = room.channel.seats[0]
     for number in range(1, count + 1):
         body = {"text": f"message number {number}"}

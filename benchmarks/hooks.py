@@ -17,11 +17,11 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
-from engine.sandbox import hook, modules, steady
-from engine.sandbox.call import Finished, HookCall
-from engine.sandbox.dice import Dice
-from engine.sandbox.pool import Pool
-from engine.sandbox.twice import run_twice
+from mcp_multiplayer.sandbox import hook, modules, normalize
+from mcp_multiplayer.sandbox.call import Finished, HookCall
+from mcp_multiplayer.sandbox.determinism_check import run_twice
+from mcp_multiplayer.sandbox.dice import Dice
+from mcp_multiplayer.sandbox.pool import Pool
 
 MESSAGE = {"id": 1, "sender": "alice", "kind": "user", "body": {"text": "hi"}, "ts": "2026"}
 ECHO = """
@@ -125,7 +125,7 @@ async def measure(runs: int, hooks: int, without: list[str]) -> None:
         found = [await one_run(lambda: pool.run(CALL), hooks) for _ in range(runs)]
         figures = {name: statistics.median(run[name] for run in found) for name in found[0]}
         modules.preload()
-        steady.install()
+        normalize.install()
         plain = in_process(pool, hooks)
         figures |= {"in process ms": plain, "ratio": figures["p50 ms"] / plain}
         try:

@@ -23,23 +23,23 @@ from typing import Any
 import httpx
 
 from benchmarks.servers import ROOT, Process, free_port, running
-from bot_manager import BotManager
-from channel_manager import ChannelManager
-from edge import identity
-from edge.api.desk import Status
-from edge.api.dispatch import Dispatch
-from edge.api.limit import Limiter
-from edge.api.operations import Operations
-from edge.identity import Caller, Signer
-from engine import keys
-from engine.custody import Custody
-from engine.keyring import Keyring
-from engine.sandbox.pool import Pool
-from engine.signed_heads import SignedHeads
-from engine.stores.landing import on
-from engine.stores.opening import open_store
-from multiplayer_server import BOTS, room_limits
-from settings import Settings
+from mcp_multiplayer.config import Settings, bots_dir
+from mcp_multiplayer.edge import identity
+from mcp_multiplayer.edge.api.dispatch import Dispatch
+from mcp_multiplayer.edge.api.operations.base import Status
+from mcp_multiplayer.edge.api.operations.combined import Operations
+from mcp_multiplayer.edge.api.ratelimit import Limiter
+from mcp_multiplayer.edge.identity import Caller, Signer
+from mcp_multiplayer.multiplayer_server import room_limits
+from mcp_multiplayer.sandbox.pool import Pool
+from mcp_multiplayer.service import key_files
+from mcp_multiplayer.service.bot_manager import BotManager
+from mcp_multiplayer.service.channel_manager import ChannelManager
+from mcp_multiplayer.service.log_keys import LogKeys
+from mcp_multiplayer.service.rollback_guard import RollbackGuard
+from mcp_multiplayer.service.signing import Signing
+from mcp_multiplayer.storage.open_store import open_store
+from mcp_multiplayer.storage.to_asyncio import on
 
 ECHO = """
 class Echo:
@@ -68,18 +68,18 @@ class House:
     def __init__(self, data: Path, first: Pool, second: Pool | None) -> None:
         settings = Settings(_env_file=None, data_dir=data)  # type: ignore[call-arg]
         store = open_store("", data, deliver=on(asyncio.get_running_loop()))
-        ring = Keyring.load(settings.keys_dir)
-        heads = SignedHeads(settings.heads_file)
+        ring = LogKeys.load(settings.keys_dir)
+        heads = RollbackGuard(settings.heads_file)
         self.channels = ChannelManager(
             store,
-            account_key=keys.load(settings.keys_dir, "account"),
-            rejoin_key=keys.load(settings.keys_dir, "rejoin"),
+            account_key=key_files.load(settings.keys_dir, "account"),
+            rejoin_key=key_files.load(settings.keys_dir, "rejoin"),
             limits=room_limits(settings),
-            custody=Custody(keys.load(settings.keys_dir, "dice"), ring, heads),
+            custody=Signing(key_files.load(settings.keys_dir, "dice"), ring, heads),
         )
         self._pools = [pool for pool in (first, second) if pool is not None]
         bots = BotManager(
-            self.channels, first, second=second, bots_dir=BOTS, hooks_per_minute=1_000_000
+            self.channels, first, second=second, bots_dir=bots_dir(), hooks_per_minute=1_000_000
         )
         self.channels.referees = bots
         status = Status("", {}, dict)
@@ -121,7 +121,7 @@ class Remote:
 
     def __init__(self, process: Process, data: Path) -> None:
         self._process = process
-        self._signer = Signer(keys.load(data / "keys", "caller"))
+        self._signer = Signer(key_files.load(data / "keys", "caller"))
         self._http = httpx.AsyncClient(base_url=f"http://127.0.0.1:{process.port}", timeout=60)
         self._posts = 0
 

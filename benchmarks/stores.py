@@ -16,9 +16,9 @@ import tempfile
 import time
 from pathlib import Path
 
-from engine.stores.base import Append, Leaf, Row, Store, Table
-from engine.stores.landing import landed, on
-from engine.stores.opening import open_store
+from mcp_multiplayer.storage.base import Append, Leaf, Row, Store, Table
+from mcp_multiplayer.storage.open_store import open_store
+from mcp_multiplayer.storage.to_asyncio import on, to_future
 
 SUBMITTERS = (1, 8, 32)
 
@@ -36,7 +36,7 @@ async def submit(store: Store, channel: str, until: float, busy: float) -> int:
             Row(Table.POSTED, channel, "seat/key", leaf.hash),
             Row(Table.MARK, channel, "seat", b"%d" % done),
         )
-        await landed(store.append(Append(channel, done, head, (leaf,), rows)))
+        await to_future(store.append(Append(channel, done, head, (leaf,), rows)))
         head, done = leaf.hash, done + 1
     return done
 

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import multiplayer_server
-from edge import process
-from engine.custody import Custody
-from engine.room import Room, SignedHead
+from mcp_multiplayer import multiplayer_server
+from mcp_multiplayer.edge import serve
+from mcp_multiplayer.service.replica import Replica, SignedHead
+from mcp_multiplayer.service.signing import Signing
 
 
-def unsigned(custody: Custody, room: Room) -> SignedHead:
+def unsigned(custody: Signing, room: Replica) -> SignedHead:
     return SignedHead(room.settled_head.size, room.settled_head.root)
 
 
 if __name__ == "__main__":
-    setattr(Custody, "head", unsigned)  # noqa: B010  to a type checker a method stays what it is
-    process.run("unsigned_server", multiplayer_server.main)
+    setattr(Signing, "head", unsigned)  # noqa: B010  to a type checker a method stays what it is
+    serve.run("unsigned_server", multiplayer_server.main)

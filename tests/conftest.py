@@ -9,13 +9,13 @@ import pytest
 import pytest_asyncio
 from hypothesis import settings
 
-from channel_manager import ChannelManager
-from engine.stores.base import Store
-from engine.stores.memory import MemoryStore
-from engine.stores.sqlite import SqliteStore
-from tests import ports
+from mcp_multiplayer.demo import ports
+from mcp_multiplayer.demo.pair import Pair
+from mcp_multiplayer.service.channel_manager import ChannelManager
+from mcp_multiplayer.storage.base import Store
+from mcp_multiplayer.storage.memory import MemoryStore
+from mcp_multiplayer.storage.sqlite import SqliteStore
 from tests.harness import Clock, House, Mint, manager
-from tests.pair import Pair
 
 # The same examples in every run, however busy the machine: a test fails for one reason.
 settings.register_profile("steady", derandomize=True, deadline=None)

@@ -12,16 +12,16 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-import multiplayer_server
-from bot_manager import BotManager
-from channel_manager import ChannelManager
-from edge import process
-from engine.keyring import Keyring
-from engine.signed_heads import SignedHeads
-from engine.stores.sqlite import SqliteStore, _Batches
+from mcp_multiplayer import multiplayer_server
+from mcp_multiplayer.edge import serve
+from mcp_multiplayer.service.bot_manager import BotManager
+from mcp_multiplayer.service.channel_manager import ChannelManager
+from mcp_multiplayer.service.log_keys import LogKeys
+from mcp_multiplayer.service.rollback_guard import RollbackGuard
+from mcp_multiplayer.storage.sqlite import SqliteStore, _Batches
 
 
-def half_a_line(heads: SignedHeads, line: bytes) -> None:
+def half_a_line(heads: RollbackGuard, line: bytes) -> None:
     """A machine that stops in the middle of a write."""
     assert heads._file is not None
     os.write(heads._file, line[: len(line) // 2])
@@ -31,10 +31,10 @@ def half_a_line(heads: SignedHeads, line: bytes) -> None:
 POINTS: dict[str, tuple[type, str, bool, Callable[..., Any] | None]] = {
     "before the append": (SqliteStore, "append", True, None),
     "append durable, nobody told": (_Batches, "_transact", False, None),
-    "before the record": (SignedHeads, "record", True, None),
-    "in the record": (SignedHeads, "_append", False, half_a_line),
-    "record written, nothing signed": (SignedHeads, "_append", False, None),
-    "signed, not sent": (Keyring, "checkpoint", False, None),
+    "before the record": (RollbackGuard, "record", True, None),
+    "in the record": (RollbackGuard, "_append", False, half_a_line),
+    "record written, nothing signed": (RollbackGuard, "_append", False, None),
+    "signed, not sent": (LogKeys, "checkpoint", False, None),
     "before the run": (BotManager, "_commit", True, None),
     "posted, hooks due": (ChannelManager, "_handled", True, None),
 }
@@ -62,4 +62,4 @@ def die_at(point: str, count: int) -> None:
 if __name__ == "__main__":
     if len(sys.argv) == 3:
         die_at(sys.argv[1], int(sys.argv[2]))
-    process.run("multiplayer_server", multiplayer_server.main)
+    serve.run("multiplayer_server", multiplayer_server.main)

@@ -11,18 +11,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
 
-from bot_manager import BotManager, BotSpec
-from channel_manager import Bot, ChannelManager
-from engine.channel.names import slot_specs
-from engine.room import Room
-from engine.sandbox.call import HOOKS, Finished, HookCall, HookResult, Limits, SourceReport
-from engine.sandbox.isolation import Isolation
-from engine.sandbox.pool import Pool
-from engine.sandbox.shares import SERVER, Owner
-from engine.stores.base import Append, Leaf, Store, Table
-from engine.stores.landing import landed
-from engine.transcript import chain
-from engine.transcript.chain import Head
+from mcp_multiplayer.channel.identifiers import slot_specs
+from mcp_multiplayer.sandbox.call import HOOKS, Finished, HookCall, HookResult, Limits, SourceReport
+from mcp_multiplayer.sandbox.fair_queue import SERVER, Owner
+from mcp_multiplayer.sandbox.isolation import Isolation
+from mcp_multiplayer.sandbox.pool import Pool
+from mcp_multiplayer.service.bot_manager import BotManager, BotSpec
+from mcp_multiplayer.service.channel_manager import Bot, ChannelManager
+from mcp_multiplayer.service.replica import Replica
+from mcp_multiplayer.storage.base import Append, Leaf, Store, Table
+from mcp_multiplayer.storage.to_asyncio import to_future
+from mcp_multiplayer.transcript import entries as chain
+from mcp_multiplayer.transcript.entries import Head
 
 LIMITS: Mapping[str, Any] = {
     "body_kb": 16,
@@ -79,7 +79,7 @@ def manager(store: Store, clock: Clock, mint: Mint, **settings: Any) -> ChannelM
 
 async def opened(
     channels: ChannelManager, *slots: str, account: str = "host", **wishes: Any
-) -> tuple[Room, dict[str, str]]:
+) -> tuple[Replica, dict[str, str]]:
     """Open a room with these slots; two seats when none are named."""
     specs = slot_specs(slots or ("invite:alice", "invite:bob"), max_seats=LIMITS["seats"])
     wishes.setdefault("name", "test")
@@ -105,7 +105,7 @@ def entries(store: Store, channel_id: str, kind: str = "") -> list[dict[str, Any
 async def flushed(channels: ChannelManager) -> None:
     """Write the marks down and wait until they are on the disk."""
     channels.flush_marks()
-    await landed(channels.store.append(Append("", 0, b"", unconditional=True)))
+    await to_future(channels.store.append(Append("", 0, b"", unconditional=True)))
 
 
 Hook = Callable[[HookCall], HookResult]
@@ -188,7 +188,7 @@ class House:
     async def bot(self, source: str, **spec: Any) -> Bot:
         return await self.bots.prepare(BotSpec(code=source, **spec))
 
-    async def room(self, *sources: str, slots: tuple[str, ...] = (), **wishes: Any) -> Room:
+    async def room(self, *sources: str, slots: tuple[str, ...] = (), **wishes: Any) -> Replica:
         """Open a room with these referees and everybody seated: alice is account A, bob B."""
         bots = [await self.bot(source) for source in sources]
         wanted = slots or ("invite:alice", "invite:bob")

@@ -1,7 +1,5 @@
 """Accounts made as a script would make them, from whatever address: for tests that need many.
-
-Changes when there is another way to get an account. ``address`` is what X-Forwarded-For says,
-so the pair needs TRUSTED_PROXIES=127.0.0.1.
+``address`` is what X-Forwarded-For says, so the pair needs TRUSTED_PROXIES=127.0.0.1.
 """
 
 from __future__ import annotations

@@ -1,5 +1,4 @@
-"""People who play from outside, each with a real client and its real sign-in. Changes when
-another client is to be tried.
+"""People who play from outside, each with a real client and its real sign-in.
 
 All of them do as a careful client does: what is not answered is asked again, word for
 word, until there is an answer.

@@ -1,5 +1,4 @@
-"""Results a second time, from what everybody read and the rules alone. Changes with the words of
-a referee.
+"""Results a second time, from what everybody read and the rules alone.
 
 Each takes the messages of a game that was played to its end, as a player saw them, and its
 result; it asks no referee and none of its helpers.
@@ -17,9 +16,9 @@ from typing import Any
 import chess
 import chess.pgn
 
-from engine.sandbox.call import Said
+from mcp_multiplayer.sandbox.call import Said
+from mcp_multiplayer.workshop.table import Plain, Table
 from tests.bots import test_blackjack_bot as blackjack
-from tests.bots.table import Plain, Table
 
 Json = dict[str, Any]
 BEATS = {("rock", "scissors"), ("scissors", "paper"), ("paper", "rock")}
@@ -164,7 +163,7 @@ def auction(told: Told) -> None:
 
 def price(told: Told) -> None:
     (settled,), (shown,) = told.of("settled"), told.of("guesses")
-    paid = Decimal("114609.375")  # what the source of tests/engine/sandbox/outside.py says
+    paid = Decimal("114609.375")  # what the source of tests/sandbox/outside.py says
     assert Decimal(settled["price"]) == paid
     off = {who: abs(Decimal(str(one)) - paid) for who, one in shown["guesses"].items()}
     assert {who: Decimal(one) for who, one in settled["off"].items()} == off

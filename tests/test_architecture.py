@@ -1,7 +1,7 @@
 """The arrows of docs/ARCHITECTURE.md and the length of functions, checked against the source.
 
 Written by hand: an import linter knows packages, and half of our boxes are single
-modules at the root. The rules are functions of a directory, so the tests at the end can
+modules. The rules are functions of a directory, so the tests at the end can
 plant each fault in a directory of their own and see it found.
 """
 
@@ -19,35 +19,36 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 
-#: Box -> the boxes of ours it may import.
+PACKAGE = "mcp_multiplayer"
+FOR_ALL = {"config", "errors"}
+#: Box of the package -> the boxes of ours it may import.
 ARROWS: Mapping[str, Set[str]] = {
-    "start_servers": {"settings"},
-    "oauth_proxy": {"edge", "engine", "settings"},
-    "multiplayer_server": {"edge", "bot_manager", "channel_manager", "engine", "settings"},
-    "edge": {"bot_manager", "channel_manager", "engine", "settings", "verifier"},  # to serve it
-    "bot_manager": {"channel_manager", "engine", "settings"},
-    "channel_manager": {"engine", "settings"},
-    "verifier": {"engine"},
-    "engine": set(),
-    "settings": {"engine"},
-}
-#: The same inside the engine. Its other modules stand on these, and none of
-#: these may know them: they put a room together for `channel_manager`.
-ENGINE_ARROWS: Mapping[str, Set[str]] = {
-    "sandbox": {"transcript", "errors", "addresses"},
-    "stores": {"transcript", "errors"},
+    "cli": {"start_servers", "service", "verifier", "demo", "workshop", "config"},
+    "start_servers": {"config"},
+    "oauth_proxy": {"edge", "service", "config"},
+    "multiplayer_server": {"edge", "service", "sandbox", "storage", "config", "errors"},
+    "edge": {"service", "channel", "transcript", "storage", "sandbox", "verifier"} | FOR_ALL,
+    "service": {"channel", "transcript", "storage", "sandbox", "errors"},
+    "verifier": {"service", "channel", "transcript", "storage", "sandbox", "errors"},
+    "sandbox": {"transcript", "errors"},
+    "storage": {"transcript", "errors"},
     "channel": {"transcript", "errors"},
     "transcript": {"errors"},
-    "wakeups": set(),
-    "alarms": set(),
+    "workshop": {"multiplayer_server", "edge", "service", "sandbox", "storage"} | FOR_ALL,
+    "demo": {"multiplayer_server", "edge", "service", "channel", "transcript", "storage", "sandbox"}
+    | {"client"}
+    | FOR_ALL,
+    "client": set(),
+    "config": set(),
     "errors": set(),
-    "addresses": set(),
 }
-#: Read, run or measured, but no part of the programs. Nobody may import them.
-OUTSIDE = {"bots", "scripts", "tests", "benchmarks"}
+#: The design's doors: each imports its program or class, nothing else.
+DOORS = ("oauth_proxy", "multiplayer_server", "start_servers", "channel_manager", "bot_manager")
+#: Read, run or measured, but no part of the package. Nobody in it may import them.
+OUTSIDE = {"bots", "scripts", "tests", "benchmarks", *DOORS}
 
 #: What may happen and what happened: no I/O, no clock, no chance.
-PURE = ("engine/channel", "engine/transcript")
+PURE = ("mcp_multiplayer/channel", "mcp_multiplayer/transcript")
 IMPURE_MODULES = {
     *("asyncio", "concurrent", "datetime", "http", "io", "logging", "multiprocessing", "os"),
     *("pathlib", "random", "requests", "secrets", "selectors", "shutil", "signal", "socket"),
@@ -90,15 +91,15 @@ def imports(path: Path, root: Path) -> set[str]:
     return found
 
 
-def wrong_arrows(root: Path, arrows: Mapping[str, Set[str]], inside: str = "") -> Iterator[str]:
-    """Yield each import between two boxes of ``root/inside`` that no arrow allows."""
-    ours = arrows.keys() | set(boxes(root / inside)) | (set() if inside else OUTSIDE)
-    prefix = f"{inside}." if inside else ""
+def wrong_arrows(root: Path, arrows: Mapping[str, Set[str]]) -> Iterator[str]:
+    """Yield each import between two boxes that no arrow allows, and each of what is outside."""
     for box, allowed in arrows.items():
-        for path in sources(root / inside, box):
+        for path in sources(root / PACKAGE, box):
             for name in sorted(imports(path, root)):
-                target = name.removeprefix(prefix).split(".")[0]
-                if name.startswith(prefix) and target in ours - allowed - {box}:
+                top, _, rest = name.partition(".")
+                target = rest.split(".")[0] if top == PACKAGE else top
+                ours = arrows.keys() if top == PACKAGE else OUTSIDE
+                if target in ours - allowed - {box}:
                     yield f"{path.relative_to(root)} imports {name}"
 
 
@@ -139,12 +140,16 @@ def unexplained(root: Path, *tops: str) -> Iterator[str]:
                 yield f"{where}:{number} catches everything and does not say why"
 
 
+BOXES = "docs|tests|channel|transcript|storage|sandbox|service|edge|verifier"
+NAMED = rf"(?<![\w/])(?:{BOXES})/[\w/]+\.\w+"
+
+
 def dangling(root: Path, *tops: str) -> Iterator[str]:
     """Yield each path of ours that a file names and that is not there."""
     for path in sources(root, *tops):
         for number, line in enumerate(path.read_text().splitlines(), 1):
-            for name in re.findall(r"\b(?:docs|edge|engine|tests|verifier)/[\w/]+\.\w+", line):
-                if not (root / name).exists():
+            for name in re.findall(NAMED, line):
+                if not any((root / base / name).exists() for base in ("", PACKAGE)):
                     yield f"{path.relative_to(root)}:{number} names {name}"
 
 
@@ -198,14 +203,18 @@ def deeds_at_import(root: Path, *tops: str) -> str:
 
 
 def test_every_box_has_its_arrows() -> None:
-    assert set(boxes(ROOT)) <= ARROWS.keys() | OUTSIDE
-    packages = {box for box in boxes(ROOT / "engine") if (ROOT / "engine" / box).is_dir()}
-    assert packages <= ENGINE_ARROWS.keys()
+    assert set(boxes(ROOT)) <= {PACKAGE} | OUTSIDE
+    assert set(boxes(ROOT / PACKAGE)) <= ARROWS.keys()
 
 
 def test_arrows_point_inwards() -> None:
-    assert not list(wrong_arrows(ROOT, ARROWS))
-    assert not list(wrong_arrows(ROOT, ENGINE_ARROWS, "engine"))
+    assert list(wrong_arrows(ROOT, ARROWS)) == []
+
+
+def test_a_door_imports_its_program_and_nothing_else() -> None:
+    for door in DOORS:
+        found = {name.split(".")[0] for name in imports(ROOT / f"{door}.py", ROOT)}
+        assert found <= {PACKAGE, "sys", "pathlib"}
 
 
 def test_the_pure_half_is_pure() -> None:
@@ -213,19 +222,19 @@ def test_the_pure_half_is_pure() -> None:
 
 
 def test_functions_can_be_read_in_one_sitting() -> None:
-    assert not list(oversized(ROOT, *ARROWS, "bots", "scripts"))
+    assert not list(oversized(ROOT, PACKAGE, *DOORS, "bots", "scripts"))
 
 
 def test_every_file_says_what_it_is_and_why_it_catches_everything() -> None:
-    assert not list(unexplained(ROOT, *ARROWS, "scripts"))
+    assert not list(unexplained(ROOT, PACKAGE, *DOORS, "scripts"))
 
 
 def test_what_a_module_points_to_is_there() -> None:
-    assert list(dangling(ROOT, *ARROWS)) == []
+    assert list(dangling(ROOT, PACKAGE, *DOORS)) == []
 
 
 def test_nothing_happens_at_import() -> None:
-    assert deeds_at_import(ROOT, *ARROWS) == ""
+    assert deeds_at_import(ROOT, PACKAGE, *DOORS) == ""
 
 
 # Can these tests fail?
@@ -240,46 +249,35 @@ def plant(root: Path, where: str, text: str) -> None:
 @pytest.mark.parametrize(
     ("where", "line"),
     [
-        ("channel_manager.py", "import edge.api"),
-        ("channel_manager.py", "from bot_manager import BotManager"),
-        ("start_servers.py", "import engine"),
-        ("verifier/main.py", "import channel_manager"),
-        ("edge/api/rest.py", "def f():\n    import oauth_proxy"),
+        ("service/channel_manager.py", "import mcp_multiplayer.edge.api"),
+        ("service/sequencer.py", "from mcp_multiplayer.edge.auth.tokens import Tokens"),
+        ("start_servers.py", "import mcp_multiplayer.service"),
+        ("verifier/main.py", "import mcp_multiplayer.edge"),
+        ("edge/api/rest.py", "def f():\n    from mcp_multiplayer import oauth_proxy"),
         ("edge/api/rest.py", "from bots import guess_bot"),
-        ("bot_manager.py", "import bots.guess_bot"),
-        ("engine/stores/base.py", "import settings"),
+        ("service/bot_manager.py", "import bots.guess_bot"),
+        ("service/bot_manager.py", "from channel_manager import ChannelManager"),
+        ("storage/base.py", "from mcp_multiplayer import config"),
+        ("transcript/entries.py", "from mcp_multiplayer.channel import decide"),
+        ("transcript/entries.py", "from mcp_multiplayer import channel"),
+        ("transcript/entries.py", "from ..channel import decide"),
+        ("transcript/entries.py", "from .. import channel"),
+        ("channel/decide.py", "import mcp_multiplayer.storage.base"),
+        ("errors.py", "import mcp_multiplayer.transcript"),
+        ("channel/decide.py", "from mcp_multiplayer.service.replica import Room"),
     ],
 )
 def test_an_arrow_outwards_is_found(tmp_path: Path, where: str, line: str) -> None:
-    plant(tmp_path, where, line)
+    plant(tmp_path, f"{PACKAGE}/{where}", line)
     assert list(wrong_arrows(tmp_path, ARROWS))
 
 
-@pytest.mark.parametrize(
-    ("where", "line"),
-    [
-        ("engine/transcript/chain.py", "from engine.channel import rules"),
-        ("engine/transcript/chain.py", "from engine import channel"),
-        ("engine/transcript/chain.py", "from ..channel import rules"),
-        ("engine/transcript/chain.py", "from .. import channel"),
-        ("engine/channel/rules.py", "import engine.stores.base"),
-        ("engine/errors.py", "import engine.transcript"),
-        ("engine/channel/rules.py", "from engine.room import Room"),
-    ],
-)
-def test_an_arrow_inside_the_engine_is_found(tmp_path: Path, where: str, line: str) -> None:
-    plant(tmp_path, "engine/room.py", "from engine.stores import base")
-    plant(tmp_path, where, line)
-    assert list(wrong_arrows(tmp_path, ENGINE_ARROWS, "engine"))
-
-
 def test_imports_along_the_arrows_are_let_through(tmp_path: Path) -> None:
-    plant(tmp_path, "channel_manager.py", "import json\nfrom engine.channel import rules")
-    plant(
-        tmp_path, "engine/channel/rules.py", "from . import state\nfrom ..errors import NotMember"
-    )
+    line = "import json\nfrom mcp_multiplayer.channel import decide"
+    plant(tmp_path, f"{PACKAGE}/service/channel_manager.py", line)
+    lines = "from . import model\nfrom ..errors import NotMember"
+    plant(tmp_path, f"{PACKAGE}/channel/decide.py", lines)
     assert not list(wrong_arrows(tmp_path, ARROWS))
-    assert not list(wrong_arrows(tmp_path, ENGINE_ARROWS, "engine"))
 
 
 @pytest.mark.parametrize(
@@ -294,22 +292,22 @@ def test_imports_along_the_arrows_are_let_through(tmp_path: Path) -> None:
     ],
 )
 def test_a_touch_of_the_world_is_found(tmp_path: Path, line: str) -> None:
-    plant(tmp_path, "engine/channel/rules.py", line)
+    plant(tmp_path, "mcp_multiplayer/channel/decide.py", line)
     assert list(impurities(tmp_path))
 
 
 def test_what_is_too_long_is_found(tmp_path: Path) -> None:
-    plant(tmp_path, "engine/b.py", "def f():\n" + "    x = 1\n" * MAX_FUNCTION_LINES)
-    plant(tmp_path, "engine/c.py", "def f():\n" + "    x = 1\n" * (MAX_FUNCTION_LINES - 1))
-    assert len(list(oversized(tmp_path, "engine"))) == 1
+    plant(tmp_path, "box/b.py", "def f():\n" + "    x = 1\n" * MAX_FUNCTION_LINES)
+    plant(tmp_path, "box/c.py", "def f():\n" + "    x = 1\n" * (MAX_FUNCTION_LINES - 1))
+    assert len(list(oversized(tmp_path, "box"))) == 1
 
 
 def test_what_is_not_explained_is_found(tmp_path: Path) -> None:
-    plant(tmp_path, "engine/a.py", "x = 1")
+    plant(tmp_path, "box/a.py", "x = 1")
     blind = "try:\n    pass\nexcept Exception:  # noqa: BLE001"
-    plant(tmp_path, "engine/b.py", f'"""What."""\n{blind}\n    pass')
-    plant(tmp_path, "engine/c.py", f'"""What."""\n{blind} - a bot must not end us\n    pass')
-    assert len(list(unexplained(tmp_path, "engine"))) == 2
+    plant(tmp_path, "box/b.py", f'"""What."""\n{blind}\n    pass')
+    plant(tmp_path, "box/c.py", f'"""What."""\n{blind} - a bot must not end us\n    pass')
+    assert len(list(unexplained(tmp_path, "box"))) == 2
 
 
 @pytest.mark.parametrize(
@@ -324,16 +322,16 @@ def test_what_is_not_explained_is_found(tmp_path: Path) -> None:
     ],
 )
 def test_a_deed_at_import_is_found(tmp_path: Path, line: str) -> None:
-    plant(tmp_path, "engine/__init__.py", "")
-    plant(tmp_path, "engine/a.py", f"import json\n{line}")
-    assert "a.py 2" in deeds_at_import(tmp_path, "engine")
+    plant(tmp_path, "mcp_multiplayer/__init__.py", "")
+    plant(tmp_path, "box/a.py", f"import json\n{line}")
+    assert "a.py 2" in deeds_at_import(tmp_path, "box")
 
 
 def test_definitions_are_no_deed(tmp_path: Path) -> None:
-    plant(tmp_path, "engine/a.py", "import http.server\ndef f():\n    return open(__file__)")
-    assert deeds_at_import(tmp_path, "engine") == ""
+    plant(tmp_path, "box/a.py", "import http.server\ndef f():\n    return open(__file__)")
+    assert deeds_at_import(tmp_path, "box") == ""
 
 
 def test_a_path_that_leads_nowhere_is_found(tmp_path: Path) -> None:
-    plant(tmp_path, "engine/a.py", '"""Tried by tests/test_a.py, read by `engine/a.py`."""')
-    assert list(dangling(tmp_path, "engine")) == ["engine/a.py:1 names tests/test_a.py"]
+    plant(tmp_path, "box/a.py", '"""Tried by tests/test_a.py, read by `engine/a.py`."""')
+    assert list(dangling(tmp_path, "box")) == ["box/a.py:1 names tests/test_a.py"]

@@ -13,11 +13,8 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from bot_manager import BotManager, BotSpec, default_slots
-from channel_manager import ChannelManager
-from engine import author_log
-from engine.channel.ops import read_ops
-from engine.errors import (
+from mcp_multiplayer.channel.ops import read_ops
+from mcp_multiplayer.errors import (
     BotNotFound,
     BotRejected,
     HeadMoved,
@@ -25,14 +22,17 @@ from engine.errors import (
     RateLimited,
     Unavailable,
 )
-from engine.room import Room
-from engine.sandbox.call import Failed, Finished, HookCall, HookResult, Said, Turn
-from engine.sandbox.pool import Pool
-from engine.sandbox.runtime import runtime
-from engine.sandbox.shares import SERVER, Owner
-from engine.stores.base import Append, Row, Store, Table
-from engine.stores.memory import MemoryStore
-from engine.transcript.canonical import canonical
+from mcp_multiplayer.sandbox.call import Failed, Finished, HookCall, HookResult, Said, Turn
+from mcp_multiplayer.sandbox.fair_queue import SERVER, Owner
+from mcp_multiplayer.sandbox.pool import Pool
+from mcp_multiplayer.sandbox.runtime import runtime
+from mcp_multiplayer.service import bot_output
+from mcp_multiplayer.service.bot_manager import BotManager, BotSpec, default_slots
+from mcp_multiplayer.service.channel_manager import ChannelManager
+from mcp_multiplayer.service.replica import Replica
+from mcp_multiplayer.storage.base import Append, Row, Store, Table
+from mcp_multiplayer.storage.memory import MemoryStore
+from mcp_multiplayer.transcript.canonical_json import canonical
 from tests.harness import (
     BOTS_DIR,
     Clock,
@@ -62,7 +62,7 @@ def echo(call: HookCall) -> HookResult:
     return Finished(said=(Said("bot", heard),), state={"n": call.state.get("n", 0) + 1})
 
 
-async def read(house: House, room: Room, account: str = "A") -> list[tuple[str, Any]]:
+async def read(house: House, room: Replica, account: str = "A") -> list[tuple[str, Any]]:
     """Sender and text or type of everything, as this account sees it."""
     synced = await house.channels.sync_messages(
         account, room.channel_id, cursor=0, wait=0, limit=500
@@ -73,7 +73,7 @@ async def read(house: House, room: Room, account: str = "A") -> list[tuple[str, 
     ]
 
 
-async def bot_said(house: House, room: Room, account: str = "A") -> list[Any]:
+async def bot_said(house: House, room: Replica, account: str = "A") -> list[Any]:
     return [what for sender, what in await read(house, room, account) if sender.startswith("bot:")]
 
 
@@ -280,7 +280,7 @@ async def test_a_start_by_hand_starts_the_game_once(house: House) -> None:
     assert house.pool.heard() == ["on_start"]
 
 
-async def attach(house: House, account: str, room: Room, source: str) -> None:
+async def attach(house: House, account: str, room: Replica, source: str) -> None:
     ops = read_ops([{"op": "attach_bot", "bot_code": source}])
     bot = await house.bot(source)
     await house.channels.update_channel(account, room.channel_id, ops, bots={0: bot})
@@ -549,7 +549,7 @@ async def test_a_post_does_not_wait_for_ever(house: House, monkeypatch: pytest.M
 
     room = await house.room(house.pool.script("Judge", on_message=echo))
     house.pool.before = hang
-    monkeypatch.setattr("channel_manager.HANDLED", 0.001)
+    monkeypatch.setattr("mcp_multiplayer.service.channel_manager.HANDLED", 0.001)
     posted = await house.channels.post_message("A", room.channel_id, "hello", wait=1000)
     assert posted.pending
     waiting = asyncio.create_task(
@@ -604,7 +604,7 @@ async def test_a_slow_referee_slows_its_own_channel_only(house: House) -> None:
 async def test_a_crash_between_result_and_commit_runs_the_hook_again_and_shows_it_once(
     store: Store, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr("engine.lines.RETRY_HOOKS", 0.0)
+    monkeypatch.setattr("mcp_multiplayer.service.sequencer.RETRY_HOOKS", 0.0)
     counted = CountingStore(store)
     house = House(counted)
     room = await house.room(house.pool.script("Judge", on_message=echo))
@@ -625,7 +625,7 @@ async def test_a_crash_between_result_and_commit_runs_the_hook_again_and_shows_i
 async def test_hooks_that_were_due_at_a_crash_run_after_the_start(
     store: Store, clock: Clock, mint: Mint, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("engine.lines.RETRY_HOOKS", 0.0)
+    monkeypatch.setattr("mcp_multiplayer.service.sequencer.RETRY_HOOKS", 0.0)
     house = House(store, clock, mint)
     room = await house.room(house.pool.script("Judge", on_message=echo))
     crash = asyncio.Event()
@@ -679,8 +679,8 @@ async def test_while_no_sandbox_can_be_had_nothing_is_written_behind_what_was_no
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """In the log it would look as if the referee had had nothing to say: a fraud."""
-    monkeypatch.setattr("channel_manager.HANDLED", 0.001)
-    monkeypatch.setattr("engine.lines.RETRY_HOOKS", 0.0)
+    monkeypatch.setattr("mcp_multiplayer.service.channel_manager.HANDLED", 0.001)
+    monkeypatch.setattr("mcp_multiplayer.service.sequencer.RETRY_HOOKS", 0.0)
     room = await house.room(house.pool.script("Judge", on_message=echo))
     broken = True
 
@@ -710,7 +710,7 @@ async def test_a_new_runtime_is_said_once_before_the_next_hook(
     """Also another patch version: hooks that leave no entry run on it as well."""
     room = await house.room(house.pool.script("Judge", on_message=echo))
     old = room.channel.runtime
-    monkeypatch.setattr("engine.custody.runtime", lambda: new)
+    monkeypatch.setattr("mcp_multiplayer.service.signing.runtime", lambda: new)
     house.start()
     for text in ("one", "two"):
         await house.channels.post_message("A", room.channel_id, text)
@@ -812,7 +812,7 @@ async def test_rooms_whose_referees_do_not_listen_are_not_limited(
 # --- the author's log ----------------------------------------------------------------------
 
 
-async def alone(house: House, *sources: str) -> Room:
+async def alone(house: House, *sources: str) -> Replica:
     """A room in which nobody but its creator sits, so that its author reads along."""
     return await house.room(*sources, slots=("invite:alice",), account="A", join_as="alice")
 
@@ -840,12 +840,12 @@ async def test_what_a_referee_prints_is_kept_for_its_author(house: House) -> Non
         assert secret not in str(posted.page)
 
 
-async def chatty_room(house: House) -> Room:
+async def chatty_room(house: House) -> Replica:
     hook: Hook = lambda call: Finished(prints=str(call.args[0]["body"]["text"]))  # noqa: E731
     return await alone(house, house.pool.script("Judge", on_message=hook))
 
 
-async def printed(house: House, room: Room, **call: int) -> list[str]:
+async def printed(house: House, room: Replica, **call: int) -> list[str]:
     """What the author reads in the answer to a call with these cursors."""
     return [note["print"] for note in await house.bots.take_author_log(room, **call)]
 
@@ -882,17 +882,17 @@ async def test_where_no_cursor_tells_what_was_printed_is_given_twice(
 
 async def test_what_nobody_fetches_is_kept_up_to_a_bound(house: House) -> None:
     room = await chatty_room(house)
-    for number in range(author_log.KEPT + 3):
+    for number in range(bot_output.KEPT + 3):
         await house.channels.post_message("A", room.channel_id, str(number))
     kept = house.store.scan(Table.LOG, room.channel_id)
-    assert len(kept) == author_log.KEPT
-    assert (await printed(house, room))[-1] == str(author_log.KEPT + 2)
+    assert len(kept) == bot_output.KEPT
+    assert (await printed(house, room))[-1] == str(bot_output.KEPT + 2)
 
 
 async def test_one_answer_brings_no_more_notes_than_fit_and_the_next_the_rest(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(author_log, "GIVEN", 250)
+    monkeypatch.setattr(bot_output, "GIVEN", 250)
     room = await chatty_room(house)
     for number in range(5):
         await house.channels.post_message("A", room.channel_id, str(number))

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from edge.api.guides import GUIDES
-from tests.pair import ROOT
+from mcp_multiplayer.demo.pair import ROOT
+from mcp_multiplayer.edge.api.guides import GUIDES
 
 COIN = GUIDES["bots"].split("\n\n")[1]
 GUESS = str(ROOT / "bots" / "guess_bot.py")

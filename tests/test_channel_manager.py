@@ -7,10 +7,9 @@ from typing import Any
 
 import pytest
 
-from channel_manager import ChannelManager
-from engine.channel import rules, tokens
-from engine.channel.ops import read_ops
-from engine.errors import (
+from mcp_multiplayer.channel import decide, invite_codes
+from mcp_multiplayer.channel.ops import read_ops
+from mcp_multiplayer.errors import (
     BadMessage,
     BadOp,
     ChannelClosed,
@@ -25,12 +24,13 @@ from engine.errors import (
     SlotAlreadyFilled,
     TermsChanged,
 )
-from engine.reading import Page
-from engine.results import Joined
-from engine.room import Room
-from engine.stores.base import Append, Row, Store, Table
-from engine.stores.landing import landed
-from engine.stores.memory import MemoryStore
+from mcp_multiplayer.service.channel_manager import ChannelManager
+from mcp_multiplayer.service.messages import Page
+from mcp_multiplayer.service.replica import Replica
+from mcp_multiplayer.service.results import Joined
+from mcp_multiplayer.storage.base import Append, Row, Store, Table
+from mcp_multiplayer.storage.memory import MemoryStore
+from mcp_multiplayer.storage.to_asyncio import to_future
 from tests.harness import (
     Clock,
     CountingStore,
@@ -284,7 +284,7 @@ async def test_who_lost_the_seat_while_its_referee_was_busy_gets_no_token_of_the
     await channels.join_channel("A", codes["alice"])
     asked, handled = asyncio.Event(), asyncio.Event()
 
-    async def busy(room: Room, size: int | None = None) -> bool:
+    async def busy(room: Replica, size: int | None = None) -> bool:
         asked.set()
         return await handled.wait()
 
@@ -305,10 +305,10 @@ async def test_a_voided_rejoin_token_shows_nothing_even_if_it_was_kept(
     room, codes = await opened(channels, "invite:alice:admin", "invite:bob")
     await channels.join_channel("A", codes["alice"])
     token = (await channels.join_channel("B", codes["bob"])).rejoin_token
-    (kept,) = store.find(Table.TOKEN, tokens.digest(token))
+    (kept,) = store.find(Table.TOKEN, invite_codes.digest(token))
     await channels.leave_channel("B", room.channel_id, None)
-    row = Row(Table.TOKEN, room.channel_id, tokens.digest(token), kept[1])
-    await landed(store.append(Append(room.channel_id, 0, b"", (), [row], unconditional=True)))
+    row = Row(Table.TOKEN, room.channel_id, invite_codes.digest(token), kept[1])
+    await to_future(store.append(Append(room.channel_id, 0, b"", (), [row], unconditional=True)))
     for ask in (channels.join_channel, channels.inspect_invite):
         with pytest.raises(RejoinTokenInvalid):
             await ask("B", token)
@@ -323,7 +323,7 @@ async def same_refusal(*calls: Any) -> None:
         with pytest.raises(NotMember) as refused:
             await call
         told.add((str(refused.value), refused.value.hint))
-    assert told == {(rules.STRANGER, NotMember.hint)}
+    assert told == {(decide.STRANGER, NotMember.hint)}
 
 
 async def test_a_stranger_cannot_tell_a_room_from_no_room(channels: ChannelManager) -> None:
@@ -337,7 +337,7 @@ async def test_a_stranger_cannot_tell_a_room_from_no_room(channels: ChannelManag
             channels.leave_channel("eve", it, None),
             channels.update_channel("eve", it, read_ops([{"op": "start"}]), bots={}),
         )
-        with pytest.raises(NotMember, match=rules.STRANGER):
+        with pytest.raises(NotMember, match=decide.STRANGER):
             channels.look(it, "eve")
 
 
@@ -418,7 +418,7 @@ async def test_who_loses_the_seat_while_waiting_reads_nothing_more(
     await until(lambda: len(room.bell) == 1)
     await channels.join_channel("B2", token)
     await channels.post_message("A", room.channel_id, "for the new bob", to=["bob"])
-    with pytest.raises(NotMember, match=rules.STRANGER):
+    with pytest.raises(NotMember, match=decide.STRANGER):
         await waiting
 
 
@@ -770,7 +770,7 @@ async def test_waiting_for_the_turn_in_a_room_without_one_ends_when_another_spea
 async def test_nobody_waits_longer_than_the_longest_wait(
     channels: ChannelManager, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("engine.rooms.LONGEST_WAIT", 0.001)
+    monkeypatch.setattr("mcp_multiplayer.service.channels.LONGEST_WAIT", 0.001)
     channel_id = await table(channels)
     synced = await channels.sync_messages("B", channel_id, cursor=2, wait=1e9)
     assert ids(synced.page) == []
@@ -829,7 +829,7 @@ async def test_closing_writes_down_how_far_everybody_has_read(clock: Clock, mint
 async def test_rooms_that_nobody_uses_are_dropped_from_memory(
     channels: ChannelManager, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("engine.rooms.ROOMS", 3)
+    monkeypatch.setattr("mcp_multiplayer.service.channels.ROOMS", 3)
     made = [await table(channels) for _ in range(3)]
     waited = channels.room(made[0])
     waiting = asyncio.create_task(channels.sync_messages("A", made[0], cursor=2, wait=LONG))
@@ -887,7 +887,7 @@ async def test_a_cold_start_of_a_long_room_reads_only_its_end(clock: Clock) -> N
             *(channels.post_message("A", channel_id, "x", limit=1) for _ in range(150))
         )
     store.leaves_read = 0
-    room = Room.load(store, channel_id)
+    room = Replica.load(store, channel_id)
     assert room
     assert room.channel.messages == 3002
     assert store.leaves_read <= 256 + 150  # a batch may bring the snapshot late

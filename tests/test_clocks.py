@@ -9,13 +9,14 @@ from typing import Any
 
 import pytest
 
-from engine.channel.dice import DAY
-from engine.channel.ops import read_ops
-from engine.errors import Unavailable
-from engine.room import CLOCK, Room
-from engine.sandbox.call import Finished, HookCall, HookResult, Said, Turn
-from engine.stores.base import Store, Table
-from engine.stores.sqlite import SqliteStore
+from mcp_multiplayer.channel.entropy import DAY
+from mcp_multiplayer.channel.ops import read_ops
+from mcp_multiplayer.demo.pair import SERVER, Pair, eventually
+from mcp_multiplayer.errors import Unavailable
+from mcp_multiplayer.sandbox.call import Finished, HookCall, HookResult, Said, Turn
+from mcp_multiplayer.service.replica import CLOCK, Replica
+from mcp_multiplayer.storage.base import Store, Table
+from mcp_multiplayer.storage.sqlite import SqliteStore
 from tests.harness import (
     Clock,
     CountingStore,
@@ -28,7 +29,6 @@ from tests.harness import (
     until,
     verified,
 )
-from tests.pair import SERVER, Pair, eventually
 from tests.players import rest
 
 SECONDS = 60
@@ -49,7 +49,7 @@ def clocks(**seconds: float | None) -> Hook:
     return lambda call: Finished(timers=seconds)
 
 
-async def game(house: House, **hooks: Hook) -> Room:
+async def game(house: House, **hooks: Hook) -> Replica:
     """alice has a minute for her move; when it is over, bob has won."""
     script: dict[str, Hook] = {"on_start": turn("alice"), "on_timer": rang} | hooks
     return await house.room(house.pool.script("Judge", **script))
@@ -224,8 +224,8 @@ async def test_a_late_move_finds_the_clock_run_out(house: House) -> None:
 async def test_no_clock_rings_while_hooks_are_due_that_might_stop_it(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("channel_manager.HANDLED", 0.001)
-    monkeypatch.setattr("engine.lines.RETRY_HOOKS", 0.1)
+    monkeypatch.setattr("mcp_multiplayer.service.channel_manager.HANDLED", 0.001)
+    monkeypatch.setattr("mcp_multiplayer.service.sequencer.RETRY_HOOKS", 0.1)
     room = await game(house, on_message=turn("bob", seconds=None))
     broken = True
 
@@ -303,7 +303,7 @@ async def test_a_clock_that_ran_out_meanwhile_rings_at_the_start(house: House) -
 async def test_a_crash_between_tick_and_hook_runs_the_hook_with_nobody_there(
     house: House, hook: Hook, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("engine.lines.RETRY_HOOKS", 3600.0)
+    monkeypatch.setattr("mcp_multiplayer.service.sequencer.RETRY_HOOKS", 3600.0)
     room = await game(house, on_timer=hook)
 
     async def die(call: HookCall) -> None:
@@ -327,7 +327,7 @@ async def test_a_crash_between_tick_and_hook_runs_the_hook_with_nobody_there(
 async def test_a_tick_that_could_not_be_written_is_written_later(
     store: Store, clock: Clock, mint: Mint, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("engine.lines.RETRY_HOOKS", 0.0)
+    monkeypatch.setattr("mcp_multiplayer.service.sequencer.RETRY_HOOKS", 0.0)
     counted = CountingStore(store)
     house = House(counted, clock, mint)
     await game(house)

@@ -6,9 +6,9 @@ import asyncio
 
 import pytest
 
-import channel_manager
-from engine.errors import Restarting
-from engine.sandbox.call import Finished, HookCall, HookResult, Said
+from mcp_multiplayer.errors import Restarting
+from mcp_multiplayer.sandbox.call import Finished, HookCall, HookResult, Said
+from mcp_multiplayer.service import channel_manager
 from tests.harness import House, entries, turns, verified
 
 AT_ONCE = 8.0  #: seconds; whoever is not told waits for 12

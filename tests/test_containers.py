@@ -22,8 +22,8 @@ from typing import Any
 import pytest
 import yaml
 
+from mcp_multiplayer.verifier.verdict import CONTAINER
 from tests.verifier.games import table
-from verifier.verdict import CONTAINER
 
 ROOT = Path(__file__).parent.parent
 DOCKERFILE = (ROOT / "Dockerfile").read_text()
@@ -128,7 +128,7 @@ def image() -> Iterator[Path]:
             shutil.copytree(source, app / name, ignore=shutil.ignore_patterns("__pycache__"))
         elif source.exists():
             shutil.copy(source, app)
-    sources = [*app.glob("*.py"), *(app / name for name in ("engine", "edge", "verifier"))]
+    sources = [*app.glob("*.py"), app / "mcp_multiplayer"]
     subprocess.run([sys.executable, "-m", "compileall", "-q", *map(str, sources)], check=True)
     for name in ("data", "workspaces"):
         (top / name).mkdir(mode=0o700)

@@ -19,7 +19,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from tests.pair import Pair
+from mcp_multiplayer.demo.pair import Pair
 from tests.players import FACES, Json, Player, Rest, by_hand, rest, to
 
 pytestmark = pytest.mark.servers

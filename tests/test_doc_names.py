@@ -11,26 +11,26 @@ from typing import Any, get_args
 
 import pytest
 
-from edge.api.dispatch import Dispatch
-from edge.api.errors import Internal
-from edge.api.limit import Limiter
-from edge.api.operations import Operations
-from edge.api.prompts import PROMPTS
-from edge.api.table import TABLE
-from engine.channel import events
-from engine.channel.names import RESERVED
-from engine.channel.ops import FIELDS as OPS
-from engine.errors import MultiplayerError
-from engine.sandbox.call import HOOKS
-from engine.sandbox.context import Context
-from engine.sandbox.imports import TABLE as MODULES
-from engine.stores.base import Table
-from engine.transcript.chain import place, read, verify
-from multiplayer_server import room_limits
-from settings import Settings
+from mcp_multiplayer.channel import events
+from mcp_multiplayer.channel.identifiers import RESERVED
+from mcp_multiplayer.channel.ops import FIELDS as OPS
+from mcp_multiplayer.config import Settings
+from mcp_multiplayer.demo.pair import ROOT
+from mcp_multiplayer.edge.api.dispatch import Dispatch
+from mcp_multiplayer.edge.api.errors import Internal
+from mcp_multiplayer.edge.api.operations.combined import Operations
+from mcp_multiplayer.edge.api.operations.table import TABLE
+from mcp_multiplayer.edge.api.prompts import PROMPTS
+from mcp_multiplayer.edge.api.ratelimit import Limiter
+from mcp_multiplayer.errors import MultiplayerError
+from mcp_multiplayer.multiplayer_server import room_limits
+from mcp_multiplayer.sandbox.call import HOOKS
+from mcp_multiplayer.sandbox.context import Context
+from mcp_multiplayer.sandbox.imports import TABLE as MODULES
+from mcp_multiplayer.storage.base import Table
+from mcp_multiplayer.transcript.entries import place, read, verify
 from tests.bots.test_presets import FILES, manifest
 from tests.pages import EVERYTHING, PAGES, prose
-from tests.pair import ROOT
 
 
 class _Nobody:
@@ -134,6 +134,7 @@ def known_names() -> set[str]:
         *ALLOWED,
         *room_limits(Settings(_env_file=None)),  # type: ignore[call-arg]
         *(path.stem for path in ROOT.glob("*.py")),
+        "mcp_multiplayer",
         *(param for path in FILES for param in manifest(path)["params"]["properties"]),
         *OTHER_NAMES,
     }
@@ -147,7 +148,7 @@ def test_every_lower_case_name_with_an_underscore_exists() -> None:
 def test_every_file_that_is_named_exists() -> None:
     named = set(re.findall(r"`((?:[\w.-]+/)*[\w.-]+\.(?:py|md|yml|txt|toml|example))`", EVERYTHING))
     named |= set(
-        re.findall(r"`((?:scripts|docs|deploy|engine|edge|bots|tests)/[\w./-]*)`", EVERYTHING)
+        re.findall(r"`((?:scripts|docs|deploy|mcp_multiplayer|bots|tests)/[\w./-]*)`", EVERYTHING)
     )
     somewhere = {path.name for path in ROOT.rglob("*.py") if ".venv" not in path.parts}
     assert {name for name in named if not (ROOT / name).exists() and name not in somewhere} <= {

@@ -27,10 +27,10 @@ from typing import Any
 import httpx
 import pytest
 
-import start_servers
-from settings import Settings
+from mcp_multiplayer import start_servers
+from mcp_multiplayer.config import Settings
+from mcp_multiplayer.demo.pair import ROOT, Pair
 from tests.pages import BLOCKS, EVERYTHING, PAGES, Block, blocks, fits
-from tests.pair import ROOT, Pair
 
 ADDRESS = re.compile(r"http://(?:127\.0\.0\.1|localhost):8100")
 
@@ -38,7 +38,7 @@ ADDRESS = re.compile(r"http://(?:127\.0\.0\.1|localhost):8100")
 NOT_RUN = {
     "scripts/start": "the pair of these tests is what it ends in; test_setup, test_start_servers",
     "scripts/test": "this is it",
-    "scripts/demo": "it starts servers of its own; tests/cheats/test_demo.py",
+    "scripts/demo": "it starts servers of its own; tests/demo/test_demo.py",
     "claude mcp add": "another vendor's program; must be a line that start_servers prints",
     "docker compose": "there is no Docker here; its file is checked in test_containers",
 }

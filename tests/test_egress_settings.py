@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-import multiplayer_server
-from engine.sandbox.pool import Pool
-from settings import BadSetting, Settings
+from mcp_multiplayer import multiplayer_server
+from mcp_multiplayer.config import BadSetting, Settings
+from mcp_multiplayer.sandbox.pool import Pool
 
 
 def settings(**values: Any) -> Settings:

@@ -23,11 +23,11 @@ import httpx
 import pytest
 import pytest_asyncio
 
-from tests.engine.sandbox.outside import listening, make_chain
+from mcp_multiplayer.demo.pair import ROOT, SERVER, Pair
 from tests.follower import Follower
-from tests.pair import ROOT, SERVER, Pair
 from tests.players import Json, Mode, Tools, fastmcp_client
 from tests.recounts import RECOUNTS, Told
+from tests.sandbox.outside import listening, make_chain
 
 pytestmark = [pytest.mark.servers, pytest.mark.asyncio(loop_scope="module")]
 
@@ -240,8 +240,8 @@ async def _refused(seat: Seat, body: Any, to: list[str] | None) -> None:
 
 
 async def verified(seat: Seat, directory: Path) -> set[str]:
-    """What `python -m verifier` finds missing in this player's file for RULES and RECORD, which
-    are else proven; nobody is accused."""
+    """What `python -m mcp_multiplayer.verifier` finds missing in this player's file for RULES and
+    RECORD, which are else proven; nobody is accused."""
     answer = await seat.player.call("get_transcript", channel_id=seat.room)
     async with httpx.AsyncClient(verify=False) as plain:
         content = (await plain.get(answer["url"])).raise_for_status().content

@@ -1,5 +1,5 @@
-"""scripts/fairness.py: its figures, checked against numbers from elsewhere, and odd referees, which
-it plays or says at once why not."""
+"""workshop/fairness.py: its figures, checked against numbers from elsewhere, and odd referees,
+which it plays or says at once why not."""
 
 from __future__ import annotations
 
@@ -15,16 +15,18 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from bot_manager import BotSpec
-from engine.errors import InvalidRequest
-from tests.pair import ROOT
+from mcp_multiplayer.demo.pair import ROOT
+from mcp_multiplayer.errors import InvalidRequest
+from mcp_multiplayer.service.bot_manager import BotSpec
 
 
 @pytest.fixture(scope="module")
 def fairness() -> ModuleType:
     sys.path.insert(0, str(ROOT / "scripts"))
     try:
-        spec = importlib.util.spec_from_file_location("fairness", ROOT / "scripts/fairness.py")
+        spec = importlib.util.spec_from_file_location(
+            "fairness", ROOT / "mcp_multiplayer/workshop/fairness.py"
+        )
         assert spec is not None and spec.loader is not None
         made = sys.modules["fairness"] = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(made)

@@ -9,9 +9,9 @@ import pytest_asyncio
 
 from tests.edge.api.followers import game
 from tests.edge.api.house import House, open_house
-from tests.engine.sandbox.outside import listening, make_chain
 from tests.follower import Follower, Json, called
 from tests.sample import sample
+from tests.sandbox.outside import listening, make_chain
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

@@ -24,15 +24,16 @@ from typing import Any
 import httpx
 import pytest
 
-from edge import identity
-from edge.identity import Caller, Signer
-from engine import keys
-from engine.stores.base import Leaf
-from engine.stores.opening import open_store
-from engine.transcript import chain, note
-from engine.transcript.chain import Head
+from mcp_multiplayer.demo.pair import PATIENCE, ROOT, eventually
+from mcp_multiplayer.edge import identity
+from mcp_multiplayer.edge.identity import Caller, Signer
+from mcp_multiplayer.service import key_files
+from mcp_multiplayer.storage.base import Leaf
+from mcp_multiplayer.storage.open_store import open_store
+from mcp_multiplayer.transcript import checkpoint
+from mcp_multiplayer.transcript import entries as chain
+from mcp_multiplayer.transcript.entries import Head
 from tests.dying_server import POINTS
-from tests.pair import PATIENCE, ROOT, eventually
 
 pytestmark = pytest.mark.servers
 
@@ -116,7 +117,7 @@ class Members:
 
     async def ask(self, http: httpx.AsyncClient, who: str, what: str, **words: Any) -> Any:
         """One call; every head in its answer is kept, and must not contradict another."""
-        signer = Signer(keys.load(self.server.directory / "data" / "keys", "caller"))
+        signer = Signer(key_files.load(self.server.directory / "data" / "keys", "caller"))
         header = {identity.HEADER: signer.sign(Caller(who, "http://localhost:8100"))}
         try:
             if what.startswith("get_"):
@@ -226,8 +227,8 @@ def _check(members: Members, data: Path) -> None:
     assert {size: here.get(size) for size in members.heads} == members.heads
     assert max(members.heads) == len(leaves), "the last head covers all there is"
     for size, root, signature in members.signatures:
-        text = note.checkpoint(members.origin, size, b64decode(root))
-        note.open_note(f"{text}\n— {members.origin} {signature}\n", [members.vkey])
+        text = checkpoint.checkpoint(members.origin, size, b64decode(root))
+        checkpoint.open_note(f"{text}\n— {members.origin} {signature}\n", [members.vkey])
     entries = [chain.read(leaf.data or b"", leaf.number) for leaf in leaves]
     said = [entry["m"]["b"]["text"] for entry in entries if entry["t"] == "msg"]
     assert len(said) == len(set(said)), "no post twice"

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from mcp_multiplayer.demo.pair import Pair
 from tests.logins import log_in
-from tests.pair import Pair
 from tests.sample import sample
 
 pytestmark = pytest.mark.servers

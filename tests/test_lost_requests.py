@@ -17,10 +17,10 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from engine.channel.views import Message
-from engine.reading import Page
-from engine.sandbox.call import Finished, HookCall, HookResult, Said
-from engine.stores.memory import MemoryStore
+from mcp_multiplayer.channel.view import Message
+from mcp_multiplayer.sandbox.call import Finished, HookCall, HookResult, Said
+from mcp_multiplayer.service.messages import Page
+from mcp_multiplayer.storage.memory import MemoryStore
 from tests.harness import House, entries, flushed, opened, verified
 
 LIMITS = st.sampled_from([1, 2, 3, 50])

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.pair import PROXY, SERVER, Pair
+from mcp_multiplayer.demo.pair import PROXY, SERVER, Pair
 from tests.players import Json, Player, Tools, fastmcp_client, rest, sdk_client
 from tests.sample import sample
 
@@ -257,7 +257,7 @@ async def test_what_start_servers_starts_again_goes_on_with_the_game(tmp_path: P
         async with two("fastmcp-modern", supervised.base) as (alice, bob):
             await play(alice, bob, pause)
             assert signed_in_once(alice, bob)
-        assert "multiplayer_server.py was ended by SIGKILL; starting it again" in supervised.output
+        assert "multiplayer_server was ended by SIGKILL; starting it again" in supervised.output
     finally:
         supervised.stop()
 

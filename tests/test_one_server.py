@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests import ports
-from tests.pair import PROXY, ROOT, SERVER, Pair, eventually
+from mcp_multiplayer.demo import ports
+from mcp_multiplayer.demo.pair import PROXY, ROOT, SERVER, Pair, eventually
 from tests.sample import sample
 
 pytestmark = pytest.mark.servers

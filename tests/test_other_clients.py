@@ -17,8 +17,8 @@ import pytest
 from mcp import StdioServerParameters
 from mcp.client import Client
 
+from mcp_multiplayer.demo.pair import SERVER, Pair
 from tests import npm
-from tests.pair import SERVER, Pair
 from tests.players import Json, rest
 
 pytestmark = [pytest.mark.servers, pytest.mark.long]

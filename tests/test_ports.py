@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests import ports
-from tests.pair import Pair
+from mcp_multiplayer.demo import ports
+from mcp_multiplayer.demo.pair import Pair
 
 
 def taken(monkeypatch: pytest.MonkeyPatch, worker: str) -> set[int]:

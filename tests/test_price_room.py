@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.engine.sandbox.outside import listening, make_chain
-from tests.pair import Pair
+from mcp_multiplayer.demo.pair import Pair
 from tests.players import rest
+from tests.sandbox.outside import listening, make_chain
 from tests.test_design_examples import EXAMPLES, by, calls, make, of_type, whole
 
 pytestmark = pytest.mark.servers

@@ -18,10 +18,10 @@ from typing import Any
 
 import pytest
 
-from engine.keyring import Keyring, rotate
-from engine.transcript import note
+from mcp_multiplayer.demo.pair import ROOT
+from mcp_multiplayer.service.log_keys import LogKeys, rotate
+from mcp_multiplayer.transcript import checkpoint
 from tests.edge.api.house import House, Pair, Said, open_house
-from tests.pair import ROOT
 
 ECHO = """
 class Echo:
@@ -72,7 +72,7 @@ async def entries(house: House, room: Pair) -> list[dict[str, Any]]:
 def signer(head: Head, origin: str, vkeys: list[str]) -> str:
     """Whose signature a head carries."""
     note_text = f"{origin}\n{head['size']}\n{head['root']}\n\n— {origin} {head['signature']}\n"
-    return note.open_note(note_text, vkeys).signers[0]
+    return checkpoint.open_note(note_text, vkeys).signers[0]
 
 
 def origin_of(room: Pair) -> str:
@@ -191,7 +191,7 @@ async def test_without_the_record_of_signed_heads_the_server_goes_on(
     async with running(data) as house:
         other = (await post(house, room, "another")).data["view"]["head"]
     assert other["size"] == late["size"] and other["root"] != late["root"]
-    origin, ring = origin_of(room), Keyring.load(data / "keys")
+    origin, ring = origin_of(room), LogKeys.load(data / "keys")
     assert {signer(head, origin, ring.vkeys(origin)) for head in (other, late)} == {
         ring.newest.vkey(origin)
     }, "two heads of one size, each signed: the proof in the hand of that member"
@@ -203,9 +203,9 @@ async def test_after_a_rotation_open_rooms_go_on_under_the_new_key(data: Path) -
         await post(house, room, "one")
         before = (await view(house, room))["head"]
         await house.rest(shut.alice, "leave_channel", channel_id=shut.id)
-    old = Keyring.load(data / "keys").newest
+    old = LogKeys.load(data / "keys").newest
     rotate(data / "keys")
-    new = Keyring.load(data / "keys").newest
+    new = LogKeys.load(data / "keys").newest
     origin = origin_of(room)
     both = [old.vkey(origin), new.vkey(origin)]
     assert signer(before, origin, both) == both[0]
@@ -216,7 +216,7 @@ async def test_after_a_rotation_open_rooms_go_on_under_the_new_key(data: Path) -
     assert [entry["t"] for entry in log][before["size"] :] == ["key", "msg", "run"]
     (entry,) = (e for e in log if e["t"] == "key")
     assert entry["vkey"] == both[1]
-    assert set(note.open_note(entry["note"], both).signers) == set(both)
+    assert set(checkpoint.open_note(entry["note"], both).signers) == set(both)
     assert signer(after, origin, both) == both[1]
 
 
@@ -228,7 +228,7 @@ async def test_a_closed_room_stays_with_the_key_that_closed_it(data: Path) -> No
         ops = [{"op": "close"}]
         closed = await house.rest(host, "update_channel", channel_id=channel_id, ops=ops)
         head = closed.data["view"]["head"]
-    old = Keyring.load(data / "keys").newest
+    old = LogKeys.load(data / "keys").newest
     rotate(data / "keys")
     async with running(data) as house:
         info = await house.rest(host, "get_channel_info", channel_id=channel_id)
@@ -246,7 +246,9 @@ async def test_on_another_python_a_room_says_so_before_its_next_hook(
     async with running(data) as house:
         room = await house.pair(bot_code=ECHO)
         await post(house, room, "one")
-    monkeypatch.setattr("engine.custody.runtime", lambda: "cpython-9.9.9+00000000/mpx-9")
+    monkeypatch.setattr(
+        "mcp_multiplayer.service.signing.runtime", lambda: "cpython-9.9.9+00000000/mpx-9"
+    )
     async with running(data) as house:
         for text in ("two", "three"):
             await post(house, room, text)

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from engine.keyring import Keyring
-from tests.pair import ROOT
+from mcp_multiplayer.demo.pair import ROOT
+from mcp_multiplayer.service.log_keys import LogKeys
 
 
 @pytest.fixture
@@ -41,10 +41,10 @@ def rotate(copy: Path, data: str = "data") -> subprocess.CompletedProcess[str]:
 
 def test_the_new_key_signs_from_the_next_start_on_and_the_old_one_is_kept(copy: Path) -> None:
     directory = copy / "data" / "keys"
-    old = Keyring.load(directory).newest
+    old = LogKeys.load(directory).newest
     done = rotate(copy)
     assert (done.returncode, done.stderr) == (0, "")
-    ring = Keyring.load(directory)
+    ring = LogKeys.load(directory)
     assert [key.kid for key in ring.keys] == [ring.newest.kid, old.kid]
     assert ring.newest.kid in done.stdout and old.kid in done.stdout
     assert (directory / f"{old.file_name}.key").stat().st_mode & 0o777 == 0o600

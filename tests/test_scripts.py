@@ -16,7 +16,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.pair import ROOT, Pair
+from mcp_multiplayer.demo.pair import ROOT, Pair
 from tests.sample import sample
 
 pytestmark = pytest.mark.servers

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from dotenv import dotenv_values
 
-from settings import NAMES, BadSetting, Settings, doubts, load
+from mcp_multiplayer.config import NAMES, BadSetting, Settings, doubts, load
 
 ROOT = Path(__file__).parent.parent
 EXAMPLE = ROOT / ".env.example"

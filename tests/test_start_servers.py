@@ -22,8 +22,8 @@ from typing import Any
 
 import pytest
 
-import start_servers
-from settings import Settings
+from mcp_multiplayer import start_servers
+from mcp_multiplayer.config import Settings
 
 pytestmark = [
     pytest.mark.servers,
@@ -105,6 +105,8 @@ class Pair:
             return 0
 
 
+_NAMES = ("__init__", "addresses", "config", "start_servers")
+COPIED = [f"mcp_multiplayer/{name}.py" for name in _NAMES]
 Start = Callable[..., Pair]
 
 
@@ -112,12 +114,12 @@ Start = Callable[..., Pair]
 def tree(tmp_path: Path) -> Path:
     """A copy of start_servers.py with stand-ins beside it."""
     root = tmp_path / "tree"
-    root.mkdir()
-    (root / "engine").mkdir()
-    for name in ("start_servers.py", "settings.py", "engine/__init__.py", "engine/addresses.py"):
+    package = root / "mcp_multiplayer"
+    package.mkdir(parents=True)
+    for name in ("start_servers.py", *COPIED):
         shutil.copy(ROOT / name, root / name)
-    for name in ("oauth_proxy.py", "multiplayer_server.py"):
-        (root / name).write_text(STAND_IN)
+    for name in ("oauth_proxy", "multiplayer_server"):
+        (package / f"{name}.py").write_text(STAND_IN)
     return root
 
 
@@ -169,7 +171,7 @@ def test_ctrl_c_reaches_all_three_and_is_no_accident(start: Start) -> None:
 @pytest.mark.long
 def test_one_who_does_not_listen_is_ended_all_the_same(start: Start, tree: Path) -> None:
     deaf = "import signal\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
-    (tree / "oauth_proxy.py").write_text(deaf + STAND_IN)
+    (tree / "mcp_multiplayer" / "oauth_proxy.py").write_text(deaf + STAND_IN)
     pair = start()
     assert wait(pair.ready), pair.said
     pair.process.terminate()
@@ -180,7 +182,7 @@ def test_one_who_does_not_listen_is_ended_all_the_same(start: Start, tree: Path)
 def test_who_dies_is_started_again(start: Start) -> None:
     pair = start()
     assert wait(pair.ready), pair.said
-    for name in ("oauth_proxy.py", "multiplayer_server.py"):
+    for name in ("oauth_proxy", "multiplayer_server"):
         (before,) = pair.alive(name)
         os.kill(before, signal.SIGKILL)
         assert wait(lambda name=name, before=before: pair.alive(name) not in ([], [before]))  # type: ignore[misc]
@@ -196,19 +198,20 @@ def test_nobody_outlives_the_one_who_started_them(start: Start) -> None:
 
 
 def test_who_never_comes_up_is_given_up_with_its_own_words(start: Start, tree: Path) -> None:
-    (tree / "multiplayer_server.py").write_text("raise SystemExit('no room at the inn')")
+    server = tree / "mcp_multiplayer" / "multiplayer_server.py"
+    server.write_text("raise SystemExit('no room at the inn')")
     pair = start()
     assert pair.process.wait(20) == 1
     assert not pair.alive()
     assert "no room at the inn" in pair.said.splitlines()[-2]
-    assert "multiplayer_server.py ended with code 1 5 times" in pair.said.splitlines()[-1]
+    assert "multiplayer_server ended with code 1 5 times" in pair.said.splitlines()[-1]
 
 
 def test_a_setting_that_only_a_program_can_judge_is_not_tried_again(
     start: Start, tree: Path
 ) -> None:
     refusal = "import sys; print('DATABASE_URL: no', flush=True); sys.exit(2)"
-    (tree / "multiplayer_server.py").write_text(refusal)
+    (tree / "mcp_multiplayer" / "multiplayer_server.py").write_text(refusal)
     pair = start()
     assert pair.process.wait(20) == 1
     assert not pair.alive()
@@ -299,7 +302,7 @@ def test_the_real_pair_starts_heals_and_ends(start: Start) -> None:
     pair = start(ROOT)
     assert wait(pair.ready, 60), pair.said
     assert pair.status() == 200
-    (server,) = pair.alive("multiplayer_server.py")
+    (server,) = pair.alive("multiplayer_server")
     os.kill(server, signal.SIGKILL)
     assert wait(lambda: pair.status() == 503, 10), pair.said
     assert wait(lambda: pair.status() == 200, 30), pair.said

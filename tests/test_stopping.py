@@ -20,8 +20,8 @@ from fastmcp.client.transports import StreamableHttpTransport
 from mcp.client.session import ClientSession
 from mcp.client.streamable_http import streamable_http_client
 
-from edge.api import words
-from tests.pair import PROXY, SERVER, SUPERVISOR, Pair
+from mcp_multiplayer.demo.pair import PROXY, SERVER, SUPERVISOR, Pair
+from mcp_multiplayer.edge.api import render_text
 from tests.players import Json, Rest, rest, to
 
 pytestmark = pytest.mark.servers
@@ -122,8 +122,8 @@ async def _heard(player: Rest, game: Json) -> None:
 
 
 def _told(answer: Json) -> None:
-    assert answer["restarting"].startswith(words.RESTARTING)
-    assert words.RESTARTING in answer.get("text", words.RESTARTING)
+    assert answer["restarting"].startswith(render_text.RESTARTING)
+    assert render_text.RESTARTING in answer.get("text", render_text.RESTARTING)
 
 
 async def _stopped_and_started(

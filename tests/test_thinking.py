@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
+from mcp_multiplayer.demo.pair import Pair
 from tests.follower import Ask, Follower, Json
-from tests.pair import Pair
 from tests.players import Player, fastmcp_client, rest
 
 pytestmark = [pytest.mark.servers, pytest.mark.long]

@@ -1,5 +1,5 @@
 # ruff: noqa: E501 one attack a line
-"""What native code in a worker tries, as data. Changes when somebody thinks of another attack.
+"""What native code in a worker tries, as data.
 
 The language is lost: ctypes, any system call with any argument, on x86-64. A row is Python that
 `tests/attacks/native_lab.py` runs inside the jail, with these names at hand: ``call(number, …)``

@@ -1,7 +1,6 @@
-"""A server, a zygote and jailed workers that attack them; prints what came of it as JSON.
-
-Changes when another effect is to be watched for. Run by test_bot_native.py as a program:
-``python native_lab.py ROOT UID WITHOUT``. Nothing here runs in the tests' own process.
+"""A server, a zygote and jailed workers that attack them; prints what came of it as JSON. Run by
+test_bot_native.py as a program: ``python native_lab.py ROOT UID WITHOUT``. Nothing here runs in the
+tests' own process.
 
 The "server" keeps a secret in memory and in a file, listens, and would notice a signal. The
 workers enter the jail exactly as workers do, and then run rows of `tests.attacks.native`.
@@ -38,9 +37,9 @@ from typing import Any
 
 sys.path.insert(0, sys.argv[1])
 
-from engine.sandbox import jail
-from engine.sandbox.isolation import Walls
-from engine.sandbox.network import placeholder
+from mcp_multiplayer.sandbox import jail
+from mcp_multiplayer.sandbox.isolation import Walls
+from mcp_multiplayer.sandbox.network import placeholder
 from tests.attacks import native
 
 libc = ctypes.CDLL(None, use_errno=True)

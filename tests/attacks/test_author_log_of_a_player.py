@@ -9,8 +9,8 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 
-from engine.sandbox.call import Failed, HookCall, Limits
-from engine.sandbox.pool import Pool
+from mcp_multiplayer.sandbox.call import Failed, HookCall, Limits
+from mcp_multiplayer.sandbox.pool import Pool
 from tests.edge.api.house import House, Pair, Said, open_house
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")

@@ -16,11 +16,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.errors import BotRejected
-from engine.sandbox import frames, wire
-from engine.sandbox.call import Failed, Finished, HookCall, Limits
-from engine.sandbox.keeper import Death
-from engine.sandbox.pool import Pool, Worker
+from mcp_multiplayer.errors import BotRejected
+from mcp_multiplayer.sandbox import frames, wire
+from mcp_multiplayer.sandbox.call import Failed, Finished, HookCall, Limits
+from mcp_multiplayer.sandbox.forkserver import Death
+from mcp_multiplayer.sandbox.pool import Pool, Worker
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 CALL = HookCall("class A: pass", "on_init", players=("alice",))

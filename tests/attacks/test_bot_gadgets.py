@@ -11,9 +11,9 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 
-from engine.errors import BotRejected
-from engine.sandbox.call import Failed, HookCall
-from engine.sandbox.pool import Pool
+from mcp_multiplayer.errors import BotRejected
+from mcp_multiplayer.sandbox.call import Failed, HookCall
+from mcp_multiplayer.sandbox.pool import Pool
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -34,7 +34,7 @@ GADGETS = {
     "threading": "import threading\nreturn 1",
     "multiprocessing": "import multiprocessing\nreturn 1",
     "asyncio": "import asyncio\nreturn 1",
-    "the sandbox itself": "import engine.sandbox.guards\nreturn 1",
+    "the sandbox itself": "import mcp_multiplayer.sandbox.guards\nreturn 1",
     "restricted python": "import RestrictedPython\nreturn 1",
     "star import": "from json import *\nreturn 1",
     "relative import": "from . import worker\nreturn 1",

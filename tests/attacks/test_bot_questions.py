@@ -1,5 +1,5 @@
-# ruff: noqa: E501 the rows are read as a table
-"""A worker that has fallen to its bot asks whatever it likes. Stopped by questions.py and broker.py.
+"""A worker that has fallen to its bot asks whatever it likes. Stopped by questions.py and
+broker.py.
 
 The test holds the worker's end of the socket. A question that our own worker would not
 have asked ends the worker; one it could have asked gets no more than any bot gets.
@@ -17,15 +17,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.sandbox import frames
-from engine.sandbox.broker import Broker
-from engine.sandbox.call import Failed, Finished, HookCall, HookResult, Limits
-from engine.sandbox.dice import AT_ONCE, BLOCKS
-from engine.sandbox.keeper import Death
-from engine.sandbox.pool import Pool, Worker
-from engine.sandbox.questions import LARGEST, QUESTIONS, read_question
-from engine.sandbox.wire import Broken
-from engine.transcript.draws import Draws
+from mcp_multiplayer.sandbox import frames
+from mcp_multiplayer.sandbox.broker import Broker
+from mcp_multiplayer.sandbox.call import Failed, Finished, HookCall, HookResult, Limits
+from mcp_multiplayer.sandbox.dice import AT_ONCE, BLOCKS
+from mcp_multiplayer.sandbox.forkserver import Death
+from mcp_multiplayer.sandbox.hostcalls import LARGEST, QUESTIONS, read_question
+from mcp_multiplayer.sandbox.pool import Pool, Worker
+from mcp_multiplayer.sandbox.wire import Broken
+from mcp_multiplayer.transcript.drbg import Drbg
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 CALL = HookCall("class A: pass", "on_init", inline=False)
@@ -175,7 +175,7 @@ async def test_the_host_counts_what_it_tells_whatever_the_worker_says() -> None:
     result = await pool.played()
     assert isinstance(result, Finished) and result.draws == 4
     told = "".join(answer["blocks"] for answer in pool.answers)
-    assert told == Draws(CALL.key).take(4).hex()
+    assert told == Drbg(CALL.key).take(4).hex()
 
 
 @pytest.mark.parametrize("at_once", [1, AT_ONCE])
@@ -211,7 +211,7 @@ async def test_descriptors_are_the_workers_and_no_longer_the_hosts() -> None:
 
 
 async def test_a_question_while_a_source_is_inspected_rejects_the_source() -> None:
-    from engine.errors import BotRejected
+    from mcp_multiplayer.errors import BotRejected
 
     pool = Traitor(frame(OPEN))
     with pytest.raises(BotRejected):

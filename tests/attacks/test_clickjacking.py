@@ -1,4 +1,4 @@
-"""A page frames one of ours, or gets its words executed there. Stopped by edge/web/page.py."""
+"""A page frames one of ours, or gets its words executed there. Stopped by edge/pages/layout.py."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A thief presents a code that was already redeemed. Stopped by edge/oauth/tokens.py."""
+"""A thief presents a code that was already redeemed. Stopped by edge/auth/tokens.py."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from edge.oauth.database import Database
-from edge.oauth.tokens import Pair, Spent, Tokens
+from mcp_multiplayer.edge.auth.database import Database
+from mcp_multiplayer.edge.auth.tokens import Pair, Spent, Tokens
 from tests.edge.harness import Upstream, lab, returned, serving, wish_for
 
 

@@ -1,5 +1,5 @@
 """Another page presses the buttons of the consent page, or plants a cookie for it.
-Stopped by edge/oauth/consent.py and edge/oauth/accounts.py."""
+Stopped by edge/auth/authorize.py and edge/auth/accounts.py."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 import httpx
 
-from edge.oauth.consent import FORM_SECONDS
+from mcp_multiplayer.edge.auth.authorize import FORM_SECONDS
 from tests.edge.harness import (
     BASE,
     WEB_URI,

@@ -1,7 +1,7 @@
 """Code that breaks out of its hook, or a word that breaks a referee, looks for dice to come.
 
 Whatever such code can read is what its process was told: the call, and the blocks it asked for.
-Stopped by: engine/sandbox/dice.py, which draws in the host; engine/transcript/draws.py, where each
+Stopped by: sandbox/dice.py, which draws in the host; transcript/drbg.py, where each
 hook's stream has a key of its own.
 """
 
@@ -13,14 +13,14 @@ from typing import Any
 
 import pytest
 
-from engine.outputs import Epoch
-from engine.sandbox import wire
-from engine.sandbox.call import Failed, HookCall, Limits
-from engine.sandbox.pool import Pool
-from engine.transcript import seeds
-from engine.transcript.draws import Draws, block, hook_key, scale
+from mcp_multiplayer.sandbox import wire
+from mcp_multiplayer.sandbox.call import Failed, HookCall, Limits
+from mcp_multiplayer.sandbox.pool import Pool
+from mcp_multiplayer.service.hook_io import Epoch
+from mcp_multiplayer.transcript import seeds
+from mcp_multiplayer.transcript.drbg import Drbg, block, hook_key, scale
+from mcp_multiplayer.verifier.replay import Replayer
 from tests.verifier.games import Table, table
-from verifier.replay import Replayer
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -115,6 +115,6 @@ async def test_a_message_more_or_a_failure_before_a_roll_is_no_other_roll(
     monkeypatch.setattr(Epoch, "of", lambda *asked: replace(epoch_of(*asked), key=key))
     async with table() as server:
         rolled = await numbers(server, words)
-    first = [Draws(hook_key(key, n)).take() for n in (0, 1)]
+    first = [Drbg(hook_key(key, n)).take() for n in (0, 1)]
     expected = [1 + scale(drawn, 1_000_000) for drawn in first]
     assert rolled == expected

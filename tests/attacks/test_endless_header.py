@@ -1,4 +1,4 @@
-"""Somebody sends a header, or a trailer, that never ends. Stopped by edge/http1.py."""
+"""Somebody sends a header, or a trailer, that never ends. Stopped by edge/uvicorn_protocol.py."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from edge.http1 import MAX_HEAD, Http1Protocol
-from oauth_proxy import create_app
+from mcp_multiplayer.edge.uvicorn_protocol import MAX_HEAD, Http1Protocol
+from mcp_multiplayer.oauth_proxy import create_app
 from tests.edge.harness import serving, settings_for
 
 CHUNKED = b"POST /mcp HTTP/1.1\r\nhost: localhost\r\ntransfer-encoding: chunked\r\n\r\n"

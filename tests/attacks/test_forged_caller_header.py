@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from edge import identity
-from engine import keys
+from mcp_multiplayer.edge import identity
+from mcp_multiplayer.service import key_files
 from tests.edge.harness import Upstream, lab, serving
 
 
@@ -20,7 +20,7 @@ async def test_the_server_sees_one_statement_and_it_is_ours(tmp_path: Path, name
         assert (await it.call(token, headers={name: forged})).status_code == 200
         seen = upstream.seen[-1]["headers"]
         assert [k for k in seen if k.replace("_", "-").startswith("mpx-")] == ["mpx-caller"]
-        checker = identity.Checker(keys.load(tmp_path / "keys", "caller"))
+        checker = identity.Checker(key_files.load(tmp_path / "keys", "caller"))
         assert checker.check(seen["mpx-caller"]).account != "acc_victim"
 
 

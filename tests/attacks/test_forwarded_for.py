@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from edge.proxy.address import Addresses, parse_trusted
-from settings import BadSetting
+from mcp_multiplayer.config import BadSetting
+from mcp_multiplayer.edge.proxy.address import Addresses, parse_trusted
 
 
 def sender(peer: str, *forwarded: str, trusted: str = "") -> str:

@@ -3,8 +3,8 @@
 It wins a trial when the first draw of `on_start`, 1 in 100, is its target. One honest member
 does as told: it takes one invite for one trial, names a value of its own after the server
 has committed to its seed, repeats the same value when it is refused, and looks whether
-the log holds what its invite pins and what it has said. Stopped by: engine/channel/dice.py,
-engine/transcript/seeds.py. What is out of reach stands in docs/trust.md, and is played
+the log holds what its invite pins and what it has said. Stopped by: channel/entropy.py,
+transcript/seeds.py. What is out of reach stands in docs/trust.md, and is played
 here too: it shows that the grinder can win.
 """
 
@@ -20,24 +20,24 @@ from typing import Any
 
 import pytest
 
-from engine.channel import dice, rules
-from engine.channel.commands import Create, TakeSeat
-from engine.channel.events import Leave
-from engine.channel.names import slot_specs
-from engine.custody import Custody
-from engine.errors import InvalidRequest
-from engine.keyring import Keyring, LogKey
-from engine.signed_heads import SignedHeads
-from engine.transcript import chain, note, seeds
-from engine.transcript.draws import block, hook_key, scale
-from tests.engine.channel.table import Table, bot
+from mcp_multiplayer.channel import decide, entropy
+from mcp_multiplayer.channel.commands import Create, TakeSeat
+from mcp_multiplayer.channel.events import Leave
+from mcp_multiplayer.channel.identifiers import slot_specs
+from mcp_multiplayer.errors import InvalidRequest
+from mcp_multiplayer.service.log_keys import LogKey, LogKeys
+from mcp_multiplayer.service.rollback_guard import RollbackGuard
+from mcp_multiplayer.service.signing import Signing
+from mcp_multiplayer.transcript import checkpoint, entries, seeds
+from mcp_multiplayer.transcript.drbg import block, hook_key, scale
+from tests.channel.table import Table, bot
 from tests.harness import LIMITS
 
 TARGET = 42
 TRIALS, MANY = 25, 1000
 SHIFTS = (0, -300, 300, 7)  #: ms
 SEATS = ("alice", "bob", "carol")
-KEYS = Keyring(LogKey(b"\1" * 32))
+KEYS = LogKeys(LogKey(b"\1" * 32))
 
 
 def some(*words: object) -> bytes:
@@ -66,11 +66,11 @@ class Room:
 
     seed: bytes
     table: Table
-    custody: Custody
+    custody: Signing
 
     @classmethod
     def opened(cls, seed: bytes, trial: int, *, seats: tuple[str, ...] = SEATS[:2]) -> Room:
-        made = cls(seed, Table(), Custody(seed, KEYS, SignedHeads(None)))
+        made = cls(seed, Table(), Signing(seed, KEYS, RollbackGuard(None)))
         made.table.invites = {seat: some("invite", trial, seat).hex() for seat in seats}
         command = Create(
             origin=f"localhost/c/chn_{trial}",
@@ -82,14 +82,14 @@ class Room:
             nonce=seed.hex()[:32],
             bots=(bot(hooks=("on_start", "on_message")),),
         )
-        made.table.happen(rules.create(command, made.custody.host))
+        made.table.happen(decide.create(command, made.custody.host))
         return made
 
     def pinned(self, size: int) -> str:
         """What an invite says of the first ``size`` entries."""
-        root = chain.verify(self.table.leaves[:size]).root
+        root = entries.verify(self.table.leaves[:size]).root
         channel = self.table.channel
-        return note.invite_fingerprint(channel.key, channel.origin, size, root)
+        return checkpoint.invite_fingerprint(channel.key, channel.origin, size, root)
 
     def drawn(self) -> int:
         """The first number that the referee draws in on_start."""
@@ -335,7 +335,7 @@ def test_a_value_that_stood_in_the_log_before_the_seed_was_chosen_is_not_mixed_i
     room.table.join("bob", "bob", entropy=value(1, "bob"))
     channel = room.table.channel
     assert channel.started is not None
-    assert [slot for slot, _ in dice.shares(channel, channel.bots[0], channel.started)] == ["s2"]
+    assert [slot for slot, _ in entropy.shares(channel, channel.bots[0], channel.started)] == ["s2"]
 
 
 def turned_away(trial: int) -> bool:

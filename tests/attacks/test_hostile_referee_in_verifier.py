@@ -1,8 +1,9 @@
 # ruff: noqa: E501 the rows are read as a table
-"""A referee that attacks whoever verifies its game. Stopped by verifier/walls.py and verifier/home.py.
+"""A referee that attacks whoever verifies its game. Stopped by verifier/jail.py and
+verifier/forkserver_client.py.
 
-Each row runs in the verifier's own replayer (`tests/attacks/verifier_lab.py`), first as root, then as
-somebody who is not. In most rows the language is lost already and the code is native.
+Each row runs in the verifier's own replayer (`tests/attacks/verifier_lab.py`), first as root, then
+as somebody who is not. In most rows the language is lost already and the code is native.
 """
 
 from __future__ import annotations
@@ -74,7 +75,7 @@ ROWS: dict[str, tuple[str, set[str]]] = {
     "asks for a file outside": (native("b = b'{\"ask\":\"open\",\"path\":\"../../../../etc/passwd\",\"mode\":\"r\"}'", "os.write(3, struct.pack('!I', len(b)) + b)", "n, = struct.unpack('!I', os.read(3, 4))", "got = b'errno' in os.read(3, n)"), {'"True"'}),
     "asks for what does not exist": (native("b = b'{\"ask\":\"shell\"}'", "os.write(3, struct.pack('!I', len(b)) + b)", "got = os.read(3, 4)"), {"Crashed"}),
     "hangs up and goes on": (native("os.close(3)", "while True:", "    pass"), {"Crashed"}),
-    "answers and goes on": (native("import engine.sandbox.worker as w", "w._write(b'{\"finished\":{\"said\":[],\"state\":null,\"turn\":null,\"end\":null,\"timers\":{},\"prints\":\"\"}}')", "while True:", "    pass"), {"null"}),
+    "answers and goes on": (native("import mcp_multiplayer.sandbox.worker as w", "w._write(b'{\"finished\":{\"said\":[],\"state\":null,\"turn\":null,\"end\":null,\"timers\":{},\"prints\":\"\"}}')", "while True:", "    pass"), {"null"}),
     "runs without end": (hook("while True:", "    pass"), {"TimeLimit", "FuelLimit"}),
     "counts without end": (hook("for n in range(10 ** 12):", "    pass"), {"TimeLimit", "FuelLimit"}),
     "a power without end": (hook("x = 10 ** 10 ** 9"), {"TimeLimit"}),
@@ -171,7 +172,7 @@ def test_the_report_names_the_walls(uid: int) -> None:
 
 def test_when_the_verifier_is_killed_its_hooks_end_with_it() -> None:
     program = (
-        "import sys\nfrom engine.sandbox.call import HookCall\nfrom verifier.replay import Replayer\n"
+        "import sys\nfrom mcp_multiplayer.sandbox.call import HookCall\nfrom mcp_multiplayer.verifier.replay import Replayer\n"
         "replayer = Replayer(seconds=60)\nreplayer.run(HookCall('', 'on_init'))\n"
         "pid = replayer._home._process.pid\nsys.stdout.write(f'{pid}\\n')\nsys.stdout.flush()\n"
         f"replayer.run(HookCall({hook('while True:', '    pass')!r}, 'on_init'))"

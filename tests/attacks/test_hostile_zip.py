@@ -11,15 +11,15 @@ from typing import Any
 
 import pytest
 
-from engine.channel.events import Event, Genesis, Rename, write
-from engine.transcript import note, tree
-from engine.transcript.canonical import canonical
-from engine.transcript.chain import b64u
+from mcp_multiplayer.channel.events import Event, Genesis, Rename, write
+from mcp_multiplayer.transcript import checkpoint, merkle
+from mcp_multiplayer.transcript.canonical_json import canonical
+from mcp_multiplayer.transcript.entries import b64u
+from mcp_multiplayer.verifier import archive, check, evidence, parse_log, replay_log
+from mcp_multiplayer.verifier.check import Wishes, check_file
+from mcp_multiplayer.verifier.parse_log import Line, Log
 from tests.harness import LIMITS
 from tests.verifier.games import KEY
-from verifier import check, evidence, leaves, record, walk
-from verifier.check import Wishes, check_file
-from verifier.leaves import Line, Log
 
 
 def _zip() -> tuple[bytes, bytes, bytes]:
@@ -45,7 +45,7 @@ def test_a_flood_of_members_is_refused_before_any_is_read(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     members, directory, end = _zip()
-    flood = directory * (2 * record.MAX_MEMBERS + 1)
+    flood = directory * (2 * archive.MAX_MEMBERS + 1)
     path = tmp_path / "x.zip"
     path.write_bytes(members + flood + end[:12] + struct.pack("<I", len(flood)) + end[16:])
     monkeypatch.setattr(zipfile, "ZipFile", lambda *_: pytest.fail("it was opened"))
@@ -73,8 +73,8 @@ def test_a_log_of_empty_lists_is_refused_before_it_is_read(
     path = tmp_path / "x.zip"
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as bundle:
         bundle.writestr("entries.jsonl", b'{"i":0,"x":[' + b"{}," * 20_000 + b"{}]}\n")
-    monkeypatch.setattr(leaves, "MAX_VALUES", 30_000)
-    monkeypatch.setattr(leaves, "parse", lambda *_: pytest.fail("it was parsed"))
+    monkeypatch.setattr(parse_log, "MAX_VALUES", 30_000)
+    monkeypatch.setattr(parse_log, "parse", lambda *_: pytest.fail("it was parsed"))
     codes, left = _told(path)
     assert "I_TOO_LARGE" in codes and left == 2
 
@@ -87,7 +87,7 @@ def test_a_thousand_seats_after_each_of_many_entries_are_not_kept(
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as bundle:
         bundle.writestr("entries.jsonl", _crowded(seats=500, names=60))
     assert "I_TOO_LARGE" not in _told(path)[0]
-    monkeypatch.setattr(walk, "MAX_HELD", 20_000)
+    monkeypatch.setattr(replay_log, "MAX_HELD", 20_000)
     codes, left = _told(path)
     assert "I_TOO_LARGE" in codes and left == 2
 
@@ -99,7 +99,7 @@ def _crowded(*, seats: int, names: int) -> bytes:
     slots.insert(0, {"id": "s0", "kind": "invite", "label": "alice", "invite": "0" * 64})
     opened = Genesis(
         "mpx-log/1", origin, "crowd", "A" * 16, slots, {**LIMITS, "seats": seats},
-        "0" * 32, note.vkey(origin, KEY.public),
+        "0" * 32, checkpoint.vkey(origin, KEY.public),
     )  # fmt: skip
     lines: list[bytes] = []
     before = b""
@@ -107,7 +107,7 @@ def _crowded(*, seats: int, names: int) -> bytes:
     for index, event in enumerate(happened):
         entry = {**write(event), "i": index, "ts": 1, **({"p": b64u(before)} if index else {})}
         lines.append(canonical(entry))
-        before = tree.leaf_hash(lines[-1])
+        before = merkle.leaf_hash(lines[-1])
     return b"".join(line + b"\n" for line in lines)
 
 
@@ -124,7 +124,7 @@ def test_a_room_with_many_answers_of_the_network_accuses_nobody(
     assert "I_TOO_LARGE" not in _told(path)[0]
     for limit in ("MAX_BYTES", "MAX_MEMBER", "MAX_MEMBERS", "MAX_FILE"):
         with monkeypatch.context() as patch:
-            patch.setattr(record, limit, 15)
+            patch.setattr(archive, limit, 15)
             codes, left = _told(path)
             assert "I_TOO_LARGE" in codes and left == 2, limit
 

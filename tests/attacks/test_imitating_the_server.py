@@ -1,8 +1,8 @@
 """A player sends what looks as if the server or a referee had said it, or what no log can hold.
 Each is refused with a code, or is data that stays on its own line; the room goes on as before.
 
-Stopped by engine/channel/rules.py (kinds), names.py (labels), engine/transcript/canonical.py
-(values) and edge/api/words.py (lines). Everything goes as raw JSON, for no client would send it.
+Stopped by channel/decide.py (kinds), names.py (labels), transcript/canonical_json.py (values) and
+edge/api/render_text.py (lines). Everything goes as raw JSON, for no client would send it.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import httpx
 import pytest
 import pytest_asyncio
 
-from tests.pair import Pair
+from mcp_multiplayer.demo.pair import Pair
 from tests.players import FACES, Json, Rest, Wire, by_hand, rest, to
 
 pytestmark = pytest.mark.servers

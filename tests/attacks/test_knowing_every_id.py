@@ -2,7 +2,7 @@
 and learns nothing: the refusal is word for word that of a channel which does not exist.
 
 Stopped by edge/api (a seat belongs to an account, whoever names it) and
-engine/channel/rules.py (`seat_of`, `may_look`).
+channel/decide.py (`seat_of`, `may_look`).
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from tests.pair import Pair
+from mcp_multiplayer.demo.pair import Pair
 from tests.players import Json, Player, fastmcp_client, rest, wire
 from tests.sample import sample
 

@@ -1,4 +1,4 @@
-"""A request whose body is lost on the way is another request. Stopped by edge/http1.py.
+"""A request whose body is lost on the way is another request. Stopped by edge/uvicorn_protocol.py.
 
 Clients that offer another protocol (curl --http2, Java's HttpClient) sent theirs for nothing;
 a body that ends early, or never, must not be taken for a whole or an empty one.
@@ -17,9 +17,9 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from edge import http1
-from edge.http1 import Http1Protocol
-from oauth_proxy import create_app
+from mcp_multiplayer.edge import uvicorn_protocol
+from mcp_multiplayer.edge.uvicorn_protocol import Http1Protocol
+from mcp_multiplayer.oauth_proxy import create_app
 from tests.edge.harness import Upstream, lab, serving, settings_for
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -220,7 +220,7 @@ async def test_a_body_that_never_comes_is_not_waited_for_for_ever(
     wire = await connect()
     wire.writer.write(wire.head(LENGTH) + BODY)
     await _served(wire)
-    monkeypatch.setattr(http1, "REQUEST_SECONDS", 0.05)
+    monkeypatch.setattr(uvicorn_protocol, "REQUEST_SECONDS", 0.05)
     wire.writer.write(wire.head(b"")[:-2] + SHORT[what])
     assert (await wire.rest()).startswith(b"HTTP/1.1 408 ")
 
@@ -228,7 +228,7 @@ async def test_a_body_that_never_comes_is_not_waited_for_for_ever(
 async def test_a_connection_that_says_nothing_is_closed(
     connect: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(http1, "REQUEST_SECONDS", 0.05)
+    monkeypatch.setattr(uvicorn_protocol, "REQUEST_SECONDS", 0.05)
     assert await (await connect()).rest() == b""
 
 

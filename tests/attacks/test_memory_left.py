@@ -1,5 +1,5 @@
 # ruff: noqa: E501 the rows are read as a table
-"""Bots that ask how much memory is left, and get away with the answer. Stopped by engine/sandbox/fuel.py.
+"""Bots that ask how much memory is left, and get away with the answer. Stopped by sandbox/fuel.py.
 
 Where memory ends no two machines agree, so a hook that has met the end of it must not go on: else
 an honest server is accused by whoever has another limit.
@@ -12,8 +12,8 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 
-from engine.sandbox.call import Failed, HookCall
-from engine.sandbox.pool import Pool
+from mcp_multiplayer.sandbox.call import Failed, HookCall
+from mcp_multiplayer.sandbox.pool import Pool
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

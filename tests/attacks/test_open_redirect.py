@@ -1,5 +1,5 @@
 """A stranger uses our name to send people, or codes, to his page. Stopped by
-edge/oauth/redirects.py, consent.py and edge/oauth/registration.py."""
+edge/auth/redirects.py, consent.py and edge/auth/register.py."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A thief of codes talks the server out of PKCE. Stopped by edge/oauth/grants.py."""
+"""A thief of codes talks the server out of PKCE. Stopped by edge/auth/grants.py."""
 
 from __future__ import annotations
 

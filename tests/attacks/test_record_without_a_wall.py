@@ -1,4 +1,5 @@
-"""A record that attacks its reader on a machine without a jail. Stopped by verifier/home.py.
+"""A record that attacks its reader on a machine without a jail. Stopped by
+verifier/forkserver_client.py.
 
 The referee of the record reads a private file and calls home with it; the language is lost
 already, so only a wall could stop it. Where there is none, nothing may be executed.
@@ -13,9 +14,9 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
+from mcp_multiplayer.verifier import forkserver_client
+from mcp_multiplayer.verifier.verdict import CONTAINER
 from tests.verifier.games import Bundle, codes, states, table, verify, violations
-from verifier import home
-from verifier.verdict import CONTAINER
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -27,8 +28,8 @@ class ServantBot:
 #: In the hooks' parent: the language is lost, and nothing else stands.
 LOST = """
 import _socket
-from engine.sandbox import seccomp, worker
-from engine.sandbox.isolation import Walls
+from mcp_multiplayer.sandbox import seccomp, worker
+from mcp_multiplayer.sandbox.isolation import Walls
 from verifier import child, walls
 guarded, read = worker.answer, child._read
 def steal():
@@ -69,7 +70,7 @@ class Caller:
 
     def program(self, instead: str) -> str:
         """The hooks' parent on a machine that has this instead of a wall."""
-        first, last = home.PROGRAM.strip().rsplit("\n", 1)
+        first, last = forkserver_client.PROGRAM.strip().rsplit("\n", 1)
         port = self._listener.getsockname()[1]
         lost = LOST.format(private=str(self.private), port=port)
         return "\n".join([first, lost, instead, last])
@@ -99,7 +100,7 @@ def caller(tmp_path: Path) -> Iterator[Caller]:
 async def test_nothing_is_executed_without_a_wall(
     record: Bundle, caller: Caller, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
-    monkeypatch.setattr(home, "PROGRAM", caller.program(INSTEAD[name]))
+    monkeypatch.setattr(forkserver_client, "PROGRAM", caller.program(INSTEAD[name]))
     checked = verify(record)
     assert caller.heard() == b""
     rules = next(one for one in checked.verdicts if one.line == "RULES")
@@ -114,7 +115,7 @@ async def test_the_attack_is_a_real_one(
 ) -> None:
     """Without the check it succeeds, and RULES would be PROVEN."""
     instead = INSTEAD["a filter that only claims to be there"]
-    monkeypatch.setattr(home, "PROGRAM", caller.program(instead))
-    monkeypatch.setattr(home.Home, "_examine", lambda _: None)
+    monkeypatch.setattr(forkserver_client, "PROGRAM", caller.program(instead))
+    monkeypatch.setattr(forkserver_client.ForkServerClient, "_examine", lambda _: None)
     assert states(verify(record))["RULES"] == "PROVEN"
     assert caller.heard() == SECRET

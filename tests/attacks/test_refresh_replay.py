@@ -1,4 +1,4 @@
-"""A thief uses a refresh token the client has used up. Stopped by edge/oauth/tokens.py."""
+"""A thief uses a refresh token the client has used up. Stopped by edge/auth/tokens.py."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from edge.oauth.database import Database
-from edge.oauth.tokens import GRACE_SECONDS, Pair, Spent, Tokens
+from mcp_multiplayer.edge.auth.database import Database
+from mcp_multiplayer.edge.auth.tokens import GRACE_SECONDS, Pair, Spent, Tokens
 from tests.edge.harness import Clock, Upstream, lab, serving
 
 

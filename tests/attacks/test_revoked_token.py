@@ -1,4 +1,4 @@
-"""A thief goes on using a token that was revoked. Stopped by edge/proxy/gate.py."""
+"""A thief goes on using a token that was revoked. Stopped by edge/proxy/authentication.py."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ import threading
 
 import pytest
 
-from edge.oauth.tokens import Bearer
-from edge.proxy.gate import MAX_AGE, Denied, Gate
+from mcp_multiplayer.edge.auth.tokens import Bearer
+from mcp_multiplayer.edge.proxy.authentication import MAX_AGE, Authentication, Denied
 from tests.edge.harness import Clock
 
 TOKEN = "mpt_" + "x" * 43
@@ -25,7 +25,7 @@ async def test_a_look_up_that_a_revocation_overtakes_is_not_remembered() -> None
         assert go.wait(5)
         return found
 
-    gate = Gate(look_up)
+    gate = Authentication(look_up)
     call = asyncio.create_task(gate.admit(HEADER, b""))
     assert await asyncio.to_thread(asked.wait, 5)
     alive = False  # the revocation commits after the look-up read the database …
@@ -39,7 +39,7 @@ async def test_a_look_up_that_a_revocation_overtakes_is_not_remembered() -> None
 async def test_another_process_is_believed_after_a_moment_at_most() -> None:
     clock = Clock()
     alive: list[Bearer | None] = [Bearer("acc_1", "cli_1", "iss", clock.at + 9999, "", 0)]
-    gate = Gate(lambda token: alive[0], now=clock)
+    gate = Authentication(lambda token: alive[0], now=clock)
     await gate.admit(HEADER, b"")
     alive[0] = None
     assert (await gate.admit(HEADER, b"")).sub == "acc_1"
@@ -51,7 +51,7 @@ async def test_another_process_is_believed_after_a_moment_at_most() -> None:
 async def test_the_cache_does_not_outlive_the_token() -> None:
     clock = Clock()
     answers: list[Bearer | None] = [Bearer("acc_1", "cli_1", "iss", clock.at + 1, "", 0), None]
-    gate = Gate(lambda token: answers.pop(0), now=clock)
+    gate = Authentication(lambda token: answers.pop(0), now=clock)
     await gate.admit(HEADER, b"")
     clock.at += 1
     with pytest.raises(Denied):
@@ -66,7 +66,7 @@ async def test_a_hit_asks_nobody() -> None:
         count += 1
         return Bearer("acc_1", "cli_1", "iss", 9e12, "", 0)
 
-    gate = Gate(look_up)
+    gate = Authentication(look_up)
     for _ in range(5):
         await gate.admit(HEADER, b"")
     assert count == 1

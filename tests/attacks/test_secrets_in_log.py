@@ -1,5 +1,5 @@
 """Somebody who reads the log looks for a token. Stopped by logging nothing secret, and by
-keeping libraries at WARNING (edge/process.py)."""
+keeping libraries at WARNING (edge/serve.py)."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from edge.process import configure_logging
+from mcp_multiplayer.edge.serve import configure_logging
 from tests.edge.harness import VERIFIER, Upstream, lab, returned, serving, wish_for
 
 ROOT = Path(__file__).parents[2]
@@ -31,7 +31,7 @@ def log() -> Iterator[io.StringIO]:
         handler.setStream(stream)
     yield stream
     root.handlers, root.level = handlers, level
-    for name in ("edge", "oauth_proxy"):
+    for name in ("mcp_multiplayer",):
         logging.getLogger(name).setLevel(logging.NOTSET)
 
 
@@ -76,7 +76,7 @@ async def test_a_whole_visit_at_debug_leaves_no_secret(tmp_path: Path, log: io.S
 
 LOUD = """
 import logging
-from edge.process import configure_logging
+from mcp_multiplayer.edge.serve import configure_logging
 configure_logging("DEBUG")
 names = ("authlib", "authlib.oauth2.rfc6749.grants", "httpx", "uvicorn", "aiohttp.client", "mcp")
 print([name for name in names if logging.getLogger(name).isEnabledFor(logging.INFO)])

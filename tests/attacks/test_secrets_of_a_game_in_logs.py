@@ -2,7 +2,7 @@
 whispered. A whole game at DEBUG, with its mistakes, leaves no secret in either.
 
 Stopped by logging nothing that anybody sent (edge, engine), by libraries staying at WARNING
-(edge/process.py), and by keeping hashes only (edge/oauth/secret.py, engine/channel/tokens.py).
+(edge/serve.py), and by keeping hashes only (edge/auth/secret.py, channel/invite_codes.py).
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.pair import SERVER, Pair
+from mcp_multiplayer.demo.pair import SERVER, Pair
 from tests.players import Player, Rest, Tools, rest, sdk_client, to
 
 pytestmark = pytest.mark.servers

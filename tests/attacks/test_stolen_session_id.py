@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.pair import Pair
+from mcp_multiplayer.demo.pair import Pair
 from tests.players import Mode, rest, wire
 
 pytestmark = pytest.mark.servers

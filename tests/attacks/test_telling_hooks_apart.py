@@ -1,4 +1,5 @@
-"""A referee that asks whether an earlier hook ran in its process. Stopped by verifier/child.py.
+"""A referee that asks whether an earlier hook ran in its process. Stopped by
+verifier/forkserver.py.
 
 Caches of libraries outlive a hook: whether a pattern is still the one that was compiled says how
 many were compiled before. Where hooks shared a process in the verifier, a server could have a
@@ -12,9 +13,9 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 
-from engine.sandbox.call import Finished, HookCall
+from mcp_multiplayer.sandbox.call import Finished, HookCall
+from mcp_multiplayer.verifier.replay import Replayer
 from tests.verifier.games import Table, reforge, states, table, verify, violations
-from verifier.replay import Replayer
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

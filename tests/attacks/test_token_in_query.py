@@ -1,4 +1,4 @@
-"""A token in a URL would end up in logs and histories. Stopped by edge/proxy/gate.py."""
+"""A token in a URL would end up in logs and histories. Stopped by edge/proxy/authentication.py."""
 
 from __future__ import annotations
 

@@ -3,7 +3,7 @@
 
 The boundary of a form, a nonce, a jitter: fixed by the server alone while the verifier said "No
 dice were drawn". All of it is a draw of the hook now, from dice in which the members have a say.
-Stopped by: engine/sandbox/chance.py, engine/sandbox/steady.py.
+Stopped by: sandbox/rng.py, sandbox/normalize.py.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from engine.sandbox.call import Failed, HookCall
-from engine.sandbox.pool import Pool
+from mcp_multiplayer.sandbox.call import Failed, HookCall
+from mcp_multiplayer.sandbox.pool import Pool
+from mcp_multiplayer.verifier.executor import Executor
+from mcp_multiplayer.verifier.replay import Replayer
 from tests.verifier.games import Table, codes, reforge, states, table, verify, violations
-from verifier.executor import Executor
-from verifier.replay import Replayer
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 ROOT = Path(__file__).parents[2]
@@ -131,7 +131,7 @@ clocks = ["time", "monotonic", "perf_counter", "process_time", "thread_time"]
 clocks += [n + "_ns" for n in clocks] + ["sleep", "ctime", "gmtime", "localtime", "asctime", "strftime"]
 real = {id(v): n for n, v in [("urandom", os.urandom), ("datetime", datetime.datetime), ("date", datetime.date),
     *((n, getattr(random, n)) for n in names), *((n, getattr(time, n)) for n in clocks)]}
-from engine.sandbox import modules, steady
+from mcp_multiplayer.sandbox import modules, steady
 modules.preload()
 steady.install()
 found = sorted(f"{name}.{key}" for name, module in sys.modules.items() if isinstance(module, types.ModuleType)

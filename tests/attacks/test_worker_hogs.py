@@ -1,7 +1,7 @@
 """Fifty free accounts of one address whose referees never stop: everybody else's referee is to
-wait for none of them. Stopped by engine/sandbox/shares.py, with what the proxy states of an
-account's network (edge/oauth). That all three ways to get an account are counted alike is in
-tests/edge/oauth/test_networks.py, whose turn it is in tests/engine/sandbox/test_shares.py.
+wait for none of them. Stopped by sandbox/fair_queue.py, with what the proxy states of an
+account's network (edge/auth). That all three ways to get an account are counted alike is in
+tests/edge/auth/test_networks.py, whose turn it is in tests/sandbox/test_fair_queue.py.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from pathlib import Path
 
 import pytest
 
+from mcp_multiplayer.demo.pair import Pair
 from tests.logins import WAYS, log_in
-from tests.pair import Pair
 from tests.players import Rest
 
 pytestmark = pytest.mark.servers

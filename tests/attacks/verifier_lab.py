@@ -18,7 +18,7 @@ from typing import Any
 ROOT = Path(__file__).parents[2]
 #: In the hooks' parent: a native source is executed without any guard.
 NATIVE = """
-from engine.sandbox import worker
+from mcp_multiplayer.sandbox import worker
 guarded = worker.answer
 def answer(request, *take):
     source = request["call"]["source"]
@@ -38,12 +38,12 @@ worker.answer = answer
 
 def main(told: dict[str, Any]) -> dict[str, Any]:
     """Every row once, then what is left."""
-    from engine.sandbox.call import Failed, HookCall, Limits
-    from verifier import home
-    from verifier.replay import Replayer
+    from mcp_multiplayer.sandbox.call import Failed, HookCall, Limits
+    from mcp_multiplayer.verifier import forkserver_client
+    from mcp_multiplayer.verifier.replay import Replayer
 
-    first, last = home.PROGRAM.strip().rsplit("\n", 1)
-    home.PROGRAM = f"{first}\n{NATIVE}\n{last}"
+    first, last = forkserver_client.PROGRAM.strip().rsplit("\n", 1)
+    forkserver_client.PROGRAM = f"{first}\n{NATIVE}\n{last}"
     outcomes: dict[str, str] = {}
     seconds: dict[str, float] = {}
     with Replayer(Limits(memory=told["memory"]), seconds=told["seconds"]) as replayer:

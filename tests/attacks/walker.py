@@ -31,29 +31,29 @@ from typing import Any
 
 sys.path.insert(0, sys.argv[1])
 
-from engine.sandbox import (
-    asking,
+from mcp_multiplayer.sandbox import builtins as vocabulary
+from mcp_multiplayer.sandbox import (
     context,
     files,
     fuel,
     guards,
     hook,
+    hostcall_client,
     imports,
     modules,
     network,
-    prints,
+    normalize,
     source,
-    steady,
+    stdio,
     typehints,
     values,
-    vocabulary,
     web,
     wire,
 )
-from engine.sandbox.call import HookCall, Limits
-from engine.sandbox.clock import Clock
-from engine.sandbox.dice import Dice
-from engine.transcript.draws import Draws
+from mcp_multiplayer.sandbox.call import HookCall, Limits
+from mcp_multiplayer.sandbox.clock import Clock
+from mcp_multiplayer.sandbox.dice import Dice
+from mcp_multiplayer.transcript.drbg import Drbg
 
 NETWORKED = sys.argv[2] == "network"
 KEY = b"the key of a hook's dice is here"
@@ -144,7 +144,7 @@ WITHIN = (
     types.CodeType, types.FrameType, types.ModuleType, types.TracebackType, types.CellType,
     io.FileIO, string.Formatter,
     operator.attrgetter, operator.methodcaller, typing.ForwardRef,
-    Draws, Clock, fuel.Fuel, prints.Prints, modules.Modules, hook.Loaded,
+    Drbg, Clock, fuel.Fuel, stdio.Stdio, modules.Modules, hook.Loaded,
 )  # fmt: skip
 MAKERS = (*WITHIN, types.FunctionType, types.MethodType, Kept := context.Context)
 CLOSED = [
@@ -409,8 +409,13 @@ def run() -> Walk:
     """Run the hook, and walk from what it had."""
     REMOVED[sys.argv[3]]()
     modules.preload()
-    steady.install()
-    for place, name in ((asking, "ask"), (network, "demand"), (web, "ask"), (files, "ask")):
+    normalize.install()
+    for place, name in (
+        (hostcall_client, "ask"),
+        (network, "demand"),
+        (web, "ask"),
+        (files, "ask"),
+    ):
         setattr(place, name, no_host)
     spaces: list[dict[str, Any]] = []
     real = vocabulary.bot_globals

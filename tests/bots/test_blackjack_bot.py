@@ -13,9 +13,9 @@ import pytest_asyncio
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from engine.sandbox.call import HOOKS, Failed, HookCall, Said
-from engine.sandbox.pool import Pool
-from tests.bots.table import Plain, Runner, Table, source_of
+from mcp_multiplayer.sandbox.call import (HOOKS, Failed, HookCall, Said)
+from mcp_multiplayer.sandbox.pool import Pool
+from mcp_multiplayer.workshop.table import (Plain, Runner, Table, source_of)
 
 SOURCE = source_of("blackjack_bot.py")
 PACK = {rank + suit for rank in "A23456789TJQK" for suit in "SHDC"}

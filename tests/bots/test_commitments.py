@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.bots.table import Plain, Table, source_of
+from mcp_multiplayer.workshop.table import (Plain, Table, source_of)
 
 BOTS = ["guess_bot", "blackjack_bot", "coin_bot", "rock_paper_scissors_bot", "trivia_bot",
         "auction_bot"]  # fmt: skip

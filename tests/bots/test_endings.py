@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import pytest
 
-from tests.bots.table import Plain, Table, source_of
+from mcp_multiplayer.workshop.table import (Plain, Table, source_of)
 from tests.bots.test_presets import FILES
 
 

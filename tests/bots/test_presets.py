@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.bots.table import BOTS
+from mcp_multiplayer.workshop.table import BOTS
 
 ROOT = BOTS.parent
 FILES = sorted(BOTS.glob("*_bot.py"))

@@ -18,14 +18,14 @@ import requests
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from engine.sandbox.broker import Broker
-from engine.sandbox.call import HOOKS, Failed, Finished, HookCall, HookResult, Limits
-from engine.sandbox.egress import read_egress
-from engine.sandbox.pool import Pool
+from mcp_multiplayer.sandbox.broker import Broker
+from mcp_multiplayer.sandbox.call import (HOOKS, Failed, Finished, HookCall, HookResult, Limits)
+from mcp_multiplayer.sandbox.egress import read_egress
+from mcp_multiplayer.sandbox.pool import Pool
 from tests.bots.certificates import serving, sign
-from tests.bots.table import Plain, Runner, Table, source_of
+from mcp_multiplayer.workshop.table import (Plain, Runner, Table, source_of)
 from tests.bots.wandering import heard_by, public, wander
-from tests.engine.sandbox.outside import listening, make_chain
+from tests.sandbox.outside import (listening, make_chain)
 
 
 async def chatter(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

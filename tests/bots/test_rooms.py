@@ -12,8 +12,8 @@ from tests.sample import sample
 import pytest
 import pytest_asyncio
 
-from tests.engine.sandbox.outside import listening, make_chain
-from tests.pair import Pair
+from tests.sandbox.outside import (listening, make_chain)
+from mcp_multiplayer.demo.pair import Pair
 from tests.players import Player, rest
 
 pytestmark = [pytest.mark.servers, pytest.mark.asyncio(loop_scope="module")]

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.bots.table import Plain, Table, source_of
+from mcp_multiplayer.workshop.table import (Plain, Table, source_of)
 
 #: A first move of each game, and how else it may be written.
 SAME = {

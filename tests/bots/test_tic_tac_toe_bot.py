@@ -8,9 +8,9 @@ import pytest_asyncio
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from engine.sandbox.call import HOOKS, Failed, HookCall
-from engine.sandbox.pool import Pool
-from tests.bots.table import Plain, Runner, Table, source_of
+from mcp_multiplayer.sandbox.call import (HOOKS, Failed, HookCall)
+from mcp_multiplayer.sandbox.pool import Pool
+from mcp_multiplayer.workshop.table import (Plain, Runner, Table, source_of)
 
 SOURCE = source_of("tic_tac_toe_bot.py")
 ROWS = ("123", "456", "789", "147", "258", "369", "159", "357")

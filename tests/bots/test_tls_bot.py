@@ -17,14 +17,14 @@ from cryptography import x509
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from engine.sandbox.broker import Broker
-from engine.sandbox.call import HOOKS, Failed, HookCall
-from engine.sandbox.egress import read_egress
-from engine.sandbox.pool import Pool
+from mcp_multiplayer.sandbox.broker import Broker
+from mcp_multiplayer.sandbox.call import (HOOKS, Failed, HookCall)
+from mcp_multiplayer.sandbox.egress import read_egress
+from mcp_multiplayer.sandbox.pool import Pool
 from tests.bots.certificates import Signed, serving, sign
-from tests.bots.table import Plain, Table, source_of
+from mcp_multiplayer.workshop.table import (Plain, Table, source_of)
 from tests.bots.wandering import wander
-from tests.engine.sandbox.outside import listening, talking
+from tests.sandbox.outside import (listening, talking)
 
 SOURCE = source_of("tls_bot.py")
 pytestmark = pytest.mark.asyncio(loop_scope="module")

@@ -7,7 +7,7 @@ import random
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from tests.bots.table import Table
+from mcp_multiplayer.workshop.table import Table
 
 STRANGER = "mallory"
 

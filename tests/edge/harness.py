@@ -19,10 +19,10 @@ import httpx
 import uvicorn
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from edge.oauth.throttle import Guesses
-from edge.proxy.app import Proxy
-from oauth_proxy import create_app
-from settings import Settings
+from mcp_multiplayer.config import Settings
+from mcp_multiplayer.edge.auth.address_limit import Guesses
+from mcp_multiplayer.edge.proxy.app import Proxy
+from mcp_multiplayer.oauth_proxy import create_app
 
 BASE = "http://localhost:8100"
 VERIFIER = "v" * 64

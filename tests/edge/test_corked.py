@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from edge.corked import Corked
+from mcp_multiplayer.edge.corked import Corked
 
 
 class Wire:

@@ -20,10 +20,10 @@ from typing import Any
 
 import pytest
 
-from engine.keyring import Keyring, LogKey
-from engine.transcript import tree
-from engine.transcript.note import BadNote, open_note, signature, vkey
-from engine.transcript.proofs import consistency, inclusion, read_tlog_proof, tlog_proof
+from mcp_multiplayer.service.log_keys import LogKey, LogKeys
+from mcp_multiplayer.transcript import merkle
+from mcp_multiplayer.transcript.checkpoint import BadNote, open_note, signature, vkey
+from mcp_multiplayer.transcript.proofs import consistency, inclusion, read_tlog_proof, tlog_proof
 
 pytestmark = pytest.mark.long  # Go is built with its own tools first
 
@@ -31,18 +31,18 @@ MOST = 40
 BASE64 = string.ascii_uppercase + string.ascii_lowercase + string.digits + "+/"
 LARGE = [63, 64, 65, 127, 128, 129, 255, 256, 257]
 RECORDS = [b'{"i":%d}' % number for number in range(max(LARGE))]
-HASHES = [tree.leaf_hash(record) for record in RECORDS]
+HASHES = [merkle.leaf_hash(record) for record in RECORDS]
 ORIGIN = "mp.example/c/chn_KAT"
-RING = Keyring(LogKey(b"\1" * 32))
+RING = LogKeys(LogKey(b"\1" * 32))
 VKEY = RING.newest.vkey(ORIGIN)
 
 
 def roots() -> Iterator[bytes]:
     peaks: tuple[bytes, ...] = ()
-    yield tree.root(peaks)
+    yield merkle.root(peaks)
     for number, leaf in enumerate(HASHES):
-        peaks = tree.push(number, peaks, leaf)
-        yield tree.root(peaks)
+        peaks = merkle.push(number, peaks, leaf)
+        yield merkle.root(peaks)
 
 
 ROOTS = list(roots())

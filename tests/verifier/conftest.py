@@ -7,9 +7,9 @@ from collections.abc import AsyncIterator, Iterator
 import pytest
 import pytest_asyncio
 
+from mcp_multiplayer.verifier.executor import Executor
+from mcp_multiplayer.verifier.replay import Replayer
 from tests.verifier.games import Bundle, Table, table
-from verifier.executor import Executor
-from verifier.replay import Replayer
 
 
 @pytest.fixture(scope="module")

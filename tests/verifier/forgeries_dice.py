@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import random
 
-from engine.transcript.chain import b64u
-from engine.transcript.seeds import commit_member
+from mcp_multiplayer.transcript.entries import b64u
+from mcp_multiplayer.transcript.seeds import commit_member
 from tests.verifier.forging import NOT_PROVEN, attack, first, pick, runs
 from tests.verifier.games import Bundle, inserted, without
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import random
 
-from engine.channel import events, terms
-from engine.channel.evolve import Place, evolve
-from engine.channel.state import Channel
+from mcp_multiplayer.channel import events, terms
+from mcp_multiplayer.channel.apply import Place, evolve
+from mcp_multiplayer.channel.model import Channel
 from tests.verifier.forging import NOT_PROVEN, Entry, attack, first, move, other, pick, runs, said
 from tests.verifier.games import Bundle, inserted, without
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import hashlib
 import random
 
-from engine.keyring import LogKey
-from engine.transcript import note
-from engine.transcript.chain import b64u
+from mcp_multiplayer.service.log_keys import LogKey
+from mcp_multiplayer.transcript import checkpoint
+from mcp_multiplayer.transcript.entries import b64u
 from tests.verifier.forging import NOT_PROVEN, attack, first, move, pick, roots, runs, said
 from tests.verifier.games import KEY, Bundle, inserted, reforge, without
 from tests.verifier.records import NEXT
@@ -346,7 +346,7 @@ def another_clock_runs_out_than_was_due(f: Bundle, rng: R) -> None:
 def a_rotation_is_vouched_for_by_the_new_key_alone(f: Bundle, rng: R) -> None:
     key = f.of("key")[0]
     name = f.entries[0]["origin"]
-    key["note"] = note.signed(f"{key['vkey']}\n", name, NEXT.public, NEXT.sign)
+    key["note"] = checkpoint.signed(f"{key['vkey']}\n", name, NEXT.public, NEXT.sign)
 
 
 @attack("change", "E_KEY")
@@ -354,16 +354,16 @@ def a_rotation_is_vouched_for_by_a_stranger(f: Bundle, rng: R) -> None:
     thief = LogKey(b"t" * 32)
     key, name = f.of("key")[0], f.entries[0]["origin"]
     text = f"{key['vkey']}\n"
-    signed = note.signed(text, name, thief.public, thief.sign)
-    key["note"] = signed + note.signature(text, name, NEXT.public, NEXT.sign)
+    signed = checkpoint.signed(text, name, thief.public, thief.sign)
+    key["note"] = signed + checkpoint.signature(text, name, NEXT.public, NEXT.sign)
 
 
 @attack("change", "E_KEY")
 def a_rotation_s_note_is_of_another_key(f: Bundle, rng: R) -> None:
     key, name = f.of("key")[0], f.entries[0]["origin"]
     text = f"{KEY.vkey(name)}\n"
-    signed = note.signed(text, name, KEY.public, KEY.sign)
-    key["note"] = signed + note.signature(text, name, NEXT.public, NEXT.sign)
+    signed = checkpoint.signed(text, name, KEY.public, KEY.sign)
+    key["note"] = signed + checkpoint.signature(text, name, NEXT.public, NEXT.sign)
 
 
 @attack("change", "E_SIGNATURE", resign=False)

@@ -6,9 +6,9 @@ import base64
 import random
 from collections.abc import Callable
 
-from engine.transcript import note, tree
-from engine.transcript.canonical import canonical
-from engine.transcript.chain import b64u
+from mcp_multiplayer.transcript import checkpoint, merkle
+from mcp_multiplayer.transcript.canonical_json import canonical
+from mcp_multiplayer.transcript.entries import b64u
 from tests.verifier.forging import (
     NOT_PROVEN,
     Forge,
@@ -58,7 +58,7 @@ def the_file_is_cut_in_the_middle_of_a_step(f: Bundle, rng: R) -> None:
 
 @bare("guess", "E_CHECKPOINT")
 def a_well_chained_entry_is_appended(f: Bundle, rng: R) -> None:
-    p = b64u(tree.leaf_hash(lines(f)[-1]))
+    p = b64u(merkle.leaf_hash(lines(f)[-1]))
     size = len(f.entries)
     lines(f).append(canonical({"i": size, "t": "rename", "name": "x", "p": p, "ts": 1 << 42}))
 
@@ -176,13 +176,13 @@ def an_entry_is_said_to_be_erased_and_was_another(f: Bundle, rng: R) -> None:
 @bare("guess", "I_ERASED", "RULES", state=NOT_PROVEN)
 def an_inconvenient_entry_is_said_to_be_erased(f: Bundle, rng: R) -> None:
     place = pick(rng, said(f))["i"]
-    lines(f)[place] = b'{"erased": "%s"}' % base64.b64encode(tree.leaf_hash(lines(f)[place]))
+    lines(f)[place] = b'{"erased": "%s"}' % base64.b64encode(merkle.leaf_hash(lines(f)[place]))
 
 
 @bare("guess", "E_CANONICAL")
 def an_erased_hash_has_spare_bits(f: Bundle, rng: R) -> None:
     place = pick(rng, said(f))["i"]
-    text = base64.b64encode(tree.leaf_hash(lines(f)[place])).decode()
+    text = base64.b64encode(merkle.leaf_hash(lines(f)[place])).decode()
     letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
     same = letters[letters.index(text[-2]) ^ 1]
     lines(f)[place] = f'{{"erased": "{text[:-2]}{same}="}}'.encode()
@@ -311,7 +311,7 @@ def a_head_has_a_size_with_a_zero_before_it(f: Bundle, rng: R) -> None:
 
 
 def _by_key(f: Bundle, text: str) -> str:
-    return note.signed(text, f.entries[0]["origin"], KEY.public, KEY.sign)
+    return checkpoint.signed(text, f.entries[0]["origin"], KEY.public, KEY.sign)
 
 
 @bare("guess", "E_SIGNATURE")

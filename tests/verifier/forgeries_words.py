@@ -7,8 +7,8 @@ import hashlib
 import json
 import random
 
-from engine.transcript.canonical import canonical
-from engine.transcript.chain import b64u
+from mcp_multiplayer.transcript.canonical_json import canonical
+from mcp_multiplayer.transcript.entries import b64u
 from tests.verifier.forging import Entry, attack, first, move, other, pick, runs
 from tests.verifier.games import Bundle, inserted, without
 

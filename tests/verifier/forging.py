@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from engine.transcript import tree
-from engine.transcript.canonical import canonical
+from mcp_multiplayer.transcript import merkle
+from mcp_multiplayer.transcript.canonical_json import canonical
 from tests.verifier.games import KEY, Bundle, inserted, reforge, signed, without
 from tests.verifier.records import NEXT
 
@@ -79,10 +79,10 @@ def replace(f: Bundle, place: int, old: bytes, new: bytes) -> None:
 def roots(f: Bundle) -> list[bytes]:
     """The root of each size, from 0."""
     peaks: tuple[bytes, ...] = ()
-    found = [tree.root(peaks)]
+    found = [merkle.root(peaks)]
     for index, entry in enumerate(f.entries):
-        peaks = tree.push(index, peaks, tree.leaf_hash(canonical(entry)))
-        found.append(tree.root(peaks))
+        peaks = merkle.push(index, peaks, merkle.leaf_hash(canonical(entry)))
+        found.append(merkle.root(peaks))
     return found
 
 

@@ -18,29 +18,29 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from bot_manager import BotManager, BotSpec
-from channel_manager import ChannelManager
-from engine import bundle
-from engine.channel.names import slot_specs
-from engine.channel.ops import read_ops
-from engine.channel.timers import next_due
-from engine.custody import Custody
-from engine.keyring import Keyring, LogKey
-from engine.room import Room
-from engine.sandbox.broker import Broker
-from engine.sandbox.egress import Egress
-from engine.sandbox.pool import Pool
-from engine.sandbox.shares import Owner
-from engine.signed_heads import SignedHeads
-from engine.stores.memory import MemoryStore
-from engine.transcript import note, tree
-from engine.transcript.canonical import canonical
-from engine.transcript.chain import b64u
+from mcp_multiplayer.channel.identifiers import slot_specs
+from mcp_multiplayer.channel.ops import read_ops
+from mcp_multiplayer.channel.timers import next_due
+from mcp_multiplayer.sandbox.broker import Broker
+from mcp_multiplayer.sandbox.egress import Egress
+from mcp_multiplayer.sandbox.fair_queue import Owner
+from mcp_multiplayer.sandbox.pool import Pool
+from mcp_multiplayer.service import export
+from mcp_multiplayer.service.bot_manager import BotManager, BotSpec
+from mcp_multiplayer.service.channel_manager import ChannelManager
+from mcp_multiplayer.service.log_keys import LogKey, LogKeys
+from mcp_multiplayer.service.replica import Replica
+from mcp_multiplayer.service.rollback_guard import RollbackGuard
+from mcp_multiplayer.service.signing import Signing
+from mcp_multiplayer.storage.memory import MemoryStore
+from mcp_multiplayer.transcript import checkpoint, merkle
+from mcp_multiplayer.transcript.canonical_json import canonical
+from mcp_multiplayer.transcript.entries import b64u
+from mcp_multiplayer.verifier import archive
+from mcp_multiplayer.verifier.check import Checked, Wishes, check
+from mcp_multiplayer.verifier.executor import Executor
+from mcp_multiplayer.verifier.findings import Violation
 from tests.harness import BOTS_DIR, Clock, Mint, manager
-from verifier import record
-from verifier.check import Checked, Wishes, check
-from verifier.executor import Executor
-from verifier.findings import Violation
 
 ALICE = "alice says 9f3c2a71d5e84b06"
 BOB = "bob says 7781 purple walrus"
@@ -90,7 +90,7 @@ class Game:
     """One room. Players are named by their labels."""
 
     table: Table
-    room: Room
+    room: Replica
     invites: dict[str, str]
 
     async def join(self, who: str, entropy: str | None = None) -> None:
@@ -131,8 +131,8 @@ class Game:
     def bundle(self, who: str = "alice", *, private: bool = False) -> Bundle:
         """The file that this player gets."""
         slot = next(s for s in self.room.channel.slots if s.label == who)
-        reader = bundle.Reader(frozenset({who}), slot.since, private)
-        data = bundle.write(self.room, self.room.channel, self.room.last_head(), reader)
+        reader = export.Reader(frozenset({who}), slot.since, private)
+        data = export.write(self.room, self.room.channel, self.room.last_head(), reader)
         return Bundle.read(data, self.invites)
 
 
@@ -189,10 +189,10 @@ class Bundle:
     def roots(self) -> list[str]:
         """The root (base64) of each size, from 0."""
         peaks: tuple[bytes, ...] = ()
-        found = [base64.b64encode(tree.root(peaks)).decode()]
+        found = [base64.b64encode(merkle.root(peaks)).decode()]
         for index, entry in enumerate(self.entries):
-            peaks = tree.push(index, peaks, tree.leaf_hash(canonical(entry)))
-            found.append(base64.b64encode(tree.root(peaks)).decode())
+            peaks = merkle.push(index, peaks, merkle.leaf_hash(canonical(entry)))
+            found.append(base64.b64encode(merkle.root(peaks)).decode())
         return found
 
     def source(self, text: str) -> str:
@@ -211,16 +211,18 @@ def reforge(forged: Bundle, key: LogKey = KEY) -> Bundle:
         entry.pop("p", None)
         if index:
             entry["p"] = b64u(head)
-        head = tree.leaf_hash(canonical(entry))
-        peaks = tree.push(index, peaks, head)
+        head = merkle.leaf_hash(canonical(entry))
+        peaks = merkle.push(index, peaks, head)
     origin = forged.entries[0]["origin"]
-    forged.checkpoint = signed(origin, len(forged.entries), tree.root(peaks), key)
+    forged.checkpoint = signed(origin, len(forged.entries), merkle.root(peaks), key)
     return forged
 
 
 def signed(origin: str, size: int, root: bytes, key: LogKey = KEY) -> str:
     """A head signed by the room's key."""
-    return note.signed(note.checkpoint(origin, size, root), origin, key.public, key.sign)
+    return checkpoint.signed(
+        checkpoint.checkpoint(origin, size, root), origin, key.public, key.sign
+    )
 
 
 def without(forged: Bundle, index: int, count: int = 1) -> Bundle:
@@ -247,7 +249,7 @@ def _shifted(forged: Bundle, index: int, by: int, first: int | None = None) -> B
 async def table(*, twice: bool = False, egress: Egress | None = None) -> AsyncIterator[Table]:
     """A server whose keys the tests have, with a real sandbox."""
     clock, mint = Clock(), Mint()
-    custody = Custody(b"d" * 32, Keyring(KEY), SignedHeads(None))
+    custody = Signing(b"d" * 32, LogKeys(KEY), RollbackGuard(None))
     channels = manager(MemoryStore(), clock, mint, custody=custody)
     pool = Pool(broker=Broker(egress or Egress()))
     second = Pool(hash_seed=1) if twice else None
@@ -268,11 +270,11 @@ async def table(*, twice: bool = False, egress: Egress | None = None) -> AsyncIt
 def verify(forged: Bundle, executor: Executor | None = None, **wishes: Any) -> Checked:
     """Verify what would be in the file."""
     try:
-        read = record.of(forged.members())
+        read = archive.of(forged.members())
     except Violation as violation:
         checked = Checked()
         checked.findings.found.append(violation.finding)
-        return check(record.Record([b""]), Wishes(**wishes), executor, checked)
+        return check(archive.Record([b""]), Wishes(**wishes), executor, checked)
     return check(read, Wishes(**wishes), executor)
 
 

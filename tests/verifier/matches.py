@@ -13,27 +13,27 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from bot_manager import BotManager, BotSpec
-from engine.channel.names import slot_specs
-from engine.channel.ops import read_ops
-from engine.channel.timers import next_due
-from engine.custody import Custody
-from engine.errors import MultiplayerError
-from engine.keyring import Keyring, LogKey
-from engine.sandbox.broker import Broker
-from engine.sandbox.call import Limits
-from engine.sandbox.egress import read_egress
-from engine.sandbox.pool import Pool
-from engine.sandbox.shares import Owner
-from engine.signed_heads import SignedHeads
-from engine.stores.base import Store
-from engine.stores.memory import MemoryStore
-from engine.transcript.seeds import commit_member
-from tests.engine.sandbox.outside import listening, make_chain
+from mcp_multiplayer.channel.identifiers import slot_specs
+from mcp_multiplayer.channel.ops import read_ops
+from mcp_multiplayer.channel.timers import next_due
+from mcp_multiplayer.errors import MultiplayerError
+from mcp_multiplayer.sandbox.broker import Broker
+from mcp_multiplayer.sandbox.call import Limits
+from mcp_multiplayer.sandbox.egress import read_egress
+from mcp_multiplayer.sandbox.fair_queue import Owner
+from mcp_multiplayer.sandbox.pool import Pool
+from mcp_multiplayer.service.bot_manager import BotManager, BotSpec
+from mcp_multiplayer.service.log_keys import LogKey, LogKeys
+from mcp_multiplayer.service.rollback_guard import RollbackGuard
+from mcp_multiplayer.service.signing import Signing
+from mcp_multiplayer.storage.base import Store
+from mcp_multiplayer.storage.memory import MemoryStore
+from mcp_multiplayer.transcript.seeds import commit_member
+from mcp_multiplayer.verifier.replay import Replayer
 from tests.harness import BOTS_DIR, LIMITS, Clock, Mint, manager
+from tests.sandbox.outside import listening, make_chain
 from tests.verifier.games import ACCOUNTS, KEY, Bundle, Game, Table
 from tests.verifier.wild import NETTED, WILD, WORDS
-from verifier.replay import Replayer
 
 PLAYERS = ("alice", "bob", "carol", "dave")
 #: What rooms of the random games allow: less, so that limits are met.
@@ -48,14 +48,14 @@ class World(Table):
     store: Store = field(default_factory=MemoryStore)
     second: Pool | None = None
     mint: Mint = field(default_factory=Mint)
-    heads: SignedHeads = field(default_factory=lambda: SignedHeads(None))
+    heads: RollbackGuard = field(default_factory=lambda: RollbackGuard(None))
     keys: tuple[LogKey, ...] = (KEY,)
 
     def restart(self) -> None:
         """New managers, as after a crash: what was in memory is gone."""
         if hasattr(self, "channels"):
             self.channels.alarms.close()
-        custody = Custody(b"d" * 32, Keyring(*self.keys), self.heads)
+        custody = Signing(b"d" * 32, LogKeys(*self.keys), self.heads)
         self.channels = manager(
             self.store,
             self.clock,

@@ -10,11 +10,11 @@ import random
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-from bot_manager import BotSpec
-from engine.channel.names import slot_specs
-from engine.keyring import LogKey
-from engine.sandbox.shares import Owner
-from engine.transcript.seeds import commit_member
+from mcp_multiplayer.channel.identifiers import slot_specs
+from mcp_multiplayer.sandbox.fair_queue import Owner
+from mcp_multiplayer.service.bot_manager import BotSpec
+from mcp_multiplayer.service.log_keys import LogKey
+from mcp_multiplayer.transcript.seeds import commit_member
 from tests.harness import BOTS_DIR
 from tests.verifier.games import KEY, Bundle
 from tests.verifier.matches import Match, World

@@ -11,8 +11,8 @@ from pathlib import Path
 def main(libraries: str, directory: str) -> None:
     """Check every file in order."""
     sys.path.insert(0, libraries)
-    from verifier import report
-    from verifier.check import Wishes, check_file
+    from mcp_multiplayer.verifier import report
+    from mcp_multiplayer.verifier.check import Wishes, check_file
 
     for path in sorted(Path(directory).glob("*.zip")):
         told = report.data(check_file(path, Wishes()))

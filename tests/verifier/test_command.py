@@ -19,10 +19,10 @@ from typing import Any
 
 import pytest
 
+from mcp_multiplayer.verifier import archive, build, report
+from mcp_multiplayer.verifier.__main__ import main
+from mcp_multiplayer.verifier.findings import Violation
 from tests.verifier.games import Bundle, Table, reforge
-from verifier import build, record, report
-from verifier.__main__ import main
-from verifier.findings import Violation
 
 played = pytest.mark.asyncio(loop_scope="module")  # needs a game
 
@@ -176,7 +176,7 @@ def test_two_members_of_one_name_are_refused(tmp_path: Path) -> None:
     file = tmp_path / "twice.zip"
     file.write_bytes(packed([("entries.jsonl", b"{}\n"), ("entries.jsonl", b"[]\n")]))
     with pytest.raises(Violation, match="two members"):
-        record.read(file)
+        archive.read(file)
 
 
 @played
@@ -209,10 +209,14 @@ def test_it_holds_what_it_needs_and_no_more(pyz: Path) -> None:
         names = set(bundle.namelist())
     tops = {name.split("/")[0].removesuffix(".py") for name in names}
     assert tops == {
-        *("__main__", "verifier", "engine", "licences"),
+        *("__main__", "mcp_multiplayer", "licences"),
         *("RestrictedPython", "certifi", "charset_normalizer", "idna", "requests", "urllib3"),
     }
-    server_only = ("engine/keyring.py", "engine/custody.py", "engine/stores/sqlite.py")
+    server_only = (
+        "mcp_multiplayer/service/log_keys.py",
+        "mcp_multiplayer/service/signing.py",
+        "mcp_multiplayer/storage/sqlite.py",
+    )
     assert not names & set(server_only)
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from engine.channel import tokens
-from verifier.compare import opens
+from mcp_multiplayer.channel import invite_codes
+from mcp_multiplayer.verifier.compare import opens
 
 BODY = {"text": "heads"}
-SEALED = {"sealed": tokens.seal("salt", BODY)}
-PART = tokens.seal_value("salt", "card", 7)
+SEALED = {"sealed": invite_codes.seal("salt", BODY)}
+PART = invite_codes.seal_value("salt", "card", 7)
 
 
 def test_an_opening_opens_what_it_was_made_of() -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from engine.transcript import seeds
+from mcp_multiplayer.transcript import seeds
+from mcp_multiplayer.verifier.executor import Executor
 from tests.verifier.games import (
     ALICE,
     BOB,
@@ -16,7 +17,6 @@ from tests.verifier.games import (
     verify,
     violations,
 )
-from verifier.executor import Executor
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

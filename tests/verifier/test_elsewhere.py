@@ -23,13 +23,13 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
+from mcp_multiplayer.verifier import build
 from tests.verifier import stranger
 from tests.verifier.forging import ATTACKS
 from tests.verifier.games import Bundle
 from tests.verifier.matches import PRESETS, World, world
 from tests.verifier.records import KINDS, opened
 from tests.verifier.test_tamper_corpus import NAMED  # and with it the whole list of attacks
-from verifier import build
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

@@ -6,15 +6,17 @@ import hashlib
 
 import pytest
 
-from bot_manager import BotSpec
-from engine.channel import events, terms
-from engine.channel.changes import ahead
-from engine.channel.ops import read_ops
-from engine.channel.state import Channel
-from engine.sandbox.shares import Owner
-from engine.transcript import proofs, tree
-from engine.transcript.canonical import canonical
-from engine.transcript.chain import b64u
+from mcp_multiplayer.channel import events, terms
+from mcp_multiplayer.channel.model import Channel
+from mcp_multiplayer.channel.ops import read_ops
+from mcp_multiplayer.channel.proposals import ahead
+from mcp_multiplayer.sandbox.fair_queue import Owner
+from mcp_multiplayer.service.bot_manager import BotSpec
+from mcp_multiplayer.transcript import merkle, proofs
+from mcp_multiplayer.transcript.canonical_json import canonical
+from mcp_multiplayer.transcript.entries import b64u
+from mcp_multiplayer.verifier.executor import Executor
+from mcp_multiplayer.verifier.report import text
 from tests.verifier.games import (
     ALICE,
     BOB,
@@ -27,8 +29,6 @@ from tests.verifier.games import (
     verify,
     violations,
 )
-from verifier.executor import Executor
-from verifier.report import text
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -126,7 +126,7 @@ async def test_a_late_referee_may_greet_only_the_second(server: Table, jail: Exe
 async def test_a_receipt_that_anybody_gets_confirms_nobodys_words(
     guess: Bundle, jail: Executor
 ) -> None:
-    hashes = [tree.leaf_hash(canonical(entry)) for entry in guess.entries]
+    hashes = [merkle.leaf_hash(canonical(entry)) for entry in guess.entries]
     receipts = [
         (str(i), proofs.tlog_proof(i, proofs.inclusion(hashes, i), guess.checkpoint or ""))
         for i in range(len(hashes))

@@ -14,13 +14,13 @@ from typing import Any
 
 import pytest
 
-from engine.sandbox import keeper
-from engine.sandbox.call import Effect, Failed, HookCall, HookResult, SourceReport
-from engine.sandbox.pool import Pool
+from mcp_multiplayer.sandbox import forkserver
+from mcp_multiplayer.sandbox.call import Effect, Failed, HookCall, HookResult, SourceReport
+from mcp_multiplayer.sandbox.pool import Pool
+from mcp_multiplayer.verifier import forkserver_client, replay
+from mcp_multiplayer.verifier.executor import Executor
+from mcp_multiplayer.verifier.replay import ELSEWHERE, TIMES, Replayer
 from tests.verifier.games import Bundle, Table, codes, reforge, states, verify, violations
-from verifier import home, replay
-from verifier.executor import Executor
-from verifier.replay import ELSEWHERE, TIMES, Replayer
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -153,7 +153,7 @@ class GreeterBot:
 
 
 def _accept(terms: str) -> Any:
-    from engine.channel.ops import read_ops
+    from mcp_multiplayer.channel.ops import read_ops
 
     return read_ops([{"op": "accept_change", "terms": terms}])
 
@@ -242,7 +242,7 @@ class DrawBot:
 
 SEES = """
 import requests
-from engine.sandbox import worker
+from mcp_multiplayer.sandbox import worker
 def fits(megabytes):
     try:
         return len(bytearray(megabytes << 20)) > 0
@@ -259,8 +259,8 @@ worker.answer = answer
 async def test_it_is_executed_again_with_other_memory_paths_and_addresses(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    first, last = home.PROGRAM.strip().rsplit("\n", 1)
-    monkeypatch.setattr(home, "PROGRAM", "\n".join([first, SEES, last]))
+    first, last = forkserver_client.PROGRAM.strip().rsplit("\n", 1)
+    monkeypatch.setattr(forkserver_client, "PROGRAM", "\n".join([first, SEES, last]))
     assert TIMES * len(ELSEWHERE) >= 20
     monkeypatch.setattr(replay, "TIMES", times := 3)
     call = HookCall("class A:\n def on_init(self): pass", "on_init")
@@ -289,7 +289,7 @@ async def test_it_is_executed_again_with_other_memory_paths_and_addresses(
 #: Says what is loaded instead of running the hook.
 LOADED = """
 import sys
-from engine.sandbox import worker
+from mcp_multiplayer.sandbox import worker
 def loaded(request):
     body = {"got": sorted(sys.modules)}
     return {"finished": {"said": [{"kind": "bot", "body": body}], "state": None,
@@ -305,12 +305,12 @@ async def test_the_servers_hooks_and_the_verifiers_find_the_same_modules_loaded(
 ) -> None:
     call = HookCall("class A:\n def on_init(self): pass", "on_init")
     zygote = tmp_path / "zygote.py"
-    program = keeper.PROGRAM.read_text()
+    program = forkserver.PROGRAM.read_text()
     told = textwrap.indent(LOADED.replace("import sys\n", ""), "    ")
     zygote.write_text(program.replace("\n    warm.ready()\n", f"\n    warm.ready(){told}"))
-    monkeypatch.setattr(keeper, "PROGRAM", zygote)
-    first, last = home.PROGRAM.strip().rsplit("\n", 1)
-    monkeypatch.setattr(home, "PROGRAM", "\n".join([first, LOADED, last]))
+    monkeypatch.setattr(forkserver, "PROGRAM", zygote)
+    first, last = forkserver_client.PROGRAM.strip().rsplit("\n", 1)
+    monkeypatch.setattr(forkserver_client, "PROGRAM", "\n".join([first, LOADED, last]))
     async with Pool() as pool:
         there: Any = await pool.run(call)
     with Replayer() as replayer:

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import pytest
 
-from engine.transcript import note, proofs, tree
-from engine.transcript.canonical import canonical
+from mcp_multiplayer.transcript import checkpoint, merkle, proofs
+from mcp_multiplayer.transcript.canonical_json import canonical
+from mcp_multiplayer.verifier.executor import Executor
+from mcp_multiplayer.verifier.heads import PROOF
+from mcp_multiplayer.verifier.report import data, text
 from tests.verifier.games import KEY, Bundle, Table, codes, states, verify, violations
-from verifier.executor import Executor
-from verifier.heads import PROOF
-from verifier.report import data, text
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
 def receipt(game: Bundle, index: int, shown_as: int) -> str:
     """The proof that entry ``index`` is in the head, given out as that of another."""
-    hashes = [tree.leaf_hash(canonical(entry)) for entry in game.entries]
+    hashes = [merkle.leaf_hash(canonical(entry)) for entry in game.entries]
     return proofs.tlog_proof(shown_as, proofs.inclusion(hashes, index), game.checkpoint or "")
 
 
@@ -76,7 +76,7 @@ async def test_an_invite_that_this_room_never_made_is_found_out_without_its_head
 
 async def test_a_head_that_names_another_room_says_nothing_of_this_one(guess: Bundle) -> None:
     origin, size = guess.entries[0]["origin"], len(guess.entries)
-    text = note.checkpoint("mp.example/c/chn_other", size, bytes(32))
-    signed = note.signed(text, origin, KEY.public, KEY.sign)  # under this room's name
+    text = checkpoint.checkpoint("mp.example/c/chn_other", size, bytes(32))
+    signed = checkpoint.signed(text, origin, KEY.public, KEY.sign)  # under this room's name
     checked = verify(guess, heads=[("bob", signed)], execute=False)
     assert "I_ARGUMENT" in codes(checked) and not violations(checked)

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from engine.transcript.seeds import commit_member
+from mcp_multiplayer.transcript.seeds import commit_member
+from mcp_multiplayer.verifier.executor import Executor
 from tests.harness import BOTS_DIR
 from tests.sample import sample
 from tests.verifier.games import (
@@ -20,7 +21,6 @@ from tests.verifier.games import (
     verify,
     violations,
 )
-from verifier.executor import Executor
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

@@ -16,14 +16,14 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
+from mcp_multiplayer.verifier import build
+from mcp_multiplayer.verifier.check import Checked
+from mcp_multiplayer.verifier.executor import Executor
 from tests.sample import sample
 from tests.verifier.games import Bundle, codes, states, verify, violations
 from tests.verifier.matches import PRESETS, Match, World, match, replayer, world
 from tests.verifier.records import KINDS, opened
 from tests.verifier.test_command import elsewhere, strangers_python
-from verifier import build
-from verifier.check import Checked
-from verifier.executor import Executor
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

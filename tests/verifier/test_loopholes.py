@@ -13,13 +13,14 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from bot_manager import BotSpec
-from engine.channel.ops import read_ops
-from engine.outputs import message_json
-from engine.sandbox.egress import read_egress
-from engine.sandbox.shares import Owner
-from engine.transcript.chain import b64u
-from tests.engine.sandbox.outside import listening
+from mcp_multiplayer.channel.ops import read_ops
+from mcp_multiplayer.sandbox.egress import read_egress
+from mcp_multiplayer.sandbox.fair_queue import Owner
+from mcp_multiplayer.service.bot_manager import BotSpec
+from mcp_multiplayer.service.hook_io import message_json
+from mcp_multiplayer.transcript.entries import b64u
+from mcp_multiplayer.verifier.executor import Executor
+from tests.sandbox.outside import listening
 from tests.verifier.games import (
     ALICE,
     BOB,
@@ -33,7 +34,6 @@ from tests.verifier.games import (
     verify,
     violations,
 )
-from verifier.executor import Executor
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

@@ -19,12 +19,12 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from engine.transcript.canonical import canonical
+from mcp_multiplayer.transcript.canonical_json import canonical
+from mcp_multiplayer.verifier.executor import Executor
 from tests.sample import sample
 from tests.verifier.games import KEY, Bundle, codes, reforge, verify, violations
 from tests.verifier.matches import World, replayer, world
 from tests.verifier.records import KINDS, NEXT
-from verifier.executor import Executor
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 TRUST = Path(__file__).parent.parent.parent / "docs" / "trust.md"

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from mcp_multiplayer.verifier.executor import Executor
 from tests.verifier.games import Bundle, states, verify, violations
-from verifier.executor import Executor
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from engine.sandbox.egress import read_egress
-from engine.transcript.chain import b64u
-from tests.engine.sandbox.outside import listening
+from mcp_multiplayer.sandbox.egress import read_egress
+from mcp_multiplayer.transcript.entries import b64u
+from mcp_multiplayer.verifier.executor import Executor
 from tests.sample import sample
+from tests.sandbox.outside import listening
 from tests.verifier.games import Bundle, Table, codes, reforge, states, table, verify, violations
-from verifier.executor import Executor
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

@@ -17,19 +17,19 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from engine.sandbox import keeper
-from engine.sandbox.broker import Broker
-from engine.sandbox.call import Effect, Failed, Finished, HookCall, HookResult, Limits
-from engine.sandbox.egress import read_egress
-from engine.sandbox.pool import Pool
-from tests.bots.table import Runner, Table, source_of
-from tests.engine.sandbox.outside import Server, bot, got, listening
-from tests.engine.sandbox.test_language import ORDINARY
-from tests.engine.sandbox.test_replay import DIFFERENT, SAME
+from mcp_multiplayer.sandbox import forkserver
+from mcp_multiplayer.sandbox.broker import Broker
+from mcp_multiplayer.sandbox.call import Effect, Failed, Finished, HookCall, HookResult, Limits
+from mcp_multiplayer.sandbox.egress import read_egress
+from mcp_multiplayer.sandbox.pool import Pool
+from mcp_multiplayer.verifier import forkserver_client
+from mcp_multiplayer.verifier.forkserver_client import CannotReplay, NoWall
+from mcp_multiplayer.verifier.replay import OutOfTime, Replayer
+from mcp_multiplayer.workshop.table import Runner, Table, source_of
 from tests.sample import sample
-from verifier import home
-from verifier.home import CannotReplay, NoWall
-from verifier.replay import OutOfTime, Replayer
+from tests.sandbox.outside import Server, bot, got, listening
+from tests.sandbox.test_language import ORDINARY
+from tests.sandbox.test_replay import DIFFERENT, SAME
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 LIMITS = Limits(hook_seconds=5.0)
@@ -331,10 +331,16 @@ async def test_it_says_what_stands_between(replayer: Replayer) -> None:
 
 #: Machines whose kernel filters nothing, as the hooks' parent finds them.
 WITHOUT = {
-    "no seccomp": ("from engine.sandbox import seccomp", "seccomp.fault = lambda: 'seccomp: none'"),
-    "another system": ("import verifier.walls", "verifier.walls.LINUX = False"),
+    "no seccomp": (
+        "from mcp_multiplayer.sandbox import seccomp",
+        "seccomp.fault = lambda: 'seccomp: none'",
+    ),
+    "another system": (
+        "import mcp_multiplayer.verifier.jail",
+        "mcp_multiplayer.verifier.jail.LINUX = False",
+    ),
     "a filter that lets everything through": (
-        "from engine.sandbox import seccomp",
+        "from mcp_multiplayer.sandbox import seccomp",
         "seccomp.install = lambda *_: None",
     ),
 }
@@ -344,7 +350,7 @@ WITHOUT = {
 async def test_without_a_wall_nothing_is_read_and_nothing_executed(
     monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
-    monkeypatch.setattr(home, "PROGRAM", lost(*WITHOUT[name]))
+    monkeypatch.setattr(forkserver_client, "PROGRAM", lost(*WITHOUT[name]))
     replayer = Replayer(LIMITS)
     for ask in (
         lambda: replayer.walls,
@@ -358,20 +364,24 @@ async def test_without_a_wall_nothing_is_read_and_nothing_executed(
 
 async def test_a_system_without_seccomp_starts_no_process(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "platform", "darwin")
-    monkeypatch.setattr(home.Home, "_spawn", lambda *_: pytest.fail("a process was started"))
+    monkeypatch.setattr(
+        forkserver_client.ForkServerClient,
+        "_spawn",
+        lambda *_: pytest.fail("a process was started"),
+    )
     with pytest.raises(NoWall, match="darwin"):
         Replayer(LIMITS).__enter__()
 
 
 def lost(*lines: str) -> str:
     """The program of the hooks' parent, with something changed before it begins."""
-    *first, last = home.PROGRAM.strip().split("\n")
+    *first, last = forkserver_client.PROGRAM.strip().split("\n")
     return "\n".join([*first[:-1], "import os", *lines, first[-1], last])
 
 
 async def test_a_machine_that_starts_no_process_is_told_so(monkeypatch: pytest.MonkeyPatch) -> None:
     for program in (lost("os._exit(1)"), lost("raise SystemExit")):
-        monkeypatch.setattr(home, "PROGRAM", program)
+        monkeypatch.setattr(forkserver_client, "PROGRAM", program)
         with pytest.raises(CannotReplay, match="does not start"):
             Replayer(LIMITS).__enter__()
     monkeypatch.setattr(sys, "executable", "/nonexistent")
@@ -380,7 +390,7 @@ async def test_a_machine_that_starts_no_process_is_told_so(monkeypatch: pytest.M
 
 
 async def test_the_environment_is_that_of_the_server() -> None:
-    assert keeper.ENVIRONMENT == home.ENVIRONMENT
+    assert forkserver.ENVIRONMENT == forkserver_client.ENVIRONMENT
 
 
 HARM = ["os.kill(os.getpid(), 9)", "time.sleep(99)", "control.send(b'x' * 9)"]
@@ -390,9 +400,9 @@ HARM = ["os.kill(os.getpid(), 9)", "time.sleep(99)", "control.send(b'x' * 9)"]
 async def test_a_source_that_harms_its_reader_is_read_by_its_hook_alone(
     harm: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    spoil = f"import time, socket\nfrom verifier import child\nprepare, control = child.Parent.prepare, socket.socket(fileno=os.dup(told['control']))\nchild.Parent.prepare = lambda self, text: {harm} if 'bad' in text else prepare(self, text)"
-    monkeypatch.setattr(home, "PROGRAM", lost(spoil))
-    monkeypatch.setattr(home, "COMMAND_SECONDS", 0.5)
+    spoil = f"import time, socket\nfrom mcp_multiplayer.verifier import forkserver\nprepare, control = forkserver.Parent.prepare, socket.socket(fileno=os.dup(told['control']))\nforkserver.Parent.prepare = lambda self, text: {harm} if 'bad' in text else prepare(self, text)"
+    monkeypatch.setattr(forkserver_client, "PROGRAM", lost(spoil))
+    monkeypatch.setattr(forkserver_client, "COMMAND_SECONDS", 0.5)
     with Replayer(LIMITS) as replayer:
         for lines in ("bad = got = 1", "good = got = 1", "bad = got = 2"):
             assert isinstance(replayer.run(call(lines)), Finished)
@@ -402,13 +412,12 @@ async def test_it_runs_from_one_file(tmp_path: Path, monkeypatch: pytest.MonkeyP
     root = Path(__file__).parents[2]
     packed = tmp_path / "verifier.pyz"
     with zipfile.ZipFile(packed, "w") as file:
-        for box in ("engine", "verifier"):
-            for path in (root / box).rglob("*.py"):
-                file.write(path, path.relative_to(root))
+        for path in (root / "mcp_multiplayer").rglob("*.py"):
+            file.write(path, path.relative_to(root))
     others = [
         path
         for path in sys.path
-        if path and Path(path) != root and not (Path(path) / "engine").exists()
+        if path and Path(path) != root and not (Path(path) / "mcp_multiplayer").exists()
     ]
     monkeypatch.setattr(sys, "path", [str(packed), *others])
     with Replayer(LIMITS) as replayer:

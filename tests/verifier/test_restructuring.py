@@ -14,11 +14,11 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
+from mcp_multiplayer.verifier.executor import Executor
 from tests.sample import sample
 from tests.verifier.games import KEY, Bundle, codes, inserted, reforge, verify, violations, without
 from tests.verifier.matches import replayer, world
 from tests.verifier.records import KINDS, NEXT
-from verifier.executor import Executor
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

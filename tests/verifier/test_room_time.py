@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from bot_manager import BotSpec
-from engine.channel.names import slot_specs
-from engine.sandbox.shares import Owner
+from mcp_multiplayer.channel.identifiers import slot_specs
+from mcp_multiplayer.sandbox.fair_queue import Owner
+from mcp_multiplayer.service.bot_manager import BotSpec
+from mcp_multiplayer.verifier.executor import Executor
 from tests.verifier.games import Game, Table, codes, states, verify
-from verifier.executor import Executor
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

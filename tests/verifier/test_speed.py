@@ -9,8 +9,8 @@ import time
 
 import pytest
 
+from mcp_multiplayer.verifier.replay import Replayer
 from tests.verifier.games import ALICE, BOB, Table, states, verify
-from verifier.replay import Replayer
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.long, pytest.mark.alone]
 

@@ -16,9 +16,12 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from engine.keyring import LogKey
-from engine.transcript import proofs, tree
-from engine.transcript.canonical import canonical
+from mcp_multiplayer.service.log_keys import LogKey
+from mcp_multiplayer.transcript import merkle, proofs
+from mcp_multiplayer.transcript.canonical_json import canonical
+from mcp_multiplayer.verifier import replay
+from mcp_multiplayer.verifier.__main__ import main
+from mcp_multiplayer.verifier.executor import Executor
 from tests.sample import sample
 from tests.verifier import (
     forgeries_dice,
@@ -41,9 +44,6 @@ from tests.verifier.games import (
 )
 from tests.verifier.matches import World, replayer, world
 from tests.verifier.records import KINDS, NEXT, opened
-from verifier import replay
-from verifier.__main__ import main
-from verifier.executor import Executor
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -350,7 +350,7 @@ async def test_a_word_rewritten_and_honestly_replayed_needs_a_kept_head(
     reforge(forged)
     assert not violations(verify(forged, judge))
     size, root = len(honest.entries), honest.roots()[-1]
-    hashes = [tree.leaf_hash(canonical(entry)) for entry in honest.entries]
+    hashes = [merkle.leaf_hash(canonical(entry)) for entry in honest.entries]
     proof = proofs.inclusion(hashes, word["i"])
     receipt = proofs.tlog_proof(word["i"], proof, honest.checkpoint or "")
     for wishes in (

@@ -10,9 +10,10 @@ from typing import Any
 
 import pytest
 
-from engine.transcript import proofs, tree
-from engine.transcript.canonical import canonical
-from engine.transcript.chain import b64u
+from mcp_multiplayer.transcript import merkle, proofs
+from mcp_multiplayer.transcript.canonical_json import canonical
+from mcp_multiplayer.transcript.entries import b64u
+from mcp_multiplayer.verifier.executor import Executor
 from tests.sample import sample
 from tests.verifier.games import (
     BOB,
@@ -27,7 +28,6 @@ from tests.verifier.games import (
     violations,
     without,
 )
-from verifier.executor import Executor
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -75,7 +75,7 @@ def _cut(forged: Bundle) -> None:
 
 
 def _appended(forged: Bundle) -> None:
-    last = tree.leaf_hash(_lines(forged)[-1])
+    last = merkle.leaf_hash(_lines(forged)[-1])
     entry = {"i": len(forged.entries), "t": "rename", "name": "x", "p": b64u(last)}
     _lines(forged).append(canonical({**entry, "ts": 1_900_000_000_000}))
 
@@ -449,7 +449,7 @@ async def test_a_note_that_bob_kept_shows_two_logs(guess: Bundle, jail: Executor
 
 
 async def test_a_receipt_shows_that_a_word_was_exchanged(guess: Bundle, jail: Executor) -> None:
-    hashes = [tree.leaf_hash(canonical(entry)) for entry in guess.entries]
+    hashes = [merkle.leaf_hash(canonical(entry)) for entry in guess.entries]
     index = guess.of("msg")[2]["i"]
     proof = proofs.tlog_proof(index, proofs.inclusion(hashes, index), guess.checkpoint or "")
     honest = verify(guess, jail, receipts=[("mine", proof)])

@@ -15,12 +15,12 @@ from fastmcp import Client
 from fastmcp.client.transports import StreamableHttpTransport
 from mcp_types import TextContent
 
-from edge import identity
-from edge.api.app import Face
-from edge.api.table import TABLE
-from edge.identity import Caller, Signer
-from engine import keys
-from multiplayer_server import running
+from mcp_multiplayer.edge import identity
+from mcp_multiplayer.edge.api.app import Face
+from mcp_multiplayer.edge.api.operations.table import TABLE
+from mcp_multiplayer.edge.identity import Caller, Signer
+from mcp_multiplayer.multiplayer_server import running
+from mcp_multiplayer.service import key_files
 from tests.edge.harness import serving, settings_for
 
 Mode: TypeAlias = Literal["legacy", "auto"]
@@ -154,6 +154,6 @@ async def open_house(data: Path, **settings: Any) -> AsyncIterator[House]:
     wanted = settings_for(data, **{"database_url": "memory://", "rate_limit": 0} | settings)
     async with running(wanted) as app, serving(app) as port:
         url = f"http://127.0.0.1:{port}"
-        signer = Signer(keys.load(wanted.keys_dir, "caller"))
+        signer = Signer(key_files.load(wanted.keys_dir, "caller"))
         async with httpx.AsyncClient(base_url=url, timeout=60) as http:
             yield House(url, signer, http, wanted.keys_dir, itertools.count(1), app)

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from edge import identity
-from edge.api.table import TABLE
-from edge.identity import Caller, Signer
-from engine import keys
+from mcp_multiplayer.edge import identity
+from mcp_multiplayer.edge.api.operations.table import TABLE
+from mcp_multiplayer.edge.identity import Caller, Signer
+from mcp_multiplayer.service import key_files
 from tests.edge.api.house import MODES, PUBLIC, House, Mode, open_house
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -127,7 +127,7 @@ async def test_an_old_session_id_is_ignored(house: House) -> None:
 async def test_a_client_may_play_longer_than_a_statement_lives(house: House, mode: Mode) -> None:
     """The client of a busy machine is as good after an hour as in its first minute."""
     behind = 3600.0
-    signer = Signer(keys.load(house.keys, "caller"), now=lambda: time.time() - behind)
+    signer = Signer(key_files.load(house.keys, "caller"), now=lambda: time.time() - behind)
     client = replace(house, signer=signer).client(house.account(), mode)
     behind = 0.0
     async with client:

@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from edge.api.desk import Status
-from edge.api.dispatch import Dispatch
-from edge.api.errors import Internal
-from edge.api.limit import Limiter
-from edge.api.operations import Operations
-from edge.identity import Caller
+from mcp_multiplayer.edge.api.dispatch import Dispatch
+from mcp_multiplayer.edge.api.errors import Internal
+from mcp_multiplayer.edge.api.operations.base import Status
+from mcp_multiplayer.edge.api.operations.combined import Operations
+from mcp_multiplayer.edge.api.ratelimit import Limiter
+from mcp_multiplayer.edge.identity import Caller
 from tests.edge.api.house import House
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")

@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
-from edge.api.envelope import Envelope
+from mcp_multiplayer.edge.api.envelope import Envelope
 from tests.edge.api.house import House
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")

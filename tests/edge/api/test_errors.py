@@ -6,11 +6,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from edge.api import errors
-from edge.api.errors import Internal
-from edge.api.guides import help_text
-from engine import errors as refusals
-from engine.errors import Later, MultiplayerError, RateLimited, Unavailable
+from mcp_multiplayer import errors as refusals
+from mcp_multiplayer.edge.api import errors
+from mcp_multiplayer.edge.api.errors import Internal
+from mcp_multiplayer.edge.api.guides import help_text
+from mcp_multiplayer.errors import Later, MultiplayerError, RateLimited, Unavailable
 
 #: PUBLIC_CONTRACT §5.
 STATUS = {

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-import channel_manager
+from mcp_multiplayer.service import channel_manager
 from tests.edge.api.house import House, Said
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from edge.api.guides import GUIDES
-from edge.api.prompts import PROMPTS
+from mcp_multiplayer.edge.api.guides import GUIDES
+from mcp_multiplayer.edge.api.prompts import PROMPTS
 from tests.edge.api.house import MODES, House, Mode
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")

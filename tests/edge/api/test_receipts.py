@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
-from edge.api.guides import GUIDES
-from engine.channel import tokens
-from engine.transcript import note, proofs, seeds, tree
-from engine.transcript.canonical import canonical
+from mcp_multiplayer.channel import invite_codes
+from mcp_multiplayer.edge.api.guides import GUIDES
+from mcp_multiplayer.transcript import checkpoint, merkle, proofs, seeds
+from mcp_multiplayer.transcript.canonical_json import canonical
 from tests.edge.api.house import House
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -24,7 +24,7 @@ A, B = "alice's words, nobody knows them", "bob's, and they are other ones"
 
 def signed(head: dict[str, Any], origin: str) -> str:
     """The whole note of what an answer shows of it."""
-    text = note.checkpoint(origin, head["size"], base64.b64decode(head["root"]))
+    text = checkpoint.checkpoint(origin, head["size"], base64.b64decode(head["root"]))
     return f"{text}\n— {origin} {head['signature']}\n"
 
 
@@ -34,7 +34,7 @@ async def test_every_answer_carries_a_head_that_its_rooms_key_has_signed(house: 
     origin, vkey = said.data["origin"], said.data["vkey"]
     posted = await house.rest(pair.alice, "post_message", channel_id=pair.id, body="guess 5")
     for head in (said.data, posted.data["view"]["head"]):
-        assert note.open_note(signed(head, origin), [vkey]).signers == (vkey,)
+        assert checkpoint.open_note(signed(head, origin), [vkey]).signers == (vkey,)
 
 
 async def test_a_receipt_shows_that_an_entry_stands_in_a_signed_head(house: House) -> None:
@@ -43,8 +43,8 @@ async def test_a_receipt_shows_that_an_entry_stands_in_a_signed_head(house: Hous
     entry = posted.data["view"]["head"]["size"] - 1
     said = await house.rest(pair.alice, "get_transcript", channel_id=pair.id, entry=entry)
     index, proof, head = proofs.read_tlog_proof(said.data["receipt"])
-    opened = note.read_checkpoint(note.open_note(head, [said.data["vkey"]]).text)
-    leaf = tree.leaf_hash(said.data["leaf"].encode())
+    opened = checkpoint.read_checkpoint(checkpoint.open_note(head, [said.data["vkey"]]).text)
+    leaf = merkle.leaf_hash(said.data["leaf"].encode())
     assert index == entry
     assert json.loads(said.data["leaf"])["m"]["b"] == {"text": "for the record"}
     assert proofs.verify_inclusion(leaf, index, opened.size, proof, opened.root)
@@ -75,7 +75,7 @@ async def test_salts_come_with_private_words_to_those_who_may_read_them(house: H
     salt = read["openings"][str(posted["msg_id"])][""]
     assert posted["openings"] == {str(posted["msg_id"]): {"": salt}}
     leaf = (await house.rest(pair.bob, "get_transcript", channel_id=pair.id, format="inline")).data
-    assert leaf["entries"][-1]["m"]["d"] == tokens.seal(salt, {"text": "psst"})
+    assert leaf["entries"][-1]["m"]["d"] == invite_codes.seal(salt, {"text": "psst"})
 
 
 async def test_both_have_a_say_in_the_dice(house: House) -> None:
@@ -158,12 +158,12 @@ async def test_an_invite_carries_the_head_of_the_log_up_to_its_referees(house: H
     inline = {"channel_id": room["channel_id"], "format": "inline"}
     said = (await house.rest(host, "get_transcript", **inline)).data
     code, size, mark = room["invites"][0].split(".")
-    hashes = [tree.leaf_hash(canonical(entry)) for entry in said["entries"][: int(size)]]
+    hashes = [merkle.leaf_hash(canonical(entry)) for entry in said["entries"][: int(size)]]
     peaks: tuple[bytes, ...] = ()
     for number, one in enumerate(hashes):
-        peaks = tree.push(number, peaks, one)
-    root = tree.root(peaks)
-    assert mark == note.invite_fingerprint(said["vkey"], said["origin"], int(size), root)
+        peaks = merkle.push(number, peaks, one)
+    root = merkle.root(peaks)
+    assert mark == checkpoint.invite_fingerprint(said["vkey"], said["origin"], int(size), root)
     bare = await house.rest(house.account(), "join_channel", invite_code=code)
     assert not bare.refused
 

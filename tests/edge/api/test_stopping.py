@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-import channel_manager
-from edge.api import dispatch, words
+from mcp_multiplayer.edge.api import dispatch, render_text
+from mcp_multiplayer.service import channel_manager
 from tests.edge.api.house import MODES, House, Said, open_house, via_client
 
 WAIT_MS = 45_000
@@ -75,12 +75,12 @@ async def test_a_wait_is_answered_with_its_cursor_and_to_be_repeated(house: Hous
         futures = await asked(house, [way("sync_messages", **wish) for way in ways])
         await house.face.stop()
         for said in await asyncio.gather(*futures):
-            assert told(said) == words.RESTARTING
+            assert told(said) == render_text.RESTARTING
             assert (said.data["messages"], said.data["cursor"]) == ([], wish["cursor"])
             assert "stop waiting" not in said.data["next"]
         # A wait that comes now is answered as well, and so is what needs none.
         for way in ways:
-            assert told(await way("sync_messages", **wish)) == words.RESTARTING
+            assert told(await way("sync_messages", **wish)) == render_text.RESTARTING
             none = await way("sync_messages", **{**wish, "timeout_ms": 0})
             assert "restarting" not in none.data
 
@@ -110,8 +110,8 @@ async def test_a_post_that_waits_for_its_turn_is_told_whether_to_repeat_it(house
         read = await house.rest(pair.bob, "sync_messages", channel_id=pair.id)
         seen = str(read.data["messages"])
     await house.face.stop()
-    assert told(await moved).startswith(words.RESTARTING)
-    assert told(await talked[0]) == words.RESTARTING_AFTER  # it had nothing to be known by
+    assert told(await moved).startswith(render_text.RESTARTING)
+    assert told(await talked[0]) == render_text.RESTARTING_AFTER  # it had nothing to be known by
 
 
 async def test_who_waits_for_a_referee_is_told_that_it_is_done(house: House) -> None:
@@ -122,7 +122,7 @@ async def test_who_waits_for_a_referee_is_told_that_it_is_done(house: House) -> 
     queued = await asked(house, [house.tool(host, "post_message", **wish)])
     await house.face.stop()
     said = await joined[0]
-    assert told(said) == words.RESTARTING
+    assert told(said) == render_text.RESTARTING
     assert said.data["pending"] is True
     assert (await queued[0]).refused == "UNAVAILABLE"  # its turn had not come
     late = await house.rest(host, "post_message", **wish)

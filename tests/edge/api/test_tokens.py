@@ -9,8 +9,8 @@ from collections.abc import Callable
 
 import pytest
 
-from edge.api import words
-from edge.api.guides import INSTRUCTIONS
+from mcp_multiplayer.edge.api import render_text
+from mcp_multiplayer.edge.api.guides import INSTRUCTIONS
 from tests import npm
 from tests.edge.api.followers import game
 from tests.edge.api.house import MODES, House, Mode
@@ -82,7 +82,8 @@ async def test_a_waited_moves_reply_is_at_most_200_tokens_beyond_its_messages(
     alice, bob, _ = await game(house, preset, params, ("legacy", "modern"))
     replies = [step for one in (alice, bob) for step in one.steps if step.name == "post_message"]
     bodies = [
-        "\n".join(words.quoted(one["body"]) for one in reply.data["messages"]) for reply in replies
+        "\n".join(render_text.quoted(one["body"]) for one in reply.data["messages"])
+        for reply in replies
     ]
     whole = count([reply.text for reply in replies])
     beyond = [all_of - said for all_of, said in zip(whole, count(bodies), strict=True)]

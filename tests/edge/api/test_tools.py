@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from fastmcp import FastMCP
 
-from edge.api.table import TABLE
+from mcp_multiplayer.edge.api.operations.table import TABLE
 from tests.edge.api.house import MODES, House, Mode
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")

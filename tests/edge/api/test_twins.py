@@ -10,7 +10,7 @@ import pytest
 import pytest_asyncio
 from fastmcp import Client
 
-from edge.api.table import TABLE
+from mcp_multiplayer.edge.api.operations.table import TABLE
 from tests.edge.api.house import MODES, House, Pair, Said, via_client
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")

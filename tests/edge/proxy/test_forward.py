@@ -13,11 +13,11 @@ from typing import Any
 import httpx
 import pytest
 
-from edge import identity
-from edge.proxy import forward
-from edge.proxy.forward import MAX_BODY
-from engine import keys
-from oauth_proxy import create_app
+from mcp_multiplayer.edge import identity
+from mcp_multiplayer.edge.proxy import forward
+from mcp_multiplayer.edge.proxy.forward import MAX_BODY
+from mcp_multiplayer.oauth_proxy import create_app
+from mcp_multiplayer.service import key_files
 from tests.edge.harness import Lab, Upstream, lab, serving, settings_for
 
 
@@ -106,7 +106,9 @@ async def test_what_both_eras_need_crosses_and_nothing_private_does(tmp_path: Pa
 async def test_the_server_learns_the_account_from_a_signed_statement(tmp_path: Path) -> None:
     async with road(tmp_path) as it:
         seen = (await it.http.get("/list_bots")).json()["headers"]
-        caller = identity.Checker(keys.load(tmp_path / "keys", "caller")).check(seen["mpx-caller"])
+        caller = identity.Checker(key_files.load(tmp_path / "keys", "caller")).check(
+            seen["mpx-caller"]
+        )
         assert caller.account.startswith("acc_")
         assert caller.client_id.startswith("cli_")
         assert caller.base_url == "http://localhost:8100"
@@ -123,7 +125,7 @@ async def test_a_body_that_comes_slowly_does_not_outlive_the_statement(tmp_path:
             yield b"}"
 
         assert (await it.call(token, "/try_bot", content=slowly())).status_code == 200
-        checker = identity.Checker(keys.load(tmp_path / "keys", "caller"), now=it.clock)
+        checker = identity.Checker(key_files.load(tmp_path / "keys", "caller"), now=it.clock)
         assert checker.check(upstream.seen[-1]["headers"]["mpx-caller"]).account
 
 

@@ -18,9 +18,9 @@ from mcp.client.session import ClientSession
 from mcp.client.streamable_http import streamable_http_client
 from mcp.shared.auth import AuthorizationCodeResult, OAuthClientMetadata, OAuthToken
 
-from edge import identity
-from engine import keys
-from oauth_proxy import create_app
+from mcp_multiplayer.edge import identity
+from mcp_multiplayer.oauth_proxy import create_app
+from mcp_multiplayer.service import key_files
 from tests.edge.harness import serving, settings_for
 from tests.sample import sample
 
@@ -37,7 +37,7 @@ def _server(data: Path) -> FastMCP[Any]:
     async def whoami() -> str:
         """Say who the proxy says is calling."""
         statement = get_http_request().headers[identity.HEADER]
-        return identity.Checker(keys.load(data / "keys", "caller")).check(statement).account
+        return identity.Checker(key_files.load(data / "keys", "caller")).check(statement).account
 
     return mcp
 

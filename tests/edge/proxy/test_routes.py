@@ -11,9 +11,9 @@ from pathlib import Path
 import httpx
 import pytest
 
-from edge.api.table import TABLE
-from edge.proxy.app import INVITE_CARD, PRIVATE, VERIFIER
-from oauth_proxy import create_app
+from mcp_multiplayer.edge.api.operations.table import TABLE
+from mcp_multiplayer.edge.proxy.app import INVITE_CARD, PRIVATE, VERIFIER
+from mcp_multiplayer.oauth_proxy import create_app
 from tests.edge.api.house import open_house
 from tests.edge.harness import BASE, Lab, Upstream, lab, serving, settings_for
 

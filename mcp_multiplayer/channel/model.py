@@ -1,0 +1,213 @@
+"""The state of one channel: what a fold of its log knows. Everything here is derived; losing it
+costs a re-read of the log. Bodies of messages and sources are not part of it, so its
+size does not grow with what is said.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, TypeAlias
+
+SlotState: TypeAlias = Literal["free", "taken", "left", "closed"]
+Status: TypeAlias = Literal["open", "playing", "ended", "closed"]
+
+
+@dataclass(frozen=True)
+class Slot:
+    """A place for a player (``invite``), a spectator (``watch``) or a referee (``bot``)."""
+
+    id: str
+    kind: str
+    label: str
+    admin: bool = False
+    state: SlotState = "free"
+    who: str = ""  #: the account in the seat, as this channel knows it
+    since: int = 0  #: entry of the join: the order of joining
+    terms: str = ""  #: what the joiner accepted
+    invite: str = ""  #: hash of the invite code that opens, or opened, the seat
+    invited: int = 0  #: ms since the epoch; the invite expires from here
+    used_by: str = ""  #: who redeemed that invite, so that a lost answer can be asked again
+    generation: int = 0  #: counts occupants; a rejoin token belongs to one
+    said: int = 0  #: messages of this seat so far
+    entropy: str = ""  #: its part of the dice
+    commit: str = ""  #: a promise of it that waits to be opened
+    given: int = 0  #: entry with which the one or the other came
+
+    @property
+    def plays(self) -> bool:
+        """A player's; a spectator's reads what is public and has no part in anything."""
+        return self.kind == "invite"
+
+
+@dataclass(frozen=True)
+class Bot:
+    """A referee in its slot. ``at`` is the entry of its attach."""
+
+    at: int
+    id: str
+    slot: str
+    name: str
+    version: str
+    code_hash: str
+    manifest: Mapping[str, Any]
+    manifest_hash: str
+    params: Mapping[str, Any]
+    reach: Mapping[str, Any]
+    hooks: tuple[str, ...]
+    ref: str | None = None
+    nth: int = 1  #: counts the attaches of the log: with the id, the bot's name in its dice
+    commit: str = ""
+    dice: Dice = field(default_factory=lambda: Dice())
+
+    @property
+    def keeps_private(self) -> bool:
+        """What it hears privately stays closed for good."""
+        return self.manifest.get("private") == "keep"
+
+
+@dataclass(frozen=True)
+class Dice:
+    """Which seed a referee's hooks use now. ``since`` is the time from which the epoch's days
+    count, ``first`` the first entry that belongs to it."""
+
+    epoch: int = 0
+    drawn: int = 0  #: hooks that drew so far: the next one's dice are named by it
+    used: bool = False  #: a run stands in the log that needs this seed
+    sealed: int = 0  #: private messages to the bot that a reveal must open
+    since: int = 0
+    first: int = 0
+
+
+@dataclass(frozen=True)
+class Turn:
+    players: tuple[str, ...]
+    expect: Any = None
+    deadline: int | None = None  #: ms since the epoch
+
+
+@dataclass(frozen=True, order=True)
+class Timer:
+    """A clock that a referee has started and that has not run out."""
+
+    due: int  #: ms since the epoch
+    bot: str
+    name: str
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """A change of the terms that waits for consent."""
+
+    slot: str
+    ops: tuple[Mapping[str, Any], ...]
+    terms: str
+    accepted: tuple[str, ...]  #: slot ids
+
+    @property
+    def empties(self) -> str | None:
+        """The label of the seat that it would empty."""
+        found = (op["player_id"] for op in self.ops if op["op"] == "yield_slot")
+        return next(found, None)
+
+
+@dataclass(frozen=True)
+class Share:
+    """A seat's part of the dice, and the entry that brought it."""
+
+    slot: str
+    value: str
+    given: int
+
+
+@dataclass(frozen=True)
+class Channel:
+    origin: str = ""
+    version: str = ""
+    key: str = ""  #: the vkey that signs the heads
+    runtime: str = ""  #: what hooks run on
+    name: str = ""
+    creator: str = ""
+    created: int = 0
+    limits: Mapping[str, Any] = field(default_factory=dict)
+    slots: tuple[Slot, ...] = ()
+    bots: tuple[Bot, ...] = ()  #: in attach order
+    status: Status = "open"
+    started: int | None = None  #: entry with which the game began
+    sealed: int | None = None  #: since when commitments wait to be opened, in ms
+    entropy: tuple[Share, ...] = ()  #: the members' part of the dice, from the beginning on
+    shared: bool = False  #: an account other than the creator has been seated at some time
+    turn: Turn | None = None
+    result: Mapping[str, Any] | None = None
+    proposal: Proposal | None = None
+    agreed: str = ""  #: the name of the last change that took effect by consent
+    timers: tuple[Timer, ...] = ()  #: the first one due first
+    size: int = 0  #: entries so far
+    attached: int = 0  #: attaches so far
+    lost: bool = False  #: restored from a backup older than a head that was signed
+    messages: int = 0
+    bytes: int = 0  #: of all leaves: what the room weighs
+
+    @property
+    def proves(self) -> bool:
+        """Whether its runs carry receipts; rooms born as mpx-log/0 go on without."""
+        return self.version != "mpx-log/0"
+
+    @property
+    def unopened(self) -> tuple[str, ...]:
+        """Slots whose commitment waits to be opened."""
+        return tuple(slot.id for slot in self.seated if slot.commit)
+
+    @property
+    def running(self) -> bool:
+        """A game is on, as far as the server knows: somebody is to move, or nobody is waited for
+        any more and the referee has not ended it; or, after its end, a referee has been told
+        something in private since, as in a rematch without turns."""
+        began = self.status == "playing" or self.turn is not None or self.sealed is not None
+        told = self.status == "ended" and any(bot.dice.sealed for bot in self.bots)
+        return (began or told) and bool(self.bots)
+
+    @property
+    def full(self) -> bool:
+        return bool(self.bytes > self.limits["channel_mb"] << 20)
+
+    @property
+    def seats(self) -> tuple[Slot, ...]:
+        """The players' slots, in the order given."""
+        return tuple(slot for slot in self.slots if slot.plays)
+
+    @property
+    def places(self) -> tuple[Slot, ...]:
+        """The seats and the spectators' places, in the order given."""
+        return tuple(slot for slot in self.slots if slot.kind != "bot")
+
+    @property
+    def seated(self) -> tuple[Slot, ...]:
+        """The taken seats, in order of joining."""
+        return tuple(sorted((s for s in self.seats if s.state == "taken"), key=lambda s: s.since))
+
+    @property
+    def players(self) -> tuple[str, ...]:
+        return tuple(slot.label for slot in self.seated)
+
+    def seats_of(self, who: str) -> tuple[Slot, ...]:
+        """What this account holds here, a spectator's places among it."""
+        return tuple(slot for slot in self.places if slot.state == "taken" and slot.who == who)
+
+    def seat(self, label: str) -> Slot | None:
+        return next((slot for slot in self.places if slot.label == label), None)
+
+    def slot(self, slot_id: str) -> Slot:
+        return next(slot for slot in self.slots if slot.id == slot_id)
+
+    def label(self, slot_id: str) -> str:
+        return self.slot(slot_id).label
+
+    @property
+    def referee(self) -> Bot | None:
+        """The bot of the first bot slot: turn and end are its to say, whoever replaces it."""
+        order = {slot.id: place for place, slot in enumerate(self.slots)}
+        return min(self.bots, key=lambda bot: order[bot.slot], default=None)
+
+    def bot(self, bot_id: str) -> Bot | None:
+        return next((bot for bot in self.bots if bot.id == bot_id), None)

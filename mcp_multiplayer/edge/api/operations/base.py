@@ -1,0 +1,126 @@
+"""What all operations stand on: the managers, the caller's seat in words, the author's log."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from pydantic import Field
+
+from mcp_multiplayer.edge.api import render_answers, render_text
+from mcp_multiplayer.edge.api.try_bot.runner import Trials
+from mcp_multiplayer.edge.identity import Caller
+from mcp_multiplayer.errors import InvalidRequest
+from mcp_multiplayer.sandbox.fair_queue import Owner
+from mcp_multiplayer.service.bot_manager import BotManager
+from mcp_multiplayer.service.channel_manager import ChannelManager
+from mcp_multiplayer.service.posting import live_secret
+from mcp_multiplayer.service.replica import Replica
+from mcp_multiplayer.service.results import Seat
+
+ChannelId = Annotated[str, Field(description="chn_…")]
+SeatName = Annotated[str | None, Field(description="only if you hold several")]
+Json = dict[str, Any]
+Params = Annotated[Json | None, Field(examples=[{"high": 9}])]
+
+
+@dataclass(frozen=True)
+class Status:
+    """What health_check reports."""
+
+    version: str
+    limits: Mapping[str, Any]
+    isolation: Callable[[], Mapping[str, Any]]  #: a new sandbox process is tried anew
+    operator_contact: str = ""
+
+
+def owner(caller: Caller) -> Owner:
+    """Whose share of the sandbox the caller's own requests take."""
+    return Owner(caller.account, caller.network)
+
+
+class OperationsBase:
+    """The base of the groups of operations."""
+
+    def __init__(
+        self,
+        channels: ChannelManager,
+        bots: BotManager,
+        status: Status,
+        *,
+        ticket_key: bytes | None = None,
+    ) -> None:
+        self.channels = channels
+        self.bots = bots
+        self.status = status
+        self.trials = Trials(channels, bots)
+        #: signs links to records; without one of the server's, links die with the process
+        self.ticket_key = ticket_key or secrets.token_bytes(32)
+
+    def label(self, seat: Seat, caller: Caller) -> str | None:
+        """The seat argument for `next:`: only a caller with several seats needs it."""
+        own = seat.room.channel.seats_of(self.channels.who(seat.room, caller.account))
+        return seat.slot.label if len(own) > 1 else None
+
+    def way_back(self, caller: Caller) -> str:
+        """What a caller who holds no seat anywhere has to know; nothing for anybody else. It is
+        about the caller alone, so it may stand in any refusal."""
+        if self.channels.is_seated(caller.account):
+            return ""
+        return render_answers.way_back(self.channels.now() - caller.born if caller.born else None)
+
+    def keep_secret(self, *said: Any) -> None:
+        """Refuse arguments that hold a live code or token, for others in the room will read
+        them, and so will everybody in its record."""
+        secret = live_secret(json.dumps(said), self.channels.store)
+        if secret:
+            raise InvalidRequest(
+                f"an argument holds a live {secret} code, which is secret",
+                hint="Leave it out: everybody in the room would read it.",
+            )
+
+    def pending(
+        self,
+        busy: bool,
+        data: Json,
+        *,
+        cut: bool | None = None,
+        again: str = render_text.RESTARTING_AFTER,
+    ) -> list[str]:
+        """Say so when the referees had no time yet to answer what was done, and when the end of
+        the server cut the wait for that (``cut``: another wait), with what to do ``again``."""
+        lines = []
+        if busy:
+            data["pending"] = True
+            lines.append(render_text.PENDING)
+        if self.channels.stopping and (busy if cut is None else cut):
+            data["restarting"] = again
+            lines.append(f"restarting: {again}.")
+        return lines
+
+    async def author_log(
+        self, room: Replica, caller: Caller, data: Json, cursor: int | None = None
+    ) -> list[str]:
+        """What the room's referees printed, if the caller is its creator. ``cursor``: what the
+        call says it was given before."""
+        if not self._created(room, caller):
+            return []
+        notes = await self.bots.take_author_log(room, cursor=cursor, gave=data.get("cursor"))
+        if notes:
+            data["author_log"] = notes
+        return render_text.author_log(notes)
+
+    def author_log_waits(self, room: Replica, caller: Caller, data: Json) -> list[str]:
+        """Say to its creator that what the room's referees print comes later; the same whether or
+        not something waits, for that could tell what somebody has sealed."""
+        waits = room.channel.shared and room.channel.bots and room.channel.status != "closed"
+        if not waits or not self._created(room, caller):
+            return []
+        data["author_log_waits"] = True
+        return ["author log: prints and error texts come when the seed is out, for others play."]
+
+    def _created(self, room: Replica, caller: Caller) -> bool:
+        return room.channel.creator == self.channels.who(room, caller.account)

@@ -1,0 +1,140 @@
+"""Operations as MCP tools, both protocol eras on one endpoint.
+
+FastMCP keeps what it is good at (lists, schemas, both eras, transports); ``tools/call``
+goes to our dispatch directly, which is three times faster than through FastMCP's tool
+wrappers (`benchmarks/`) and gives both projections the same errors. No output schemas:
+they triple the tokens a model pays for the list.
+
+The seams used here are not public in FastMCP 4.1: the low-level server (``_mcp_server``), its
+look-up of input schemas, without which every modern call lists all tools, and what it declares of
+itself. `tests/edge/api/test_tools.py` and `test_protocol.py` fail when an upgrade moves them.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+from fastmcp import FastMCP
+from fastmcp.server.low_level import LowLevelServer
+from fastmcp.tools.base import Tool, ToolResult
+from mcp.server.context import ServerRequestContext
+from mcp.server.lowlevel import NotificationOptions
+from mcp.shared.exceptions import MCPError
+from mcp_types import (
+    INVALID_PARAMS,
+    CallToolRequestParams,
+    CallToolResult,
+    ServerCapabilities,
+    TextContent,
+    ToolAnnotations,
+)
+from mcp_types import Tool as MCPTool
+
+from mcp_multiplayer.edge.api import errors, prompts, resources
+from mcp_multiplayer.edge.api.answer import Answer
+from mcp_multiplayer.edge.api.dispatch import Dispatch, Operation
+from mcp_multiplayer.edge.api.guides import INSTRUCTIONS
+from mcp_multiplayer.edge.identity import Caller, Identify
+from mcp_multiplayer.errors import BadMessage, InvalidRequest, MultiplayerError
+from mcp_multiplayer.transcript.canonical_json import NotCanonical, canonical
+
+log = logging.getLogger(__name__)
+
+
+class _Listed(Tool):
+    """A tool as it is listed; calls do not come this way."""
+
+    async def run(self, arguments: dict[str, Any]) -> ToolResult:
+        raise NotImplementedError("tools/call is answered by our own handler")
+
+    def to_mcp_tool(self, **overrides: Any) -> MCPTool:
+        """Without FastMCP's own tags, which a model would pay for on every list."""
+        return super().to_mcp_tool(**{"_meta": None, **overrides})
+
+
+async def answer(
+    dispatch: Dispatch, caller: Caller, name: str, arguments: dict[str, Any]
+) -> tuple[Answer, bool]:
+    """Call a tool. Return what it says, and whether that is a refusal. That there is no such tool
+    is an error of the protocol (MCP, server/tools, Error Handling)."""
+    operation = dispatch.operations.get(name)
+    if operation is None:
+        unknown = InvalidRequest(f"there is no tool {name[:60]!r}", hint="tools/list names them.")
+        raise MCPError(**errors.rpc(unknown, INVALID_PARAMS))
+    try:
+        return await dispatch(operation, caller, _checked(arguments)), False
+    except MultiplayerError as error:
+        return Answer(errors.body(error), errors.line(error)), True
+
+
+def server(
+    name: str,
+    version: str,
+    dispatch: Dispatch,
+    identify: Identify,
+) -> FastMCP[None]:
+    """Return a FastMCP server whose tools are the operations."""
+    mcp: FastMCP[None] = FastMCP(name, instructions=INSTRUCTIONS, version=version)
+    schemas: dict[str, Mapping[str, Any]] = {}
+    for operation in dispatch.operations.values():
+        mcp.add_tool(_listed(operation))
+        schemas[operation.name] = operation.schema
+    prompts.offer(mcp)
+    resources.offer(mcp, dispatch, identify)
+    low = mcp._mcp_server
+
+    async def call(
+        ctx: ServerRequestContext[Any, Any], params: CallToolRequestParams
+    ) -> CallToolResult:
+        assert ctx.request is not None  # calls come over HTTP only
+        said, failed = await answer(
+            dispatch, identify(ctx.request.scope), params.name, params.arguments or {}
+        )
+        return CallToolResult(
+            content=[TextContent(text=said.text)], structured_content=said.data, is_error=failed
+        )
+
+    low.add_request_handler("tools/call", CallToolRequestParams, call)
+    low.get_tool_input_schema = schemas.get
+    _as_served(low)
+    return mcp
+
+
+def _as_served(low: LowLevelServer[Any]) -> None:
+    """Declare what is served. A server without sessions sends no notice of a change and no log to
+    its clients, and has no pages for MCP Apps, all of which FastMCP declares."""
+    low.notification_options = NotificationOptions()
+    low._request_handlers.pop("logging/setLevel")
+    declared = low.get_capabilities
+
+    def capabilities(*args: Any, **kwargs: Any) -> ServerCapabilities:
+        return declared(*args, **kwargs).model_copy(update={"extensions": None})
+
+    low.get_capabilities = capabilities  # type: ignore[method-assign]
+
+
+def _listed(operation: Operation) -> Tool:
+    entry = operation.entry
+    return _Listed(
+        name=entry.name,
+        title=entry.title,
+        description=operation.description,
+        parameters=dict(operation.schema),
+        annotations=ToolAnnotations(
+            read_only_hint=entry.read_only,
+            destructive_hint=None if entry.read_only else entry.destructive,
+            idempotent_hint=True if entry.idempotent else None,
+            open_world_hint=True if entry.name in ("create_channel", "try_bot") else None,
+        ),
+    )
+
+
+def _checked(arguments: dict[str, Any]) -> dict[str, Any]:
+    """Refuse what no log could hold before anything looks at it."""
+    try:
+        canonical(arguments)
+    except NotCanonical as error:
+        raise BadMessage(str(error), hint=errors.VALUE_HINT) from None
+    return arguments

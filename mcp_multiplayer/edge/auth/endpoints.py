@@ -1,0 +1,278 @@
+"""The HTTP face of the authorization server.
+
+On the other side is the whole internet: nothing here needs a token. Bodies are bounded
+before they are read, answers with secrets are never cached, and every call that touches
+the database or authlib leaves the event loop.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import logging
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from anyio.to_thread import run_sync
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import JSONResponse, Response
+
+from mcp_multiplayer.config import Settings
+from mcp_multiplayer.edge.auth import metadata, parameters
+from mcp_multiplayer.edge.auth.address_limit import (
+    AUTHORIZATIONS_PER_HOUR,
+    REGISTRATIONS_PER_HOUR,
+    Quota,
+)
+from mcp_multiplayer.edge.auth.authorize import Ask, Consent, Outcome, Problem, Redirect, Visit
+from mcp_multiplayer.edge.auth.parameters import NotParameters
+from mcp_multiplayer.edge.auth.register import MAX_BYTES, Refused, Registration
+from mcp_multiplayer.edge.auth.server import Answer, Form, Server
+from mcp_multiplayer.edge.pages import consent as pages
+from mcp_multiplayer.edge.pages.layout import problem
+
+log = logging.getLogger(__name__)
+
+Endpoint = Callable[[Request], Awaitable[Response]]
+
+NO_STORE = {"Cache-Control": "no-store", "Pragma": "no-cache"}
+#: Metadata, registration and tokens carry no cookie, so any page may ask (RFC 8414 clients in
+#: browsers). /oauth/authorize is for navigation only and has no such header.
+CORS = {"Access-Control-Allow-Origin": "*"}
+PREFLIGHT = {
+    **CORS,
+    "Access-Control-Allow-Methods": "GET, POST, OPTIONS",
+    "Access-Control-Allow-Headers": "Authorization, Content-Type, MCP-Protocol-Version",
+    "Access-Control-Max-Age": "600",
+}
+MAX_FORM = 16_384
+_COOKIE_SECONDS = 400 * 86400
+
+
+class TooLong(Exception):
+    """The body exceeds what the endpoint reads."""
+
+
+@dataclass(frozen=True)
+class Endpoints:
+    """The handlers by method and path. ``address`` tells who sends a request, ``network`` what
+    is kept of such an address."""
+
+    settings: Settings
+    servers: dict[str, Server]
+    registration: Registration
+    consent: Consent
+    address: Callable[[Request], str]
+    network: Callable[[str], str]
+    registrations: Quota
+    authorizations: Quota
+
+    @classmethod
+    def quotas(cls) -> tuple[Quota, Quota]:
+        """Return the limits on registrations and authorizations per address."""
+        return Quota(REGISTRATIONS_PER_HOUR, 3600), Quota(AUTHORIZATIONS_PER_HOUR, 3600)
+
+    def routes(self) -> dict[tuple[str, str], Endpoint]:
+        """Return (method, path) -> handler for every route that needs no login
+        but /join and the keys of logs (`LogKeys`)."""
+        documents: dict[str, Callable[[str], dict[str, Any]]] = {
+            **{
+                metadata.PROTECTED_RESOURCE + path: partial(metadata.protected_resource, path=path)
+                for path in metadata.ENDPOINTS
+            },
+            metadata.AUTHORIZATION_SERVER: metadata.authorization_server,
+            metadata.OPENID: metadata.authorization_server,
+        }
+        table: dict[tuple[str, str], Endpoint] = {
+            ("GET", "/oauth/authorize"): self.authorize,
+            ("POST", "/oauth/authorize"): self.answer_form,
+            ("POST", "/register"): self.register,
+            ("POST", "/token"): self.token,
+            ("POST", "/revoke"): self.revoke,
+        }
+        for path, document in documents.items():
+            table["GET", path] = self._document(document)
+        for path in [*documents, "/register", "/token", "/revoke"]:
+            table["OPTIONS", path] = _preflight
+        return table
+
+    async def register(self, request: Request) -> Response:
+        """RFC 7591."""
+        address = self.address(request)
+        wait = self.registrations.take(address)
+        if wait > 0:
+            return _error("temporarily_unavailable", "Too many registrations.", 429, wait)
+        try:
+            document = await _body(request, MAX_BYTES)
+            answer = await run_sync(
+                lambda: self.registration.register(
+                    document,
+                    issuer=self._base(request),
+                    address=address,
+                    network=self.network(address),
+                    initial_token=_bearer(request),
+                )
+            )
+        except TooLong:
+            return _error("invalid_client_metadata", "The registration is too long.", 413)
+        except Refused as refusal:
+            return _refused(refusal)
+        return JSONResponse(answer, 201, NO_STORE | CORS)
+
+    async def token(self, request: Request) -> Response:
+        """RFC 6749 §3.2."""
+        return await self._form_endpoint(request, lambda server: server.create_token_response)
+
+    async def revoke(self, request: Request) -> Response:
+        """RFC 7009."""
+        return await self._form_endpoint(
+            request, lambda server: lambda form: server.create_endpoint_response("revocation", form)
+        )
+
+    async def authorize(self, request: Request) -> Response:
+        """RFC 6749 §3.1: a browser arrives."""
+        wait = self.authorizations.take(self.address(request))
+        if wait > 0:
+            return problem(429, "Too many sign-ins from your network. Try again later.", wait=wait)
+        visit = self._visit(request, request.scope["query_string"].decode("latin-1"))
+        return self._show(request, visit, await run_sync(self.consent.arrive, visit))
+
+    async def answer_form(self, request: Request) -> Response:
+        """A browser sends one of our own forms back."""
+        wait = self.authorizations.take(self.address(request))
+        if wait > 0:
+            return problem(429, "Too many sign-ins from your network. Try again later.", wait=wait)
+        origin = request.headers.get("origin", "")
+        # A browser names the page a POST comes from. "null" is a page that hides it.
+        if origin and not self.settings.is_own(origin):
+            log.info("refused a form from another site")
+            return problem(403, "This form was sent from another site.")
+        try:
+            form = dict(parameters.read(await _body(request, MAX_FORM)))
+        except (TooLong, NotParameters):
+            return problem(400, "The form is not valid.")
+        visit = self._visit(request, form.get("request", ""))
+        outcome = await run_sync(self.consent.answer, visit, form)
+        return self._show(request, visit, outcome)
+
+    # Shared steps
+
+    def _base(self, request: Request) -> str:
+        return self.settings.base_url(request.headers.get("host", ""))
+
+    @property
+    def _cookie_name(self) -> str:
+        # RFC 6265bis §4.1.3.2: with this prefix no other host or path can set it for us.
+        return "__Host-mpx_browser" if self._secure else "mpx_browser"
+
+    @property
+    def _secure(self) -> bool:
+        return self.settings.base_url().startswith("https:")
+
+    def _visit(self, request: Request, query: str) -> Visit:
+        address = self.address(request)
+        return Visit(
+            server=self.servers[self._base(request)],
+            query=query,
+            cookie=request.cookies.get(self._cookie_name, ""),
+            address=address,
+            network=self.network(address),
+        )
+
+    def _show(self, request: Request, visit: Visit, outcome: Outcome) -> Response:
+        match outcome:
+            case Redirect(location, cookie):
+                response: Response = Redirection(location, after_form=request.method == "POST")
+            case Ask(cookie=cookie):
+                response = pages.ask(outcome, query=visit.query)
+            case Problem(status, reason, back):
+                return problem(status, reason, back=back)
+        if cookie:
+            response.set_cookie(
+                self._cookie_name,
+                cookie,
+                max_age=_COOKIE_SECONDS,
+                secure=self._secure,
+                httponly=True,
+                samesite="lax",
+            )
+        return response
+
+    def _document(self, make: Callable[[str], dict[str, Any]]) -> Endpoint:
+        async def show(request: Request) -> Response:
+            headers = {**CORS, "Cache-Control": "public, max-age=300", "Vary": "Host"}
+            return JSONResponse(make(self._base(request)), headers=headers)
+
+        return show
+
+    async def _form_endpoint(
+        self, request: Request, choose: Callable[[Server], Callable[[Form], Answer]]
+    ) -> Response:
+        try:
+            given = parameters.read(await _body(request, MAX_FORM))
+        except TooLong:
+            return _error("invalid_request", "The request is too long.", 413)
+        except NotParameters as error:
+            return _error("invalid_request", str(error))
+        form = Form("POST", given, _client_credentials(request))
+        answer = await run_sync(choose(self.servers[self._base(request)]), form)
+        return JSONResponse(answer.body, answer.status, answer.headers | NO_STORE | CORS)
+
+
+class Redirection(Response):
+    """A redirect that leaks neither our address to the next page nor a code into a cache."""
+
+    def __init__(self, location: str, *, after_form: bool) -> None:
+        headers = {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer"}
+        # 303 after a form, so that its fields are not posted on to the client (RFC 9700 §4.12).
+        super().__init__(status_code=303 if after_form else 302, headers=headers)
+        # Not Starlette's quoting: the client compares what it gets with what it registered.
+        self.headers["location"] = location
+
+
+async def _preflight(request: Request) -> Response:
+    return Response(status_code=204, headers=PREFLIGHT)
+
+
+async def _body(request: Request, limit: int) -> bytes:
+    parts: list[bytes] = []
+    size = 0
+    try:
+        async for part in request.stream():
+            size += len(part)
+            if size > limit:
+                raise TooLong
+            parts.append(part)
+    except ClientDisconnect:
+        raise TooLong from None
+    return b"".join(parts)
+
+
+def _bearer(request: Request) -> str:
+    scheme, _, value = request.headers.get("authorization", "").partition(" ")
+    return value.strip() if scheme.lower() == "bearer" else ""
+
+
+def _client_credentials(request: Request) -> dict[str, str]:
+    """Return the Basic credentials for authlib, which stumbles over malformed ones."""
+    header = request.headers.get("authorization", "")
+    scheme, _, value = header.partition(" ")
+    try:
+        base64.b64decode(value.strip(), validate=True).decode("utf-8")
+    except (binascii.Error, ValueError):
+        return {}
+    return {"Authorization": header} if scheme.lower() == "basic" and value.strip() else {}
+
+
+def _error(error: str, description: str, status: int = 400, wait: float = 0) -> Response:
+    headers = NO_STORE | CORS | ({"Retry-After": str(int(wait) + 1)} if wait else {})
+    return JSONResponse({"error": error, "error_description": description}, status, headers)
+
+
+def _refused(refusal: Refused) -> Response:
+    response = _error(refusal.error, str(refusal), refusal.status, refusal.wait)
+    if refusal.status == 401:
+        response.headers["WWW-Authenticate"] = f'Bearer error="{refusal.error}"'
+    return response

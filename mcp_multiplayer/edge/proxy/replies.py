@@ -1,0 +1,89 @@
+"""Short answers of the proxy itself."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from starlette.types import Message, Receive, Scope, Send
+
+from mcp_multiplayer.edge.pages.layout import refusal_page
+
+Headers = Iterable[tuple[str, str]]
+
+
+@dataclass(frozen=True)
+class Refusal(Exception):
+    """What the proxy answers instead of what was asked for."""
+
+    status: int
+    code: str
+    message: str
+    hint: str
+    headers: tuple[tuple[str, str], ...] = ()
+
+    async def answer(self, scope: Scope, receive: Receive, send: Send, home: str) -> None:
+        """Tell it to a program in the form that REST callers know, to a person as a page with a
+        way to ``home``."""
+        if not is_browser(scope):
+            await refuse(
+                send, self.status, self.code, self.message, self.hint, headers=self.headers
+            )
+            return
+        page = refusal_page(self.status, self.message, self.hint, home)
+        page.headers.update(dict(self.headers))
+        await page(scope, receive, send)
+
+
+def is_browser(scope: Scope) -> bool:
+    """Whether a person looks at the answer."""
+    headers = dict(scope["headers"])
+    asked = scope["method"] == "GET" and b"authorization" not in headers
+    return asked and b"text/html" in headers.get(b"accept", b"").lower()
+
+
+def bodiless(send: Send) -> Send:
+    """``send`` for an answer to HEAD: that of GET without its body (RFC 9110 §9.3.2)."""
+
+    async def without(message: Message) -> None:
+        if message["type"] == "http.response.body":
+            message = {**message, "body": b""}
+        await send(message)
+
+    return without
+
+
+async def reply(
+    send: Send, status: int, body: bytes = b"", *, kind: str = "", headers: Headers = ()
+) -> None:
+    """Send a whole answer."""
+    raw = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers]
+    if kind:
+        raw.append((b"content-type", kind.encode()))
+    if status != 204:
+        raw.append((b"content-length", str(len(body)).encode()))
+    await send({"type": "http.response.start", "status": status, "headers": raw})
+    await send({"type": "http.response.body", "body": body})
+
+
+async def refuse(
+    send: Send,
+    status: int,
+    code: str,
+    message: str,
+    hint: str,
+    *,
+    headers: Headers = (),
+    rpc: bool = False,
+) -> None:
+    """Send a refusal in the one form REST callers know; with ``rpc`` within a JSON-RPC error
+    (-32603), the only words of such an answer that MCP clients show. Its id was not read."""
+    said: dict[str, Any] = {"error": code, "message": message, "hint": hint}
+    if rpc:
+        error = {"code": -32603, "message": f"{code}: {message} {hint}", "data": said}
+        said = {"jsonrpc": "2.0", "id": None, "error": error}
+    body = json.dumps(said).encode()
+    fixed = [("Cache-Control", "no-store"), *headers]
+    await reply(send, status, body, kind="application/json", headers=fixed)

@@ -1,0 +1,147 @@
+"""Process 1, :8100: sign-in and the way to the server.
+
+Run it alone (`python oauth_proxy.py`) or let `start_servers.py` do so. It holds the only
+door to the internet; what comes in without a token goes nowhere.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from typing import Any
+
+from mcp_multiplayer.config import BadSetting, Settings, doubts, load
+from mcp_multiplayer.edge import identity, serve
+from mcp_multiplayer.edge.auth.accounts import Accounts
+from mcp_multiplayer.edge.auth.address_limit import (
+    INVITE_CARDS_PER_MINUTE,
+    ISSUES_PER_HOUR,
+    Guesses,
+    Quota,
+)
+from mcp_multiplayer.edge.auth.address_limit import network as sender
+from mcp_multiplayer.edge.auth.authorize import Consent
+from mcp_multiplayer.edge.auth.clients import Clients
+from mcp_multiplayer.edge.auth.database import Database, open_database
+from mcp_multiplayer.edge.auth.endpoints import Endpoints
+from mcp_multiplayer.edge.auth.passcode import Passcode
+from mcp_multiplayer.edge.auth.register import Registration
+from mcp_multiplayer.edge.auth.secret import network
+from mcp_multiplayer.edge.auth.server import Server
+from mcp_multiplayer.edge.auth.tokens import Tokens
+from mcp_multiplayer.edge.jwks import Jwks
+from mcp_multiplayer.edge.pages import site
+from mcp_multiplayer.edge.proxy.address import Addresses, parse_trusted
+from mcp_multiplayer.edge.proxy.app import Parts, Proxy
+from mcp_multiplayer.edge.proxy.authentication import Authentication
+from mcp_multiplayer.edge.proxy.forward import Forward
+from mcp_multiplayer.service import key_files
+
+log = logging.getLogger("mcp_multiplayer.oauth_proxy")
+
+
+def create_app(
+    settings: Settings,
+    *,
+    database: Database | None = None,
+    now: Callable[[], float] = time.time,
+    guesses: Guesses | None = None,
+) -> Proxy:
+    """Put the proxy together. Nothing runs until it is entered or served."""
+    addresses = Addresses(parse_trusted(settings.trusted_proxies))
+    network_key = _key(settings, "network")
+    signer = identity.Signer(_key(settings, "caller"), now=now)
+    door = Passcode(settings.access_passcode, _key(settings, "passcode"), guesses=guesses)
+    store = database or open_database(settings)
+    issuers = settings.issuers
+    clients = Clients(store, now=now)
+    accounts = Accounts(store, now=now)
+    tokens = Tokens(store, issuers=issuers, admission=door.mark, now=now)
+    gate = Authentication(tokens.bearer, now=now)
+    tokens.on_revoked = gate.forget
+    registrations, authorizations = Endpoints.quotas()
+    issues = Quota(ISSUES_PER_HOUR, 3600, now=now)
+    endpoints = Endpoints(
+        settings=settings,
+        servers={
+            issuer: Server(
+                issuer, issuers=issuers, clients=clients, tokens=tokens, door=door, issues=issues
+            )
+            for issuer in issuers
+        },
+        registration=Registration(clients, tokens, door, settings.claude_auto_token),
+        consent=Consent(accounts, door, now=now),
+        address=lambda request: addresses.of(request.scope),
+        network=lambda address: network(network_key, sender(address)),
+        registrations=registrations,
+        authorizations=authorizations,
+    )
+
+    def sweep() -> None:
+        gone = tokens.sweep() + accounts.sweep() + clients.sweep()
+        log.debug("swept %d rows", gone)
+
+    return Proxy(
+        Parts(
+            settings=settings,
+            public=endpoints.routes() | Jwks(settings.keys_dir).routes() | site.routes(),
+            gate=gate,
+            forward=Forward(settings.mcp_host, settings.mcp_port),
+            signer=signer,
+            addresses=addresses,
+            cards=Quota(INVITE_CARDS_PER_MINUTE, 60),
+            sweep=sweep,
+            close=store.close,
+        )
+    )
+
+
+def _key(settings: Settings, name: str) -> bytes:
+    try:
+        return key_files.load(settings.keys_dir, name)
+    except OSError as error:
+        raise BadSetting(f"DATA_DIR={settings.data_dir}: no usable keys there ({error})") from None
+
+
+def _tls(settings: Settings) -> dict[str, Any]:
+    if not settings.use_ssl:
+        return {}
+    for name in ("ssl_cert_path", "ssl_key_path"):
+        path = getattr(settings, name)
+        try:
+            open(path, "rb").close()
+        except OSError as error:
+            raise BadSetting(
+                f"{name.upper()}={path}: {error.strerror}; USE_SSL=true needs both files"
+            ) from None
+    return {"ssl_certfile": settings.ssl_cert_path, "ssl_keyfile": settings.ssl_key_path}
+
+
+def main() -> None:
+    """Serve until a signal says otherwise."""
+    settings = load()
+    serve.configure_logging(settings.log_level)
+    serve.raise_descriptor_limit()
+    for doubt in doubts():
+        log.warning("%s", doubt)
+    lock = serve.lock(settings, "proxy")
+    app = create_app(settings)
+    config = serve.web(app, **_tls(settings))
+    sockets = serve.listen(settings.proxy_host, settings.proxy_port, "PROXY_PORT")
+    config.load()
+    if settings.unencrypted:
+        log.warning("tokens travel unencrypted: set PUBLIC_URL or USE_SSL for https")
+    log.info("serving %s", settings.base_url())
+    serve.calm_the_collector()
+    with lock:
+        serve.Server(config, app.stop).run(sockets=sockets)
+
+
+def run() -> None:
+    """Run the program; a setting that cannot be used ends it with one line and code 2."""
+    serve.run("oauth_proxy", main)
+
+
+if __name__ == "__main__":
+    run()

@@ -1,0 +1,174 @@
+"""What a worker may ask of the host while a hook runs.
+
+Runs in the host. On the other side is a worker that may have fallen to its bot: every
+field is checked here as if an enemy had written it, and anything our own worker would
+not have sent is `Broken`, which ends that worker (tests/attacks/test_bot_questions.py).
+"""
+
+from __future__ import annotations
+
+import base64
+import math
+import re
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+from mcp_multiplayer.sandbox.dice import AT_ONCE
+from mcp_multiplayer.sandbox.http_request import Request
+from mcp_multiplayer.sandbox.values import METHODS, BadValue, plain, read
+from mcp_multiplayer.sandbox.wire import Broken
+from mcp_multiplayer.transcript.canonical_json import NotCanonical, canonical
+
+#: A question's first bytes; a result begins otherwise.
+MARK = b'{"ask":'
+LARGEST_BODY = 1 << 20  #: of one request
+LARGEST = 2 * LARGEST_BODY + (64 << 10)
+MOST_HEARD = 2 * LARGEST  #: of all questions of a hook
+MOST_HEADERS = 100
+QUESTIONS = 500  #: of one hook, its draws not counted (`Dice`); our own worker needs no more
+MODE = re.compile(r"[rwax]\+?")
+
+
+@dataclass(frozen=True)
+class Fetch:
+    """Make one HTTP request."""
+
+    request: Request
+    verify: bool
+    seconds: float | None
+    blob: bytes
+
+
+@dataclass(frozen=True)
+class Connect:
+    """Open a connection that the bot itself speaks over."""
+
+    host: str
+    port: int
+    version: int | None  #: 4 or 6, of the address
+    seconds: float | None
+    blob: bytes
+
+
+@dataclass(frozen=True)
+class Resolve:
+    """Look a name up."""
+
+    host: str
+    blob: bytes
+
+
+@dataclass(frozen=True)
+class Open:
+    """Open a file of the workspace."""
+
+    path: str
+    mode: str
+
+
+@dataclass(frozen=True)
+class Roots:
+    """Name the certificate authorities that this server trusts besides the usual ones."""
+
+
+@dataclass(frozen=True)
+class Draw:
+    """Take blocks of the hook's dice."""
+
+    blocks: int
+
+
+Question: TypeAlias = Fetch | Connect | Resolve | Open | Roots | Draw
+
+
+def read_question(data: bytes) -> Question:
+    """The question in a worker's frame, or `Broken`."""
+    try:
+        asked = plain(read(data), "question")
+        kind = asked.pop("ask")
+        question: Question = _READERS[kind](asked)
+    except (BadValue, NotCanonical, ValueError, TypeError, KeyError, AttributeError) as error:
+        raise Broken(f"{type(error).__name__}: {error}") from None
+    if asked:
+        raise Broken("a question with more fields than it has")
+    return question
+
+
+def _fetch(asked: dict[str, Any]) -> Fetch:
+    seconds, blob = _seconds(asked.pop("timeout")), canonical({"k": "fetch", **asked})
+    headers = asked.pop("headers")
+    _check(isinstance(headers, list) and len(headers) <= MOST_HEADERS, "headers")
+    _check(all(isinstance(pair, list) and len(pair) == 2 for pair in headers), "headers")
+    body = base64.b64decode(_text(asked.pop("body"), LARGEST), validate=True)
+    _check(len(body) <= LARGEST_BODY, "body")
+    scheme, method = asked.pop("scheme"), asked.pop("method")
+    _check(scheme in ("http", "https") and method in METHODS, "scheme, method")
+    request = Request(
+        scheme=scheme,
+        host=_text(asked.pop("host"), 300),
+        port=_port(asked.pop("port")),
+        method=method,
+        target=_text(asked.pop("target"), 1 << 14),
+        headers=tuple((_text(name, 200), _text(value, 1 << 14)) for name, value in headers),
+        body=body,
+    )
+    verify = asked.pop("verify")
+    _check(isinstance(verify, bool), "verify")
+    return Fetch(request, verify, seconds, blob)
+
+
+def _connect(asked: dict[str, Any]) -> Connect:
+    seconds, blob = _seconds(asked.pop("timeout")), canonical({"k": "connect", **asked})
+    version = asked.pop("version")
+    _check(version is None or (type(version) is int and version in (4, 6)), "version")
+    host, port = _text(asked.pop("host"), 300), _port(asked.pop("port"))
+    return Connect(host, port, version, seconds, blob)
+
+
+def _resolve(asked: dict[str, Any]) -> Resolve:
+    blob = canonical({"k": "resolve", **asked})
+    return Resolve(_text(asked.pop("host"), 300), blob)
+
+
+def _open(asked: dict[str, Any]) -> Open:
+    path, mode = _text(asked.pop("path"), 4096), _text(asked.pop("mode"), 2)
+    _check(MODE.fullmatch(mode) is not None, "mode")
+    return Open(path, mode)
+
+
+def _draw(asked: dict[str, Any]) -> Draw:
+    blocks = asked.pop("blocks")
+    _check(type(blocks) is int and 0 < blocks <= AT_ONCE, "blocks")
+    return Draw(blocks)
+
+
+_READERS: dict[str, Any] = {
+    "fetch": _fetch,
+    "connect": _connect,
+    "resolve": _resolve,
+    "open": _open,
+    "draw": _draw,
+    "roots": lambda asked: Roots(),
+}
+
+
+def _check(holds: bool, what: str) -> None:
+    if not holds:
+        raise ValueError(what)
+
+
+def _text(value: Any, longest: int) -> str:
+    _check(isinstance(value, str) and len(value) <= longest, "text")
+    return str(value)
+
+
+def _port(value: Any) -> int:
+    _check(type(value) is int and 0 < value <= 65535, "port")
+    return int(value)
+
+
+def _seconds(value: Any) -> float | None:
+    if value is None:
+        return None
+    _check(type(value) in (int, float) and math.isfinite(value) and value >= 0, "timeout")
+    return min(float(value), 3600.0)

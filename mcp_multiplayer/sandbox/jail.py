@@ -1,0 +1,209 @@
+"""What the kernel takes away from a worker.
+
+Runs in the forked child before it reads anything. On the other side, a moment later,
+is a stranger's code: it may open no descriptor, start no process, gain no privilege,
+outlive nobody, touch no other process and use no more than its share. Tried by
+tests/attacks/test_bot_native.py, also with each wall taken away.
+
+`survey` finds out once, by trying, which walls this machine has; `enter` then puts up exactly
+these, and a worker that cannot does not run.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import resource
+import signal
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+
+from mcp_multiplayer.sandbox import landlock, seccomp
+from mcp_multiplayer.sandbox.isolation import Walls
+
+#: The descriptors that lead out, after /dev/null three times.
+ANSWER_FD = 3
+#: A socket that is connected to nothing (`sandbox.network`).
+PLACEHOLDER_FD = 4
+DESCRIPTORS = 64
+NICE = 5
+#: Users that nobody is: each server has 256 of them to itself, most likely.
+FIRST_UID, HOSTS, UIDS = 20_000, 64, 256
+_PDEATHSIG, _DUMPABLE, _CAP_DROP, _NO_NEW_PRIVS, _AMBIENT, _AMBIENT_CLEAR = 1, 4, 24, 38, 47, 4
+_NEWUTS, _NEWIPC, _NEWNET = 0x04000000, 0x08000000, 0x40000000
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+@dataclass(frozen=True)
+class Allowance:
+    """What one worker may use up."""
+
+    memory: int
+    cpu_seconds: int
+    file_size: int
+
+
+def survey(host: int, without: Collection[str] = ()) -> Walls:
+    """Try each wall in a child. ``without`` names walls to leave out, as if there were none."""
+    first = FIRST_UID + host % HOSTS * UIDS
+    abi, no_landlock = landlock.version()
+    missing = {
+        "seccomp": _no_filter(),
+        "landlock": no_landlock or _no_entry("Landlock", lambda: landlock.install(abi)),
+        "uid": _same_user(first),
+        "namespaces": "",
+    }
+    missing |= {wall: f"{wall}: left out on request" for wall in without}
+    abi = 0 if missing["landlock"] else abi
+    return Walls(
+        seccomp=not missing["seccomp"],
+        landlock=abi,
+        governed=landlock.governed(abi),
+        uids=0 if missing["uid"] else first,
+        namespaces=() if missing["namespaces"] else _leave_namespaces(),
+        degraded=tuple(filter(None, missing.values())),
+    )
+
+
+def _no_filter() -> str:
+    why = seccomp.fault()
+    if why:
+        return why
+    seccomp.program()  # made once, here, for all workers
+    return _no_entry("seccomp", seccomp.install)
+
+
+def _no_entry(wall: str, install: Callable[[], None]) -> str:
+    return "" if _works(_no_new_privs, install) else f"{wall}: it cannot be entered here"
+
+
+def _same_user(first: int) -> str:
+    if os.getuid():
+        return "uid: bots run as the user that runs the server, because that is not root"
+    return "" if _works(lambda: become(first)) else "uid: root may not change its uid here"
+
+
+def _works(*steps: Callable[[], None]) -> bool:
+    child = os.fork()
+    if not child:
+        try:
+            for step in steps:
+                step()
+            os._exit(0)
+        finally:
+            os._exit(1)
+    return os.waitpid(child, 0)[1] == 0
+
+
+def _leave_namespaces() -> tuple[str, ...]:
+    """Move this process, and so all workers, away from the machine's network, if it may."""
+    if _libc.unshare(_NEWUTS | _NEWIPC | _NEWNET):
+        return ()
+    return ("net", "ipc", "uts")
+
+
+def die_with_parent(parent: int) -> None:
+    """Have the kernel kill this process when its parent ends; leave if it has already."""
+    _prctl(_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:
+        os._exit(1)
+
+
+def enter(answers: int, unconnected: int, walls: Walls, allowance: Allowance, uid: int) -> None:
+    """Keep these two descriptors and give up the rest, or raise OSError.
+
+    Order matters: files first, then limits, then the user, whose change undoes some wishes,
+    and the filter last.
+    """
+    parent = os.getppid()
+    _give_way()
+    _keep(answers, unconnected)
+    _limit(allowance)
+    if walls.uids:
+        become(uid)
+    renounce(parent)
+    if walls.landlock:
+        landlock.install(walls.landlock)
+    if walls.seccomp:
+        seccomp.install()
+
+
+def renounce(parent: int) -> None:
+    """Give up privileges for good; after the last change of the user."""
+    _drop_capabilities()
+    die_with_parent(parent)  # again: the kernel forgets the wish when the uid changes
+    _prctl(_DUMPABLE, 0)
+    _no_new_privs()
+
+
+def _give_way() -> None:
+    """Let everybody else on this machine go first, and not have all of it: a deadline is by the
+    wall's clock, and beside programs that never pause, 19 would leave a hook a hundredth of it."""
+    os.nice(NICE)
+    os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
+    try:  # when memory runs out a worker goes first
+        fd = os.open("/proc/self/oom_score_adj", os.O_WRONLY)
+    except OSError:
+        return
+    try:
+        os.write(fd, b"1000")
+    except OSError:
+        pass
+    finally:
+        os.close(fd)
+
+
+def _keep(answers: int, unconnected: int) -> None:
+    """Nothing is shared with another worker, not even the flags of /dev/null."""
+    nowhere = os.open(os.devnull, os.O_RDWR)
+    for fd, place in ((answers, 60), (nowhere, 61), (unconnected, 62)):
+        os.dup2(fd, place)  # out of each other's way first
+    for fd, place in ((61, 0), (61, 1), (61, 2), (60, ANSWER_FD), (62, PLACEHOLDER_FD)):
+        os.dup2(fd, place)
+    os.closerange(PLACEHOLDER_FD + 1, os.sysconf("SC_OPEN_MAX"))
+
+
+def _limit(allowance: Allowance) -> None:
+    for limit, value in (
+        (resource.RLIMIT_CORE, 0),
+        (resource.RLIMIT_AS, allowance.memory),
+        (resource.RLIMIT_CPU, allowance.cpu_seconds),
+        (resource.RLIMIT_FSIZE, allowance.file_size),
+        (resource.RLIMIT_MEMLOCK, 0),
+        (resource.RLIMIT_MSGQUEUE, 0),
+        (resource.RLIMIT_SIGPENDING, 0),
+        (resource.RLIMIT_NPROC, 0),  # asked only of who forks: nobody else of this user suffers
+        (resource.RLIMIT_NOFILE, DESCRIPTORS),
+    ):
+        resource.setrlimit(limit, (value, value))
+
+
+def become(uid: int) -> None:
+    """Be this user for good, and of no group but its own."""
+    _drop_bounds()
+    os.setgroups([])
+    os.setresgid(uid, uid, uid)
+    os.setresuid(uid, uid, uid)
+
+
+def _drop_bounds() -> None:
+    number = 0
+    while not _libc.prctl(_CAP_DROP, number, 0, 0, 0):
+        number += 1
+
+
+def _drop_capabilities() -> None:
+    """Also where the uid stays: root without any is nearly an ordinary user."""
+    _libc.prctl(_AMBIENT, _AMBIENT_CLEAR, 0, 0, 0)
+    header = (ctypes.c_uint32 * 2)(0x20080522, 0)
+    if _libc.capset(header, (ctypes.c_uint32 * 6)()):
+        raise OSError(ctypes.get_errno(), "capset")
+
+
+def _no_new_privs() -> None:
+    _prctl(_NO_NEW_PRIVS, 1)
+
+
+def _prctl(option: int, value: int) -> None:
+    if _libc.prctl(option, value, 0, 0, 0):
+        raise OSError(ctypes.get_errno(), f"prctl {option}")

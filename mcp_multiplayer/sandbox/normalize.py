@@ -1,0 +1,102 @@
+"""What a process brings along that another has differently, held still for a hook. Runs in the
+worker and wherever else a hook is run again: a log can be played again only if nothing but its own
+values decides what a hook does. A process is held still for good; it serves hooks only.
+"""
+
+from __future__ import annotations
+
+import functools
+import gc
+import os
+import re
+import sys
+import time
+import types
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from mcp_multiplayer.sandbox import clock, network, rng
+from mcp_multiplayer.sandbox.runtime import DEEPEST
+
+#: How to make an object of each size that the interpreter keeps together; at most so many.
+_KINDS: tuple[Callable[[], object], ...] = (
+    object, lambda: complex(1), *(functools.partial(bytes, size) for size in range(0, 480, 16))
+)  # fmt: skip
+_MOST = 64
+#: Larger ones (classes among them) lie where the C library puts them.
+_LARGE = range(512, 2048, 16)
+_MOST_LARGE = 8
+_stirred: list[object] = []
+
+
+@contextmanager
+def same_depth() -> Iterator[None]:
+    """Let the stack end `DEEPEST` calls below this one, and not below the process's first."""
+    before = sys.getrecursionlimit()
+    sys.setrecursionlimit(_depth() + DEEPEST)
+    try:
+        yield
+    finally:
+        sys.setrecursionlimit(before)
+
+
+def _depth() -> int:
+    """How deep the stack is here, as the interpreter counts: it says so when it refuses."""
+    try:
+        sys.setrecursionlimit(1)
+    except RecursionError as error:
+        said = re.search(r"depth (\d+)", str(error))
+        if said:
+            return int(said[1])
+    raise RuntimeError("this Python does not say how deep its stack is")
+
+
+def install() -> None:
+    """Have every module that is loaded ask us for chance and time, whatever it took hold of when
+    it was imported. In this process, for good; `hold` says whose they are. For the zygote only."""
+    found = {id(real): stand_in for real, stand_in in _stand_ins().items()}
+    for name, module in list(sys.modules.items()):
+        if not isinstance(module, types.ModuleType) or name.startswith("engine."):
+            continue
+        for attribute, value in list(vars(module).items()):
+            if id(value) in found:
+                setattr(module, attribute, found[id(value)])
+
+
+@functools.cache
+def _stand_ins() -> dict[object, object]:
+    """Of what the machine has, each with ours; made once, before anything is replaced."""
+    return rng.stand_ins() | clock.stand_ins()
+
+
+def hold(dice: rng.Rng, now: clock.Clock, seconds: float) -> None:
+    """Time zone, collector of cycles, and what libraries ask of chance and time."""
+    os.environ["TZ"] = "UTC0"
+    time.tzset()
+    gc.disable()  # when it runs depends on what was made before; memory has its limit
+    if not _stand_ins.cache_info().currsize:
+        raise RuntimeError("libraries in this process would ask the machine for chance and time")
+    rng.govern_libraries(dice)
+    clock.govern_libraries(now)
+    network.be_patient(seconds)
+
+
+def release() -> None:
+    """Nobody's hook runs here any more."""
+    rng.govern_libraries(None)
+    clock.govern_libraries(None)
+
+
+def stir() -> None:
+    """Have objects lie elsewhere than in any other process, so that a bot that looks where
+    they lie (the order of a set of its own objects) is found out.
+
+    Some of what is made is let go again: new objects then fall into its holes, and lie not only
+    elsewhere but elsewhere from each other.
+    """
+    sizes = [(make, _MOST) for make in _KINDS]
+    sizes += [(functools.partial(bytes, size), _MOST_LARGE) for size in _LARGE]
+    drawn = os.urandom(len(sizes))
+    made = [make() for (make, most), n in zip(sizes, drawn, strict=True) for _ in range(n % most)]
+    kept = os.urandom(len(made))
+    _stirred.extend(one for one, n in zip(made, kept, strict=True) if n & 1)

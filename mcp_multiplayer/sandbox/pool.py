@@ -1,0 +1,373 @@
+"""Where the host hands over a hook and gets a result.
+
+On the other side of every worker's socket is a stranger's code. Whatever it does, the
+call ends at its deadline, the result is one of two values, and the process is gone.
+A worker serves one call; a few wait ready, forked and jailed beforehand.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+import logging
+import math
+import os
+import socket
+from collections import Counter, deque
+from collections.abc import Collection, Hashable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from mcp_multiplayer.errors import BotRejected, TooLarge, Unavailable
+from mcp_multiplayer.sandbox import frames, selftest, wire
+from mcp_multiplayer.sandbox.broker import Broker, HookBroker
+from mcp_multiplayer.sandbox.call import Effect, Failed, HookCall, HookResult, Limits, SourceReport
+from mcp_multiplayer.sandbox.cassette import Differs
+from mcp_multiplayer.sandbox.dice import Dice
+from mcp_multiplayer.sandbox.fair_queue import LEAST, SERVER, FairQueue, Owner
+from mcp_multiplayer.sandbox.forkserver import Death, ForkServer
+from mcp_multiplayer.sandbox.hostcalls import LARGEST, MARK, MOST_HEARD, read_question
+from mcp_multiplayer.sandbox.isolation import Isolation, Policy
+
+log = logging.getLogger(__name__)
+#: How long a zygote may take to load its modules, and a worker to be forked.
+START_SECONDS = 30.0
+COUNTED = ("ran", "failed", "timed_out", "killed", "rejected")
+#: However many cores there are: every worker has a user of its own.
+MOST_AT_ONCE = 128
+
+
+@dataclass
+class Worker:
+    """One forked process, from the host's side."""
+
+    job: int
+    sock: socket.socket
+    death: asyncio.Future[Death]
+    keeper: ForkServer
+
+    def drop(self) -> None:
+        """End it, if it has not ended by itself."""
+        self.sock.close()
+        self.end()
+
+    def end(self) -> None:
+        """End it while somebody reads from it, who then hears of it."""
+        self.keeper.kill(self.job)
+
+
+class Pool:
+    """Runs hooks of strangers' code, each in a process of its own."""
+
+    def __init__(
+        self,
+        *,
+        limits: Limits | None = None,
+        broker: Broker | None = None,
+        spares: int = 2,
+        at_once: int | None = None,
+        policy: Policy = "auto",
+        without: Collection[str] = (),
+        hash_seed: int = 0,
+    ) -> None:
+        """``broker`` is what bots reach; left out, nothing but their own files. ``without``
+        leaves walls out, by name: for tests, and to see what each one costs. ``hash_seed``
+        decides the order of sets; another one shows who depends on it.
+        """
+        self.limits = limits or Limits()
+        self.broker = broker or Broker(limits=self.limits)
+        self.spares = spares
+        self.isolation = Isolation(
+            policy, memory=self.limits.memory, workspace=self.limits.workspace
+        )
+        self.counts: Counter[str] = Counter()  #: of hooks, and of what ended some of them
+        self._without = without
+        self._hash_seed = hash_seed
+        cores = os.cpu_count() or 1
+        self._shares = FairQueue(at_once or min(max(LEAST, 2 * cores), MOST_AT_ONCE))
+        self._ready: deque[Worker] = deque()
+        self._keeper: ForkServer | None = None
+        self._starting = asyncio.Lock()
+        self._closed = False
+
+    async def start(self) -> None:
+        """Bring the zygote up and the first workers; Unavailable if that fails."""
+        await self._kept()
+        self._refill()
+
+    async def close(self) -> None:
+        """End every process; calls under way become `Failed`."""
+        self._closed = True
+        for worker in self._ready:
+            worker.drop()
+        self._ready.clear()
+        if self._keeper is not None:
+            await self._keeper.close()
+        self.broker.close()
+
+    async def __aenter__(self) -> Pool:
+        await self.start()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    async def run(
+        self,
+        call: HookCall,
+        *,
+        tape: Sequence[Effect] | None = None,
+        owner: Owner = SERVER,
+        limits: Limits | None = None,
+    ) -> HookResult:
+        """Call one hook. Returns at the deadline at the latest; a failing bot is a result.
+        ``owner`` is whose share of the workers it takes. ``limits`` are the room's,
+        of the day it was opened; of memory, network and files there are the pool's.
+
+        With ``tape``, an earlier result's effects, the network is not touched: questions are
+        answered from it, and another question than the recorded one is `NonDeterministic`.
+        Unavailable only if no worker can be had. Cancelling kills the worker.
+        """
+        result = await self._run(call, tape, owner, limits or self.limits)
+        self.counts["ran"] += 1
+        if isinstance(result, Failed):
+            self.counts["failed"] += 1
+            self.counts["killed"] += result.killed
+            self.counts["timed_out"] += result.error == "TimeLimit"
+        return result
+
+    async def _run(
+        self, call: HookCall, tape: Sequence[Effect] | None, owner: Owner, limits: Limits
+    ) -> HookResult:
+        request = wire.hook_request(call, limits)
+        if len(request) > frames.LARGEST_REQUEST:
+            return Failed("StateLimit", text="the hook's inputs are too large")
+        worker = await self._take(owner, hash((call.source, call.hook)))
+        desk = self.broker.desk(worker.end, tape, dice=Dice(call.key))
+        try:
+            if call.inline and (why := self.isolation.refusal()):
+                return Failed("NotIsolated", text=why)
+            result = await self._outcome(worker, request, call, desk, limits)
+        finally:
+            worker.drop()
+            await desk.close()
+        if desk.refused:  # which place is not said: its name may hold a player's secret
+            log.info("bot %r was refused the network %d times", call.bot_id, desk.refused)
+        if isinstance(result, Failed) and desk.note:
+            result = replace(result, text=f"{result.text}\n  {desk.note}")
+        return replace(result, effects=tuple(desk.effects), draws=desk.dice.count)
+
+    async def _outcome(
+        self, worker: Worker, request: bytes, call: HookCall, desk: HookBroker, limits: Limits
+    ) -> HookResult:
+        try:
+            async with asyncio.timeout(limits.hook_seconds):
+                largest = max(LARGEST, wire.largest_answer(limits))
+                data = await self._converse(worker, request, desk, largest)
+            result = wire.hook_result(data, call, limits)
+            desk.finish()
+            return result
+        except TimeoutError:
+            text = f"the hook took longer than {limits.hook_seconds:g} seconds"
+            return Failed("TimeLimit", text=text, killed=True)
+        except Differs as error:
+            return Failed("NonDeterministic", text=str(error))
+        except (frames.BadFrame, OSError) as error:
+            if desk.verdict is not None:
+                return Failed(desk.verdict[0], text=desk.verdict[1], killed=True)
+            return await self._crashed(worker, str(error))
+        except wire.Broken as error:
+            log.warning("worker of %s sent a forged answer: %s", call.bot_id, error)
+            return Failed("Crashed", text="the answer was not one of ours", killed=True)
+
+    def report(self) -> dict[str, Any]:
+        """For health_check: the walls, and what has come of hooks so far."""
+        counted = {name: self.counts[name] for name in COUNTED}
+        return {**self.isolation.report(), "counts": counted}
+
+    async def inspect(
+        self, source: str, *, inline: bool = True, owner: Owner = SERVER
+    ) -> SourceReport:
+        """What a source is, compiled in a worker and not run. BotRejected with line and reason.
+        The limit of a source is for those that a player brings (``inline``)."""
+        try:
+            return await self._inspect(source, inline, owner)
+        except (BotRejected, TooLarge) as rejection:
+            self.counts["rejected"] += 1
+            digest = hashlib.sha256(source.encode("utf-8", "replace")).hexdigest()
+            log.info("source sha256:%s rejected: %r", digest, str(rejection)[:200])
+            raise
+
+    async def _inspect(self, source: str, inline: bool, owner: Owner) -> SourceReport:
+        size = len(source.encode("utf-8", "surrogatepass"))
+        if inline and size > self.limits.source:
+            raise TooLarge(f"The source has {size} bytes; at most {self.limits.source} are taken.")
+        try:
+            source.encode()
+        except UnicodeEncodeError:
+            raise BotRejected("The source is not valid Unicode text") from None
+        worker = await self._take(owner, "inspect")
+        try:
+            if inline and (why := self.isolation.refusal()):
+                raise BotRejected(why, hint="A preset runs here: list_bots names them.")
+            async with asyncio.timeout(self.limits.hook_seconds):
+                data = await self._ask(worker, wire.inspect_request(source))
+            report = wire.source_report(data)
+        except (TimeoutError, frames.BadFrame, OSError, wire.Broken) as error:
+            log.info("a source could not be inspected: %r", error)
+            if isinstance(error, TimeoutError) and not inline:  # ours: the machine is to blame
+                raise Unavailable("This server is too busy to read the referee.") from None
+            raise BotRejected("The source takes too long or too much memory to compile") from None
+        finally:
+            worker.drop()
+        if isinstance(report, str):
+            raise BotRejected(report)
+        return report
+
+    # Workers
+
+    async def _take(self, owner: Owner, job: Hashable) -> Worker:
+        """A worker that is ready for its one request, holding a place of its owner's until it
+        dies. ``job`` is what may be expected to cost the same again."""
+        place = await self._shares.take(owner, job)
+        try:
+            worker = await self._ready_worker()
+        except BaseException:
+            self._shares.give(place, 0.0)
+            raise
+        worker.death.add_done_callback(lambda death: self._shares.give(place, death.result().cpu))
+        self._refill()
+        return worker
+
+    async def _ready_worker(self) -> Worker:
+        for _ in range(2 + len(self._ready)):
+            keeper = await self._kept()
+            worker = self._ready.popleft() if self._ready else self._fork(keeper)
+            try:
+                async with asyncio.timeout(START_SECONDS):
+                    await self._receive(worker.sock, 16)
+                if not worker.death.done():
+                    return worker
+                worker.drop()  # a spare that did not live to be used
+            except (TimeoutError, frames.BadFrame, OSError) as error:
+                log.warning("a worker did not come up: %r", error)
+                worker.drop()
+            except BaseException:
+                worker.drop()
+                raise
+        raise Unavailable("No sandbox process could be started for the bot.")
+
+    def _fork(self, keeper: ForkServer) -> Worker:
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
+        ours.setblocking(False)
+        with theirs:
+            job, death = keeper.fork(theirs)
+        return Worker(job, ours, death, keeper)
+
+    def _refill(self) -> None:
+        keeper = self._keeper
+        while keeper and not keeper.lost and not self._closed and len(self._ready) < self.spares:
+            self._ready.append(self._fork(keeper))
+
+    async def _kept(self) -> ForkServer:
+        """The zygote's keeper; a dead zygote is replaced, one caller doing it for all."""
+        async with self._starting:
+            if self._closed:
+                raise Unavailable("The server is stopping.")
+            if self._keeper is None or self._keeper.lost:
+                if self._keeper is not None:
+                    log.error("the sandbox zygote died; starting another")
+                    await self._keeper.close()
+                for worker in self._ready:
+                    worker.drop()
+                self._ready.clear()
+                keeper = ForkServer(self._allowance(), self._hash_seed)
+                await keeper.start(START_SECONDS)
+                try:
+                    await self._examine(keeper)
+                except BaseException:
+                    await keeper.close()
+                    raise
+                self._keeper = keeper
+            return self._keeper
+
+    async def _examine(self, keeper: ForkServer) -> None:
+        """Let no bot near a zygote before its walls have been tried."""
+        self.isolation = replace(self.isolation, tried=0, failures=())
+        tried, failures = await selftest.examine(lambda: self._fork(keeper))
+        if keeper.lost:
+            raise Unavailable("The bot sandbox ended while it was tried.")
+        self.isolation = replace(self.isolation, walls=keeper.walls, tried=tried, failures=failures)
+        told = self.isolation
+        missing = "; ".join(told.degraded) or "nothing is missing"
+        level = logging.INFO if told.level in ("full", "strong") else logging.WARNING
+        log.log(level, "isolation of bots: %s, self-test %d of %d, %s",
+                told.level, tried - len(failures), tried, missing)  # fmt: skip
+
+    def _allowance(self) -> dict[str, Any]:
+        seconds = math.ceil(self.limits.hook_seconds)
+        return {
+            "memory": self.limits.memory,
+            "cpu_seconds": seconds + 2,
+            "file_size": self.limits.workspace,
+            "without": sorted(self._without),
+        }
+
+    # One exchange
+
+    async def _ask(self, worker: Worker, request: bytes) -> bytes:
+        loop = asyncio.get_running_loop()
+        await loop.sock_sendall(worker.sock, frames.pack(request))
+        return await self._receive(worker.sock, wire.largest_answer(self.limits))
+
+    async def _converse(
+        self, worker: Worker, request: bytes, desk: HookBroker, largest: int
+    ) -> bytes:
+        """Hand over the request, answer every question, return the result's bytes."""
+        loop = asyncio.get_running_loop()
+        await loop.sock_sendall(worker.sock, frames.pack(request))
+        heard = 0
+        while (data := await self._receive(worker.sock, largest)).startswith(MARK):
+            heard += len(data)
+            if heard > MOST_HEARD:
+                raise wire.Broken("questions without end")
+            answer, fd = await desk.answer(read_question(data))
+            told = frames.pack(json.dumps(answer).encode())
+            if fd is not None:
+                told = _hand_over(worker.sock, told, fd)
+            if told:  # else the worker may have gone already, its result said
+                await loop.sock_sendall(worker.sock, told)
+        return data
+
+    async def _receive(self, sock: socket.socket, cap: int) -> bytes:
+        header = await self._exactly(sock, frames.HEADER.size)
+        return await self._exactly(sock, frames.length(header, cap))
+
+    async def _exactly(self, sock: socket.socket, n: int) -> bytes:
+        loop = asyncio.get_running_loop()
+        data = bytearray()
+        while len(data) < n:
+            part = await loop.sock_recv(sock, min(n - len(data), 1 << 16))
+            if not part:
+                raise frames.BadFrame("end of stream")
+            data += part
+        return bytes(data)
+
+    async def _crashed(self, worker: Worker, reason: str) -> Failed:
+        """Why a worker went without an answer, as far as the zygote can tell in a moment."""
+        worker.drop()
+        done, _ = await asyncio.wait([worker.death], timeout=1.0)
+        status = worker.death.result().status if done else None
+        how = "the sandbox restarted" if status is None else f"the process ended with {status}"
+        return Failed("Crashed", text=f"{how} ({reason})", killed=True)
+
+
+def _hand_over(sock: socket.socket, told: bytes, fd: int) -> bytes:
+    """Send the first bytes with a descriptor, which is closed here; what is left to send."""
+    try:
+        return told[socket.send_fds(sock, [told], [fd]) :]
+    except BlockingIOError:  # our own worker reads each answer before it asks again
+        raise wire.Broken("a worker that does not read its answers") from None
+    finally:
+        os.close(fd)

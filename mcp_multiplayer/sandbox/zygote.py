@@ -1,0 +1,137 @@
+"""The process that workers are forked from.
+
+Started fresh by the host with an empty environment, never forked from the server: it
+holds no key, no log and no connection. One thread. It knows its children by the
+host's job numbers, so that a kill hits the right one, and ends them all and itself
+when the host's end of the control socket closes.
+
+Started as a program: ``python -s -P zygote.py CONTROL_FD HOST_PID ROOT ALLOWANCE``.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import gc
+import json
+import os
+import select
+import signal
+import socket
+import sys
+from typing import Any
+
+#: Commands and reports are one datagram each.
+DATAGRAM = 4096
+
+
+class Zygote:
+    """The children, by job number."""
+
+    def __init__(self, control: socket.socket, walls: Any, allowance: Any, serve: Any) -> None:
+        self.control = control
+        self.walls = walls
+        self.allowance = allowance
+        self.serve = serve
+        self.jobs: dict[int, int] = {}  # pid -> job
+        self.uids: dict[int, int] = {}  # pid -> the user it is, unlike any other living worker
+
+    def run(self) -> None:
+        """Obey until the host is gone."""
+        woken, wake = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        signal.set_wakeup_fd(wake, warn_on_full_buffer=False)
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+        poll = select.poll()
+        poll.register(self.control, select.POLLIN)
+        poll.register(woken, select.POLLIN)
+        self.report(ready=os.getpid(), walls=dataclasses.asdict(self.walls))
+        while True:
+            for fd, _ in poll.poll():
+                if fd == woken:
+                    os.read(woken, 4096)
+                    self.bury()
+                elif not self.obey():
+                    return
+
+    def obey(self) -> bool:
+        """One command of the host; False when there is no host any more."""
+        data, fds, _, _ = socket.recv_fds(self.control, DATAGRAM, 1)
+        if not data:
+            return False
+        command = json.loads(data)
+        if "fork" in command:
+            self.fork(command["fork"], fds[0])
+        for pid, job in self.jobs.items():
+            if job == command.get("kill"):
+                os.kill(pid, signal.SIGKILL)  # our child and not buried yet: the pid is its own
+        return True
+
+    def fork(self, job: int, answers: int) -> None:
+        """Start a worker that answers on this socket."""
+        zygote, uid = os.getpid(), self.free_uid()
+        try:
+            pid = os.fork()
+        except OSError:
+            os.close(answers)
+            self.report(dead=job, status=-1, cpu=0.0)
+            return
+        if not pid:
+            self.serve(answers, zygote, self.walls, self.allowance, uid)
+        self.jobs[pid], self.uids[pid] = job, uid
+        os.close(answers)
+
+    def free_uid(self) -> int:
+        """The lowest user of our range that no worker is."""
+        taken = set(self.uids.values())
+        uid: int = self.walls.uids
+        while uid in taken:
+            uid += 1
+        return uid
+
+    def bury(self) -> None:
+        """Reap whoever has ended and tell the host."""
+        while self.jobs:
+            pid, status, used = os.wait4(-1, os.WNOHANG)
+            if not pid:
+                return
+            del self.uids[pid]
+            code, cpu = os.waitstatus_to_exitcode(status), used.ru_utime + used.ru_stime
+            self.report(dead=self.jobs.pop(pid), status=code, cpu=cpu)
+
+    def end(self) -> None:
+        """Leave nobody behind."""
+        for pid in self.jobs:
+            os.kill(pid, signal.SIGKILL)
+        for pid in self.jobs:
+            os.waitpid(pid, 0)
+
+    def report(self, **event: Any) -> None:
+        """Tell the host."""
+        self.control.send(json.dumps(event).encode())
+
+
+def main(control_fd: str, host: str, root: str, allowance: str) -> None:
+    """Load what bots may import, once, then wait for work."""
+    sys.path.append(root)
+    from mcp_multiplayer.sandbox import jail, warmup, worker
+
+    jail.die_with_parent(int(host))
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)  # ends with the host, not with its terminal
+    control = socket.socket(fileno=int(control_fd))
+    os.closerange(int(control_fd) + 1, os.sysconf("SC_OPEN_MAX"))
+    told = json.loads(allowance)
+    walls = jail.survey(int(host), told.pop("without", ()))
+    warmup.ready()
+    zygote = Zygote(control, walls, jail.Allowance(**told), worker.serve)
+    gc.collect()
+    gc.freeze()
+    try:
+        zygote.run()
+    except OSError:  # the host went away between two of our calls
+        pass
+    finally:
+        zygote.end()
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

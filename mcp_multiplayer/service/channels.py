@@ -1,0 +1,247 @@
+"""Rooms in memory: which are loaded, who may enter one, how far everybody has read. The manager's
+operations stand on it; it changes no channel itself.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from mcp_multiplayer.channel import decide, invite_codes
+from mcp_multiplayer.channel.identifiers import CHANNEL_ID
+from mcp_multiplayer.channel.model import Slot
+from mcp_multiplayer.errors import ChannelNotFound, InvalidRequest, NotMember
+from mcp_multiplayer.sandbox.fair_queue import Owner
+from mcp_multiplayer.service import hooks
+from mcp_multiplayer.service.replica import CLOCK, Replica
+from mcp_multiplayer.service.results import Seat
+from mcp_multiplayer.service.scheduler import Scheduler
+from mcp_multiplayer.service.sequencer import Sequencer
+from mcp_multiplayer.service.signing import Signing
+from mcp_multiplayer.storage.base import Append, Row, Store, Table
+from mcp_multiplayer.storage.to_asyncio import to_future
+
+_PLACE = re.compile(rf"([0-9]{{1,15}})\.({CHANNEL_ID.pattern})")  #: in a list of rooms
+ROOMS = 1024  #: folds kept in memory
+LONGEST_WAIT = 45.0  #: seconds; hosted clients give up between 45 and 300
+CREATOR = "creator"  #: key of the row that names its network
+UNKNOWN = "unknown"  #: pays where no row of a creator is left; nobody's account
+LOOKED_AT = 50  #: rooms of an account, open and closed ones, in search of a seat
+FLUSH_MARKS = 2.0  #: seconds a mark may be in memory only; losing it repeats messages
+
+
+@dataclass(frozen=True)
+class ChannelPage:
+    """Rooms with the seats an account has there. ``cursor``: where the next page begins."""
+
+    rooms: tuple[tuple[Replica, tuple[Slot, ...]], ...]
+    cursor: str | None
+
+
+class Bots(Protocol):
+    """What runs the hooks of a room's bots: `bot_manager.BotManager`."""
+
+    def admit(self, room: Replica) -> None:
+        """Raise `RateLimited` when the room's bots have no time for one more message."""
+
+    def pause(self, room: Replica) -> float:
+        """Seconds until the room's bots have time for a clock that ran out; 0 takes it."""
+
+    async def settle(self, room: Replica) -> None:
+        """Run every hook that is due, append what comes of it, and say so in ``room.settled``."""
+
+
+class NoBots:
+    """For rooms without bots, and tests: nothing is ever due."""
+
+    def admit(self, room: Replica) -> None:
+        pass
+
+    def pause(self, room: Replica) -> float:
+        return 0.0
+
+    async def settle(self, room: Replica) -> None:
+        room.settle_all()
+
+
+class LoadedChannels:
+    """See the module. ``referees`` is set by whoever runs bots."""
+
+    def __init__(
+        self, store: Store, *, account_key: bytes, now: Callable[[], float], custody: Signing
+    ) -> None:
+        self.store = store
+        self.now = now
+        self.custody = custody
+        self.referees: Bots = NoBots()
+        self.alarms = Scheduler(self.now_ms, self._look_after)
+        self.lines = Sequencer(
+            self.now_ms,
+            lambda room: self.referees.settle(room),
+            pause=lambda room: self.referees.pause(room),
+            alarms=self.alarms,
+            custody=custody,
+        )
+        self._account_key = account_key
+        self._rooms: OrderedDict[str, Replica] = OrderedDict()
+        self._flush: asyncio.TimerHandle | None = None
+        self.stopping = False
+
+    def stop(self) -> None:
+        """Answer everybody who waits, now: the server is about to end. From here on no wait begins
+        and nothing joins a queue; what has been decided on is finished by `close`."""
+        self.stopping = True
+        self.lines.stop()
+        for room in self._rooms.values():
+            room.bell.ring()
+
+    async def _until(self, room: Replica, condition: Callable[[], bool], seconds: float) -> bool:
+        """Wait until ``condition`` holds, at most ``seconds``; return whether it does."""
+        seconds = min(seconds, LONGEST_WAIT)
+        await room.bell.until(lambda: self.stopping or condition(), seconds)
+        return condition()
+
+    def now_ms(self) -> int:
+        return int(self.now() * 1000)
+
+    def start_clocks(self) -> None:
+        """Wait for every clock that was running when the server ended, wherever it is; those
+        that have run out meanwhile ring now."""
+        for channel_id, due in self.store.find(Table.TIMER, CLOCK):
+            self.alarms.set(channel_id, int(due))
+
+    def _look_after(self, channel_id: str) -> None:
+        self.lines.settle_soon(self.room(channel_id))
+
+    def room(self, channel_id: str) -> Replica:
+        """Return the room. An id of the wrong form is called one; an unknown id is refused
+        in the words of a room where the caller has no seat."""
+        if not CHANNEL_ID.fullmatch(channel_id):
+            raise ChannelNotFound(f"{channel_id[:80]!r} is not a channel id")
+        room = self._rooms.get(channel_id)
+        if room is not None:
+            self._rooms.move_to_end(channel_id)
+            return room
+        room = Replica.load(self.store, channel_id)
+        if room is None:
+            raise NotMember(decide.STRANGER)
+        self.custody.look_at(room)
+        if hooks.due(room) is None:
+            room.settle_all()
+        self._keep(room)
+        self.lines.settle_soon(room)
+        return room
+
+    def _keep(self, room: Replica) -> None:
+        self._rooms[room.channel_id] = room
+        room.signer = self.custody.head
+        for old in list(self._rooms)[: max(0, len(self._rooms) - ROOMS)]:
+            idle = self._rooms[old]
+            if not self.lines.busy(idle) and not len(idle.bell) and not idle.moved_marks:
+                del self._rooms[old]
+
+    def who(self, room: Replica, account: str) -> str:
+        """The account as this channel's log knows it."""
+        return invite_codes.who(self._account_key, room.channel.origin, account)
+
+    def seat(self, channel_id: str, account: str, label: str | None) -> Seat:
+        """The seat that speaks for this account, or the reason why none does."""
+        room = self.room(channel_id)
+        return Seat(room, decide.seat_of(room.channel, self.who(room, account), label))
+
+    def look(self, channel_id: str, account: str) -> tuple[Replica, str]:
+        """A room that this account may look at, member or creator, and its name there."""
+        room = self.room(channel_id)
+        who = self.who(room, account)
+        if not decide.may_look(room.channel, who):
+            raise NotMember(decide.STRANGER)
+        return room, who
+
+    def rooms_of(
+        self, account: str, *, closed: bool = False, limit: int = 50, cursor: str | None = None
+    ) -> ChannelPage:
+        """A page of the rooms that this account created or sits in, newest activity first; of
+        the closed ones, newest first, when ``closed``. Only what is on the page is loaded; where
+        the account has given up its seat the page is shorter."""
+        after = None if cursor is None else _place(cursor)
+        places = [
+            place for place in self._places(account, closed) if after is None or place < after
+        ]
+        found = []
+        for _, channel_id in places[:limit]:
+            room = self.room(channel_id)
+            who = self.who(room, account)
+            seats = room.channel.seats_of(who)
+            if seats or room.channel.creator == who:
+                found.append((room, seats))
+        more = "{}.{}".format(*places[limit - 1]) if len(places) > limit else None
+        return ChannelPage(tuple(found), more)
+
+    def is_seated(self, account: str) -> bool:
+        """Whether the account holds a seat anywhere, as far as its newest rooms go."""
+        for closed in (False, True):
+            for _, channel_id in self._places(account, closed)[:LOOKED_AT]:
+                room = self.room(channel_id)
+                if room.channel.seats_of(self.who(room, account)):
+                    return True
+        return False
+
+    def _places(self, account: str, closed: bool = False) -> list[tuple[int, str]]:
+        """When something last happened (ms) in each room of the account; the last one first."""
+        if closed:
+            rows = self.store.find(Table.PAST, account)
+            return sorted(((int(at), channel_id) for channel_id, at in rows), reverse=True)
+        places = []
+        for channel_id, _ in self.store.find(Table.ACCOUNT, account):
+            last = self.store.head(channel_id)
+            if last is not None:
+                places.append((last.ts, channel_id))
+        return sorted(places, reverse=True)
+
+    def owner(self, room: Replica) -> Owner:
+        """Who pays for the hooks of a room, whoever speaks in it: its creator, who attached its
+        referees. As it stands in the store, so the same after a restart."""
+        if room.owner is None:
+            tables = (Table.ACCOUNT, Table.PAST)
+            rows = [row for table in tables for row in self.store.scan(table, room.channel_id)]
+            known = [account for account, _ in rows]
+            creator = room.channel.creator
+            account = next((one for one in known if self.who(room, one) == creator), UNKNOWN)
+            network = self.store.get(Table.NETWORK, room.channel_id, CREATOR)
+            room.owner = Owner(account, (network or b"").decode())
+        return room.owner
+
+    def source(self, room: Replica, code_hash: str) -> str:
+        """The source text that a room's bot was attached with."""
+        kept = self.store.get(Table.BLOB, room.channel_id, code_hash)
+        return "" if kept is None else kept.decode()
+
+    def unread(self, seat: Seat) -> int:
+        return seat.room.channel.messages - seat.room.marks.get(seat.slot.id, 0)
+
+    async def _write_rows(self, room: Replica, rows: Sequence[Row]) -> None:
+        change = Append(room.channel_id, 0, b"", (), rows, unconditional=True)
+        await to_future(self.store.append(change))
+
+    def _flush_soon(self) -> None:
+        if self._flush is None:
+            loop = asyncio.get_running_loop()
+            self._flush = loop.call_later(FLUSH_MARKS, self.flush_marks)
+
+    def flush_marks(self) -> None:
+        """Write down how far everybody has read; nobody waits for it."""
+        self._flush = None
+        for room in self._rooms.values():
+            if change := room.marks_change():
+                self.store.append(change)
+
+
+def _place(cursor: str) -> tuple[int, str]:
+    found = _PLACE.fullmatch(cursor)
+    if found is None:
+        raise InvalidRequest("this cursor is not of a list of rooms", hint="Leave it out.")
+    return int(found[1]), found[2]

@@ -1,0 +1,233 @@
+"""Whether the rules of rooms could have written a step. `verifier.candidate_commands` makes every
+command that may have led to a step: if the rules answer none of them with exactly these events,
+nobody could have asked for them. What nobody can ask for is refused. On the other side is a server
+that writes what its own rules forbid.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from mcp_multiplayer.channel import events, invite_codes, terms
+from mcp_multiplayer.channel.commands import Host
+from mcp_multiplayer.channel.events import (
+    Attach,
+    Change,
+    Disclose,
+    Event,
+    Genesis,
+    Key,
+    Propose,
+    Restored,
+    Reveal,
+    Runtime,
+)
+from mcp_multiplayer.channel.model import Bot, Channel
+from mcp_multiplayer.channel.ops import TOUCH_TERMS
+from mcp_multiplayer.errors import MultiplayerError
+from mcp_multiplayer.transcript import checkpoint, seeds
+from mcp_multiplayer.transcript.canonical_json import canonical
+from mcp_multiplayer.transcript.entries import b64u
+from mcp_multiplayer.verifier import candidate_commands
+from mcp_multiplayer.verifier.candidate_commands import Step
+from mcp_multiplayer.verifier.findings import Violation
+
+UNKNOWN = "?"  #: stands for a commitment that the log does not tell
+
+
+@dataclass(frozen=True)
+class Whisper:
+    """A member's private message, as far as the log tells."""
+
+    entry: int
+    to: tuple[str, ...]
+    digest: str
+
+
+@dataclass
+class Context:
+    """What of the log a step is judged with besides the state before it."""
+
+    commits: Mapping[str, str]  #: of seeds, by the bot's name in its dice
+    whispers: list[Whisper] = field(default_factory=list)
+    sizes: Mapping[int, int] = field(default_factory=dict)  #: of private bodies that are known
+    pending: bool = False  #: a hook is due
+    asked: bool = False  #: a commitment was asked for that is not in the log
+
+
+def check(channel: Channel, step: Step, context: Context) -> None:
+    """Raise `Violation` unless the rules can have answered somebody with these events."""
+    head = _head(step.events)
+    kind = type(head).__name__.lower()
+    code = f"E_{kind.upper()}"
+    wishes = candidate_commands.WISHES.get(type(head))
+    if wishes is None or (isinstance(head, Genesis) and step.first):
+        raise Violation(code, f"nothing begins with a {kind}", step.first)
+    wanted = [replace(e, seed="") if isinstance(e, Reveal) else e for e in step.events]
+    plain = [event for event in wanted if not isinstance(event, Disclose)]
+    reason, expected = f"nobody could have asked for this {kind}", None
+    host = _host(plain, context)
+    found = False
+    try:
+        for wish in wishes(channel, plain, step, host):
+            context.asked = False
+            try:
+                made = wish()
+            except MultiplayerError as refusal:
+                reason = str(refusal)
+                continue
+            expected = made
+            if _same(made, plain, context):
+                found = True
+                break
+    except (
+        *(LookupError, TypeError, ValueError, AttributeError, AssertionError),
+        RuntimeError,  # what a generator makes of StopIteration: no such slot
+    ) as error:
+        raise Violation(code, f"it names what is not there ({error!r:.120})", step.first) from None
+    if not found:
+        raise _different(code, step, plain, expected, reason)
+    _check_disclosures(channel, step, context)
+
+
+def _head(events: Sequence[Event]) -> Event:
+    return next((event for event in events if not isinstance(event, Disclose)), events[0])
+
+
+def _host(plain: Sequence[Event], context: Context) -> Host:
+    runtime = next((e.runtime for e in plain if isinstance(e, Attach) and e.runtime), "")
+    key = next((e.key for e in plain if isinstance(e, Genesis) and e.key), "")
+
+    def commit(origin: str, bot: str) -> str:
+        if bot not in context.commits:
+            context.asked = True
+        return context.commits.get(bot, UNKNOWN)
+
+    return Host(runtime, commit, lambda origin: key)
+
+
+def _same(made: Sequence[Event], logged: Sequence[Event], context: Context) -> bool:
+    if len(made) != len(logged):
+        return False
+    if context.asked and isinstance(logged[0], Propose) and isinstance(made[0], Propose):
+        made = [replace(made[0], terms=logged[0].terms)]  # its seeds were never committed to
+    return all(
+        canonical(events.write(one)) == canonical(events.write(other))
+        for one, other in zip(made, logged, strict=True)
+    )
+
+
+def _different(
+    code: str, step: Step, plain: Sequence[Event], expected: list[Event] | None, reason: str
+) -> Violation:
+    if expected is None:
+        return Violation(code, reason, step.first)
+    shown = [events.write(event) for event in expected]
+    logged = [events.write(event) for event in plain]
+    place = next(
+        (n for n, (a, b) in enumerate(zip(shown, logged, strict=False)) if a != b),
+        min(len(shown), len(logged)),
+    )
+    place = min(place, len(step.events) - 1)
+    fields = "its number of entries"
+    if place < len(shown) and place < len(logged):
+        names = shown[place].keys() | logged[place].keys()
+        wrong = sorted(n for n in names if shown[place].get(n) != logged[place].get(n))
+        fields = ", ".join(wrong)
+        code = "E_TERMS" if wrong == ["terms"] else f"E_{logged[place]['t'].upper()}"
+    text = f"the rules lead to something else: {fields}"
+    return Violation(code, text, step.first + place, expected=shown)
+
+
+def _check_disclosures(channel: Channel, step: Step, context: Context) -> None:
+    """Before a reveal stand all private messages that its bot has heard, and nowhere else."""
+    waiting: list[tuple[int, Disclose]] = []
+    for entry, event in enumerate(step.events, step.first):
+        if isinstance(event, Disclose):
+            waiting.append((entry, event))
+            continue
+        due: list[Whisper] = []
+        if isinstance(event, Reveal):
+            bot = channel.bot(event.bot)
+            due = [] if bot is None else _heard(bot, context)
+        if [one.entry for one in due] != [disclosed.entry for _, disclosed in waiting]:
+            raise Violation(
+                "E_DISCLOSE",
+                f"{len(waiting)} private messages are opened here where {len(due)} are due",
+                entry,
+            )
+        for whisper, (place, disclosed) in zip(due, waiting, strict=True):
+            if invite_codes.seal(disclosed.salt, disclosed.body) != whisper.digest:
+                raise Violation(
+                    "E_DISCLOSE", f"it opens another body than entry {whisper.entry} sealed", place
+                )
+        waiting = []
+    if waiting:
+        raise Violation("E_DISCLOSE", "nothing was due to be opened", waiting[0][0])
+
+
+def _heard(bot: Bot, context: Context) -> list[Whisper]:
+    if not bot.dice.sealed:
+        return []
+    name = f"bot:{bot.id}"
+    return [one for one in context.whispers if one.entry >= bot.dice.first and name in one.to]
+
+
+# --- what surrounds a step ---------------------------------------------------------------------
+
+
+def chores(channel: Channel, step: Step, context: Context, root: Callable[[int], bytes]) -> None:
+    """The entries that a server writes by itself: another key, another runtime, lost entries."""
+    event = step.events[0]
+    if isinstance(event, Key):
+        _check_rotation(channel, event, step.first)
+    elif isinstance(event, Runtime):
+        if event.runtime == channel.runtime or not context.pending:
+            raise Violation(
+                "E_RUNTIME", "the runtime has not changed, or no hook is due", step.first
+            )
+    elif isinstance(event, Restored):
+        if channel.lost or event.size < step.first:
+            raise Violation(
+                "E_RESTORED", "a smaller head than this log has loses nothing", step.first
+            )
+        if event.size == step.first and b64u(root(step.first)) == event.root:
+            raise Violation("E_RESTORED", "the head that is said to be lost is here", step.first)
+
+
+def _check_rotation(channel: Channel, event: Key, index: int) -> None:
+    try:
+        opened = checkpoint.open_note(event.note, [channel.key, event.vkey])
+        name, _ = checkpoint.read_vkey(event.vkey)
+    except checkpoint.BadNote as error:
+        raise Violation("E_KEY", str(error), index) from None
+    both = set(opened.signers) == {channel.key, event.vkey} and channel.key != event.vkey
+    if not both or opened.text != f"{event.vkey}\n" or name != channel.origin:
+        raise Violation("E_KEY", "old and new key do not both vouch for the new one", index)
+    if channel.status == "closed":
+        raise Violation("E_KEY", "a closed room takes no other key", index)
+
+
+def after(before: Channel, channel: Channel, step: Step) -> None:
+    """What must hold when a step is done: what was accepted is what has come. Consent to empty a
+    seat or to close the room changes no terms; `check` has held its name to the proposal."""
+    ops = before.proposal.ops if before.proposal is not None else ()
+    if not any(op["op"] in TOUCH_TERMS for op in ops):
+        return
+    for place, event in enumerate(step.events):
+        if isinstance(event, Change) and terms.of(channel) != event.terms:
+            raise Violation(
+                "E_TERMS", "what was carried out is not what was accepted", step.first + place
+            )
+
+
+def names(log_events: Sequence[tuple[int, Event]]) -> dict[str, str]:
+    """Every commitment of a seed, by the bot's name in its dice."""
+    found: dict[str, str] = {}
+    nth = 0
+    for _, event in log_events:
+        if isinstance(event, Attach):
+            nth += 1
+            found[seeds.bot_name(event.bot, nth)] = event.commit or ""
+    return found

@@ -1,0 +1,172 @@
+"""A tool call of the handshake era has two ways through the server; nobody can tell which.
+
+With no version to be short for, all go the library's way.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+from unittest import mock
+
+import httpx
+import pytest
+
+from mcp_multiplayer.edge.api import mcp_fastpath
+from tests.edge.api.house import House
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+Json = dict[str, Any]
+
+
+def request(name: str, arguments: Any = None, **params: Any) -> Json:
+    params = {"name": name, **({} if arguments is None else {"arguments": arguments}), **params}
+    return {"jsonrpc": "2.0", "id": 7, "method": "tools/call", "params": params}
+
+
+async def asked(house: House, account: str, content: bytes, **headers: str) -> httpx.Response:
+    return await house.http.post(
+        "/mcp",
+        content=content,
+        headers=house.statement(account)
+        | {
+            "Accept": "application/json, text/event-stream",
+            "Content-Type": "application/json",
+            "Mcp-Protocol-Version": "2025-11-25",
+        }
+        | headers,
+    )
+
+
+async def both_ways(house: House, content: bytes, **headers: str) -> list[httpx.Response]:
+    account = house.account()
+    answers = [await asked(house, account, content, **headers)]
+    with mock.patch.object(mcp_fastpath, "VERSIONS", frozenset()):
+        answers.append(await asked(house, account, content, **headers))
+    return answers
+
+
+def plain(answer: httpx.Response) -> tuple[int, str | None, Any]:
+    kind = answer.headers.get("content-type")
+    return answer.status_code, kind, json.loads(answer.text or "null")
+
+
+ALIKE: list[Any] = [
+    request("help"),
+    request("help", {}),
+    request("help", {"topic": "play"}, _meta={"progressToken": 1}),
+    request("help", {"topic": "play"}, _meta={"progressToken": "one"}),
+    request("help", {"topic": "no such topic"}),
+    request("help", {"no_such_argument": 1}),
+    request("no_such_tool", {}),
+    request("list_bots") | {"id": "seven"},
+    request("get_channel_info", {"channel_id": "chn_nope"}),
+    request("post_message", {"channel_id": "chn_nope", "body": "ümläut\u2028\U0001f3b2"}),
+    request("post_message", {"channel_id": "chn_nope", "body": {"n": 2**60}}),
+]
+
+#: What the short way may not answer.
+LEFT_ALONE: list[Any] = [
+    request("help") | {"jsonrpc": "1.0"},
+    request("help") | {"id": None},
+    request("help") | {"id": True},
+    request("help") | {"id": 1.5},
+    request("help") | {"method": "tools/list"},
+    request("help") | {"method": "nothing"},
+    request("help") | {"params": None},
+    request("help") | {"params": []},
+    request("help", []),
+    request("help", "play"),
+    request("help", _meta={"progressToken": {}}),
+    request("help", _meta=[]),
+    {"jsonrpc": "2.0", "id": 1, "method": "tools/call"},
+    {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"arguments": {}}},
+    {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": 1}},
+    [request("help")],
+    "help",
+    None,
+]
+
+
+@pytest.mark.parametrize("body", ALIKE + LEFT_ALONE, ids=lambda body: json.dumps(body)[:80])
+async def test_both_ways_answer_alike(house: House, body: Any) -> None:
+    one, other = await both_ways(house, json.dumps(body).encode())
+    assert plain(one) == plain(other)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"{",
+        b"\xff",
+        b'{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"help",'
+        b'"arguments":{"topic":"\\ud800"}}}',
+        b'{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"help",'
+        b'"arguments":{"topic":NaN}}}',
+        b'{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"help","name":"x"}}',
+        b'{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"help",'
+        b'"arguments":{"topic":"\\ud800","topic":"play"}}}',
+        b"[" * 5000,
+    ],
+)
+async def test_bytes_that_hardly_are_json_end_alike(house: House, content: bytes) -> None:
+    one, other = await both_ways(house, content)
+    assert plain(one) == plain(other)
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        ('"\\ud83d"', "half of a surrogate pair"),
+        ('{"\\ud83d": 9007199254740992}', "is too large a number"),
+        ('{"a": ' + "[" * 250 + "]" * 250 + "}", "nested deeper than 32 levels"),
+    ],
+)
+@pytest.mark.parametrize("version", ["2024-11-05", "2025-06-18", "2025-11-25"])
+async def test_what_a_model_may_write_is_refused_in_our_words(
+    house: House, version: str, body: str, words: str
+) -> None:
+    call = json.dumps(request("post_message", {"channel_id": "chn_nope", "body": "BODY"}))
+    content = call.replace('"BODY"', body).encode()
+    said = await asked(house, house.account(), content, **{"Mcp-Protocol-Version": version})
+    result = said.json()["result"]
+    assert (said.status_code, result["isError"]) == (200, True)
+    assert result["structuredContent"]["error"] == "BAD_MESSAGE"
+    assert words in result["content"][0]["text"]
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({"Accept": "text/event-stream"}, 406),
+        ({"Accept": "text/html"}, 406),
+        ({"Accept": "application/json"}, 200),
+        ({"Mcp-Protocol-Version": "2025-06-18"}, 200),
+        ({"Mcp-Protocol-Version": "1999-01-01"}, 400),
+    ],
+)
+async def test_headers_decide_as_they_do_in_the_library(
+    house: House, headers: dict[str, str], status: int
+) -> None:
+    one, other = await both_ways(house, json.dumps(request("help")).encode(), **headers)
+    assert (one.status_code, other.status_code) == (status, status)
+    assert plain(one) == plain(other)
+
+
+async def test_a_key_that_stands_twice_is_not_hidden_by_half_of_a_pair(house: House) -> None:
+    call = json.dumps(request("help", {"topic": "FIRST"})).encode()
+    content = call.replace(b'"FIRST"', b'"\\ud800", "topic": "play"')
+    said = await asked(house, house.account(), content)
+    assert "error" in said.json()
+
+
+async def test_a_post_through_the_short_way_is_in_the_room(house: House) -> None:
+    pair = await house.pair()
+    body = request("post_message", {"channel_id": pair.id, "body": "ümläut \u2028"})
+    posted = await asked(house, pair.alice, json.dumps(body).encode())
+    asking = {"channel_id": pair.id, "cursor": 0}
+    heard = (await house.rest(pair.bob, "sync_messages", **asking)).data["messages"]
+    said = posted.json()["result"]["structuredContent"]
+    assert (heard[-1]["id"], heard[-1]["body"]) == (said["msg_id"], {"text": "ümläut \u2028"})

@@ -1,0 +1,180 @@
+"""What is made of two runs of one hook. That real runs agree is test_replay."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from mcp_multiplayer.errors import Unavailable
+from mcp_multiplayer.sandbox.call import (
+    Effect,
+    Failed,
+    Finished,
+    HookCall,
+    HookResult,
+    Limits,
+    Said,
+    Turn,
+)
+from mcp_multiplayer.sandbox.determinism_check import Twice, run_twice
+from mcp_multiplayer.sandbox.fair_queue import Owner
+
+CALL = HookCall("class A: pass", "on_init", state={"n": 1})
+FETCH = Effect("fetch", b"q", b"r")
+
+
+@dataclass
+class Pool:
+    """Answers what it is told to, and remembers what it was asked."""
+
+    answer: HookResult | Exception
+    gate: asyncio.Event = field(default_factory=asyncio.Event)
+    entered: asyncio.Event = field(default_factory=asyncio.Event)
+    asked: dict[str, Any] = field(default_factory=dict)
+    cancelled: bool = False
+
+    def __post_init__(self) -> None:
+        self.gate.set()
+
+    async def run(self, call: HookCall, **asked: Any) -> HookResult:
+        self.asked = asked
+        self.entered.set()
+        try:
+            await self.gate.wait()
+        except asyncio.CancelledError:
+            self.cancelled = True
+            raise
+        if isinstance(self.answer, Exception):
+            raise self.answer
+        return self.answer
+
+
+async def twice(first: Any, second: Any, *, alone: bool = False, **kwargs: Any) -> Twice:
+    one = first if isinstance(first, Pool) else Pool(first)
+    two = second if isinstance(second, Pool) else Pool(second)
+    made: Callable[..., Any] = run_twice
+    return await made(one, two, CALL, alone=alone, **kwargs)  # type: ignore[no-any-return]
+
+
+async def test_who_is_alone_is_run_twice_at_once() -> None:
+    first, second = Pool(Finished()), Pool(Finished())
+    first.gate.clear()
+    running = asyncio.create_task(twice(first, second, alone=True))
+    await second.entered.wait()
+    assert not running.done()
+    first.gate.set()
+    assert (await running).seen == "same"
+
+
+async def test_who_asked_the_network_is_answered_from_the_record() -> None:
+    first, second = Pool(Finished(effects=(FETCH,))), Pool(Finished(effects=(FETCH,)))
+    assert (await twice(first, second)).seen == "same"
+    assert "tape" not in first.asked and second.asked["tape"] == (FETCH,)
+
+
+@pytest.mark.parametrize("alone", [True, False])
+async def test_both_runs_have_the_owner_and_the_limits_of_the_room(alone: bool) -> None:
+    first, second, limits = Pool(Finished()), Pool(Finished()), Limits(fuel=7)
+    await twice(first, second, alone=alone, owner=Owner("alice"), limits=limits)
+    for pool in (first, second):
+        assert (pool.asked["owner"], pool.asked["limits"]) == (Owner("alice"), limits)
+
+
+def said(body: Any, **kwargs: Any) -> Finished:
+    return Finished(said=(Said("bot", {"v": body}, **kwargs),))
+
+
+SAME: list[tuple[HookResult, HookResult]] = [
+    (said(1), said(1)),
+    (said(1.0), said(1)),
+    (said({"a": 1, "b": 2}), said({"b": 2, "a": 1})),
+    (Finished(prints="x"), Finished(prints="y")),
+    (Finished(state={"n": 1}), Finished()),
+    (Failed("KeyError", 3, "at 0x1"), Failed("KeyError", 3, "at 0x2")),
+    (Failed("KeyError", 3, draws=1), Failed("KeyError", 3, draws=2)),
+    (Failed("FuelLimit", 3), Failed("FuelLimit", 3)),
+]
+DIFFERENT: list[tuple[HookResult, HookResult]] = [
+    (said(1), said(True)),
+    (said([1, 2]), said([2, 1])),
+    (said(1), Finished()),
+    (said(1, to=("a",)), said(1)),
+    (said(1, to=("a",), private={"x": 1}), said(1, to=("a",), private={"x": 2})),
+    (Finished(state={"n": 2}), Finished()),
+    (Finished(turn=Turn(("a",), 1.0)), Finished(turn=Turn(("a",), 2.0))),
+    (Finished(turn=Turn(("a",), expect="x")), Finished(turn=Turn(("a",)))),
+    (Finished(end={"winners": []}), Finished()),
+    (Finished(timers={"x": 1.0}), Finished(timers={"x": None})),
+    (Finished(draws=1), Finished(draws=2)),
+    (Finished(effects=(FETCH,)), Finished()),
+    (Failed("KeyError", 3), Failed("KeyError", 4)),
+    (Failed("KeyError", 3), Failed("IndexError", 3)),
+    (Failed("KeyError", 3), Finished()),
+]
+
+
+@pytest.mark.parametrize("alone", [True, False])
+@pytest.mark.parametrize(("first", "second"), SAME)
+async def test_what_no_log_holds_may_differ(
+    first: HookResult, second: HookResult, alone: bool
+) -> None:
+    assert await twice(first, second, alone=alone) == Twice(first, "same")
+
+
+@pytest.mark.parametrize("alone", [True, False])
+@pytest.mark.parametrize(("first", "second"), DIFFERENT)
+async def test_whatever_a_log_holds_has_to_be_the_same(
+    first: HookResult, second: HookResult, alone: bool
+) -> None:
+    seen = await twice(first, second, alone=alone)
+    assert seen.seen == "different" and isinstance(seen.result, Failed)
+    assert (seen.result.error, seen.result.effects) == ("NonDeterministic", first.effects)
+
+
+async def test_the_author_hears_what_was_asked_the_second_time() -> None:
+    again = Failed("NonDeterministic", text="it asked GET /y where GET /x was recorded")
+    seen = await twice(Finished(effects=(FETCH,)), again)
+    assert isinstance(seen.result, Failed) and seen.result.text == again.text
+
+
+@pytest.mark.parametrize("alone", [True, False])
+@pytest.mark.parametrize(
+    "second",
+    [
+        Failed("TimeLimit", killed=True),
+        Failed("Crashed", killed=True),
+        Failed("MemoryLimit", killed=True),
+        Unavailable("no worker"),
+    ],
+)
+async def test_a_second_run_that_was_killed_leaves_the_first(second: Any, alone: bool) -> None:
+    assert await twice(said(1), second, alone=alone) == Twice(said(1), "killed")
+
+
+@pytest.mark.parametrize(
+    ("first", "seen"),
+    [
+        (Failed("TimeLimit", killed=True), "killed"),
+        (Finished(effects=(Effect("connect", b"q", b"r"),)), "raw"),
+    ],
+)
+async def test_what_cannot_be_repeated_does_not_wait_for_a_second_run(
+    first: HookResult, seen: str
+) -> None:
+    assert (await twice(first, second := Pool(Finished()))).seen == seen and not second.asked
+    first_pool, second = Pool(first), Pool(Finished())
+    first_pool.gate.clear()
+    second.gate.clear()
+    running = asyncio.create_task(twice(first_pool, second, alone=True))
+    await second.entered.wait()
+    first_pool.gate.set()
+    assert (await running).seen == seen and second.cancelled
+
+
+async def test_no_worker_for_the_first_run_is_the_hosts_own_fault() -> None:
+    second = Pool(Finished())
+    second.gate.clear()
+    with pytest.raises(Unavailable):
+        await twice(Unavailable("no worker"), second, alone=True)
