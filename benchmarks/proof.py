@@ -28,7 +28,6 @@ from mcp_multiplayer.edge import identity
 from mcp_multiplayer.edge.api.dispatch import Dispatch
 from mcp_multiplayer.edge.api.operations.base import Status
 from mcp_multiplayer.edge.api.operations.combined import Operations
-from mcp_multiplayer.edge.api.ratelimit import Limiter
 from mcp_multiplayer.edge.identity import Caller, Signer
 from mcp_multiplayer.multiplayer_server import room_limits
 from mcp_multiplayer.sandbox.pool import Pool
@@ -83,7 +82,7 @@ class House:
         )
         self.channels.referees = bots
         status = Status("", {}, dict)
-        self._dispatch = Dispatch(Operations(self.channels, bots, status), Limiter(0))
+        self._dispatch = Dispatch(Operations(self.channels, bots, status), 0)
         self._posts = 0
 
     def cpu(self) -> float:

@@ -22,7 +22,6 @@ from mcp_multiplayer.edge.api.app import Face, face
 from mcp_multiplayer.edge.api.dispatch import Dispatch
 from mcp_multiplayer.edge.api.operations.base import Status
 from mcp_multiplayer.edge.api.operations.combined import Operations
-from mcp_multiplayer.edge.api.ratelimit import Limiter
 from mcp_multiplayer.edge.identity import Checker
 from mcp_multiplayer.errors import Unavailable
 from mcp_multiplayer.sandbox.broker import Broker
@@ -142,7 +141,7 @@ async def running(settings: Settings) -> AsyncIterator[Face]:
     )
     channels.referees = bots
     operations = Operations(channels, bots, status(settings, pool), ticket_key=ticket_key)
-    dispatch = Dispatch(operations, Limiter(settings.rate_limit))
+    dispatch = Dispatch(operations, settings.rate_limit)
     try:
         try:
             await pool.start()

@@ -11,31 +11,30 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from mcp_multiplayer import addresses
 from mcp_multiplayer.config import BadSetting, Settings, doubts, load
 from mcp_multiplayer.edge import identity, serve
 from mcp_multiplayer.edge.auth.accounts import Accounts
-from mcp_multiplayer.edge.auth.address_limit import (
-    INVITE_CARDS_PER_MINUTE,
-    ISSUES_PER_HOUR,
-    Guesses,
-    Quota,
-)
-from mcp_multiplayer.edge.auth.address_limit import network as sender
 from mcp_multiplayer.edge.auth.authorize import Consent
 from mcp_multiplayer.edge.auth.clients import Clients
 from mcp_multiplayer.edge.auth.database import Database, open_database
-from mcp_multiplayer.edge.auth.endpoints import Endpoints
-from mcp_multiplayer.edge.auth.passcode import Passcode
+from mcp_multiplayer.edge.auth.endpoints import (
+    AUTHORIZATIONS_PER_HOUR,
+    REGISTRATIONS_PER_HOUR,
+    Endpoints,
+)
+from mcp_multiplayer.edge.auth.passcode import Guesses, Passcode
 from mcp_multiplayer.edge.auth.register import Registration
 from mcp_multiplayer.edge.auth.secret import network
-from mcp_multiplayer.edge.auth.server import Server
+from mcp_multiplayer.edge.auth.server import ISSUES_PER_HOUR, Server
 from mcp_multiplayer.edge.auth.tokens import Tokens
 from mcp_multiplayer.edge.jwks import Jwks
 from mcp_multiplayer.edge.pages import site
 from mcp_multiplayer.edge.proxy.address import Addresses, parse_trusted
-from mcp_multiplayer.edge.proxy.app import Parts, Proxy
+from mcp_multiplayer.edge.proxy.app import INVITE_CARDS_PER_MINUTE, Parts, Proxy
 from mcp_multiplayer.edge.proxy.authentication import Authentication
 from mcp_multiplayer.edge.proxy.forward import Forward
+from mcp_multiplayer.ratelimit import RateLimit
 from mcp_multiplayer.service import key_files
 
 log = logging.getLogger("mcp_multiplayer.oauth_proxy")
@@ -49,7 +48,7 @@ def create_app(
     guesses: Guesses | None = None,
 ) -> Proxy:
     """Put the proxy together. Nothing runs until it is entered or served."""
-    addresses = Addresses(parse_trusted(settings.trusted_proxies))
+    senders = Addresses(parse_trusted(settings.trusted_proxies))
     network_key = _key(settings, "network")
     signer = identity.Signer(_key(settings, "caller"), now=now)
     door = Passcode(settings.access_passcode, _key(settings, "passcode"), guesses=guesses)
@@ -60,8 +59,7 @@ def create_app(
     tokens = Tokens(store, issuers=issuers, admission=door.mark, now=now)
     gate = Authentication(tokens.bearer, now=now)
     tokens.on_revoked = gate.forget
-    registrations, authorizations = Endpoints.quotas()
-    issues = Quota(ISSUES_PER_HOUR, 3600, now=now)
+    issues = RateLimit(ISSUES_PER_HOUR, 3600, now=now)
     endpoints = Endpoints(
         settings=settings,
         servers={
@@ -72,10 +70,10 @@ def create_app(
         },
         registration=Registration(clients, tokens, door, settings.claude_auto_token),
         consent=Consent(accounts, door, now=now),
-        address=lambda request: addresses.of(request.scope),
-        network=lambda address: network(network_key, sender(address)),
-        registrations=registrations,
-        authorizations=authorizations,
+        address=lambda request: senders.of(request.scope),
+        network=lambda address: network(network_key, addresses.network(address)),
+        registrations=RateLimit(REGISTRATIONS_PER_HOUR, 3600, now=now),
+        authorizations=RateLimit(AUTHORIZATIONS_PER_HOUR, 3600, now=now),
     )
 
     def sweep() -> None:
@@ -89,8 +87,8 @@ def create_app(
             gate=gate,
             forward=Forward(settings.mcp_host, settings.mcp_port),
             signer=signer,
-            addresses=addresses,
-            cards=Quota(INVITE_CARDS_PER_MINUTE, 60),
+            addresses=senders,
+            cards=RateLimit(INVITE_CARDS_PER_MINUTE, 60, now=now),
             sweep=sweep,
             close=store.close,
         )

@@ -20,27 +20,30 @@ import pytest
 ROOT = Path(__file__).parent.parent
 
 PACKAGE = "mcp_multiplayer"
-FOR_ALL = {"config", "errors"}
+FOR_ALL = {"config", "errors", "ratelimit", "addresses"}
 #: Box of the package -> the boxes of ours it may import.
 ARROWS: Mapping[str, Set[str]] = {
     "cli": {"start_servers", "service", "verifier", "demo", "workshop", "config"},
     "start_servers": {"config"},
-    "oauth_proxy": {"edge", "service", "config"},
+    "oauth_proxy": {"edge", "service"} | FOR_ALL,
     "multiplayer_server": {"edge", "service", "sandbox", "storage", "config", "errors"},
     "edge": {"service", "channel", "transcript", "storage", "sandbox", "verifier"} | FOR_ALL,
-    "service": {"channel", "transcript", "storage", "sandbox", "errors"},
+    "service": {"channel", "transcript", "storage", "sandbox", "errors", "ratelimit"},
     "verifier": {"service", "channel", "transcript", "storage", "sandbox", "errors"},
-    "sandbox": {"transcript", "errors"},
+    "sandbox": {"transcript", "errors", "addresses"},
     "storage": {"transcript", "errors"},
     "channel": {"transcript", "errors"},
     "transcript": {"errors"},
-    "workshop": {"multiplayer_server", "edge", "service", "sandbox", "storage"} | FOR_ALL,
+    "workshop": {"multiplayer_server", "edge", "service", "sandbox", "storage", "transcript"}
+    | FOR_ALL,
     "demo": {"multiplayer_server", "edge", "service", "channel", "transcript", "storage", "sandbox"}
     | {"client"}
     | FOR_ALL,
-    "client": set(),
-    "config": set(),
+    "client": {"config", "addresses"},
+    "config": {"addresses"},
+    "addresses": set(),
     "errors": set(),
+    "ratelimit": set(),
 }
 #: The design's doors: each imports its program or class, nothing else.
 DOORS = ("oauth_proxy", "multiplayer_server", "start_servers", "channel_manager", "bot_manager")

@@ -21,7 +21,6 @@ from mcp_multiplayer.edge.api.errors import Internal
 from mcp_multiplayer.edge.api.operations.combined import Operations
 from mcp_multiplayer.edge.api.operations.table import TABLE
 from mcp_multiplayer.edge.api.prompts import PROMPTS
-from mcp_multiplayer.edge.api.ratelimit import Limiter
 from mcp_multiplayer.errors import MultiplayerError
 from mcp_multiplayer.multiplayer_server import room_limits
 from mcp_multiplayer.sandbox.call import HOOKS
@@ -39,7 +38,7 @@ class _Nobody:
 
 def operations() -> Dispatch:
     nobody: Any = _Nobody()
-    return Dispatch(Operations(nobody, nobody, nobody), Limiter(0))
+    return Dispatch(Operations(nobody, nobody, nobody), 0)
 
 
 def codes(kind: type[MultiplayerError]) -> Iterator[str]:

@@ -27,6 +27,7 @@ from mcp_multiplayer.channel.events import Runtime
 from mcp_multiplayer.channel.identifiers import LABEL, room_name
 from mcp_multiplayer.channel.view import Message
 from mcp_multiplayer.errors import BotNotFound, BotRejected, HeadMoved, InvalidRequest, RateLimited
+from mcp_multiplayer.ratelimit import RateLimit
 from mcp_multiplayer.sandbox.call import Effect, Failed, HookCall, HookResult, SourceReport
 from mcp_multiplayer.sandbox.determinism_check import run_twice
 from mcp_multiplayer.sandbox.fair_queue import SERVER, Owner
@@ -58,14 +59,6 @@ class BotSpec:
     slot: str | None = None
 
 
-@dataclass
-class _Allowance:
-    """How many more messages, or clocks, a room's bots may hear at once."""
-
-    left: float
-    at: float
-
-
 class BotManager:
     """See the module. Register with ``channels.referees = BotManager(channels, pool, …)``.
 
@@ -90,8 +83,8 @@ class BotManager:
         self.inline = inline
         self._per_minute = hooks_per_minute
         self._presets: dict[str, tuple[str, SourceReport]] = {}
-        self._allowances: dict[str, _Allowance] = {}
-        self._ticks: dict[str, _Allowance] = {}
+        self._heard = RateLimit(hooks_per_minute, 60, now=channels.now)
+        self._ticks = RateLimit(hooks_per_minute, 60, now=channels.now)
 
     # --- attaching -------------------------------------------------------------------------
 
@@ -141,7 +134,7 @@ class BotManager:
         listening = [bot for bot in room.channel.bots if "on_message" in bot.hooks]
         if not listening:
             return
-        wait = self._take(self._allowances, room, len(listening))
+        wait = self._heard.take(room.channel_id, len(listening))
         if wait:
             raise RateLimited(
                 f"this room's referees take at most {self._per_minute} messages a minute",
@@ -151,19 +144,7 @@ class BotManager:
     def pause(self, room: Replica) -> float:
         """See `Referees`. Clocks have an allowance of their own: a player who floods the room
         must not stop them."""
-        return self._take(self._ticks, room, 1)
-
-    def _take(self, allowances: dict[str, _Allowance], room: Replica, hooks: int) -> float:
-        """Take time for so many hooks, or return in how many seconds there will be enough."""
-        now = self._channels.now()
-        most = max(self._per_minute, hooks)  # with many bots, one message at least
-        has = allowances.setdefault(room.channel_id, _Allowance(most, now))
-        has.left = min(most, has.left + max(0.0, now - has.at) * self._per_minute / 60)
-        has.at = now
-        if has.left < hooks:
-            return (hooks - has.left) * 60 / self._per_minute
-        has.left -= hooks
-        return 0.0
+        return self._ticks.take(room.channel_id)
 
     async def settle(self, room: Replica) -> None:
         """Run every hook that is due, in order; see `Referees` in channel_manager."""

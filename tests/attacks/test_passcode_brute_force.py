@@ -1,4 +1,4 @@
-"""Somebody guesses the passcode. Stopped by edge/auth/address_limit.py and door.py."""
+"""Somebody guesses the passcode. Stopped by edge/auth/passcode.py."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ from pathlib import Path
 
 import httpx
 
-from mcp_multiplayer.edge.auth import address_limit
-from mcp_multiplayer.edge.auth.address_limit import Guesses, network
+from mcp_multiplayer.addresses import network
+from mcp_multiplayer.edge.auth import passcode
+from mcp_multiplayer.edge.auth.passcode import Guesses
 from tests.edge.harness import WEB_URI, Clock, Lab, choices, fields, lab, returned, wish_for
 
 WORD = "correct horse"
@@ -136,7 +137,7 @@ def test_many_addresses_together_are_bounded() -> None:
 
     for number in range(1000):
         guesses.attempt(f"10.0.{number // 256}.{number % 256}", wrong)
-    assert asked == address_limit.GUESSES_PER_MINUTE
+    assert asked == passcode.GUESSES_PER_MINUTE
     opened, wait = guesses.attempt("192.0.2.1", lambda: True)
     assert not opened
     clock.at += wait

@@ -10,8 +10,9 @@ import pytest
 
 from mcp_multiplayer import oauth_proxy
 from mcp_multiplayer.edge.auth import register
-from mcp_multiplayer.edge.auth.address_limit import ISSUES_PER_HOUR, REGISTRATIONS_PER_HOUR
 from mcp_multiplayer.edge.auth.clients import UNUSED_DAYS
+from mcp_multiplayer.edge.auth.endpoints import REGISTRATIONS_PER_HOUR
+from mcp_multiplayer.edge.auth.server import ISSUES_PER_HOUR
 from tests.edge.harness import LOOPBACK_URI, Clock, lab, wish_for
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from mcp_multiplayer.edge.api.operations.table import TABLE
-from mcp_multiplayer.edge.auth.address_limit import INVITE_CARDS_PER_MINUTE
+from mcp_multiplayer.edge.proxy.app import INVITE_CARDS_PER_MINUTE
 from tests.edge.harness import BASE, Upstream, lab, serving
 
 #: What a token opens, by how it is asked.

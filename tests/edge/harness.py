@@ -20,7 +20,7 @@ import uvicorn
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from mcp_multiplayer.config import Settings
-from mcp_multiplayer.edge.auth.address_limit import Guesses
+from mcp_multiplayer.edge.auth.passcode import Guesses
 from mcp_multiplayer.edge.proxy.app import Proxy
 from mcp_multiplayer.oauth_proxy import create_app
 

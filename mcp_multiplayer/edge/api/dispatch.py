@@ -22,9 +22,15 @@ from mcp_multiplayer.edge.api.answer import Answer
 from mcp_multiplayer.edge.api.errors import Internal
 from mcp_multiplayer.edge.api.operations.combined import Operations
 from mcp_multiplayer.edge.api.operations.table import TABLE, Entry
-from mcp_multiplayer.edge.api.ratelimit import Limiter
 from mcp_multiplayer.edge.identity import Caller
-from mcp_multiplayer.errors import InvalidRequest, MultiplayerError, NotMember, Restarting
+from mcp_multiplayer.errors import (
+    InvalidRequest,
+    MultiplayerError,
+    NotMember,
+    RateLimited,
+    Restarting,
+)
+from mcp_multiplayer.ratelimit import RateLimit
 from mcp_multiplayer.transcript.canonical_json import NotCanonical, canonical, parse, unquoted
 
 log = logging.getLogger(__name__)
@@ -57,11 +63,18 @@ class Operation:
         return self.entry.name
 
 
-class Dispatch:
-    """The table in working order."""
+#: An account that was quiet may make this many seconds' worth of calls at once.
+BURST_SECONDS = 2.0
 
-    def __init__(self, operations: Operations, limiter: Limiter) -> None:
-        self._limiter = limiter
+
+class Dispatch:
+    """The table in working order. ``rate``: how many calls a second an account may make
+    (RATE_LIMIT), 0 for any; accounts are counted, for all of a vendor's users share a few
+    addresses."""
+
+    def __init__(self, operations: Operations, rate: float) -> None:
+        self._rate = rate
+        self._calls = RateLimit(rate, 1, burst=max(1.0, rate * BURST_SECONDS))
         self.desk = operations
         self._working: set[asyncio.Task[Any]] = set()
         self._over = False
@@ -80,13 +93,18 @@ class Dispatch:
 
         return await self.settle(operation.name, caller, working)
 
+    def _count(self, caller: Caller) -> None:
+        wait = self._calls.take(caller.account)
+        if wait:
+            raise RateLimited(f"more than {self._rate:g} calls a second", retry_after=wait)
+
     async def settle(self, name: str, caller: Caller, work: Callable[[], Awaitable[_T]]) -> _T:
         """Count the call and do its work; what goes wrong is a `MultiplayerError`."""
         task = asyncio.current_task()
         assert task is not None
         self._working.add(task)
         try:
-            self._limiter.take(caller.account)
+            self._count(caller)
             return await work()
         except NotMember as refusal:
             refusal.hint = self.desk.way_back(caller) or refusal.hint

@@ -120,7 +120,7 @@ class Consent:
         if form.get("choice") == "deny":
             return self._finish(visit, grant, None)
         if not self._admitted(browser):
-            opened, wait = self._door.knock(form.get("passcode", ""), visit.address)
+            opened, wait = self._door.check(form.get("passcode", ""), visit.address)
             if not opened:
                 return self._ask(visit, grant, browser, passcode=True, wrong=True, wait=wait)
             return self._let_in(visit, grant, browser)

@@ -19,21 +19,21 @@ from anyio.to_thread import run_sync
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 
+from mcp_multiplayer.addresses import network
 from mcp_multiplayer.config import Settings
 from mcp_multiplayer.edge.auth import metadata, parameters
-from mcp_multiplayer.edge.auth.address_limit import (
-    AUTHORIZATIONS_PER_HOUR,
-    REGISTRATIONS_PER_HOUR,
-    Quota,
-)
 from mcp_multiplayer.edge.auth.authorize import Ask, Consent, Outcome, Problem, Redirect, Visit
 from mcp_multiplayer.edge.auth.parameters import NotParameters
 from mcp_multiplayer.edge.auth.register import MAX_BYTES, Refused, Registration
 from mcp_multiplayer.edge.auth.server import Answer, Form, Server
 from mcp_multiplayer.edge.pages import consent as pages
 from mcp_multiplayer.edge.pages.layout import problem
+from mcp_multiplayer.ratelimit import RateLimit
 
 log = logging.getLogger(__name__)
+
+REGISTRATIONS_PER_HOUR = 200  #: of an address; hosted clients share a few
+AUTHORIZATIONS_PER_HOUR = 600
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 
@@ -66,13 +66,8 @@ class Endpoints:
     consent: Consent
     address: Callable[[Request], str]
     network: Callable[[str], str]
-    registrations: Quota
-    authorizations: Quota
-
-    @classmethod
-    def quotas(cls) -> tuple[Quota, Quota]:
-        """Return the limits on registrations and authorizations per address."""
-        return Quota(REGISTRATIONS_PER_HOUR, 3600), Quota(AUTHORIZATIONS_PER_HOUR, 3600)
+    registrations: RateLimit
+    authorizations: RateLimit
 
     def routes(self) -> dict[tuple[str, str], Endpoint]:
         """Return (method, path) -> handler for every route that needs no login
@@ -101,7 +96,7 @@ class Endpoints:
     async def register(self, request: Request) -> Response:
         """RFC 7591."""
         address = self.address(request)
-        wait = self.registrations.take(address)
+        wait = self.registrations.take(network(address))
         if wait > 0:
             return _error("temporarily_unavailable", "Too many registrations.", 429, wait)
         try:
@@ -133,7 +128,7 @@ class Endpoints:
 
     async def authorize(self, request: Request) -> Response:
         """RFC 6749 §3.1: a browser arrives."""
-        wait = self.authorizations.take(self.address(request))
+        wait = self.authorizations.take(network(self.address(request)))
         if wait > 0:
             return problem(429, "Too many sign-ins from your network. Try again later.", wait=wait)
         visit = self._visit(request, request.scope["query_string"].decode("latin-1"))
@@ -141,7 +136,7 @@ class Endpoints:
 
     async def answer_form(self, request: Request) -> Response:
         """A browser sends one of our own forms back."""
-        wait = self.authorizations.take(self.address(request))
+        wait = self.authorizations.take(network(self.address(request)))
         if wait > 0:
             return problem(429, "Too many sign-ins from your network. Try again later.", wait=wait)
         origin = request.headers.get("origin", "")

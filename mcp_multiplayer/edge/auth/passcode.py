@@ -7,11 +7,69 @@ each time (`tests/attacks/test_passcode_brute_force.py`).
 from __future__ import annotations
 
 import logging
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable
 
+from mcp_multiplayer import ratelimit
+from mcp_multiplayer.addresses import network
 from mcp_multiplayer.edge.auth import secret
-from mcp_multiplayer.edge.auth.address_limit import Guesses
 
 log = logging.getLogger(__name__)
+
+FREE_GUESSES = 3  #: wrong passcodes per address before waiting begins
+FIRST_WAIT = 2.0  #: seconds; doubles with every further wrong one
+LONGEST_WAIT = 900.0
+GUESSES_PER_MINUTE = 60  #: wrong passcodes of all addresses together
+FORGET_GUESSES = 3600.0  #: seconds without a wrong passcode
+
+
+class Guesses:
+    """Slows down whoever types wrong passcodes, one address and all of them together.
+
+    While an address waits, even the right passcode is not looked at; a wait that the right
+    word ends would slow nobody who guesses. Bounded as `ratelimit` is, so a flood of addresses
+    pushes out the oldest; that is why guesses are bounded over all addresses as well.
+    """
+
+    def __init__(self, *, now: Callable[[], float] = time.monotonic) -> None:
+        self._now = now
+        self._wrong: OrderedDict[str, tuple[int, float, float]] = OrderedDict()
+        self._window = (0.0, 0)  #: ends, wrong ones of all addresses in it
+        self._lock = threading.Lock()
+
+    def attempt(self, address: str, right: Callable[[], bool]) -> tuple[bool, float]:
+        """Return (let in, seconds to wait); ``right`` is asked only when nobody has to wait."""
+        key, now = network(address), self._now()
+        # One at a time: parallel guesses must not all pass before the first is counted.
+        with self._lock:
+            wait = self._wait(key, now)
+            if wait > 0:
+                return False, wait
+            if right():
+                self._wrong.pop(key, None)
+                return True, 0.0
+            self._count(key, now)
+            return False, self._wait(key, now)
+
+    def _wait(self, key: str, now: float) -> float:
+        ends, wrong = self._window
+        everybody = ends - now if wrong >= GUESSES_PER_MINUTE else 0.0
+        return max(everybody, self._wrong.get(key, (0, 0.0, now))[1] - now, 0.0)
+
+    def _count(self, key: str, now: float) -> None:
+        ends, wrong = self._window
+        self._window = (ends, wrong + 1) if ends > now else (now + 60.0, 1)
+        count, _, last = self._wrong.get(key, (0, 0.0, now))
+        count = 1 if now - last > FORGET_GUESSES else count + 1
+        wait = 0.0
+        if count >= FREE_GUESSES:
+            wait = min(LONGEST_WAIT, FIRST_WAIT * 2.0 ** min(count - FREE_GUESSES, 20))
+        self._wrong[key] = (count, now + wait, now)
+        self._wrong.move_to_end(key)
+        if len(self._wrong) > ratelimit.REMEMBERED:
+            self._wrong.popitem(last=False)
 
 
 class Passcode:
@@ -30,7 +88,7 @@ class Passcode:
         """Return whether something that carries ``mark`` was let in by today's passcode."""
         return not self.locked or secret.same(mark, self.mark)
 
-    def knock(self, passcode: str, address: str) -> tuple[bool, float]:
+    def check(self, passcode: str, address: str) -> tuple[bool, float]:
         """Return (let in, seconds to wait before the next try)."""
         if not self.locked:
             return True, 0.0

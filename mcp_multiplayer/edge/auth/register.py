@@ -94,7 +94,7 @@ class Registration:
             return True
         if not initial_token:
             return False
-        opened, wait = self.door.knock(initial_token, address)
+        opened, wait = self.door.check(initial_token, address)
         if not opened:
             status = 429 if wait else 401
             raise Refused("invalid_token", "Wrong passcode.", status=status, wait=wait)

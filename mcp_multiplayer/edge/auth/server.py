@@ -21,7 +21,6 @@ from authlib.oauth2.rfc6749 import (  # type: ignore[import-untyped]
 )
 
 from mcp_multiplayer.edge.auth import secret
-from mcp_multiplayer.edge.auth.address_limit import Quota
 from mcp_multiplayer.edge.auth.clients import SCOPE, Client, Clients
 from mcp_multiplayer.edge.auth.grants import (
     CodeGrant,
@@ -32,8 +31,11 @@ from mcp_multiplayer.edge.auth.grants import (
 )
 from mcp_multiplayer.edge.auth.passcode import Passcode
 from mcp_multiplayer.edge.auth.tokens import ACCESS_SECONDS, Pair, Spent, Tokens
+from mcp_multiplayer.ratelimit import RateLimit
 
 log = logging.getLogger(__name__)
+
+ISSUES_PER_HOUR = 600  #: of a client with client credentials, and of a grant that refreshes
 
 
 @dataclass(frozen=True)
@@ -102,7 +104,7 @@ class Server(AuthorizationServer):  # type: ignore[misc]
         clients: Clients,
         tokens: Tokens,
         door: Passcode,
-        issues: Quota,
+        issues: RateLimit,
     ) -> None:
         super().__init__()
         self.issuer = issuer

@@ -20,10 +20,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Message, Receive, Scope, Send
 
+from mcp_multiplayer.addresses import network
 from mcp_multiplayer.config import Settings
 from mcp_multiplayer.edge import identity
 from mcp_multiplayer.edge.api.operations.table import TABLE
-from mcp_multiplayer.edge.auth.address_limit import Quota
 from mcp_multiplayer.edge.auth.endpoints import CORS, PREFLIGHT, Endpoint
 from mcp_multiplayer.edge.auth.metadata import challenge
 from mcp_multiplayer.edge.pages.join import join_page
@@ -33,6 +33,7 @@ from mcp_multiplayer.edge.proxy.authentication import Authentication, Denied
 from mcp_multiplayer.edge.proxy.forward import Extra, Forward, unavailable
 from mcp_multiplayer.edge.proxy.origins import Origins, cors, preflight
 from mcp_multiplayer.edge.proxy.replies import Refusal, bodiless, is_browser, reply
+from mcp_multiplayer.ratelimit import RateLimit
 
 log = logging.getLogger(__name__)
 
@@ -55,6 +56,7 @@ PRIVATE: dict[str, tuple[str, ...]] = {
 _TRANSPORT = ("GET", "DELETE")
 _WELL_KNOWN = "/.well-known/"
 SWEEP_SECONDS = 3600.0
+INVITE_CARDS_PER_MINUTE = 60  #: of an address
 HEALTH_SECONDS = 1.0
 
 
@@ -68,7 +70,7 @@ class Parts:
     forward: Forward
     signer: identity.Signer
     addresses: Addresses
-    cards: Quota
+    cards: RateLimit
     sweep: Callable[[], None]
     close: Callable[[], None]
 
@@ -228,7 +230,7 @@ class Proxy:
         origin = headers.get("origin", "")
         if origin and not self._settings.is_own(origin):
             raise _foreign_page()
-        wait = self._parts.cards.take(self._parts.addresses.of(scope))
+        wait = self._parts.cards.take(network(self._parts.addresses.of(scope)))
         if wait > 0:
             raise _too_often(wait, "Too many invites looked at.")
         await self._parts.forward.carry(
@@ -238,7 +240,7 @@ class Proxy:
     async def _record(self, scope: Scope, receive: Receive, send: Send) -> None:
         """A member's copy of a record, by its ticket, or the verifier; both are large, so addresses
         are counted."""
-        wait = self._parts.cards.take(self._parts.addresses.of(scope))
+        wait = self._parts.cards.take(network(self._parts.addresses.of(scope)))
         if wait > 0:
             raise _too_often(wait, "Too many records or verifiers fetched.")
         await self._parts.forward.carry(

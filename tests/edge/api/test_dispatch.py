@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,9 +12,8 @@ from mcp_multiplayer.edge.api.dispatch import Dispatch
 from mcp_multiplayer.edge.api.errors import Internal
 from mcp_multiplayer.edge.api.operations.base import Status
 from mcp_multiplayer.edge.api.operations.combined import Operations
-from mcp_multiplayer.edge.api.ratelimit import Limiter
 from mcp_multiplayer.edge.identity import Caller
-from tests.edge.api.house import House
+from tests.edge.api.house import House, open_house
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -139,7 +139,7 @@ class Broken:
 
 async def test_our_own_fault_shows_nothing_of_itself(caplog: pytest.LogCaptureFixture) -> None:
     broken: Any = Broken()
-    dispatch = Dispatch(Operations(broken, broken, Status("0", {}, dict)), Limiter(0))
+    dispatch = Dispatch(Operations(broken, broken, Status("0", {}, dict)), 0)
     with caplog.at_level(logging.CRITICAL), pytest.raises(Internal) as caught:
         await dispatch(dispatch.operations["list_channels"], Caller("acct", "http://x"), {})
     assert SECRET not in str(caught.value) + caught.value.hint
@@ -148,6 +148,15 @@ async def test_our_own_fault_shows_nothing_of_itself(caplog: pytest.LogCaptureFi
 
 async def test_nothing_is_looked_up_for_a_call_that_cannot_be_meant() -> None:
     broken: Any = Broken()
-    dispatch = Dispatch(Operations(broken, broken, Status("0", {}, dict)), Limiter(0))
+    dispatch = Dispatch(Operations(broken, broken, Status("0", {}, dict)), 0)
     with pytest.raises(Exception, match="needs channel_id"):
         await dispatch(dispatch.operations["leave_channel"], Caller("acct", "http://x"), {})
+
+
+async def test_who_calls_too_often_is_told_when_the_next_call_is_free(tmp_path: Path) -> None:
+    async with open_house(tmp_path, rate_limit=1) as house:
+        account = house.account()
+        said = [await house.rest(account, "health_check") for _ in range(3)]
+    assert [one.status for one in said] == [200, 200, 429]
+    assert said[2].refused == "RATE_LIMITED"
+    assert said[2].headers["Retry-After"] == "1"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mcp_multiplayer.edge.auth.address_limit import (
+from mcp_multiplayer.edge.auth.passcode import (
     FIRST_WAIT,
     FORGET_GUESSES,
     FREE_GUESSES,
