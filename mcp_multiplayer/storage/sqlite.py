@@ -21,10 +21,11 @@ from pathlib import Path
 from typing import Any
 
 from mcp_multiplayer.errors import HeadMoved, Unavailable
+from mcp_multiplayer.storage import migrations
 from mcp_multiplayer.storage.base import Append, Leaf, Table
 from mcp_multiplayer.storage.check_append import EMPTY, Head, follow
 from mcp_multiplayer.storage.commit_thread import Deliver, GroupCommit, at_once
-from mcp_multiplayer.storage.migrations import migrate
+from mcp_multiplayer.storage.migrate import migrate
 
 logger = logging.getLogger(__name__)
 
@@ -113,7 +114,7 @@ def _open_for_writing(path: Path) -> sqlite3.Connection:
     try:
         db.execute("PRAGMA journal_mode = WAL").fetchall()
         db.execute("PRAGMA synchronous = FULL")  # NORMAL would lose acknowledged words
-        migrate(db)
+        migrate(db, migrations.MIGRATIONS)
     except BaseException:
         db.close()
         raise

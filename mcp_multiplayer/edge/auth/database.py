@@ -18,60 +18,60 @@ from pathlib import Path
 from typing import Any
 
 from mcp_multiplayer.config import BadSetting, Settings
+from mcp_multiplayer.storage.migrate import migrate
 
-#: Number n of this list brings `PRAGMA user_version` to n+1. Never edit one that was
-#: released; append.
-MIGRATIONS = (
-    """
-    CREATE TABLE clients (
-        client_id TEXT PRIMARY KEY, secret_hash TEXT NOT NULL, name TEXT NOT NULL,
-        redirect_uris TEXT NOT NULL, grant_types TEXT NOT NULL, auth_method TEXT NOT NULL,
-        service TEXT NOT NULL, admitted TEXT NOT NULL,
-        created_at REAL NOT NULL, used_at REAL
-    );
-    CREATE INDEX clients_unused ON clients (created_at) WHERE used_at IS NULL;
-    CREATE TABLE accounts (
-        sub TEXT PRIMARY KEY, name TEXT NOT NULL, created_at REAL NOT NULL, used_at REAL
-    );
-    CREATE INDEX accounts_unused ON accounts (created_at) WHERE used_at IS NULL;
-    CREATE TABLE browsers (
-        hash TEXT PRIMARY KEY, admitted TEXT NOT NULL, seen_at REAL NOT NULL
-    );
-    CREATE TABLE holdings (
-        browser TEXT NOT NULL REFERENCES browsers ON DELETE CASCADE,
-        sub TEXT NOT NULL REFERENCES accounts ON DELETE CASCADE,
-        last_client TEXT NOT NULL, last_at REAL NOT NULL, PRIMARY KEY (browser, sub)
-    );
-    CREATE INDEX holdings_sub ON holdings (sub);
-    CREATE TABLE approvals (
-        sub TEXT NOT NULL REFERENCES accounts ON DELETE CASCADE,
-        client_id TEXT NOT NULL REFERENCES clients ON DELETE CASCADE,
-        redirect_uri TEXT NOT NULL, PRIMARY KEY (sub, client_id, redirect_uri)
-    );
-    CREATE INDEX approvals_client ON approvals (client_id);
-    CREATE TABLE grants (
-        grant_id INTEGER PRIMARY KEY, sub TEXT NOT NULL, client_id TEXT NOT NULL,
-        issuer TEXT NOT NULL, admitted TEXT NOT NULL, created_at REAL NOT NULL,
-        ends_at REAL NOT NULL, revoked_at REAL
-    );
-    CREATE INDEX grants_end ON grants (ends_at);
-    CREATE TABLE codes (
-        hash TEXT PRIMARY KEY, grant_id INTEGER NOT NULL REFERENCES grants ON DELETE CASCADE,
-        redirect_uri TEXT NOT NULL, challenge TEXT NOT NULL, expires_at REAL NOT NULL,
-        used_at REAL
-    );
-    CREATE INDEX codes_grant ON codes (grant_id);
-    CREATE TABLE tokens (
-        hash TEXT PRIMARY KEY, grant_id INTEGER NOT NULL REFERENCES grants ON DELETE CASCADE,
-        kind TEXT NOT NULL, expires_at REAL NOT NULL, used_at REAL
-    );
-    CREATE INDEX tokens_grant ON tokens (grant_id);
-    CREATE INDEX tokens_end ON tokens (expires_at);
-    """,
-    """
-    ALTER TABLE clients ADD COLUMN network TEXT NOT NULL DEFAULT '';
-    ALTER TABLE grants ADD COLUMN network TEXT NOT NULL DEFAULT '';
-    """,
+#: Steps for `migrate`.
+MIGRATIONS: tuple[tuple[str, ...], ...] = (
+    (
+        """CREATE TABLE clients (
+            client_id TEXT PRIMARY KEY, secret_hash TEXT NOT NULL, name TEXT NOT NULL,
+            redirect_uris TEXT NOT NULL, grant_types TEXT NOT NULL, auth_method TEXT NOT NULL,
+            service TEXT NOT NULL, admitted TEXT NOT NULL,
+            created_at REAL NOT NULL, used_at REAL
+        )""",
+        "CREATE INDEX clients_unused ON clients (created_at) WHERE used_at IS NULL",
+        """CREATE TABLE accounts (
+            sub TEXT PRIMARY KEY, name TEXT NOT NULL, created_at REAL NOT NULL, used_at REAL
+        )""",
+        "CREATE INDEX accounts_unused ON accounts (created_at) WHERE used_at IS NULL",
+        """CREATE TABLE browsers (
+            hash TEXT PRIMARY KEY, admitted TEXT NOT NULL, seen_at REAL NOT NULL
+        )""",
+        """CREATE TABLE holdings (
+            browser TEXT NOT NULL REFERENCES browsers ON DELETE CASCADE,
+            sub TEXT NOT NULL REFERENCES accounts ON DELETE CASCADE,
+            last_client TEXT NOT NULL, last_at REAL NOT NULL, PRIMARY KEY (browser, sub)
+        )""",
+        "CREATE INDEX holdings_sub ON holdings (sub)",
+        """CREATE TABLE approvals (
+            sub TEXT NOT NULL REFERENCES accounts ON DELETE CASCADE,
+            client_id TEXT NOT NULL REFERENCES clients ON DELETE CASCADE,
+            redirect_uri TEXT NOT NULL, PRIMARY KEY (sub, client_id, redirect_uri)
+        )""",
+        "CREATE INDEX approvals_client ON approvals (client_id)",
+        """CREATE TABLE grants (
+            grant_id INTEGER PRIMARY KEY, sub TEXT NOT NULL, client_id TEXT NOT NULL,
+            issuer TEXT NOT NULL, admitted TEXT NOT NULL, created_at REAL NOT NULL,
+            ends_at REAL NOT NULL, revoked_at REAL
+        )""",
+        "CREATE INDEX grants_end ON grants (ends_at)",
+        """CREATE TABLE codes (
+            hash TEXT PRIMARY KEY, grant_id INTEGER NOT NULL REFERENCES grants ON DELETE CASCADE,
+            redirect_uri TEXT NOT NULL, challenge TEXT NOT NULL, expires_at REAL NOT NULL,
+            used_at REAL
+        )""",
+        "CREATE INDEX codes_grant ON codes (grant_id)",
+        """CREATE TABLE tokens (
+            hash TEXT PRIMARY KEY, grant_id INTEGER NOT NULL REFERENCES grants ON DELETE CASCADE,
+            kind TEXT NOT NULL, expires_at REAL NOT NULL, used_at REAL
+        )""",
+        "CREATE INDEX tokens_grant ON tokens (grant_id)",
+        "CREATE INDEX tokens_end ON tokens (expires_at)",
+    ),
+    (
+        "ALTER TABLE clients ADD COLUMN network TEXT NOT NULL DEFAULT ''",
+        "ALTER TABLE grants ADD COLUMN network TEXT NOT NULL DEFAULT ''",
+    ),
 )
 
 MEMORY = "memory://"
@@ -90,7 +90,7 @@ class Database:
         for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
             self._connection.execute(f"PRAGMA {pragma}")
         self._connection.execute("PRAGMA busy_timeout=5000")
-        self._migrate()
+        migrate(self._connection, MIGRATIONS)
 
     @contextmanager
     def write(self) -> Iterator[sqlite3.Connection]:
@@ -119,19 +119,6 @@ class Database:
         with self._lock:
             self._connection.close()
 
-    def _migrate(self) -> None:
-        with self.write() as connection:
-            # Inside the transaction: two processes that start at once migrate one after the other.
-            version = connection.execute("PRAGMA user_version").fetchone()[0]
-            if version > len(MIGRATIONS):
-                raise BadSetting(
-                    "DATA_DIR: oauth.db was written by a newer release; update this one"
-                )
-            for number, script in enumerate(MIGRATIONS[version:], start=version + 1):
-                for statement in filter(str.strip, script.split(";")):
-                    connection.execute(statement)
-                connection.execute(f"PRAGMA user_version={number}")
-
 
 def open_database(settings: Settings) -> Database:
     """Open what DATABASE_URL and DATA_DIR name, or raise `BadSetting` saying what to do."""
@@ -149,7 +136,7 @@ def open_database(settings: Settings) -> Database:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
         return Database(str(path))
-    except (OSError, sqlite3.Error) as error:
+    except (OSError, sqlite3.Error, ValueError) as error:
         raise BadSetting(
             f"DATA_DIR={settings.data_dir}: cannot use oauth.db there ({error})"
         ) from None
