@@ -1,18 +1,24 @@
-"""The frame of every page: style, escaping, security headers.
+"""The frame of every page: templates, style, security headers.
 
 On the other side are strangers' words (client names, room names) and pages that would
-frame ours. Neither may act in our name (`tests/attacks/test_clickjacking.py`).
+frame ours. Neither may act in our name (`tests/attacks/test_clickjacking.py`): every value is
+escaped by the template engine, and what is no escaping is a file of ours.
 """
 
 from __future__ import annotations
 
 import base64
+import functools
 import hashlib
-from html import escape
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
 
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
 from starlette.responses import HTMLResponse
 
-esc = escape
+TEMPLATES = Path(__file__).with_name("templates")
 FAVICON = "/favicon.svg"
 
 #: For people who look for the player they were. Agents read `sentences.way_back`.
@@ -23,20 +29,37 @@ WAY_BACK = (
     " seat over (join_channel)."
 )
 
-STYLE = """
-:root { color-scheme: light dark; --line: #8886; --soft: #8882; --go: #2a6df4; }
-body { font: 16px/1.5 system-ui, sans-serif; max-width: 38rem; margin: 8vh auto; padding: 0 1rem;
-  overflow-wrap: anywhere }
-h1 { font-size: 1.4rem } h2 { font-size: 1.05rem; margin-top: 1.8rem }
-code, pre { font: 14px/1.5 ui-monospace, monospace }
-pre, .say { background: var(--soft); border: 1px solid var(--line); border-radius: 8px;
-  padding: .8rem; white-space: pre-wrap; overflow-wrap: anywhere }
-button { font: inherit; padding: .6rem 1rem; margin: .3rem .3rem .3rem 0; border-radius: 8px;
-  border: 1px solid var(--line); background: var(--soft); color: inherit; cursor: pointer }
-button.go { background: var(--go); border-color: var(--go); color: #fff }
-input { font: inherit; padding: .55rem; border-radius: 8px; border: 1px solid var(--line) }
-.small { font-size: .87rem; opacity: .8 } .host { font-weight: 600; overflow-wrap: anywhere }
-"""
+
+@functools.cache
+def _environment() -> Environment:
+    """Made when the first page is shown: a server without visitors needs none."""
+    made = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        auto_reload=False,
+    )
+    made.filters["day"] = _day
+    made.globals |= {
+        "favicon": FAVICON,
+        "script": "",
+        "style": Markup(text("style.css")),
+        "way_back": WAY_BACK,
+    }
+    return made
+
+
+@functools.cache
+def text(name: str) -> str:
+    """A file of ours that goes into a page as it stands."""
+    return (TEMPLATES / name).read_text(encoding="utf-8")
+
+
+def _day(at: float) -> str:
+    """Seconds since the epoch, for people."""
+    return datetime.fromtimestamp(at, UTC).strftime("%d %B %Y, %H:%M UTC")
 
 
 def _hash(text: str) -> str:
@@ -44,28 +67,30 @@ def _hash(text: str) -> str:
 
 
 def page(
-    title: str,
-    body: str,
+    template: str,
     *,
     status: int = 200,
     script: str = "",
     form_targets: tuple[str, ...] = (),
     wait: float = 0,
+    **values: Any,
 ) -> HTMLResponse:
-    """Return a whole page. ``body`` is HTML whose strangers' parts went through `esc`.
+    """Return the page that ``template`` makes of ``values``.
 
-    ``form_targets`` are CSP sources: this server (`'self'`) and where its answer may lead.
+    ``script`` names the one file that may run in it. ``form_targets`` are CSP sources: this server
+    (`'self'`) and where its answer may lead. ``wait``: seconds, for Retry-After.
     """
     policy = [
         "default-src 'none'",
-        f"style-src {_hash(STYLE)}",
+        f"style-src {_hash(text('style.css'))}",
         "img-src 'self'",
         f"form-action {' '.join(form_targets) or chr(39) + 'none' + chr(39)}",
         "base-uri 'none'",
         "frame-ancestors 'none'",
     ]
-    if script:
-        policy += [f"script-src {_hash(script)}", "connect-src 'self'"]
+    code = text(script) if script else ""
+    if code:
+        policy += [f"script-src {_hash(code)}", "connect-src 'self'"]
     headers = {
         "Content-Security-Policy": "; ".join(policy),
         "X-Frame-Options": "DENY",
@@ -77,34 +102,16 @@ def page(
     }
     if wait:
         headers["Retry-After"] = str(int(wait) + 1)
-    tail = f"<script>{script}</script>" if script else ""
-    document = (
-        '<!doctype html><html lang="en"><head><meta charset="utf-8">'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f'<link rel="icon" href="{FAVICON}">'
-        f"<title>{esc(title)}</title><style>{STYLE}</style></head>"
-        f"<body><main>{body}</main>{tail}</body></html>"
-    )
-    return HTMLResponse(document, status, headers)
+    shown = _environment().get_template(template).render(values, script=Markup(code))
+    return HTMLResponse(shown, status, headers)
 
 
 def problem(status: int, reason: str, *, back: str = "", wait: float = 0) -> HTMLResponse:
     """Return a page that says why not, and offers the way ``back`` to the app if there is one:
     a redirect URI that it has registered, so of no scheme that runs code, with the error."""
-    way = ""
-    if back:
-        way = (
-            f'<p class="small">The app can be told about it:'
-            f' <a rel="noreferrer" href="{esc(back)}">return to the app</a></p>'
-        )
-    body = f"<h1>That did not work</h1><p>{esc(reason)}</p>{way}"
-    return page("MCP Multiplayer", body, status=status, wait=wait)
+    return page("problem.html", status=status, wait=wait, reason=reason, back=back)
 
 
 def refusal_page(status: int, message: str, hint: str, home: str) -> HTMLResponse:
     """Return a page for whoever has come to an address that shows a person nothing."""
-    body = (
-        f"<h1>{esc(message)}</h1><p>{esc(hint)}</p>"
-        f'<p><a href="{esc(home)}/">What this server is, and how to connect to it</a></p>'
-    )
-    return page("MCP Multiplayer", body, status=status)
+    return page("refusal.html", status=status, message=message, hint=hint, home=home)
