@@ -61,9 +61,16 @@ def test_a_hook_that_fails_is_told_with_its_line_and_the_script_ends_with_1(
 
 def test_lines_are_moves_and_what_is_none_is_explained(tmp_path: Path, coin: str) -> None:
     typed = [
-        "alice -> bot:coin: heads", "nonsense", 'bob: {"text": "tails"}', "bob: {", "wait soon",
-        "state", "wait 5", "leave bob", "carl: hi",
-    ]  # fmt: skip
+        "alice -> bot:coin: heads",
+        "nonsense",
+        'bob: {"text": "tails"}',
+        "bob: {",
+        "wait soon",
+        "state",
+        "wait 5",
+        "leave bob",
+        "carl: hi",
+    ]
     code, said, _ = call(tmp_path, "run_bot.py", coin, typed="\n".join(typed))
     lines = said.splitlines()
     assert code == 0
@@ -109,8 +116,9 @@ def test_the_rates_of_both_seats_are_told_with_their_intervals(tmp_path: Path) -
     code, said, complaint = call(tmp_path, "fairness.py", *arguments)
     assert (code, complaint) == (0, "")
     head, first, second, rest, *verdict = said.splitlines()
-    assert "60 games at random" in head and head.endswith("in this process, without walls: "
-                                                          "a file below bots/")  # fmt: skip
+    assert "60 games at random" in head and head.endswith(
+        "in this process, without walls: a file below bots/"
+    )
     assert "of 60:" in first and "of 60:" in second and "(95 %: " in second
     assert "not ended 0" in rest
     assert all("decided games" in line for line in verdict) and verdict

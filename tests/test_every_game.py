@@ -51,25 +51,40 @@ class Preset:
 
 PRESETS = {
     "AuctionBot": Preset("auction", {"action": "bid", "value": -5}, leaving=None),
-    "BlackjackBot": Preset("blackjack", {"action": "bet", "value": 11}, {"rounds": 2},
-                           {"rounds": 1}, silent=None),
-    "ChessBot": Preset("chess", {"action": "move", "value": "Ke5"}, moves=4, silent=("bob",),
-                       seed="ChessBot 298"),  # mate at move 17
+    "BlackjackBot": Preset(
+        "blackjack", {"action": "bet", "value": 11}, {"rounds": 2}, {"rounds": 1}, silent=None
+    ),
+    "ChessBot": Preset(
+        "chess", {"action": "move", "value": "Ke5"}, moves=4, silent=("bob",), seed="ChessBot 298"
+    ),  # mate at move 17
     "CoinBot": Preset("coin", {"action": "call", "value": "edge"}),
     "GuessBot": Preset("guess", {"action": "jump"}, moves=3, silent=("bob",)),
-    "JudgeBot": Preset("judge", {"action": "accept", "value": "0" * 64}, moves=3,
-                       leaving=("alice", "bob")),  # alice has said that the terms are kept
-    "MemoryExchangeBot": Preset("memory", {"action": "ask", "value": ""}, moves=5, leaving=(),
-                                seed="9",  # an answer is released
-                                unproven=frozenset({"I_PRIVATE_KEPT"})),
+    "JudgeBot": Preset(
+        "judge", {"action": "accept", "value": "0" * 64}, moves=3, leaving=("alice", "bob")
+    ),  # alice has said that the terms are kept
+    "MemoryExchangeBot": Preset(
+        "memory",
+        {"action": "ask", "value": ""},
+        moves=5,
+        leaving=(),
+        seed="9",  # an answer is released
+        unproven=frozenset({"I_PRIVATE_KEPT"}),
+    ),
     "PriceBot": Preset("price", {"action": "price", "value": "GOLD"}, {"delay": 1}, {"delay": 0}),
     "RockPaperScissorsBot": Preset("rock-paper-scissors", {"action": "throw", "value": "well"}),
-    "TLSBot": Preset("tls", {"action": "check", "value": "https://"}, {"host": SITE}, moves=2,
-                     leaving=(), unproven=frozenset({"I_RAW"})),
-    "TicTacToeBot": Preset("tic-tac-toe", {"action": "mark", "value": 10}, moves=3,
-                           silent=("bob",)),
+    "TLSBot": Preset(
+        "tls",
+        {"action": "check", "value": "https://"},
+        {"host": SITE},
+        moves=2,
+        leaving=(),
+        unproven=frozenset({"I_RAW"}),
+    ),
+    "TicTacToeBot": Preset(
+        "tic-tac-toe", {"action": "mark", "value": 10}, moves=3, silent=("bob",)
+    ),
     "TriviaBot": Preset("trivia", {"action": "answer", "value": ""}, {"count": 3}, {"count": 1}),
-}  # fmt: skip
+}
 CHEAP = ("TicTacToeBot",)
 every = pytest.mark.parametrize(
     "preset",

@@ -141,8 +141,14 @@ async def test_the_mcp_inspector_lists_and_calls_tools(
         tools = (await inspect("--method", "tools/list"))["tools"]
         assert {"create_channel", "post_message"} <= {tool["name"] for tool in tools}
         made = await inspect(
-            "--method", "tools/call", "--tool-name", "create_channel",
-            "--tool-arg", "bot_preset=GuessBot", "--tool-arg", "join_as=alice",
-        )  # fmt: skip
+            "--method",
+            "tools/call",
+            "--tool-name",
+            "create_channel",
+            "--tool-arg",
+            "bot_preset=GuessBot",
+            "--tool-arg",
+            "join_as=alice",
+        )
         (room,) = (await account.call("list_channels"))["channels"]
         assert made["structuredContent"]["channel_id"] == room["channel_id"]

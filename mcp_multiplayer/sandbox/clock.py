@@ -57,12 +57,20 @@ def time_names(clock: Clock) -> dict[str, Any]:
         return _asctime(gmtime() if t is None else t)
 
     names: dict[str, Any] = {
-        "gmtime": gmtime, "localtime": gmtime, "strftime": strftime, "strptime": strptime,
-        "asctime": asctime, "ctime": lambda seconds=None: asctime(gmtime(seconds)),
+        "gmtime": gmtime,
+        "localtime": gmtime,
+        "strftime": strftime,
+        "strptime": strptime,
+        "asctime": asctime,
+        "ctime": lambda seconds=None: asctime(gmtime(seconds)),
         "mktime": lambda t: float(calendar.timegm(t)),
-        "sleep": clock.sleep, "struct_time": time.struct_time, "timezone": 0, "altzone": 0,
-        "daylight": 0, "tzname": ("UTC", "UTC"),
-    }  # fmt: skip
+        "sleep": clock.sleep,
+        "struct_time": time.struct_time,
+        "timezone": 0,
+        "altzone": 0,
+        "daylight": 0,
+        "tzname": ("UTC", "UTC"),
+    }
     for name in _COUNTING:
         names |= {name: clock.now, name + "_ns": clock.now_ns}
     return names

@@ -29,9 +29,17 @@ Network: TypeAlias = IPv4Network | IPv6Network
 #: What `ipaddress` calls global and no bot may reach.
 _CLOSED_4 = tuple(
     IPv4Network(text)
-    for text in ("100.64.0.0/10", "168.63.129.16/32", "192.0.0.0/24", "192.88.99.0/24",
-                 "198.18.0.0/15", "169.254.0.0/16", "0.0.0.0/8", "240.0.0.0/4")
-)  # fmt: skip
+    for text in (
+        "100.64.0.0/10",
+        "168.63.129.16/32",
+        "192.0.0.0/24",
+        "192.88.99.0/24",
+        "198.18.0.0/15",
+        "169.254.0.0/16",
+        "0.0.0.0/8",
+        "240.0.0.0/4",
+    )
+)
 #: Of IPv6 only what is handed out to the internet, less what carries other addresses inside.
 _OPEN_6 = IPv6Network("2000::/3")
 _CLOSED_6 = tuple(

@@ -19,10 +19,21 @@ import h11
 from mcp_multiplayer.sandbox.http_request import Request
 
 #: Between two machines, not between a bot and its server; we speak for ourselves there.
-_HOP = frozenset({
-    "connection", "keep-alive", "proxy-connection", "proxy-authorization", "te", "trailer",
-    "transfer-encoding", "upgrade", "host", "content-length", "expect",
-})  # fmt: skip
+_HOP = frozenset(
+    {
+        "connection",
+        "keep-alive",
+        "proxy-connection",
+        "proxy-authorization",
+        "te",
+        "trailer",
+        "transfer-encoding",
+        "upgrade",
+        "host",
+        "content-length",
+        "expect",
+    }
+)
 _HEAD = 64 << 10  #: bytes of all header lines of an answer
 _PART = 1 << 16
 

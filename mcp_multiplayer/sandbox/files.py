@@ -17,9 +17,20 @@ from mcp_multiplayer.sandbox.hostcall_client import ask, descriptor
 #: What bots see as ``ctx.workspace``.
 WORKSPACE = "/workspace"
 _METHODS = (
-    "read", "readline", "readlines", "write", "writelines", "seek", "tell", "truncate", "flush",
-    "close", "readable", "writable", "seekable",
-)  # fmt: skip
+    "read",
+    "readline",
+    "readlines",
+    "write",
+    "writelines",
+    "seek",
+    "tell",
+    "truncate",
+    "flush",
+    "close",
+    "readable",
+    "writable",
+    "seekable",
+)
 
 
 class File:
@@ -57,9 +68,13 @@ class File:
 
 
 def open_file(
-    file: Any, mode: str = "r", buffering: int = -1, encoding: Any = None, errors: Any = None,
+    file: Any,
+    mode: str = "r",
+    buffering: int = -1,
+    encoding: Any = None,
+    errors: Any = None,
     newline: Any = None,
-) -> File:  # fmt: skip
+) -> File:
     """``open`` for a path below ``ctx.workspace``; a bare name is meant to be there, too."""
     if not isinstance(file, str):
         raise TypeError("open takes a path below ctx.workspace, as a string")
@@ -73,9 +88,13 @@ def open_file(
     if "errno" in answer:
         raise OSError(answer["errno"], answer["text"], path)
     made = builtins.open(  # noqa: SIM115 it is the bot that closes it
-        descriptor(answer), kind + "b" * binary, buffering if buffering else -1,
-        encoding=None if binary else encoding or "utf-8", errors=errors, newline=newline,
-    )  # fmt: skip
+        descriptor(answer),
+        kind + "b" * binary,
+        buffering if buffering else -1,
+        encoding=None if binary else encoding or "utf-8",
+        errors=errors,
+        newline=newline,
+    )
     return File(made, path, asked)
 
 

@@ -26,8 +26,11 @@ ROOT = Path(__file__).resolve().parents[2]
 PROGRAM = Path(__file__).with_name("zygote.py")
 #: Not -I or -E: they would ignore PYTHONHASHSEED. HOME stops look-ups for a .netrc.
 ENVIRONMENT = {
-    "PYTHONHASHSEED": "0", "TZ": "UTC", "LANG": "C.UTF-8", "HOME": "/nonexistent",
-}  # fmt: skip
+    "PYTHONHASHSEED": "0",
+    "TZ": "UTC",
+    "LANG": "C.UTF-8",
+    "HOME": "/nonexistent",
+}
 _CONTROL_FD = 3
 NOT_HERE = f"Bots run on Linux only, and this server runs on {sys.platform}."
 
@@ -75,9 +78,15 @@ class ForkServer:
 
     def _spawn(self, theirs: int) -> int:
         arguments = [
-            sys.executable, "-s", "-P", str(PROGRAM), str(_CONTROL_FD), str(os.getpid()), str(ROOT),
+            sys.executable,
+            "-s",
+            "-P",
+            str(PROGRAM),
+            str(_CONTROL_FD),
+            str(os.getpid()),
+            str(ROOT),
             json.dumps(self.allowance),
-        ]  # fmt: skip
+        ]
         return os.posix_spawn(
             sys.executable,
             arguments,

@@ -18,21 +18,47 @@ from mcp_multiplayer.sandbox.language import DENIED, METHODS
 from mcp_multiplayer.sandbox.libm import power
 
 INPLACE: dict[str, Callable[[Any, Any], Any]] = {
-    "+=": operator.iadd, "-=": operator.isub, "*=": operator.imul, "/=": operator.itruediv,
-    "%=": operator.imod, "**=": power, "<<=": operator.ilshift, ">>=": operator.irshift,
-    "|=": operator.ior, "^=": operator.ixor, "&=": operator.iand, "//=": operator.ifloordiv,
+    "+=": operator.iadd,
+    "-=": operator.isub,
+    "*=": operator.imul,
+    "/=": operator.itruediv,
+    "%=": operator.imod,
+    "**=": power,
+    "<<=": operator.ilshift,
+    ">>=": operator.irshift,
+    "|=": operator.ior,
+    "^=": operator.ixor,
+    "&=": operator.iand,
+    "//=": operator.ifloordiv,
     "@=": operator.imatmul,
-}  # fmt: skip
+}
 
 #: The last one's ``clone`` sets every attribute, of any name, without a guard.
 _HIDDEN = (
-    types.ModuleType, types.FrameType, types.CodeType, types.TracebackType, types.CellType, Policy
-)  # fmt: skip
+    types.ModuleType,
+    types.FrameType,
+    types.CodeType,
+    types.TracebackType,
+    types.CellType,
+    Policy,
+)
 #: Handed out without a second look: values, and functions, whose insides begin with "_".
 _PLAIN = frozenset(
-    [str, int, float, bool, types.NoneType, list, dict, tuple, set, frozenset, bytes,
-     types.FunctionType]
-)  # fmt: skip
+    [
+        str,
+        int,
+        float,
+        bool,
+        types.NoneType,
+        list,
+        dict,
+        tuple,
+        set,
+        frozenset,
+        bytes,
+        types.FunctionType,
+    ]
+)
 #: Their methods are handed out without a second look: texts have one that reads attributes.
 _HARMLESS = _PLAIN - {str}
 #: Classes of the running bot. Only their instances may be written to freely.
@@ -91,8 +117,10 @@ def refuse_hidden(value: Any, name: object) -> Any:
 _DESCRIPTORS = frozenset([types.MethodDescriptorType, types.MemberDescriptorType])
 #: What is judged with its object may not go without it.
 _REFUSED: tuple[Any, ...] = (
-    vars(str)["format"], vars(str)["format_map"], vars(AttributeError)["obj"]
-)  # fmt: skip
+    vars(str)["format"],
+    vars(str)["format_map"],
+    vars(AttributeError)["obj"],
+)
 
 
 def _method(value: Any, name: object) -> Any:

@@ -12,10 +12,18 @@ _MESSAGE = (
     ' "ts": "..."}'
 )
 _INSTEAD = {
-    "player": "sender", "player_id": "sender", "from": "sender", "user": "sender",
-    "author": "sender", "text": 'body"]["text', "content": "body", "message": "body",
-    "type": 'body"]["type', "timestamp": "ts", "time": "ts",
-}  # fmt: skip
+    "player": "sender",
+    "player_id": "sender",
+    "from": "sender",
+    "user": "sender",
+    "author": "sender",
+    "text": 'body"]["text',
+    "content": "body",
+    "message": "body",
+    "type": 'body"]["type',
+    "timestamp": "ts",
+    "time": "ts",
+}
 _STATE = re.compile(r"state|self\.|\bs\[")  #: a line that reads what the author keeps
 _FIELDS = {"id", "sender", "kind", "body", "ts", "to", *_INSTEAD}
 _NAMES = {

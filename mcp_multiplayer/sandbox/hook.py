@@ -26,10 +26,22 @@ from mcp_multiplayer.sandbox.values import AROUND, plain
 
 #: Findings of the host and limits. A bot's own exception of such a name gets another.
 OURS = frozenset(
-    ("BotRejected", "Crashed", "DrawLimit", "FuelLimit", "MemoryLimit", "NonDeterministic",
-     "NotIsolated", "NotTheFirstBot", "OutputLimit", "StateLimit", "TimeLimit", "TooManyTimers",
-     "WorkspaceLimit")
-)  # fmt: skip
+    (
+        "BotRejected",
+        "Crashed",
+        "DrawLimit",
+        "FuelLimit",
+        "MemoryLimit",
+        "NonDeterministic",
+        "NotIsolated",
+        "NotTheFirstBot",
+        "OutputLimit",
+        "StateLimit",
+        "TimeLimit",
+        "TooManyTimers",
+        "WorkspaceLimit",
+    )
+)
 TEXT = 4000
 
 
@@ -75,8 +87,12 @@ def answer(
 def inspect(text: str) -> dict[str, Any]:
     """Read a source without running it."""
     nothing: dict[str, Any] = {
-        "hooks": [], "class_name": None, "manifest": None, "network": False, "dice": False
-    }  # fmt: skip
+        "hooks": [],
+        "class_name": None,
+        "manifest": None,
+        "network": False,
+        "dice": False,
+    }
     try:
         tree = language.parse(text)
     except SyntaxError as error:

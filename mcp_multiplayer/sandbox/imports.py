@@ -169,19 +169,32 @@ PACKAGES = ("email.mime",)
 
 #: What a bot's class may inherit from besides builtins, exceptions and its own classes.
 BASES = (
-    "collections.ChainMap", "collections.Counter", "collections.OrderedDict",
-    "collections.defaultdict", "collections.deque", "json.JSONDecoder", "json.JSONEncoder",
+    "collections.ChainMap",
+    "collections.Counter",
+    "collections.OrderedDict",
+    "collections.defaultdict",
+    "collections.deque",
+    "json.JSONDecoder",
+    "json.JSONEncoder",
     "requests.auth.AuthBase",
-)  # fmt: skip
+)
 
 #: Library types whose items a bot may assign.
 ITEMS = (
-    "collections.ChainMap", "collections.Counter", "collections.OrderedDict",
-    "collections.UserDict", "collections.UserList", "collections.defaultdict", "collections.deque",
-    "email.message.Message", "http.cookies.BaseCookie", "http.cookies.Morsel",
-    "requests.structures.CaseInsensitiveDict", "weakref.WeakKeyDictionary",
+    "collections.ChainMap",
+    "collections.Counter",
+    "collections.OrderedDict",
+    "collections.UserDict",
+    "collections.UserList",
+    "collections.defaultdict",
+    "collections.deque",
+    "email.message.Message",
+    "http.cookies.BaseCookie",
+    "http.cookies.Morsel",
+    "requests.structures.CaseInsensitiveDict",
+    "weakref.WeakKeyDictionary",
     "weakref.WeakValueDictionary",
-)  # fmt: skip
+)
 
 #: Attributes of library objects a bot may set. Nothing that names a file.
 SETTABLE = {

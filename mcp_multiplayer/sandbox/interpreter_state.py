@@ -23,10 +23,25 @@ from typing import Any
 #: Every text encoding that a bot can name, by its module; others do not exist for bots, because
 #: which of them a Python has, and has loaded, differs (zipimport alone brings cp437).
 CODECS = (
-    "ascii", "charmap", "cp1252", "hex_codec", "idna", "latin_1", "punycode", "raw_unicode_escape",
-    "unicode_escape", "utf_16", "utf_16_be", "utf_16_le", "utf_32", "utf_32_be", "utf_32_le",
-    "utf_7", "utf_8", "utf_8_sig",
-)  # fmt: skip
+    "ascii",
+    "charmap",
+    "cp1252",
+    "hex_codec",
+    "idna",
+    "latin_1",
+    "punycode",
+    "raw_unicode_escape",
+    "unicode_escape",
+    "utf_16",
+    "utf_16_be",
+    "utf_16_le",
+    "utf_32",
+    "utf_32_be",
+    "utf_32_le",
+    "utf_7",
+    "utf_8",
+    "utf_8_sig",
+)
 
 
 def settle() -> None:

@@ -26,11 +26,24 @@ from mcp_multiplayer.sandbox.stdio import Stdio, system_names, traceback_names, 
 
 #: Loaded once in the zygote: a worker can open no file any more.
 PRELOAD = (
-    "_strptime", "idna.core", "netrc", "stringprep", "unicodedata", "urllib3.contrib",
-    "email.mime.text", "email.mime.multipart", "email.generator", "email.policy", "email.charset",
-    "email.quoprimime", "email.base64mime", "http.cookiejar", "email.header",
-    "email.contentmanager", "email._header_value_parser",
-)  # fmt: skip
+    "_strptime",
+    "idna.core",
+    "netrc",
+    "stringprep",
+    "unicodedata",
+    "urllib3.contrib",
+    "email.mime.text",
+    "email.mime.multipart",
+    "email.generator",
+    "email.policy",
+    "email.charset",
+    "email.quoprimime",
+    "email.base64mime",
+    "http.cookiejar",
+    "email.header",
+    "email.contentmanager",
+    "email._header_value_parser",
+)
 
 
 def preload() -> None:
@@ -124,10 +137,11 @@ def hashlib_names() -> dict[str, Any]:
     """What of ``hashlib`` depends on how OpenSSL was built."""
     known = frozenset(hashlib.algorithms_guaranteed)
     return {
-        "algorithms_available": known, "algorithms_guaranteed": known,
+        "algorithms_available": known,
+        "algorithms_guaranteed": known,
         "new": _guaranteed(hashlib.new, "name", 0),
         "pbkdf2_hmac": _guaranteed(hashlib.pbkdf2_hmac, "hash_name", 0),
-    }  # fmt: skip
+    }
 
 
 def hmac_names() -> dict[str, Any]:

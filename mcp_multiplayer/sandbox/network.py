@@ -82,9 +82,12 @@ def connect(self: Any, address: Any) -> None:
     """``sock.connect((host, port))``: the host connects, this number then leads there."""
     host, port = place(address)
     answer = demand(
-        "connect", host=host, port=port, version=_version(self.family),
+        "connect",
+        host=host,
+        port=port,
+        version=_version(self.family),
         timeout=patience(self.gettimeout()),
-    )  # fmt: skip
+    )
     fd = descriptor(answer)
     number = self.fileno()
     os.dup2(fd, number, inheritable=False)
@@ -160,9 +163,12 @@ def gethostbyname_ex(host: Any) -> tuple[str, list[str], list[str]]:
 
 
 def create_default_context(
-    purpose: Any = ssl.Purpose.SERVER_AUTH, *, cafile: Any = None, capath: Any = None,
+    purpose: Any = ssl.Purpose.SERVER_AUTH,
+    *,
+    cafile: Any = None,
+    capath: Any = None,
     cadata: Any = None,
-) -> ssl.SSLContext:  # fmt: skip
+) -> ssl.SSLContext:
     """``ssl.create_default_context`` without files: the authorities that this server trusts."""
     if cafile or capath:
         raise PermissionError("bots read no certificate files; the usual authorities are loaded")
@@ -194,20 +200,31 @@ def install() -> None:
     """Put the stand-ins in place, in this process, for good. For the zygote only."""
     _prepared.append(_prepare())
     for name, stand_in in {
-        "__init__": make_socket, "connect": connect, "connect_ex": connect_ex,
-        "setsockopt": setsockopt, "bind": refuser(_NO_LISTENING), "listen": refuser(_NO_LISTENING),
-        "accept": refuser(_NO_LISTENING), "sendto": refuser(_NO_DATAGRAMS),
-        "sendmsg": refuser(_NO_DATAGRAMS), "dup": refuser("a bot's socket cannot be copied"),
-    }.items():  # fmt: skip
+        "__init__": make_socket,
+        "connect": connect,
+        "connect_ex": connect_ex,
+        "setsockopt": setsockopt,
+        "bind": refuser(_NO_LISTENING),
+        "listen": refuser(_NO_LISTENING),
+        "accept": refuser(_NO_LISTENING),
+        "sendto": refuser(_NO_DATAGRAMS),
+        "sendmsg": refuser(_NO_DATAGRAMS),
+        "dup": refuser("a bot's socket cannot be copied"),
+    }.items():
         setattr(socket.socket, name, stand_in)
     for name, stand_in in {
-        "create_connection": create_connection, "getaddrinfo": getaddrinfo,
-        "gethostbyname": gethostbyname, "gethostbyname_ex": gethostbyname_ex,
-        "gethostname": lambda: "bot", "getfqdn": lambda name="": name or "bot",
-        "gethostbyaddr": refuser(_NO_NAMES), "getnameinfo": refuser(_NO_NAMES),
-        "create_server": refuser(_NO_LISTENING), "socketpair": refuser(_NO_DATAGRAMS),
+        "create_connection": create_connection,
+        "getaddrinfo": getaddrinfo,
+        "gethostbyname": gethostbyname,
+        "gethostbyname_ex": gethostbyname_ex,
+        "gethostname": lambda: "bot",
+        "getfqdn": lambda name="": name or "bot",
+        "gethostbyaddr": refuser(_NO_NAMES),
+        "getnameinfo": refuser(_NO_NAMES),
+        "create_server": refuser(_NO_LISTENING),
+        "socketpair": refuser(_NO_DATAGRAMS),
         "fromfd": refuser("a bot cannot open a descriptor by its number"),
-    }.items():  # fmt: skip
+    }.items():
         setattr(socket, name, stand_in)
     ssl.create_connection = create_connection  # type: ignore[attr-defined]
     ssl.create_default_context = create_default_context

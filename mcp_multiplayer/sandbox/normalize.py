@@ -20,8 +20,10 @@ from mcp_multiplayer.sandbox.runtime import DEEPEST
 
 #: How to make an object of each size that the interpreter keeps together; at most so many.
 _KINDS: tuple[Callable[[], object], ...] = (
-    object, lambda: complex(1), *(functools.partial(bytes, size) for size in range(0, 480, 16))
-)  # fmt: skip
+    object,
+    lambda: complex(1),
+    *(functools.partial(bytes, size) for size in range(0, 480, 16)),
+)
 _MOST = 64
 #: Larger ones (classes among them) lie where the C library puts them.
 _LARGE = range(512, 2048, 16)

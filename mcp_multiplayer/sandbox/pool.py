@@ -302,8 +302,14 @@ class Pool:
         told = self.isolation
         missing = "; ".join(told.degraded) or "nothing is missing"
         level = logging.INFO if told.level in ("full", "strong") else logging.WARNING
-        log.log(level, "isolation of bots: %s, self-test %d of %d, %s",
-                told.level, tried - len(failures), tried, missing)  # fmt: skip
+        log.log(
+            level,
+            "isolation of bots: %s, self-test %d of %d, %s",
+            told.level,
+            tried - len(failures),
+            tried,
+            missing,
+        )
 
     def _allowance(self) -> dict[str, Any]:
         seconds = math.ceil(self.limits.hook_seconds)

@@ -188,9 +188,24 @@ def _standing_in(real: Any, name: str) -> Any:
 # --- what a bot imports ---------------------------------------------------------------------------
 
 CONTEXT = ("random", "randint", "randrange", "choice", "shuffle", "sample")
-_RANDOM = (*CONTEXT, "betavariate", "choices", "expovariate", "gammavariate", "gauss",
-           "getrandbits", "lognormvariate", "normalvariate", "paretovariate", "randbytes", "seed",
-           "triangular", "uniform", "vonmisesvariate", "weibullvariate")  # fmt: skip
+_RANDOM = (
+    *CONTEXT,
+    "betavariate",
+    "choices",
+    "expovariate",
+    "gammavariate",
+    "gauss",
+    "getrandbits",
+    "lognormvariate",
+    "normalvariate",
+    "paretovariate",
+    "randbytes",
+    "seed",
+    "triangular",
+    "uniform",
+    "vonmisesvariate",
+    "weibullvariate",
+)
 
 
 def random_names(chance: Rng) -> dict[str, Any]:
@@ -211,12 +226,15 @@ def secrets_names(chance: Rng) -> dict[str, Any]:
         return base64.urlsafe_b64encode(chance.take(nbytes or 32)).rstrip(b"=").decode()
 
     return {
-        "choice": chance.choice, "randbelow": chance.below, "randbits": chance.getrandbits,
+        "choice": chance.choice,
+        "randbelow": chance.below,
+        "randbits": chance.getrandbits,
         "token_bytes": lambda nbytes=None: chance.take(32 if nbytes is None else nbytes),
         "token_hex": lambda nbytes=None: chance.take(32 if nbytes is None else nbytes).hex(),
-        "token_urlsafe": token_urlsafe, "compare_digest": hmac.compare_digest,
+        "token_urlsafe": token_urlsafe,
+        "compare_digest": hmac.compare_digest,
         "SystemRandom": lambda *_: chance,
-    }  # fmt: skip
+    }
 
 
 def uuid_names(chance: Rng) -> dict[str, Any]:

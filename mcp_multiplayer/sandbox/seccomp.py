@@ -156,11 +156,17 @@ def _not_executable() -> Code:
 
 def _without_address() -> Code:
     return [
-        *_low(4), _skip(_EQUAL, 0, 1), _return(_REFUSE),
-        *_high(4), _skip(_EQUAL, 0, 1), _return(_REFUSE),
-        *_low(3), _unless(_ANY_BIT, _MSG_FASTOPEN, 1), _return(_REFUSE),
+        *_low(4),
+        _skip(_EQUAL, 0, 1),
+        _return(_REFUSE),
+        *_high(4),
+        _skip(_EQUAL, 0, 1),
+        _return(_REFUSE),
+        *_low(3),
+        _unless(_ANY_BIT, _MSG_FASTOPEN, 1),
+        _return(_REFUSE),
         _return(_ALLOW),
-    ]  # fmt: skip
+    ]
 
 
 def _known_option() -> Code:

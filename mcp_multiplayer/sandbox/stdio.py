@@ -126,13 +126,21 @@ def system_names(prints: Stdio) -> dict[str, Any]:
         return (*sys.exc_info()[:2], None)
 
     return {
-        "byteorder": sys.byteorder, "exc_info": exc_info, "exit": leave, "argv": [],
-        "float_info": sys.float_info, "getrecursionlimit": lambda: DEEPEST,
-        "intern": sys.intern, "maxsize": sys.maxsize,
-        "maxunicode": sys.maxunicode, "platform": "linux", "stderr": Stream(),
-        "stdout": Stream(), "version": "{}.{}".format(*sys.version_info),
+        "byteorder": sys.byteorder,
+        "exc_info": exc_info,
+        "exit": leave,
+        "argv": [],
+        "float_info": sys.float_info,
+        "getrecursionlimit": lambda: DEEPEST,
+        "intern": sys.intern,
+        "maxsize": sys.maxsize,
+        "maxunicode": sys.maxunicode,
+        "platform": "linux",
+        "stderr": Stream(),
+        "stdout": Stream(),
+        "version": "{}.{}".format(*sys.version_info),
         "version_info": Version(*sys.version_info[:2]),
-    }  # fmt: skip
+    }
 
 
 def warning_names(prints: Stdio) -> dict[str, Any]:
@@ -155,6 +163,9 @@ def warning_names(prints: Stdio) -> dict[str, Any]:
         pass
 
     return {
-        "warn": warn, "catch_warnings": CatchWarnings, "simplefilter": nothing,
-        "filterwarnings": nothing, "resetwarnings": nothing,
-    }  # fmt: skip
+        "warn": warn,
+        "catch_warnings": CatchWarnings,
+        "simplefilter": nothing,
+        "filterwarnings": nothing,
+        "resetwarnings": nothing,
+    }

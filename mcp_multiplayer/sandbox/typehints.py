@@ -16,14 +16,32 @@ from collections.abc import Callable
 from typing import Any
 
 _CLASSES: dict[str, Any] = {
-    "Counter": collections.Counter, "DefaultDict": collections.defaultdict,
-    "Deque": collections.deque, "Dict": dict, "FrozenSet": frozenset, "List": list,
-    "OrderedDict": collections.OrderedDict, "Set": set, "Text": str, "Tuple": tuple,
-}  # fmt: skip
+    "Counter": collections.Counter,
+    "DefaultDict": collections.defaultdict,
+    "Deque": collections.deque,
+    "Dict": dict,
+    "FrozenSet": frozenset,
+    "List": list,
+    "OrderedDict": collections.OrderedDict,
+    "Set": set,
+    "Text": str,
+    "Tuple": tuple,
+}
 _ABSTRACT = (
-    "Callable", "Collection", "Container", "Generator", "Hashable", "Iterable", "Iterator",
-    "Mapping", "MutableMapping", "MutableSequence", "MutableSet", "Sequence", "Sized",
-)  # fmt: skip
+    "Callable",
+    "Collection",
+    "Container",
+    "Generator",
+    "Hashable",
+    "Iterable",
+    "Iterator",
+    "Mapping",
+    "MutableMapping",
+    "MutableSequence",
+    "MutableSet",
+    "Sequence",
+    "Sized",
+)
 _FORMS = ("Any", "AnyStr", "ClassVar", "Final", "Literal", "NoReturn", "Type", "TypeAlias")
 
 
@@ -84,8 +102,11 @@ def typing_names() -> dict[str, Any]:
     names = {name: getattr(collections.abc, name) for name in _ABSTRACT}
     names |= _CLASSES | {name: Form(name) for name in _FORMS}
     return names | {
-        "cast": lambda kind, value: value, "Generic": Generic, "NewType": _new_type,
-        "Optional": _Optional("Optional"), "TYPE_CHECKING": False,
+        "cast": lambda kind, value: value,
+        "Generic": Generic,
+        "NewType": _new_type,
+        "Optional": _Optional("Optional"),
+        "TYPE_CHECKING": False,
         "TypeVar": lambda name, *constraints, **more: Form(str(name)),
         "Union": _Union("Union"),
-    }  # fmt: skip
+    }

@@ -53,11 +53,17 @@ class Exchange:
         connection = self._connection
         host, port = place((getattr(connection, "_dns_host", connection.host), connection.port))
         answer = ask(
-            "fetch", scheme=self._scheme, host=host, port=port,
-            method=method, target=target, headers=headers,
-            body=base64.b64encode(body).decode(), verify=self._verify,
+            "fetch",
+            scheme=self._scheme,
+            host=host,
+            port=port,
+            method=method,
+            target=target,
+            headers=headers,
+            body=base64.b64encode(body).decode(),
+            verify=self._verify,
             timeout=patience(self._timeout if isinstance(self._timeout, int | float) else None),
-        )  # fmt: skip
+        )
         if "error" in answer:
             raise _failure(connection, answer)
         return io.BytesIO(_put_together(answer))
@@ -178,9 +184,11 @@ def install() -> None:
     import urllib3.connection
 
     for kind in (
-        http.client.HTTPConnection, http.client.HTTPSConnection,
-        urllib3.connection.HTTPConnection, urllib3.connection.HTTPSConnection,
-    ):  # fmt: skip
+        http.client.HTTPConnection,
+        http.client.HTTPSConnection,
+        urllib3.connection.HTTPConnection,
+        urllib3.connection.HTTPSConnection,
+    ):
         setattr(kind, "connect", _connect)  # noqa: B010 mypy refuses the assignment
     urllib3.connection.HTTPConnection.is_connected = property(lambda self: self.sock is not None)  # type: ignore[assignment]
     requests.adapters.HTTPAdapter.cert_verify = _cert_verify  # type: ignore[method-assign]

@@ -43,10 +43,15 @@ class Broken(Exception):
 def hook_request(call: HookCall, limits: Limits) -> bytes:
     """What a worker is told for one hook."""
     told = {  # the values are brought into their form by the worker, where they are used
-        "source": call.source, "hook": call.hook, "args": list(call.args),
-        "params": dict(call.params), "state": dict(call.state), "players": list(call.players),
-        "now": call.now, "bot_id": call.bot_id,  # and not its key: the dice stay with the host
-    }  # fmt: skip
+        "source": call.source,
+        "hook": call.hook,
+        "args": list(call.args),
+        "params": dict(call.params),
+        "state": dict(call.state),
+        "players": list(call.players),
+        "now": call.now,
+        "bot_id": call.bot_id,  # and not its key: the dice stay with the host
+    }
     return _encoded({"do": "hook", "call": told, "limits": dataclasses.asdict(limits)})
 
 

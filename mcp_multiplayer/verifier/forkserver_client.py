@@ -30,8 +30,11 @@ from mcp_multiplayer.verifier.replay_host import rest
 
 #: As `sandbox.forkserver.ENVIRONMENT`; not -I or -E, which would ignore the first of them.
 ENVIRONMENT = {
-    "PYTHONHASHSEED": "0", "TZ": "UTC", "LANG": "C.UTF-8", "HOME": "/nonexistent",
-}  # fmt: skip
+    "PYTHONHASHSEED": "0",
+    "TZ": "UTC",
+    "LANG": "C.UTF-8",
+    "HOME": "/nonexistent",
+}
 #: The path is the verifier's own, so that all is found in one file, too.
 PROGRAM = """
 import json, sys
@@ -139,9 +142,13 @@ class ForkServerClient:
         try:
             return subprocess.Popen(
                 [sys.executable, "-s", "-S", "-P", "-B", "-c", PROGRAM, json.dumps(told)],
-                stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-                env=ENVIRONMENT, pass_fds=[control], process_group=0,
-            )  # fmt: skip
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                env=ENVIRONMENT,
+                pass_fds=[control],
+                process_group=0,
+            )
         except OSError as error:
             self._control.close()
             raise CannotReplay(f"this machine starts no process: {error}") from None
@@ -218,6 +225,9 @@ class ForkServerClient:
 
 def told(walls: Walls) -> str:
     """The walls in one line, for the report of a verification."""
-    named = {"Landlock": walls.landlock, "another user": walls.uids,
-             "no network": "net" in walls.namespaces}  # fmt: skip
+    named = {
+        "Landlock": walls.landlock,
+        "another user": walls.uids,
+        "no network": "net" in walls.namespaces,
+    }
     return ", ".join(["seccomp", *(name for name, stands in named.items() if stands), "limits"])

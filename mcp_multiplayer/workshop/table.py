@@ -98,9 +98,16 @@ class Table:
         self.hooks += 1
         seated = tuple(self.players)
         call = HookCall(
-            self.source, hook, args, self.params, self.state, seated, self.now, self.bot_id,
+            self.source,
+            hook,
+            args,
+            self.params,
+            self.state,
+            seated,
+            self.now,
+            self.bot_id,
             key=hook_key(hashlib.sha256(self.seed).digest(), self.drew),
-        )  # fmt: skip
+        )
         result = await self.runner.run(call)
         assert isinstance(result, Finished), result
         if result.state is not None:

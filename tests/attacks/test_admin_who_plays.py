@@ -68,9 +68,12 @@ async def test_no_op_of_an_admin_who_plays_ends_a_running_game(
     said = await _update(house, pair.alice, pair.id, op)
     assert said.data["view"]["proposed"]["waiting_for"] == ["bob"]
     assert "invites" not in said.data
-    again = await house.rest(pair.alice, "update_channel", channel_id=pair.id, ops=[
-        {"op": "accept_change", "terms": said.data["proposed_terms"]}
-    ])  # fmt: skip
+    again = await house.rest(
+        pair.alice,
+        "update_channel",
+        channel_id=pair.id,
+        ops=[{"op": "accept_change", "terms": said.data["proposed_terms"]}],
+    )
     assert again.data["view"]["status"] == "playing"
     types = await _types(house, pair.bob, pair.id)
     assert types[-1] == "change_proposed"

@@ -145,8 +145,8 @@ NAMES = {
     "metaclass": "raise E.mro()[-1].__class__(text, (E,), {})()",
     "namedtuple": "import collections\n        raise collections.namedtuple(text, [])()",
     "chain": "raise E(text) from ValueError(text)",
-    "group": 'raise ExceptionGroup(text, [ValueError(text)])',
-}  # fmt: skip
+    "group": "raise ExceptionGroup(text, [ValueError(text)])",
+}
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")

@@ -1,4 +1,4 @@
-# ruff: noqa: E501 the rows are read as a table
+
 """A worker that has fallen to its bot writes whatever it likes. Stopped by wire.py and frames.py.
 
 The test holds the worker's end of the socket; the host must come to a result at once,
@@ -85,7 +85,9 @@ FORGED = {
     "NaN": b'{"finished": NaN}',
     "a deep array": b"[" * 100_000,
     "a huge number": b'{"finished": ' + b"9" * 5000 + b"}",
-    "an overflowing float": json.dumps(finished(end={"winners": [], "x": 1})).replace("1}", "1e999}").encode(),
+    "an overflowing float": json.dumps(finished(end={"winners": [], "x": 1}))
+    .replace("1}", "1e999}")
+    .encode(),
     "a list": [],
     "a number": 3,
     "nothing": {},
@@ -129,7 +131,7 @@ FORGED = {
     "text is a dict": failed(text={}),
     "text too long": failed(text="x" * 20_000),
     "failed is null": {"failed": None},
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", FORGED)
@@ -158,13 +160,50 @@ async def test_an_honest_answer_is_believed() -> None:
 @pytest.mark.parametrize(
     "report",
     [
-        b"x", [], {}, {"rejected": 5}, {"rejected": "x" * 20_000}, {"report": None},
-        {"report": {"hooks": ["evil"], "class_name": None, "manifest": None, "network": False, "dice": False}},
-        {"report": {"hooks": [], "class_name": "a b", "manifest": None, "network": False, "dice": False}},
-        {"report": {"hooks": [], "class_name": None, "manifest": [], "network": False, "dice": False}},
-        {"report": {"hooks": [], "class_name": None, "manifest": None, "network": 1, "dice": False}},
+        b"x",
+        [],
+        {},
+        {"rejected": 5},
+        {"rejected": "x" * 20_000},
+        {"report": None},
+        {
+            "report": {
+                "hooks": ["evil"],
+                "class_name": None,
+                "manifest": None,
+                "network": False,
+                "dice": False,
+            }
+        },
+        {
+            "report": {
+                "hooks": [],
+                "class_name": "a b",
+                "manifest": None,
+                "network": False,
+                "dice": False,
+            }
+        },
+        {
+            "report": {
+                "hooks": [],
+                "class_name": None,
+                "manifest": [],
+                "network": False,
+                "dice": False,
+            }
+        },
+        {
+            "report": {
+                "hooks": [],
+                "class_name": None,
+                "manifest": None,
+                "network": 1,
+                "dice": False,
+            }
+        },
     ],
-)  # fmt: skip
+)
 async def test_a_forged_report_rejects_the_source(report: Any) -> None:
     with pytest.raises(BotRejected):
         await Traitor(frame(report)).inspect("class A: pass")
@@ -172,11 +211,30 @@ async def test_a_forged_report_rejects_the_source(report: Any) -> None:
 
 JSONISH = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
-    lambda inner: st.lists(inner, max_size=3)
-    | st.dictionaries(st.sampled_from([*FINISHED, *FAILED, "finished", "failed", "kind", "body", "to",
-                                       "private", "players", "winners", "seconds"]), inner, max_size=6),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(
+                [
+                    *FINISHED,
+                    *FAILED,
+                    "finished",
+                    "failed",
+                    "kind",
+                    "body",
+                    "to",
+                    "private",
+                    "players",
+                    "winners",
+                    "seconds",
+                ]
+            ),
+            inner,
+            max_size=6,
+        )
+    ),
     max_leaves=15,
-)  # fmt: skip
+)
 
 
 @given(JSONISH)

@@ -343,7 +343,7 @@ GADGETS = {
     "the seed": "import random\nreturn random.SystemRandom()._draws",
     "the stream behind ctx.random": "return self.ctx.random.seed",
     "uuid1": "import uuid\nreturn uuid.uuid1()",
-}  # fmt: skip
+}
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")

@@ -34,9 +34,17 @@ DONE: dict[str, Any] = {
     "finished": {"said": [], "state": None, "turn": None, "end": None, "timers": {}, "prints": ""}
 }
 FETCH: dict[str, Any] = {
-    "ask": "fetch", "scheme": "http", "host": "a", "port": 80, "method": "GET", "target": "/",
-    "headers": [], "body": "", "verify": True, "timeout": None,
-}  # fmt: skip
+    "ask": "fetch",
+    "scheme": "http",
+    "host": "a",
+    "port": 80,
+    "method": "GET",
+    "target": "/",
+    "headers": [],
+    "body": "",
+    "verify": True,
+    "timeout": None,
+}
 CONNECT: dict[str, Any] = {"ask": "connect", "host": "a", "port": 80, "version": None, "timeout": 1}
 OPEN: dict[str, Any] = {"ask": "open", "path": "x", "mode": "w"}
 DRAW: dict[str, Any] = {"ask": "draw", "blocks": 1}
@@ -141,7 +149,7 @@ FORGED: dict[str, object] = {
     "another place of the dice": changed(DRAW, position=0),
     "another hook's dice": changed(DRAW, hook=0),
     "the key": {"ask": "draw", "blocks": 1, "key": True},
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", FORGED)

@@ -42,56 +42,212 @@ ROWS: dict[str, tuple[str, set[str]]] = {
     "reads a file": (native("got = os.read(os.open('/etc/passwd', 0), 99)"), REFUSED),
     "reads the record": (native("got = os.read(os.open('@SECRET@', 0), 99)"), REFUSED),
     "lists a directory": (native("got = os.listdir('/')"), REFUSED),
-    "writes a file": (native("got = os.open('/tmp/mpx-escaped', os.O_CREAT | os.O_WRONLY)"), REFUSED),
-    "reads its parent's environment": (native("got = open(f'/proc/{os.getppid()}/environ').read()"), REFUSED),
-    "reads its own environment": (native("got = sorted(os.environ) + sorted(os.environb.values())"), {json.dumps(repr(["HOME", "LANG", "PYTHONHASHSEED", "TZ", b"/nonexistent", b"0", b"C.UTF-8", b"UTC0"])), json.dumps(repr(["HOME", "LANG", "LC_CTYPE", "PYTHONHASHSEED", "TZ", b"/nonexistent", b"0", b"C.UTF-8", b"C.UTF-8", b"UTC0"]))}),
-    "looks for descriptors": (native("got = []", "for n in range(64):", "    try:", "        os.get_inheritable(n)", "        got.append(n)", "    except OSError:", "        pass"), {'"[0, 1, 2, 3, 4]"'}),
+    "writes a file": (
+        native("got = os.open('/tmp/mpx-escaped', os.O_CREAT | os.O_WRONLY)"),
+        REFUSED,
+    ),
+    "reads its parent's environment": (
+        native("got = open(f'/proc/{os.getppid()}/environ').read()"),
+        REFUSED,
+    ),
+    "reads its own environment": (
+        native("got = sorted(os.environ) + sorted(os.environb.values())"),
+        {
+            json.dumps(
+                repr(
+                    [
+                        "HOME",
+                        "LANG",
+                        "PYTHONHASHSEED",
+                        "TZ",
+                        b"/nonexistent",
+                        b"0",
+                        b"C.UTF-8",
+                        b"UTC0",
+                    ]
+                )
+            ),
+            json.dumps(
+                repr(
+                    [
+                        "HOME",
+                        "LANG",
+                        "LC_CTYPE",
+                        "PYTHONHASHSEED",
+                        "TZ",
+                        b"/nonexistent",
+                        b"0",
+                        b"C.UTF-8",
+                        b"C.UTF-8",
+                        b"UTC0",
+                    ]
+                )
+            ),
+        },
+    ),
+    "looks for descriptors": (
+        native(
+            "got = []",
+            "for n in range(64):",
+            "    try:",
+            "        os.get_inheritable(n)",
+            "        got.append(n)",
+            "    except OSError:",
+            "        pass",
+        ),
+        {'"[0, 1, 2, 3, 4]"'},
+    ),
     "may wait for an answer": (native("got = os.get_blocking(3)"), {'"True"'}),
     "calls home": (native("got = _socket.socket(_socket.AF_INET, _socket.SOCK_STREAM)"), REFUSED),
-    "calls home with datagrams": (native("got = _socket.socket(_socket.AF_INET, _socket.SOCK_DGRAM)"), REFUSED),
-    "uses the socket that leads nowhere": (native("s = _socket.socket(_socket.AF_UNIX, 1, 0, 4)", "got = s.connect('/tmp/x')"), REFUSED),
+    "calls home with datagrams": (
+        native("got = _socket.socket(_socket.AF_INET, _socket.SOCK_DGRAM)"),
+        REFUSED,
+    ),
+    "uses the socket that leads nowhere": (
+        native("s = _socket.socket(_socket.AF_UNIX, 1, 0, 4)", "got = s.connect('/tmp/x')"),
+        REFUSED,
+    ),
     "forks": (native("got = os.fork()"), REFUSED),
     "forks without end": (native("while True:", "    os.fork()"), REFUSED),
-    "starts a thread": (native("import _thread", "got = _thread.start_new_thread(print, ())"), {'"RuntimeError"'}),
+    "starts a thread": (
+        native("import _thread", "got = _thread.start_new_thread(print, ())"),
+        {'"RuntimeError"'},
+    ),
     "runs a program": (native("got = os.execv('/bin/true', ['true'])"), {"Crashed"}),
     "kills its parent": (native("got = os.kill(os.getppid(), 9)"), {"Crashed"}),
     "kills the verifier": (native("got = os.kill(@VERIFIER@, 9)"), {"Crashed"}),
     "kills everybody": (native("got = os.kill(-1, 9)"), {"Crashed"}),
     "leaves its group": (native("got = os.setpgid(0, 0)"), REFUSED),
-    "raises its limits": (native("import resource", "got = resource.setrlimit(resource.RLIMIT_NPROC, (9, 9))"), REFUSED | {'"ValueError"', '"ModuleNotFoundError"'}),
+    "raises its limits": (
+        native("import resource", "got = resource.setrlimit(resource.RLIMIT_NPROC, (9, 9))"),
+        REFUSED | {'"ValueError"', '"ModuleNotFoundError"'},
+    ),
     "becomes root": (native("got = os.setuid(0)"), {"Crashed"}),
     "ends": (native("os._exit(0)"), {"Crashed"}),
-    "crashes": (native("import ctypes", "ctypes.string_at(0)"), {"Crashed", '"OSError"', '"ModuleNotFoundError"'}),
+    "crashes": (
+        native("import ctypes", "ctypes.string_at(0)"),
+        {"Crashed", '"OSError"', '"ModuleNotFoundError"'},
+    ),
     "takes memory": (native("got = len(bytearray(1 << 31))"), {'"MemoryError"'}),
-    "takes memory bit by bit": (native("got = []", "while True:", "    got.append(bytearray(1 << 20))"), {'"MemoryError"', "Crashed", "TimeLimit"}),
-    "announces a long answer": (native("os.write(3, struct.pack('!I', 1 << 31))", "while True:", "    pass"), {"Crashed"}),
-    "talks without end": (native("while True:", "    os.write(3, struct.pack('!I', 14) + b'{\"ask\":\"roots\"'[:14])"), {"Crashed"}),
-    "asks without end": (native("while True:", "    os.write(3, struct.pack('!I', 15) + b'{\"ask\":\"roots\"}')"), {"Crashed", "TimeLimit"}),
-    "draws without end": (native("b = b'{\"ask\":\"draw\",\"blocks\":4096}'", "while True:", "    os.write(3, struct.pack('!I', len(b)) + b)", "    n, = struct.unpack('!I', os.read(3, 4))", "    while n: n -= len(os.read(3, n))"), {"Crashed", "TimeLimit"}),
-    "says how much it drew": (native("b = b'{\"failed\":null,\"draws\":0}'", "os.write(3, struct.pack('!I', len(b)) + b)", "os._exit(0)"), {"Crashed"}),
-    "talks slowly": (native("os.write(3, struct.pack('!I', 999))", "while True:", "    os.write(3, b' ') if not sum(range(9999)) else None"), {"TimeLimit", "Crashed"}),
-    "forges an answer": (native("os.write(3, struct.pack('!I', 13) + b'{\"finished\":1}'[:13])", "os._exit(0)"), {"Crashed"}),
-    "nests an answer": (native("b = b'[' * 60000", "os.write(3, struct.pack('!I', len(b)) + b)", "os._exit(0)"), {"Crashed"}),
-    "asks for a file outside": (native("b = b'{\"ask\":\"open\",\"path\":\"../../../../etc/passwd\",\"mode\":\"r\"}'", "os.write(3, struct.pack('!I', len(b)) + b)", "n, = struct.unpack('!I', os.read(3, 4))", "got = b'errno' in os.read(3, n)"), {'"True"'}),
-    "asks for what does not exist": (native("b = b'{\"ask\":\"shell\"}'", "os.write(3, struct.pack('!I', len(b)) + b)", "got = os.read(3, 4)"), {"Crashed"}),
+    "takes memory bit by bit": (
+        native("got = []", "while True:", "    got.append(bytearray(1 << 20))"),
+        {'"MemoryError"', "Crashed", "TimeLimit"},
+    ),
+    "announces a long answer": (
+        native("os.write(3, struct.pack('!I', 1 << 31))", "while True:", "    pass"),
+        {"Crashed"},
+    ),
+    "talks without end": (
+        native(
+            "while True:", "    os.write(3, struct.pack('!I', 14) + b'{\"ask\":\"roots\"'[:14])"
+        ),
+        {"Crashed"},
+    ),
+    "asks without end": (
+        native("while True:", "    os.write(3, struct.pack('!I', 15) + b'{\"ask\":\"roots\"}')"),
+        {"Crashed", "TimeLimit"},
+    ),
+    "draws without end": (
+        native(
+            'b = b\'{"ask":"draw","blocks":4096}\'',
+            "while True:",
+            "    os.write(3, struct.pack('!I', len(b)) + b)",
+            "    n, = struct.unpack('!I', os.read(3, 4))",
+            "    while n: n -= len(os.read(3, n))",
+        ),
+        {"Crashed", "TimeLimit"},
+    ),
+    "says how much it drew": (
+        native(
+            'b = b\'{"failed":null,"draws":0}\'',
+            "os.write(3, struct.pack('!I', len(b)) + b)",
+            "os._exit(0)",
+        ),
+        {"Crashed"},
+    ),
+    "talks slowly": (
+        native(
+            "os.write(3, struct.pack('!I', 999))",
+            "while True:",
+            "    os.write(3, b' ') if not sum(range(9999)) else None",
+        ),
+        {"TimeLimit", "Crashed"},
+    ),
+    "forges an answer": (
+        native("os.write(3, struct.pack('!I', 13) + b'{\"finished\":1}'[:13])", "os._exit(0)"),
+        {"Crashed"},
+    ),
+    "nests an answer": (
+        native("b = b'[' * 60000", "os.write(3, struct.pack('!I', len(b)) + b)", "os._exit(0)"),
+        {"Crashed"},
+    ),
+    "asks for a file outside": (
+        native(
+            'b = b\'{"ask":"open","path":"../../../../etc/passwd","mode":"r"}\'',
+            "os.write(3, struct.pack('!I', len(b)) + b)",
+            "n, = struct.unpack('!I', os.read(3, 4))",
+            "got = b'errno' in os.read(3, n)",
+        ),
+        {'"True"'},
+    ),
+    "asks for what does not exist": (
+        native(
+            'b = b\'{"ask":"shell"}\'',
+            "os.write(3, struct.pack('!I', len(b)) + b)",
+            "got = os.read(3, 4)",
+        ),
+        {"Crashed"},
+    ),
     "hangs up and goes on": (native("os.close(3)", "while True:", "    pass"), {"Crashed"}),
-    "answers and goes on": (native("import mcp_multiplayer.sandbox.worker as w", "w._write(b'{\"finished\":{\"said\":[],\"state\":null,\"turn\":null,\"end\":null,\"timers\":{},\"prints\":\"\"}}')", "while True:", "    pass"), {"null"}),
+    "answers and goes on": (
+        native(
+            "import mcp_multiplayer.sandbox.worker as w",
+            'w._write(b\'{"finished":{"said":[],"state":null,"turn":null,"end":null,"timers":{},"prints":""}}\')',
+            "while True:",
+            "    pass",
+        ),
+        {"null"},
+    ),
     "runs without end": (hook("while True:", "    pass"), {"TimeLimit", "FuelLimit"}),
-    "counts without end": (hook("for n in range(10 ** 12):", "    pass"), {"TimeLimit", "FuelLimit"}),
+    "counts without end": (
+        hook("for n in range(10 ** 12):", "    pass"),
+        {"TimeLimit", "FuelLimit"},
+    ),
     "a power without end": (hook("x = 10 ** 10 ** 9"), {"TimeLimit"}),
     "a long string": (hook("x = 'x' * 10 ** 12"), {"MemoryLimit"}),
-    "a pattern without end": (hook("import re", "re.match('(a+)+$', 'a' * 64 + 'b')"), {"TimeLimit"}),
-    "posts without end": (hook("while True:", "    self.ctx.post('bot', 'x' * 1000)"), {"OutputLimit"}),
-    "prints without end": (hook("for n in range(10 ** 5):", "    print('x' * 1000)"), {"null", "FuelLimit"}),
+    "a pattern without end": (
+        hook("import re", "re.match('(a+)+$', 'a' * 64 + 'b')"),
+        {"TimeLimit"},
+    ),
+    "posts without end": (
+        hook("while True:", "    self.ctx.post('bot', 'x' * 1000)"),
+        {"OutputLimit"},
+    ),
+    "prints without end": (
+        hook("for n in range(10 ** 5):", "    print('x' * 1000)"),
+        {"null", "FuelLimit"},
+    ),
     "a deep source": (hook("x = " + "(" * 5000 + ")" * 5000), {"SyntaxError", "BotRejected"}),
     "a source deep in lists": (hook("x = " + "[" * 5000), {"SyntaxError", "BotRejected"}),
-    "a source of signs": (hook("x = " + "-" * 45000 + "1"), {"SyntaxError", "BotRejected", "Crashed"}),
-    "a source of sums": (hook("x = " + "+".join("1" * 20000)), {"SyntaxError", "BotRejected", "Crashed"}),
-    "a source of lambdas": (hook("x = " + "lambda: " * 6000 + "1"), {"SyntaxError", "BotRejected", "Crashed"}),
-    "a source of comparisons": (hook("x = " + "1 < (" * 4000 + "1" + ")" * 4000), {"SyntaxError", "BotRejected", "Crashed"}),
+    "a source of signs": (
+        hook("x = " + "-" * 45000 + "1"),
+        {"SyntaxError", "BotRejected", "Crashed"},
+    ),
+    "a source of sums": (
+        hook("x = " + "+".join("1" * 20000)),
+        {"SyntaxError", "BotRejected", "Crashed"},
+    ),
+    "a source of lambdas": (
+        hook("x = " + "lambda: " * 6000 + "1"),
+        {"SyntaxError", "BotRejected", "Crashed"},
+    ),
+    "a source of comparisons": (
+        hook("x = " + "1 < (" * 4000 + "1" + ")" * 4000),
+        {"SyntaxError", "BotRejected", "Crashed"},
+    ),
     "a long constant": (hook("x = " + "9" * 45000), {"SyntaxError", "BotRejected"}),
     "goes on afterwards": (hook("self.ctx.post('bot', {'got': 1})"), {"1"}),
-}  # fmt: skip
+}
 
 
 def python_of(uid: int) -> str:
@@ -124,14 +280,31 @@ def lab(uid: int) -> dict[str, Any]:
         for path in (Path(place), secret, temporary):
             os.chown(path, uid, uid)
         rows = {name: source.replace("@SECRET@", str(secret)) for name, (source, _) in ROWS.items()}
-        told = {"rows": {name: source.replace("@VERIFIER@", str(os.getpid())) for name, source in rows.items()},
-                "memory": 512 << 20, "seconds": 1.5}  # fmt: skip
-        environment = {"TMPDIR": str(temporary), "MPX_SECRET": SECRET, "PATH": "/usr/bin",
-                       "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}  # fmt: skip
+        told = {
+            "rows": {
+                name: source.replace("@VERIFIER@", str(os.getpid()))
+                for name, source in rows.items()
+            },
+            "memory": 512 << 20,
+            "seconds": 1.5,
+        }
+        environment = {
+            "TMPDIR": str(temporary),
+            "MPX_SECRET": SECRET,
+            "PATH": "/usr/bin",
+            "PYTHONPATH": os.pathsep.join(path for path in sys.path if path),
+        }
         done = subprocess.run(
-            [python_of(uid), "-B", str(LAB)], input=json.dumps(told).encode(), env=environment, cwd="/", user=uid,
-            extra_groups=[] if os.getuid() == 0 else None, capture_output=True, timeout=240, check=False,
-        )  # fmt: skip
+            [python_of(uid), "-B", str(LAB)],
+            input=json.dumps(told).encode(),
+            env=environment,
+            cwd="/",
+            user=uid,
+            extra_groups=[] if os.getuid() == 0 else None,
+            capture_output=True,
+            timeout=240,
+            check=False,
+        )
     assert done.returncode == 0, done.stderr.decode()
     assert SECRET not in done.stdout.decode()
     found: dict[str, Any] = json.loads(done.stdout)
@@ -140,8 +313,12 @@ def lab(uid: int) -> dict[str, Any]:
 
 USERS = [
     pytest.param(os.getuid(), id="as who runs the tests", marks=pytest.mark.long),
-    pytest.param(NOBODY, id="as nobody", marks=pytest.mark.skipif(os.getuid() != 0, reason="only root can become somebody else")),
-]  # fmt: skip
+    pytest.param(
+        NOBODY,
+        id="as nobody",
+        marks=pytest.mark.skipif(os.getuid() != 0, reason="only root can become somebody else"),
+    ),
+]
 
 
 @pytest.mark.parametrize("uid", USERS)

@@ -98,9 +98,15 @@ def _crowded(*, seats: int, names: int) -> bytes:
     slots = [{"id": f"s{n}", "kind": "bot", "label": f"b{n}"} for n in range(1, seats)]
     slots.insert(0, {"id": "s0", "kind": "invite", "label": "alice", "invite": "0" * 64})
     opened = Genesis(
-        "mpx-log/1", origin, "crowd", "A" * 16, slots, {**LIMITS, "seats": seats},
-        "0" * 32, checkpoint.vkey(origin, KEY.public),
-    )  # fmt: skip
+        "mpx-log/1",
+        origin,
+        "crowd",
+        "A" * 16,
+        slots,
+        {**LIMITS, "seats": seats},
+        "0" * 32,
+        checkpoint.vkey(origin, KEY.public),
+    )
     lines: list[bytes] = []
     before = b""
     happened: list[Event] = [opened, *(Rename(f"name {n}") for n in range(names))]

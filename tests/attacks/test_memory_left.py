@@ -64,7 +64,7 @@ HIDDEN = {
     "a generator that nobody wants": "g = late()\nnext(g)\ndel g",
     "an except": "try:\n    'x' * BIG\nexcept MemoryError:\n    got = 'little'",
     "another error": "try:\n    try:\n        'x' * BIG\n    finally:\n        1 / 0\nexcept ZeroDivisionError:\n    got = 'little'",
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", HIDDEN)

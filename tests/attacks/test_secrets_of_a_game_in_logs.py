@@ -147,6 +147,7 @@ async def test_no_secret_of_a_whole_game_is_in_the_log_or_on_the_disk(tmp_path: 
     assert len(evidence.keys) >= 14
     logged = {secret for secret in evidence.keys | evidence.words if secret in output}
     assert not logged
-    stored = {(name, key) for name, text in data.items() for key in evidence.keys
-              if key.encode() in text}  # fmt: skip
+    stored = {
+        (name, key) for name, text in data.items() for key in evidence.keys if key.encode() in text
+    }
     assert not stored

@@ -30,15 +30,33 @@ ROOT = Path(__file__).parents[2]
 
 #: Lines that return what a library drew, and how many blocks that takes.
 DRAWING = {
-    "the boundary of a mail": ("from email.mime.multipart import MIMEMultipart\nreturn MIMEMultipart().as_string()", 1),
-    "that of a mail read from text": ("from email import message_from_string\nm = message_from_string('Content-Type: multipart/mixed\\n\\nx')\nm.set_payload([])\nreturn m.as_string()", 1),
-    "that of a message with an attachment": ("from email.message import EmailMessage\nm = EmailMessage()\nm.set_content('x')\nm.add_attachment('y')\nreturn m.as_string()", 1),
-    "the boundary of a form": ("import requests\nreturn requests.Request('POST', 'http://a', files={'f': 'x'}).prepare().headers['Content-Type']", 1),
-    "a retry's jitter": ("from urllib3 import Retry\nr = Retry(9, backoff_factor=0.1, backoff_jitter=1.0)\nfor _ in range(3): r = r.increment('GET', '/', error=OSError())\nreturn r.get_backoff_time()", 1),
-    "a generator begun anew without a seed": ("import random\nr = random.Random(7)\nr.seed()\nreturn r.random()", 1),
+    "the boundary of a mail": (
+        "from email.mime.multipart import MIMEMultipart\nreturn MIMEMultipart().as_string()",
+        1,
+    ),
+    "that of a mail read from text": (
+        "from email import message_from_string\nm = message_from_string('Content-Type: multipart/mixed\\n\\nx')\nm.set_payload([])\nreturn m.as_string()",
+        1,
+    ),
+    "that of a message with an attachment": (
+        "from email.message import EmailMessage\nm = EmailMessage()\nm.set_content('x')\nm.add_attachment('y')\nreturn m.as_string()",
+        1,
+    ),
+    "the boundary of a form": (
+        "import requests\nreturn requests.Request('POST', 'http://a', files={'f': 'x'}).prepare().headers['Content-Type']",
+        1,
+    ),
+    "a retry's jitter": (
+        "from urllib3 import Retry\nr = Retry(9, backoff_factor=0.1, backoff_jitter=1.0)\nfor _ in range(3): r = r.increment('GET', '/', error=OSError())\nreturn r.get_backoff_time()",
+        1,
+    ),
+    "a generator begun anew without a seed": (
+        "import random\nr = random.Random(7)\nr.seed()\nreturn r.random()",
+        1,
+    ),
     "a secret": ("import secrets\nreturn secrets.SystemRandom().random()", 1),
     "a name by chance": ("import uuid\nreturn str(uuid.uuid4())", 1),
-}  # fmt: skip
+}
 
 
 def source(lines: str) -> str:
@@ -76,7 +94,9 @@ async def test_a_boundary_is_a_draw_in_the_record_and_the_verifier_says_so(
     server: Table, jail: Executor
 ) -> None:
     lines = DRAWING["the boundary of a mail"][0]
-    code = source(lines).replace("class Bot:", "class Bot:\n    def on_leave(self, p): self.ctx.end({'winners': []})", 1)  # fmt: skip
+    code = source(lines).replace(
+        "class Bot:", "class Bot:\n    def on_leave(self, p): self.ctx.end({'winners': []})", 1
+    )
     game = await (await server.open(code=code)).seated()
     await game.say("alice", "send it")
     early = game.bundle()
@@ -94,7 +114,9 @@ async def test_a_boundary_is_a_draw_in_the_record_and_the_verifier_says_so(
 async def test_a_server_that_picked_the_boundary_itself_is_caught(
     server: Table, jail: Executor
 ) -> None:
-    code = source(DRAWING["the boundary of a mail"][0]).replace("class Bot:", "class Bot:\n    def on_leave(self, p): self.ctx.end({'winners': []})", 1)  # fmt: skip
+    code = source(DRAWING["the boundary of a mail"][0]).replace(
+        "class Bot:", "class Bot:\n    def on_leave(self, p): self.ctx.end({'winners': []})", 1
+    )
     game = await (await server.open(code=code)).seated()
     await game.say("alice", "send it")
     await game.leave("bob")
@@ -110,7 +132,9 @@ async def test_what_could_not_be_executed_is_not_said_to_have_drawn_nothing(
     server: Table, jail: Executor
 ) -> None:
     """Its source shows no dice, and only the server says that it drew none."""
-    code = source("return 1").replace("class Bot:", "class Bot:\n    def on_leave(self, p): self.ctx.end({'winners': []})", 1)  # fmt: skip
+    code = source("return 1").replace(
+        "class Bot:", "class Bot:\n    def on_leave(self, p): self.ctx.end({'winners': []})", 1
+    )
     game = await (await server.open(code=code)).seated()
     await game.say("alice", "one")
     await game.leave("bob")
@@ -142,8 +166,12 @@ print(json.dumps([found, len(real), len(sys.modules)]))
 
 async def test_no_module_keeps_the_machines_own_chance_or_clock() -> None:
     ran = subprocess.run(  # noqa: ASYNC221 nothing else runs here
-        [sys.executable, "-c", LEFT], capture_output=True, text=True, cwd=ROOT, check=True,
+        [sys.executable, "-c", LEFT],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        check=True,
         env={"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT)},
-    )  # fmt: skip
+    )
     found, looked_for, modules = json.loads(ran.stdout)
     assert found == [] and looked_for > 35 and modules > 300

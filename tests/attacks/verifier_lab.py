@@ -54,8 +54,13 @@ def main(told: dict[str, Any]) -> dict[str, Any]:
             seconds[name] = time.monotonic() - began
             failed = isinstance(result, Failed)
             outcomes[name] = result.error if failed else json.dumps(_said(result))  # type: ignore[union-attr]
-    return {"walls": walls, "outcomes": outcomes, "slowest": max(seconds.values()),
-            "left": _processes(), "files": os.listdir(tempfile.gettempdir())}  # fmt: skip
+    return {
+        "walls": walls,
+        "outcomes": outcomes,
+        "slowest": max(seconds.values()),
+        "left": _processes(),
+        "files": os.listdir(tempfile.gettempdir()),
+    }
 
 
 def _said(result: Any) -> Any:

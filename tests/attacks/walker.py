@@ -65,13 +65,50 @@ MOST = 60_000
 TEXT = "__import__('sys')"
 #: Names that no object lists and bots try.
 TRIED = (
-    "__class__", "__dict__", "__globals__", "__builtins__", "__code__", "__closure__", "__self__",
-    "__func__", "__wrapped__", "__module__", "__bases__", "__mro__", "__subclasses__", "__base__",
-    "__init__", "__new__", "__call__", "__get__", "__reduce_ex__", "__traceback__", "__context__",
-    "__getattribute__", "__loader__", "__spec__", "f_globals", "f_back", "f_locals", "tb_frame",
-    "gi_frame", "gi_code", "func_globals", "format", "format_map", "obj", "mro", "register", "now",
-    "today", "_draws", "_state", "_limits", "_file", "_of",
-)  # fmt: skip
+    "__class__",
+    "__dict__",
+    "__globals__",
+    "__builtins__",
+    "__code__",
+    "__closure__",
+    "__self__",
+    "__func__",
+    "__wrapped__",
+    "__module__",
+    "__bases__",
+    "__mro__",
+    "__subclasses__",
+    "__base__",
+    "__init__",
+    "__new__",
+    "__call__",
+    "__get__",
+    "__reduce_ex__",
+    "__traceback__",
+    "__context__",
+    "__getattribute__",
+    "__loader__",
+    "__spec__",
+    "f_globals",
+    "f_back",
+    "f_locals",
+    "tb_frame",
+    "gi_frame",
+    "gi_code",
+    "func_globals",
+    "format",
+    "format_map",
+    "obj",
+    "mro",
+    "register",
+    "now",
+    "today",
+    "_draws",
+    "_state",
+    "_limits",
+    "_file",
+    "_of",
+)
 SHOWING = "{0.__dict__}"
 
 SOURCE = """
@@ -141,20 +178,48 @@ def text() -> str:
 # --- what a bot may not reach --------------------------------------------------------------
 
 WITHIN = (
-    types.CodeType, types.FrameType, types.ModuleType, types.TracebackType, types.CellType,
-    io.FileIO, string.Formatter,
-    operator.attrgetter, operator.methodcaller, typing.ForwardRef,
-    Drbg, Clock, fuel.Fuel, stdio.Stdio, modules.Modules, hook.Loaded,
-)  # fmt: skip
+    types.CodeType,
+    types.FrameType,
+    types.ModuleType,
+    types.TracebackType,
+    types.CellType,
+    io.FileIO,
+    string.Formatter,
+    operator.attrgetter,
+    operator.methodcaller,
+    typing.ForwardRef,
+    Drbg,
+    Clock,
+    fuel.Fuel,
+    stdio.Stdio,
+    modules.Modules,
+    hook.Loaded,
+)
 MAKERS = (*WITHIN, types.FunctionType, types.MethodType, Kept := context.Context)
 CLOSED = [
     getattr(builtins, name)
     for name in (
-        "eval", "exec", "compile", "open", "input", "globals", "locals", "vars", "dir", "id",
-        "breakpoint", "__import__", "getattr", "setattr", "delattr", "hasattr", "type", "help",
+        "eval",
+        "exec",
+        "compile",
+        "open",
+        "input",
+        "globals",
+        "locals",
+        "vars",
+        "dir",
+        "id",
+        "breakpoint",
+        "__import__",
+        "getattr",
+        "setattr",
+        "delattr",
+        "hasattr",
+        "type",
+        "help",
     )
     if hasattr(builtins, name)
-]  # fmt: skip
+]
 
 
 def fault(value: Any) -> str:
@@ -235,8 +300,13 @@ def alike(value: Any) -> object:
     return kind, getattr(value, "__name__", "") if kind in DESCRIBING else ""
 
 
-DESCRIBING = (types.MethodDescriptorType, types.WrapperDescriptorType, types.GetSetDescriptorType,
-              types.MemberDescriptorType, types.MethodWrapperType)  # fmt: skip
+DESCRIBING = (
+    types.MethodDescriptorType,
+    types.WrapperDescriptorType,
+    types.GetSetDescriptorType,
+    types.MemberDescriptorType,
+    types.MethodWrapperType,
+)
 
 
 # --- the walk ------------------------------------------------------------------------------

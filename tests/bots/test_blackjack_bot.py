@@ -31,7 +31,7 @@ BACK = {
     (20, 21): 0, (20, 20): 2, (20, 19): 4, (20, 0): 4,
     (12, 17): 0, (12, 0): 4, (17, 17): 2, (17, 18): 0,
     (0, "B"): 0, (0, 0): 0, (0, 17): 0,
-}  # fmt: skip
+}
 
 
 async def test_the_rule_is_the_table() -> None:
@@ -331,7 +331,7 @@ async def test_a_split_makes_hands_that_are_played_one_after_the_other() -> None
     assert table.said("hand")[-1] == {
         "type": "hand", "player": "alice", "hand": 2, "action": "next",
         "cards": ["8C", "5D"], "value": 13, "bet": 10,
-    }  # fmt: skip
+    }
     await table.say("alice", "stand")
     await table.say("alice", "double")  # 8H 3C TC
     judged(table)

@@ -129,7 +129,7 @@ async def test_an_answer_in_words_is_compared_without_case_article_and_point() -
     for text, right in (
         ("the LARK.", 1), ("lark", 1), ("  alauda  Arvensis", 1), ("answer A lark", 1),
         ("larks", 0), ("pass", 0),
-    ):  # fmt: skip
+    ):
         table = await begun(questions=OWN[:1])
         assert table.expect == {"body": ["answer ...", "pass"], "to": ["bot:trivia"]}
         assert "options" not in table.said("question")[0]

@@ -44,14 +44,32 @@ from mcp_multiplayer.transcript.canonical_json import canonical, parse
 FORMS: list[tuple[Event, dict[str, Any]]] = [
     (
         Genesis("mpx-log/0", "h/c/chn_x", "n", "W", [{"id": "s0"}], {"seats": 2}, "00"),
-        {"t": "genesis", "v": "mpx-log/0", "origin": "h/c/chn_x", "name": "n", "creator": "W",
-         "slots": [{"id": "s0"}], "limits": {"seats": 2}, "nonce": "00"},
+        {
+            "t": "genesis",
+            "v": "mpx-log/0",
+            "origin": "h/c/chn_x",
+            "name": "n",
+            "creator": "W",
+            "slots": [{"id": "s0"}],
+            "limits": {"seats": 2},
+            "nonce": "00",
+        },
     ),
     (
         Attach("x", "s0", "X", "1", "sha256:c", {}, "sha256:m", {}, {}, ["on_init"]),
-        {"t": "attach", "bot": "x", "slot": "s0", "name": "X", "version": "1",
-         "code_hash": "sha256:c", "manifest": {}, "manifest_hash": "sha256:m", "params": {},
-         "reach": {}, "hooks": ["on_init"]},
+        {
+            "t": "attach",
+            "bot": "x",
+            "slot": "s0",
+            "name": "X",
+            "version": "1",
+            "code_hash": "sha256:c",
+            "manifest": {},
+            "manifest_hash": "sha256:m",
+            "params": {},
+            "reach": {},
+            "hooks": ["on_init"],
+        },
     ),
     (Join("s1", "W", "sha256:t"), {"t": "join", "slot": "s1", "who": "W", "terms": "sha256:t"}),
     (Takeover("s1", "W"), {"t": "takeover", "slot": "s1", "who": "W"}),
@@ -68,8 +86,10 @@ FORMS: list[tuple[Event, dict[str, Any]]] = [
     (Change("sha256:t", ["s1"]), {"t": "change", "terms": "sha256:t", "accepted": ["s1"]}),
     (Start(["s1"]), {"t": "start", "closed": ["s1"]}),
     (Close(), {"t": "close"}),
-    (Msg({"s": "s1", "c": 1, "k": "user", "b": {}}),
-     {"t": "msg", "m": {"s": "s1", "c": 1, "k": "user", "b": {}}}),
+    (
+        Msg({"s": "s1", "c": 1, "k": "user", "b": {}}),
+        {"t": "msg", "m": {"s": "s1", "c": 1, "k": "user", "b": {}}},
+    ),
     (
         Run("x", 1, "on_init", 1, "ok", []),
         {"t": "run", "bot": "x", "at": 1, "hook": "on_init", "on": 1, "res": "ok", "out": []},
@@ -78,13 +98,15 @@ FORMS: list[tuple[Event, dict[str, Any]]] = [
     (Entropy("s1", commit="c"), {"t": "entropy", "slot": "s1", "commit": "c"}),
     (Open("s1", "v"), {"t": "open", "slot": "s1", "value": "v"}),
     (Abort(["s1"]), {"t": "abort", "missing": ["s1"]}),
-    (Disclose(7, "salt", {"a": 1}),
-     {"t": "disclose", "entry": 7, "salt": "salt", "body": {"a": 1}}),
+    (
+        Disclose(7, "salt", {"a": 1}),
+        {"t": "disclose", "entry": 7, "salt": "salt", "body": {"a": 1}},
+    ),
     (Reveal("x", 1, 0, "seed"), {"t": "reveal", "bot": "x", "at": 1, "epoch": 0, "seed": "seed"}),
     (Runtime("cpython-3.11.7/mpx-1"), {"t": "runtime", "runtime": "cpython-3.11.7/mpx-1"}),
     (Key("k", "note"), {"t": "key", "vkey": "k", "note": "note"}),
     (Restored(9, "root"), {"t": "restored", "size": 9, "root": "root"}),
-]  # fmt: skip
+]
 IDS = [form["t"] for _, form in FORMS]
 
 

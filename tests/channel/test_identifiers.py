@@ -26,11 +26,27 @@ def test_a_slot_is_a_bot_a_seat_or_an_admin_seat() -> None:
 
 @pytest.mark.parametrize(
     "spec",
-    ["", "bob", "seat:bob", "invite:", "invite:bob:king", "bot:x:admin", "invite:a b", "invite:a:"
-     "admin:x", "watch:eve:admin", "watch:system", "watch:", "invite:-a",
-     "invite:_a", "invite:b\n", "invite:" + "a" * 33,
-     "invite:bób", "invite:bot:x", "Invite:bob"],
-)  # fmt: skip
+    [
+        "",
+        "bob",
+        "seat:bob",
+        "invite:",
+        "invite:bob:king",
+        "bot:x:admin",
+        "invite:a b",
+        "invite:a:admin:x",
+        "watch:eve:admin",
+        "watch:system",
+        "watch:",
+        "invite:-a",
+        "invite:_a",
+        "invite:b\n",
+        "invite:" + "a" * 33,
+        "invite:bób",
+        "invite:bot:x",
+        "Invite:bob",
+    ],
+)
 def test_what_is_not_a_slot_is_refused_with_the_forms_that_exist(spec: str) -> None:
     with pytest.raises(InvalidRequest) as refused:
         slot_spec(spec)
@@ -83,9 +99,26 @@ def test_a_player_may_name_its_own_kinds(kind: str) -> None:
 
 @pytest.mark.parametrize(
     "kind",
-    ["bot", "system", "control", "BOT", "System", "cOnTrOl", "bot ", " bot", "ｂｏｔ", "b\u200bot",
-     "ſystem", "bot\n", "bot:attach", "", "1st", "x" * 33, "a b"],
-)  # fmt: skip
+    [
+        "bot",
+        "system",
+        "control",
+        "BOT",
+        "System",
+        "cOnTrOl",
+        "bot ",
+        " bot",
+        "ｂｏｔ",
+        "b\u200bot",
+        "ſystem",
+        "bot\n",
+        "bot:attach",
+        "",
+        "1st",
+        "x" * 33,
+        "a b",
+    ],
+)
 def test_no_spelling_of_a_kind_makes_a_players_words_the_servers(kind: str) -> None:
     with pytest.raises(BadMessage):
         players_kind(kind)

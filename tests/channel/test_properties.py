@@ -46,8 +46,20 @@ class Dice:
 
 
 def update(table: Table, dice: Dice) -> list[Event]:
-    op = dice.pick(["set_admin", "yield_slot", "reissue_invite", "start", "close", "rename",
-                    "accept_change", "remove_bot", "set_bot", "attach_bot"])  # fmt: skip
+    op = dice.pick(
+        [
+            "set_admin",
+            "yield_slot",
+            "reissue_invite",
+            "start",
+            "close",
+            "rename",
+            "accept_change",
+            "remove_bot",
+            "set_bot",
+            "attach_bot",
+        ]
+    )
     who, label = dice.pick(ACCOUNTS), dice.pick(LABELS)
     bot_id = dice.pick([it.id for it in table.channel.bots] or ["none"])
     proposal = table.channel.proposal
@@ -109,8 +121,20 @@ def expire(table: Table, dice: Dice) -> list[Event]:
 
 
 STEPS: list[Callable[[Table, Dice], list[Event]]] = [
-    join, join, join, post, post, update, update, update, take_over, leave, ran, ran, expire,
-]  # fmt: skip
+    join,
+    join,
+    join,
+    post,
+    post,
+    update,
+    update,
+    update,
+    take_over,
+    leave,
+    ran,
+    ran,
+    expire,
+]
 
 
 Check = Callable[[Table, Channel, list[Event]], None]
@@ -275,8 +299,23 @@ def test_the_moves_reach_what_they_are_meant_to_try() -> None:
 
     for _ in range(300):
         played([chance.randrange(2**20) for _ in range(40)], note)
-    assert seen >= {"Change", "Accept", "Propose", "Takeover", "Leave", "Invite", "Close", "Run",
-                    "Msg", "Start", "Admin", "Detach", "Attach", "Rename", "Tick"}  # fmt: skip
+    assert seen >= {
+        "Change",
+        "Accept",
+        "Propose",
+        "Takeover",
+        "Leave",
+        "Invite",
+        "Close",
+        "Run",
+        "Msg",
+        "Start",
+        "Admin",
+        "Detach",
+        "Attach",
+        "Rename",
+        "Tick",
+    }
 
 
 def test_the_same_requests_always_give_the_same_log() -> None:

@@ -142,9 +142,13 @@ def test_a_referee_cannot_end_a_game_in_other_words_than_ended() -> None:
 
 
 @pytest.mark.parametrize(
-    ("mine", "yours", "you"), [({"alice"}, True, [True, False]), ({"bob"}, False, [False, True]),
-                               (set(), False, [False, False])]
-)  # fmt: skip
+    ("mine", "yours", "you"),
+    [
+        ({"alice"}, True, [True, False]),
+        ({"bob"}, False, [False, True]),
+        (set(), False, [False, False]),
+    ],
+)
 def test_the_view_says_what_is_the_callers_own(mine: set[str], yours: bool, you: object) -> None:
     table = Table.of("bot:alice", "invite:alice", "invite:bob", bots=(bot(),), seated=BOTH)
     table.ran(turn={"players": ["alice"]})

@@ -38,12 +38,12 @@ AROUND = {
     "datetime.fromisoformat('2020-01-01').date().today()": "2026-11-20",
     "datetime.combine(date(2020, 1, 1), datetime.now().time()).today()": "2026-11-20 12:00:00.123000",
     "parsedate_to_datetime('Mon, 16 Nov 2009 13:32:02 +0100').now()": "2026-11-20 12:00:00.123000",
-}  # fmt: skip
+}
 #: What libraries ask by themselves.
 LIBRARIES = {
     "waited()": "0.0",
     "cookie()": "Set-Cookie: a=b; expires=Fri, 20 Nov 2026 12:01:00 GMT",
-}  # fmt: skip
+}
 SOURCE = """
 import time
 from datetime import date, datetime, timedelta, timezone

@@ -1,4 +1,4 @@
-# ruff: noqa: E501 the rows are read as a table
+
 """What only the server can reach is reached by no bot, however the place is written.
 
 Stopped by sandbox/egress.py and dialer.py. The canary listens on every loopback
@@ -363,16 +363,21 @@ async def test_public_is_what_everybody_can_reach() -> None:
 @pytest.mark.parametrize(
     ("setting", "values"),
     [
-        ("BOT_EGRESS", ("", "none", "")), ("BOT_EGRESS", ("a b", "80", "")),
-        ("BOT_EGRESS", ("none,public", "80", "")), ("BOT_EGRESS", ("", "80", "")),
-        ("BOT_EGRESS", ("a.example:http", "80", "")), ("BOT_EGRESS", ("https://a.example", "80", "")),
-        ("BOT_EGRESS_PORTS", ("public", "80,x", "")), ("BOT_EGRESS_PORTS", ("public", "0", "")),
-        ("BOT_EGRESS_PORTS", ("public", "65536", "")), ("BOT_EGRESS_RESOLVE", ("public", "80", "a.example")),
+        ("BOT_EGRESS", ("", "none", "")),
+        ("BOT_EGRESS", ("a b", "80", "")),
+        ("BOT_EGRESS", ("none,public", "80", "")),
+        ("BOT_EGRESS", ("", "80", "")),
+        ("BOT_EGRESS", ("a.example:http", "80", "")),
+        ("BOT_EGRESS", ("https://a.example", "80", "")),
+        ("BOT_EGRESS_PORTS", ("public", "80,x", "")),
+        ("BOT_EGRESS_PORTS", ("public", "0", "")),
+        ("BOT_EGRESS_PORTS", ("public", "65536", "")),
+        ("BOT_EGRESS_RESOLVE", ("public", "80", "a.example")),
         ("BOT_EGRESS_RESOLVE", ("public", "80", "a.example=127.0.0.1:1")),
         ("BOT_EGRESS_RESOLVE", ("public", "80", "a.example:1=127.0.0.1")),
         ("BOT_EGRESS_RESOLVE", ("public", "80", "a.example:1=b.example:1")),
     ],
-)  # fmt: skip
+)
 async def test_a_setting_that_cannot_be_read_is_named(
     setting: str, values: tuple[str, str, str]
 ) -> None:

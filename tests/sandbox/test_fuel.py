@@ -81,7 +81,7 @@ STUBBORN = {
     "an end in a callback": "try:\n    max(iter(int, 1), key=lambda x: 1)\nexcept:\n    raise ValueError('no')",
     "words after it": "try:\n    while True: pass\nexcept:\n    pass\nself.ctx.post('bot', 'still here')",
     "getattr": "hasattr(Quiet(), 'spins')\nself.ctx.post('bot', 'x')",
-}  # fmt: skip
+}
 HELPERS = """
 class Quiet:
     def __enter__(self):

@@ -91,9 +91,18 @@ async def test_before_anything_was_tried_nothing_is_claimed() -> None:
 
 async def test_the_report_has_the_fields_that_are_documented() -> None:
     assert list(Isolation().report()) == [
-        "level", "policy", "seccomp", "landlock_abi", "landlock", "uid_separated", "namespaces",
-        "memory_cap", "workspace_quota", "selftest", "degraded",
-    ]  # fmt: skip
+        "level",
+        "policy",
+        "seccomp",
+        "landlock_abi",
+        "landlock",
+        "uid_separated",
+        "namespaces",
+        "memory_cap",
+        "workspace_quota",
+        "selftest",
+        "degraded",
+    ]
 
 
 # The walls

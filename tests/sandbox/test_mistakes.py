@@ -33,7 +33,7 @@ LACKING = {
     "an attribute of a package": ("from urllib import parse\nparse.quot('a')", 2, ("quote",)),
     "a module below that is not imported": ("import http\nhttp.client", 2, ("import http.client",)),
     "a module under a module": ("import random\nx = random._os\nrandom.os", 3, ("os",)),
-}  # fmt: skip
+}
 
 
 def found(source: str) -> list[tuple[int | None, str]]:
@@ -92,40 +92,61 @@ def test_the_list_of_names_is_what_a_bot_finds() -> None:
 HOOKLIKE = {
     "a letter less": ("class A:\n def on_mesage(self, m): 1", 2, "did you mean on_message"),
     "a letter less beside others": (
-        "class A:\n def on_init(self): 1\n def on_mesage(self, m): 1", 3, "did you mean on_message",
+        "class A:\n def on_init(self): 1\n def on_mesage(self, m): 1",
+        3,
+        "did you mean on_message",
     ),
     "another case": ("class A:\n def onMessage(self, m): 1", 2, "did you mean on_message"),
-    "no line": ("class A:\n def onstart(self): 1\n def on_init(self): 1", 2, "did you mean on_start"),
+    "no line": (
+        "class A:\n def onstart(self): 1\n def on_init(self): 1",
+        2,
+        "did you mean on_start",
+    ),
     "assigned": ("def f(s, m): 1\nclass A:\n on_massage = f", 3, "did you mean on_message"),
     "inherited": (
-        "class B:\n def on_tmer(self, n): 1\nclass A(B):\n def on_init(self): 1", 2, "on_timer",
+        "class B:\n def on_tmer(self, n): 1\nclass A(B):\n def on_init(self): 1",
+        2,
+        "on_timer",
     ),
     "like nothing": ("class A:\n def on_init(self): 1\n def on_wish(self): 1", 3, "on_wish"),
     "twice": (
-        "class A:\n def on_init(self): 1\n def on_init(self): 2", 3, "on_init is written twice",
+        "class A:\n def on_init(self): 1\n def on_init(self): 2",
+        3,
+        "on_init is written twice",
     ),
     "outside of the class": (
-        "class A:\n def on_init(self): 1\ndef on_message(self, m): 1", 3, "no method of a class",
+        "class A:\n def on_init(self): 1\ndef on_message(self, m): 1",
+        3,
+        "no method of a class",
     ),
     "inside of another": (
-        "class A:\n def on_init(self):\n  1\n  def on_message(self, m): 1", 4, "no method",
+        "class A:\n def on_init(self):\n  1\n  def on_message(self, m): 1",
+        4,
+        "no method",
     ),
     "without a class": ("def on_message(msg):\n return 1", 1, "no method of a class"),
     "under a condition in the class": (
-        "class A:\n def on_init(self): 1\n if True:\n  def on_join(self, p): 1", 4, "no method",
+        "class A:\n def on_init(self): 1\n if True:\n  def on_join(self, p): 1",
+        4,
+        "no method",
     ),
     "a second class": (
         "class A:\n def on_init(self): 1\n def on_join(self, p): 1\nclass B:\n def on_timer(self, n): 1",
-        4, "the referee is class A",
+        4,
+        "the referee is class A",
     ),
     "a second class with as many": (
-        "class A:\n def on_init(self): 1\nclass B:\n def on_init(self): 1", 1, "the referee is class B",
+        "class A:\n def on_init(self): 1\nclass B:\n def on_init(self): 1",
+        1,
+        "the referee is class B",
     ),
     "a class of the same name": (
-        "class A:\n def on_init(self): 1\nclass A:\n def on_join(self, p): 1", 3, "2 times",
+        "class A:\n def on_init(self): 1\nclass A:\n def on_join(self, p): 1",
+        3,
+        "2 times",
     ),
     "no hook at all": ("x = 1\nclass A:\n def message(self, m): 1", 2, "class A has no hook"),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", HOOKLIKE)
@@ -239,9 +260,10 @@ MEANT = {
             def on_init(self):
                 A.n = 1
         """,
-    "all hooks": "class A:\n" + "".join(f"    def {hook}(self, *a):\n        pass\n" for hook in HOOKS),
+    "all hooks": "class A:\n"
+    + "".join(f"    def {hook}(self, *a):\n        pass\n" for hook in HOOKS),
     "a text with a class in it": "class Terms:\n    delivery = 'by Friday'",
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", MEANT)

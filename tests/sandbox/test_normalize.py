@@ -106,7 +106,7 @@ ALIKE = {
     "which addresses were taken apart before": "from urllib.parse import urlsplit\nfirst = urlsplit('http://a/0')\nfor n in range(1, 600):\n    urlsplit(f'http://a/{n}')\nreturn urlsplit('http://a/0') is first",
     "what a library imports late": "from email.message import EmailMessage\nm = EmailMessage()\nm['To'] = 'a@b.example'\nm.set_content('é')\nreturn m.as_string()",
     "what hashes there are": "import hashlib\nreturn sorted(hashlib.algorithms_available)",
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", ALIKE)

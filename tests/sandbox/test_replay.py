@@ -50,18 +50,20 @@ SAME = {
     "four libraries": (
         "s = requests.Session()\ngot = [s.get('http://a.example/redirect?/1').json(), s.post('http://a.example/2', json={'x': [1]}).json()]\n"
         "got.append(json.loads(urllib.request.urlopen('http://a.example/3').read()))\ngot.append(urllib3.request('GET', 'http://a.example/4').json())\n"
-        "c = http.client.HTTPConnection('a.example')\nc.request('GET', '/5')\ngot.append(json.loads(c.getresponse().read()))"),
+        "c = http.client.HTTPConnection('a.example')\nc.request('GET', '/5')\ngot.append(json.loads(c.getresponse().read()))"
+    ),
     "a form with a boundary": "got = requests.post('http://a.example/', files={'f': ('n', b'data')}).json()",
     "digest and elapsed": "r = requests.get('http://a.example/', auth=requests.auth.HTTPDigestAuth('u', 'p'))\ngot = [r.json(), str(r.elapsed)]",
     "look-ups": "got = socket.getaddrinfo('a.example', 80)[0][4][0]",
     "a refused connection": "try:\n    requests.get('http://b.example/')\nexcept requests.ConnectionError as e:\n    got = str(type(e))",
     "dice, time and files": (
         "import time, uuid, secrets, datetime\nopen('a', 'w').write('x')\n"
-        "got = [random.random(), str(uuid.uuid4()), secrets.token_hex(4), time.time(), str(datetime.datetime.now()), open('a').read()]"),
+        "got = [random.random(), str(uuid.uuid4()), secrets.token_hex(4), time.time(), str(datetime.datetime.now()), open('a').read()]"
+    ),
     "an error": "requests.get('http://a.example/')\n1 / 0",
     "a request that failed": "requests.get('http://a.example/garbled')",
     "sorted sets": "got = sorted({'b', 'a', 'c'})",
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", SAME)

@@ -14,9 +14,13 @@ def chance() -> Rng:
 
 @pytest.mark.parametrize(
     ("asked", "numbers"),
-    [((6,), range(6)), ((1, 7), range(1, 7)), ((0, 10, 3), range(0, 10, 3)),
-     ((10, 0, -3), range(10, 0, -3))],
-)  # fmt: skip
+    [
+        ((6,), range(6)),
+        ((1, 7), range(1, 7)),
+        ((0, 10, 3), range(0, 10, 3)),
+        ((10, 0, -3), range(10, 0, -3)),
+    ],
+)
 def test_randrange_reaches_every_number_of_the_range_and_no_other(
     asked: tuple[int, ...], numbers: range
 ) -> None:

@@ -14,11 +14,10 @@ from mcp_multiplayer.transcript.canonical_json import MAX_DEPTH, NotCanonical, c
 
 Point = namedtuple("Point", "x y")
 VALUES = st.recursive(
-    st.none() | st.booleans() | st.integers(-EXACT, EXACT) | st.text()
-    | st.floats(-EXACT, EXACT),
+    st.none() | st.booleans() | st.integers(-EXACT, EXACT) | st.text() | st.floats(-EXACT, EXACT),
     lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
     max_leaves=20,
-)  # fmt: skip
+)
 
 
 @given(VALUES)

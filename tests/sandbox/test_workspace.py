@@ -41,23 +41,68 @@ async def run(pool: Pool, *body: str) -> Any:
 
 
 RUN = {
-    "write and read": ("with open(f'{w}/a.txt', 'w') as f:\n    f.write('äb')\nwith open(f'{w}/a.txt') as f:\n    got = f.read()", "äb"),
+    "write and read": (
+        "with open(f'{w}/a.txt', 'w') as f:\n    f.write('äb')\nwith open(f'{w}/a.txt') as f:\n    got = f.read()",
+        "äb",
+    ),
     "a bare name": ("open('a.txt', 'w').close()\ngot = open(w + '/a.txt').read()", ""),
-    "append": ("for part in 'abc':\n    with open(w + '/log', 'a') as f:\n        f.write(part)\ngot = open(w + '/log').read()", "abc"),
-    "binary": ("with open(w + '/b', 'wb') as f:\n    n = f.write(bytes(range(256)))\nwith open(w + '/b', 'rb') as f:\n    got = [n, sum(f.read())]", [256, 32640]),
-    "lines": ("with open(w + '/l', 'w') as f:\n    f.writelines(['a\\n', 'b\\n'])\ngot = [line.strip() for line in open(w + '/l')]", ["a", "b"]),
-    "read and write in place": ("with open(w + '/p', 'w+') as f:\n    f.write('hello')\n    f.seek(1)\n    got = [f.read(), f.tell()]", ["ello", 5]),
-    "truncated by writing again": ("open(w + '/t', 'w').write('long')\nwith open(w + '/t', 'w') as f:\n    f.write('x')\ngot = open(w + '/t', 'r').read()", "x"),
-    "update": ("with open(w + '/u', 'w') as f:\n    f.write('abc')\nwith open(w + '/u', 'r+') as f:\n    f.write('X')\ngot = open(w + '/u').readline()", "Xbc"),
-    "json": ("with open(w + '/j', 'w') as f:\n    json.dump({'a': 1}, f)\nwith open(w + '/j') as f:\n    got = json.load(f)", {"a": 1}),
-    "directories come with their files": ("with open(w + '/d/e/f', 'w') as f:\n    f.write('deep')\ngot = open(w + '//d/./e/f').read()", "deep"),
-    "an encoding": ("with open(w + '/e', 'w', encoding='latin-1') as f:\n    f.write('ä')\ngot = len(open(w + '/e', 'rb').read())", 1),
-    "exclusive": ("open(w + '/x', 'x').close()\ntry:\n    open(w + '/x', 'x')\nexcept FileExistsError as e:\n    got = e.filename", "/workspace/x"),
-    "what a file knows": ("with open(w + '/k', 'w') as f:\n    got = [f.name, f.mode, f.closed, f.writable(), f.encoding]\ngot.append(f.closed)", ["/workspace/k", "w", False, True, "utf-8", True]),
-    "a file that is missing": ("try:\n    open(w + '/missing')\nexcept FileNotFoundError as e:\n    got = str(e)", "[Errno 2] No such file or directory: '/workspace/missing'"),
-    "more at a time than a process has": ("open('a', 'w').close()\ntry:\n    kept = [open('a') for i in range(70)]\nexcept OSError as e:\n    got = e.strerror", "Too many open files"),
-    "as many at a time as a process has": ("kept = [open(f'{w}/{i}', 'w') for i in range(50)]\ngot = len(kept)", 50),
-}  # fmt: skip
+    "append": (
+        "for part in 'abc':\n    with open(w + '/log', 'a') as f:\n        f.write(part)\ngot = open(w + '/log').read()",
+        "abc",
+    ),
+    "binary": (
+        "with open(w + '/b', 'wb') as f:\n    n = f.write(bytes(range(256)))\nwith open(w + '/b', 'rb') as f:\n    got = [n, sum(f.read())]",
+        [256, 32640],
+    ),
+    "lines": (
+        "with open(w + '/l', 'w') as f:\n    f.writelines(['a\\n', 'b\\n'])\ngot = [line.strip() for line in open(w + '/l')]",
+        ["a", "b"],
+    ),
+    "read and write in place": (
+        "with open(w + '/p', 'w+') as f:\n    f.write('hello')\n    f.seek(1)\n    got = [f.read(), f.tell()]",
+        ["ello", 5],
+    ),
+    "truncated by writing again": (
+        "open(w + '/t', 'w').write('long')\nwith open(w + '/t', 'w') as f:\n    f.write('x')\ngot = open(w + '/t', 'r').read()",
+        "x",
+    ),
+    "update": (
+        "with open(w + '/u', 'w') as f:\n    f.write('abc')\nwith open(w + '/u', 'r+') as f:\n    f.write('X')\ngot = open(w + '/u').readline()",
+        "Xbc",
+    ),
+    "json": (
+        "with open(w + '/j', 'w') as f:\n    json.dump({'a': 1}, f)\nwith open(w + '/j') as f:\n    got = json.load(f)",
+        {"a": 1},
+    ),
+    "directories come with their files": (
+        "with open(w + '/d/e/f', 'w') as f:\n    f.write('deep')\ngot = open(w + '//d/./e/f').read()",
+        "deep",
+    ),
+    "an encoding": (
+        "with open(w + '/e', 'w', encoding='latin-1') as f:\n    f.write('ä')\ngot = len(open(w + '/e', 'rb').read())",
+        1,
+    ),
+    "exclusive": (
+        "open(w + '/x', 'x').close()\ntry:\n    open(w + '/x', 'x')\nexcept FileExistsError as e:\n    got = e.filename",
+        "/workspace/x",
+    ),
+    "what a file knows": (
+        "with open(w + '/k', 'w') as f:\n    got = [f.name, f.mode, f.closed, f.writable(), f.encoding]\ngot.append(f.closed)",
+        ["/workspace/k", "w", False, True, "utf-8", True],
+    ),
+    "a file that is missing": (
+        "try:\n    open(w + '/missing')\nexcept FileNotFoundError as e:\n    got = str(e)",
+        "[Errno 2] No such file or directory: '/workspace/missing'",
+    ),
+    "more at a time than a process has": (
+        "open('a', 'w').close()\ntry:\n    kept = [open('a') for i in range(70)]\nexcept OSError as e:\n    got = e.strerror",
+        "Too many open files",
+    ),
+    "as many at a time as a process has": (
+        "kept = [open(f'{w}/{i}', 'w') for i in range(50)]\ngot = len(kept)",
+        50,
+    ),
+}
 
 
 @pytest.mark.parametrize("name", RUN)
@@ -67,10 +112,26 @@ async def test_files_behave_like_files(pool: Pool, name: str) -> None:
 
 
 OUTSIDE = [
-    "/etc/passwd", "../x", "a/../../x", "w/..", "/workspace/../etc/passwd", "/workspacex", "//etc/passwd",
-    "/proc/self/mem", "/dev/null", "..", ".", "", "/workspace", "/workspace/", "a\\0b", "x" * 300, "a/" * 20 + "b",
-    "/proc/self/fd/3", "/tmp/x",
-]  # fmt: skip
+    "/etc/passwd",
+    "../x",
+    "a/../../x",
+    "w/..",
+    "/workspace/../etc/passwd",
+    "/workspacex",
+    "//etc/passwd",
+    "/proc/self/mem",
+    "/dev/null",
+    "..",
+    ".",
+    "",
+    "/workspace",
+    "/workspace/",
+    "a\\0b",
+    "x" * 300,
+    "a/" * 20 + "b",
+    "/proc/self/fd/3",
+    "/tmp/x",
+]
 
 
 @pytest.mark.parametrize("path", OUTSIDE)
@@ -89,9 +150,18 @@ async def test_nothing_outside_is_opened(pool: Pool, path: str) -> None:
 
 @pytest.mark.parametrize(
     "call",
-    ["open(3)", "open(b'x')", "open('x', 'q')", "open('x', 'rw')", "open('x', 'rbt')", "open('x', 5)",
-     "open('x', 'w', closefd=False)", "open('x', 'w', opener=max)", "open(self)"],
-)  # fmt: skip
+    [
+        "open(3)",
+        "open(b'x')",
+        "open('x', 'q')",
+        "open('x', 'rw')",
+        "open('x', 'rbt')",
+        "open('x', 5)",
+        "open('x', 'w', closefd=False)",
+        "open('x', 'w', opener=max)",
+        "open(self)",
+    ],
+)
 async def test_open_takes_a_path_and_an_ordinary_mode(pool: Pool, call: str) -> None:
     result = await run(pool, call)
     assert result.error in ("TypeError", "ValueError"), result
@@ -166,8 +236,11 @@ async def test_no_link_is_followed(
             with pytest.raises(OSError, match=r"\w") as refused:
                 made.open(name, mode)
             assert refused.value.errno in (
-                errno.ELOOP, errno.EISDIR, errno.ENOTDIR, errno.ENXIO,
-            )  # fmt: skip
+                errno.ELOOP,
+                errno.EISDIR,
+                errno.ENOTDIR,
+                errno.ENXIO,
+            )
     made.close()
     assert list(tmp_path.iterdir()) == [] and Path("/etc/passwd").stat().st_size > 0
 

@@ -155,5 +155,9 @@ async def _rotated(game: Match) -> None:
 
 Play = Callable[[World, random.Random], Coroutine[Any, Any, Bundle]]
 KINDS: dict[str, Play] = {
-    "guess": guess, "coin": coin, "late": late, "wild": wild, "change": change
-}  # fmt: skip
+    "guess": guess,
+    "coin": coin,
+    "late": late,
+    "wild": wild,
+    "change": change,
+}

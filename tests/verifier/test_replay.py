@@ -171,16 +171,31 @@ self.ctx.post('bot', str(low))
 
 BROKEN = {
     "a loop without end": ("while True:\n    pass", "FuelLimit"),
-    "a loop without end that catches everything": ("while True:\n    try:\n        f = lambda: f()\n        f()\n    except Exception:\n        pass", "FuelLimit"),
+    "a loop without end that catches everything": (
+        "while True:\n    try:\n        f = lambda: f()\n        f()\n    except Exception:\n        pass",
+        "FuelLimit",
+    ),
     "an error": ("x = 1\n\n1 / 0", "ZeroDivisionError"),
     "an error of an author": ("x = msg['player']", "NameError"),
     "an error in a library": ("json.loads('{')", "JSONDecodeError"),
-    "an error that was caught": ("try:\n    self.ctx.post('', {})\nexcept ValueError as e:\n    self.ctx.post('bot', str(e))", ""),
+    "an error that was caught": (
+        "try:\n    self.ctx.post('', {})\nexcept ValueError as e:\n    self.ctx.post('bot', str(e))",
+        "",
+    ),
     "a recursion without end": ("def f(n):\n    return f(n + 1)\nf(0)", "RecursionError"),
-    "how deep a call can be": ("deep = [0]\ndef f():\n    deep[0] += 1\n    f()\ntry:\n    f()\nexcept RecursionError:\n    got = deep[0]", ""),
-    "a value that is too deep": ("x = []\nfor n in range(50000):\n    x = [x]\ngot = json.dumps(x)", "RecursionError"),
+    "how deep a call can be": (
+        "deep = [0]\ndef f():\n    deep[0] += 1\n    f()\ntry:\n    f()\nexcept RecursionError:\n    got = deep[0]",
+        "",
+    ),
+    "a value that is too deep": (
+        "x = []\nfor n in range(50000):\n    x = [x]\ngot = json.dumps(x)",
+        "RecursionError",
+    ),
     "how deep a value can be": (DEEP_VALUE, ""),
-    "a weak reference to a circle": ("import weakref\nclass C:\n    pass\nseen = []\nrefs = []\nfor n in range(3000):\n    c = C()\n    c.c = c\n    refs.append(weakref.ref(c))\n    seen.append(refs[0]() is None)\ngot = seen.count(True)", ""),
+    "a weak reference to a circle": (
+        "import weakref\nclass C:\n    pass\nseen = []\nrefs = []\nfor n in range(3000):\n    c = C()\n    c.c = c\n    refs.append(weakref.ref(c))\n    seen.append(refs[0]() is None)\ngot = seen.count(True)",
+        "",
+    ),
     "too many posts": ("for n in range(300):\n    self.ctx.post('bot', {'n': n})", "OutputLimit"),
     "too long posts": ("self.ctx.post('bot', 'x' * 60000)", "OutputLimit"),
     "too large a state": ("self.ctx.set_state({'x': 'y' * 300000})", "StateLimit"),
@@ -192,8 +207,11 @@ BROKEN = {
     "prints": ("print('x' * 100000)\n1 / 0", "ZeroDivisionError"),
     "a file outside": ("open('../x', 'w')", "PermissionError"),
     "a file that is not there": ("open('x')", "FileNotFoundError"),
-    "files": ("open('d/a', 'w').write('x' * 9)\nopen('d/a', 'a').write('y')\ngot = open('d/a').read()", ""),
-}  # fmt: skip
+    "files": (
+        "open('d/a', 'w').write('x' * 9)\nopen('d/a', 'a').write('y')\ngot = open('d/a').read()",
+        "",
+    ),
+}
 
 
 @pytest.mark.parametrize("name", BROKEN)
@@ -213,11 +231,14 @@ SOURCES = {
     "a long sum": "class A:\n    def on_init(self):\n        return " + "+".join("1" * 9000),
     "many signs": "class A:\n    def on_init(self):\n        return " + "-" * 40000 + "1",
     "many attributes": "class A:\n    def on_init(self):\n        return self" + ".a" * 20000,
-    "deep blocks": "class A:\n    def on_init(self):\n" + "".join(" " * (8 + n) + "if 1:\n" for n in range(90)) + " " * 98 + "pass",
+    "deep blocks": "class A:\n    def on_init(self):\n"
+    + "".join(" " * (8 + n) + "if 1:\n" for n in range(90))
+    + " " * 98
+    + "pass",
     "a null": "class A:\n    x = '\0'",
     "half of a pair": "class A:\n    def on_init(self):\n        self.ctx.post('bot', '\ud800')",
     "other characters": "class A:\n    def on_init(self):\n        é = 'ß\U0001f600'\n        self.ctx.post('bot', é)",
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", SOURCES)

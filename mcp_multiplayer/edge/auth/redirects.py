@@ -19,9 +19,17 @@ _REVERSE_DOMAIN = re.compile(r"[a-z][a-z0-9+-]*(\.[a-z0-9+-]+)+")
 
 #: Programs that speak MCP and ask for their codes under a scheme without a period.
 SHORT_SCHEMES = (
-    "claude", "cursor", "goose", "jetbrains", "lmstudio", "vscode", "vscode-insiders", "warp",
-    "windsurf", "zed",
-)  # fmt: skip
+    "claude",
+    "cursor",
+    "goose",
+    "jetbrains",
+    "lmstudio",
+    "vscode",
+    "vscode-insiders",
+    "warp",
+    "windsurf",
+    "zed",
+)
 
 #: Never legitimate. One of these condemns the whole registration, others are just left out.
 HOSTILE_SCHEMES = ("javascript", "data", "vbscript", "file", "blob", "about", "view-source")

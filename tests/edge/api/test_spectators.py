@@ -58,8 +58,11 @@ async def test_the_game_neither_waits_for_a_spectator_nor_tells_its_referee(hous
         {"joined": "bob", "players": ["alice", "bob"]},
         {"started": ["alice", "bob"]},
     ]
-    came = [(b["type"], b["player_id"], b.get("role")) for b in (one["body"] for one in said)
-            if b.get("type") in ("joined", "left")]  # fmt: skip
+    came = [
+        (b["type"], b["player_id"], b.get("role"))
+        for b in (one["body"] for one in said)
+        if b.get("type") in ("joined", "left")
+    ]
     assert came == [
         ("joined", "alice", None),
         ("joined", "carol", "spectator"),

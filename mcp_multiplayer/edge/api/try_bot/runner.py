@@ -267,10 +267,15 @@ class Trial:
         assert room is not None
         memory = room.memories.get(room.channel.bots[0].at)
         return Tried(
-            self.bot, self.seats, steps, memory.state if memory else {}, self.turn,
+            self.bot,
+            self.seats,
+            steps,
+            memory.state if memory else {},
+            self.turn,
             room.channel.result,
-            [{"name": t.name, "seconds": self._left(t.due)} for t in room.channel.timers], left,
-        )  # fmt: skip
+            [{"name": t.name, "seconds": self._left(t.due)} for t in room.channel.timers],
+            left,
+        )
 
 
 def _undone(ran: Sequence[Ran], told: Mapping[str, Any]) -> None:

@@ -76,8 +76,10 @@ async def test_private_words_are_shown_with_who_alone_would_read_them(house: Hou
     said = await tried(house, *JOINED)
     hidden, whispered = said.data["posts"]
     assert (hidden["body"], hidden["private"], hidden["to"]) == (
-        {"pot": 2}, {"card": "ace"}, ["alice"],
-    )  # fmt: skip
+        {"pot": 2},
+        {"card": "ace"},
+        ["alice"],
+    )
     assert (whispered["body"], whispered["to"]) == ({"text": "only you"}, ["bob"])
     assert '  bot:coin, for alice alone: {"card":"ace"}' in said.lines
     assert '  bot:coin -> bob: {"text":"only you"}' in said.lines
