@@ -4,17 +4,20 @@ On the other side is anybody. uvicorn's parser has no limit on a head, stops at 
 nobody here follows, and waits for ever for the rest of a body; a request that lost its body on the
 way would be another request (`tests/attacks/test_lost_body.py`, `test_endless_header.py`). h11 has
 none of these faults and costs several times the CPU.
+
+An answer goes out in one packet: uvicorn writes its head by itself and uvloop sends what it gets at
+once, so each answer took two system calls and woke whoever reads it twice; behind the proxy that is
+paid three times.
 """
 
 from __future__ import annotations
 
 import asyncio
 from http import HTTPStatus
+from typing import Any
 
 import httptools
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE
-
-from mcp_multiplayer.edge.corked import CorkedProtocol
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 #: What may have come of a head or a trailer that has not ended. One read may exceed it.
 MAX_HEAD = 64 * 1024
@@ -22,7 +25,33 @@ MAX_HEAD = 64 * 1024
 REQUEST_SECONDS = 60.0
 
 
-class Http1Protocol(CorkedProtocol):
+class BatchedTransport:
+    """A transport that writes once per turn of the loop; all else is the transport's own."""
+
+    def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
+        self._transport = transport
+        self._loop = loop
+        self._held: list[bytes] = []
+
+    def write(self, data: bytes) -> None:
+        if not self._held:
+            self._loop.call_soon(self._release)
+        self._held.append(data)
+
+    def close(self) -> None:
+        self._release()
+        self._transport.close()
+
+    def _release(self) -> None:
+        held, self._held = self._held, []
+        if held and not self._transport.is_closing():
+            self._transport.write(b"".join(held))
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._transport, name)
+
+
+class Http1Protocol(HttpToolsProtocol):
     """uvicorn's HTTP/1.1 without these faults."""
 
     _in_head = True
@@ -33,6 +62,7 @@ class Http1Protocol(CorkedProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
+        self.transport = BatchedTransport(transport, self.loop)  # type: ignore[assignment]
         self._expect_a_request()
 
     def connection_lost(self, exc: Exception | None) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from mcp_multiplayer.edge.corked import Corked
+from mcp_multiplayer.edge.uvicorn_protocol import BatchedTransport
 
 
 class Wire:
@@ -26,13 +26,13 @@ class Wire:
         return self.closing
 
 
-def corked() -> tuple[Any, Wire]:
+def batched() -> tuple[Any, Wire]:
     wire = Wire()
-    return Corked(wire, asyncio.get_running_loop()), wire  # type: ignore[arg-type]
+    return BatchedTransport(wire, asyncio.get_running_loop()), wire  # type: ignore[arg-type]
 
 
 async def test_what_is_written_in_one_turn_goes_out_together_in_the_next() -> None:
-    transport, wire = corked()
+    transport, wire = batched()
     transport.write(b"head ")
     transport.write(b"body")
     assert wire.seen == []
@@ -43,7 +43,7 @@ async def test_what_is_written_in_one_turn_goes_out_together_in_the_next() -> No
 
 
 async def test_closing_lets_out_what_is_held_first() -> None:
-    transport, wire = corked()
+    transport, wire = batched()
     transport.write(b"last words")
     transport.close()
     await asyncio.sleep(0)
@@ -51,7 +51,7 @@ async def test_closing_lets_out_what_is_held_first() -> None:
 
 
 async def test_a_connection_that_is_gone_is_not_written_to() -> None:
-    transport, wire = corked()
+    transport, wire = batched()
     transport.write(b"too late")
     wire.closing = True
     await asyncio.sleep(0)
