@@ -338,3 +338,119 @@ def test_definitions_are_no_deed(tmp_path: Path) -> None:
 def test_a_path_that_leads_nowhere_is_found(tmp_path: Path) -> None:
     plant(tmp_path, "box/a.py", '"""Tried by tests/test_a.py, read by `engine/a.py`."""')
     assert list(dangling(tmp_path, "box")) == ["box/a.py:1 names tests/test_a.py"]
+
+
+# Names: one word for each concept, and what was taken out stays out
+
+#: Stems of files and names of classes that the field does not know.
+GONE = {
+    "Alarms",
+    "Bell",
+    "Custody",
+    "Desk",
+    "Door",
+    "Gate",
+    "Keeper",
+    "Keyring",
+    "Limiter",
+    "Lines",
+    "Quota",
+    "SignedHeads",
+    "Wish",
+    "alarms",
+    "asked",
+    "asking",
+    "author_log",
+    "bundle",
+    "canary",
+    "card",
+    "changes",
+    "child",
+    "corked",
+    "custody",
+    "deeds",
+    "desk",
+    "door",
+    "evolve",
+    "gate",
+    "home",
+    "keeper",
+    "keyring",
+    "landing",
+    "late",
+    "leaves",
+    "legal",
+    "limit",
+    "lines",
+    "outputs",
+    "prints",
+    "process",
+    "questions",
+    "reading",
+    "referees",
+    "sentences",
+    "shapes",
+    "shares",
+    "short",
+    "shown",
+    "signed_heads",
+    "steady",
+    "strict",
+    "tape",
+    "throttle",
+    "twice",
+    "vocabulary",
+    "wakeups",
+    "walk",
+    "walls",
+    "warm",
+    "wishes",
+    "words",
+}
+#: Of two things of one name, the one that the field calls so.
+RIGHT = {
+    "mcp_multiplayer/edge/pages/landing.py",
+}
+
+
+def public_classes(path: Path) -> Iterator[str]:
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ClassDef):
+            yield node.name
+
+
+def names_gone(root: Path) -> Iterator[str]:
+    """Yield each file and class of the package that has a name which was taken out."""
+    for path in sources(root, PACKAGE):
+        where = str(path.relative_to(root))
+        if path.stem in GONE and where not in RIGHT:
+            yield where
+        yield from (f"{where}: {name}" for name in public_classes(path) if name in GONE)
+
+
+def test_names_that_were_taken_out_stay_out() -> None:
+    assert list(names_gone(ROOT)) == []
+
+
+def test_a_name_that_was_taken_out_is_found(tmp_path: Path) -> None:
+    plant(tmp_path, f"{PACKAGE}/edge/desk.py", "class Door: pass")
+    assert len(list(names_gone(tmp_path))) == 2
+
+
+@pytest.mark.parametrize(
+    ("sign", "places"),
+    [
+        (r"class \w*(RateLimit|Limiter|Quota|Bucket|Throttle)s?\b", {"ratelimit.py"}),
+        (r"PRAGMA user_version", {"storage/migrate.py"}),
+        (r"Changes (when|with)\b", set()),
+        (r"# *fmt: *(skip|off)", set()),
+    ],
+)
+def test_there_is_one_limiter_one_migrator_and_no_leftover(sign: str, places: set[str]) -> None:
+    package = ROOT / PACKAGE
+    found = {
+        str(path.relative_to(package))
+        for path in package.rglob("*.py")
+        if re.search(sign, path.read_text(encoding="utf-8"))
+    }
+    assert found == places

@@ -1,4 +1,3 @@
-
 """A worker that has fallen to its bot writes whatever it likes. Stopped by wire.py and frames.py.
 
 The test holds the worker's end of the socket; the host must come to a result at once,

@@ -1,4 +1,3 @@
-
 """What only the server can reach is reached by no bot, however the place is written.
 
 Stopped by sandbox/egress.py and dialer.py. The canary listens on every loopback
