@@ -2,6 +2,12 @@
 # walls around it. It verifies records, too, on machines that have no jail of their own:
 #   docker run --rm --network none -v "$PWD":/record:ro mcp-multiplayer python -m mcp_multiplayer.verifier /record/FILE.zip
 # Nothing in here is secret: keys are made at the first start, in /app/data.
+FROM python:3.13-slim-trixie AS build
+WORKDIR /src
+# .dockerignore lists what comes along, by name.
+COPY . .
+RUN pip wheel --no-cache-dir --disable-pip-version-check --no-deps --wheel-dir /wheel .
+
 FROM python:3.13-slim-trixie
 
 RUN useradd --uid 1000 --no-log-init --no-create-home --shell /usr/sbin/nologin botuser
@@ -11,11 +17,12 @@ COPY requirements.txt ./
 RUN pip install --no-cache-dir --disable-pip-version-check --root-user-action ignore \
     -r requirements.txt
 
-# .dockerignore lists what comes along, by name.
-COPY . .
-# The root file system is read-only later on, so compile now. Not bots/: they are read as
-# text, never imported.
-RUN python -m compileall -q ./*.py mcp_multiplayer \
+# The wheel, as everybody else installs it; pip compiles it, for the root file system is read-only
+# later on.
+COPY --from=build /wheel/ /wheel/
+RUN pip install --no-cache-dir --disable-pip-version-check --root-user-action ignore \
+    --no-deps /wheel/*.whl \
+    && rm -r /wheel \
     && install --directory --owner botuser --group botuser --mode 0700 /app/data /workspaces
 
 # HOME and TMPDIR are where a read-only container can still write: docker-compose.yml
@@ -36,4 +43,4 @@ EXPOSE 8100
 HEALTHCHECK --interval=15s --timeout=5s --start-period=30s --retries=3 \
     CMD ["python", "-I", "-c", "import os, ssl, urllib.request as u; tls = os.environ.get('USE_SSL', '').lower() in ('1', 'true', 'yes', 'on'); u.urlopen('http%s://127.0.0.1:%s/healthz' % ('s' * tls, os.environ.get('PROXY_PORT') or 8100), timeout=4, context=ssl._create_unverified_context() if tls else None)"]
 
-CMD ["python", "start_servers.py"]
+CMD ["mcp-multiplayer", "start"]

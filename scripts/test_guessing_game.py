@@ -84,7 +84,7 @@ def verify(record: Path, link: str, gave: dict[str, str], heads: dict[str, Json]
     for player, head in heads.items():
         told += ["--line", f"{player}: {head['size']} {head['root']}"]
         told += ["--gave", f"{player}={gave[player]}", "--confirm", player]
-    command = [sys.executable, "-m", "verifier", str(record.resolve()), *told]
+    command = [sys.executable, "-m", "mcp_multiplayer.verifier", str(record.resolve()), *told]
     print(f"\nThe record is in {record}. In {ROOT}:\n{shlex.join(command)}\n", flush=True)
     verifier = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
     print(verifier.stdout.partition("\nFindings")[0])

@@ -267,7 +267,7 @@ def plant(root: Path, where: str, text: str) -> None:
         ("transcript/entries.py", "from .. import channel"),
         ("channel/decide.py", "import mcp_multiplayer.storage.base"),
         ("errors.py", "import mcp_multiplayer.transcript"),
-        ("channel/decide.py", "from mcp_multiplayer.service.replica import Room"),
+        ("channel/decide.py", "from mcp_multiplayer.service.replica import Replica"),
     ],
 )
 def test_an_arrow_outwards_is_found(tmp_path: Path, where: str, line: str) -> None:
@@ -336,7 +336,7 @@ def test_definitions_are_no_deed(tmp_path: Path) -> None:
 
 
 def test_a_path_that_leads_nowhere_is_found(tmp_path: Path) -> None:
-    plant(tmp_path, "box/a.py", '"""Tried by tests/test_a.py, read by `engine/a.py`."""')
+    plant(tmp_path, "box/a.py", '"""Tried by tests/test_a.py, read by `x.py`."""')
     assert list(dangling(tmp_path, "box")) == ["box/a.py:1 names tests/test_a.py"]
 
 

@@ -262,7 +262,15 @@ async def verified(seat: Seat, directory: Path) -> set[str]:
         content = (await plain.get(answer["url"])).raise_for_status().content
     file = directory / f"{seat.room}.zip"
     file.write_bytes(content)
-    command = [sys.executable, "-m", "verifier", str(file), "--json", "--me", seat.label]
+    command = [
+        sys.executable,
+        "-m",
+        "mcp_multiplayer.verifier",
+        str(file),
+        "--json",
+        "--me",
+        seat.label,
+    ]
     done = await asyncio.to_thread(
         subprocess.run, command, cwd=ROOT, capture_output=True, text=True, check=False
     )

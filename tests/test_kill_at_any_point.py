@@ -240,10 +240,10 @@ def _check(members: Members, data: Path) -> None:
 
 def _judge(record: Path) -> None:
     """The verifier, where there is one: nothing is violated, though the game goes on."""
-    if importlib.util.find_spec("verifier") is None:
+    if importlib.util.find_spec("mcp_multiplayer.verifier") is None:
         return
     done = subprocess.run(
-        [sys.executable, "-m", "verifier", str(record)],
+        [sys.executable, "-m", "mcp_multiplayer.verifier", str(record)],
         cwd=ROOT,
         capture_output=True,
         text=True,

@@ -89,7 +89,7 @@ async def verdict(house: House, account: str, channel_id: str, file: Path) -> st
 def judged(file: Path, record: bytes) -> str:
     file.write_bytes(record)
     done = subprocess.run(
-        [sys.executable, "-m", "verifier", str(file)],
+        [sys.executable, "-m", "mcp_multiplayer.verifier", str(file)],
         cwd=ROOT,
         capture_output=True,
         text=True,

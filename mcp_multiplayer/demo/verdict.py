@@ -62,7 +62,7 @@ async def ask(game: Game, file: bytes, confirmed: list[str], directory: Path) ->
     for name in confirmed:
         arguments += ["--confirm", name]
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "verifier", str(record), *arguments),
+        *(sys.executable, "-m", "mcp_multiplayer.verifier", str(record), *arguments),
         cwd=ROOT,
         env={name: os.environ[name] for name in ("PATH", "HOME", "TMPDIR") if name in os.environ},
         stdout=asyncio.subprocess.PIPE,

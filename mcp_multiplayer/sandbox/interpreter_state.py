@@ -75,7 +75,7 @@ def _forget() -> None:
     linecache.clearcache()
     for found in gc.get_objects():
         cached = isinstance(found, functools._lru_cache_wrapper)
-        if cached and not str(getattr(found, "__module__", "")).startswith("engine."):
+        if cached and not str(getattr(found, "__module__", "")).startswith("mcp_multiplayer."):
             found.cache_clear()
 
 

@@ -58,7 +58,7 @@ def install() -> None:
     it was imported. In this process, for good; `hold` says whose they are. For the zygote only."""
     found = {id(real): stand_in for real, stand_in in _stand_ins().items()}
     for name, module in list(sys.modules.items()):
-        if not isinstance(module, types.ModuleType) or name.startswith("engine."):
+        if not isinstance(module, types.ModuleType) or name.startswith("mcp_multiplayer."):
             continue
         for attribute, value in list(vars(module).items()):
             if id(value) in found:

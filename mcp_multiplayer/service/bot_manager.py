@@ -83,7 +83,7 @@ class BotManager:
         self.inline = inline
         self._per_minute = hooks_per_minute
         self._presets: dict[str, tuple[str, SourceReport]] = {}
-        self._heard = RateLimit(hooks_per_minute, 60, now=channels.now)
+        self._words = RateLimit(hooks_per_minute, 60, now=channels.now)
         self._ticks = RateLimit(hooks_per_minute, 60, now=channels.now)
 
     # --- attaching -------------------------------------------------------------------------
@@ -134,7 +134,7 @@ class BotManager:
         listening = [bot for bot in room.channel.bots if "on_message" in bot.hooks]
         if not listening:
             return
-        wait = self._heard.take(room.channel_id, len(listening))
+        wait = self._words.take(room.channel_id, len(listening))
         if wait:
             raise RateLimited(
                 f"this room's referees take at most {self._per_minute} messages a minute",

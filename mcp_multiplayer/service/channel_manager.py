@@ -3,7 +3,7 @@
 Each operation builds a command, hands it to its channel's queue (`service.sequencer`) and
 reads what the caller has missed. The rules are in `channel`, the log's form in
 `transcript`, durability in `storage`; this file supplies the impure things
-the engine refuses to touch: the clock, randomness, keys and the store. Which rooms are in
+`channel` refuses to touch: the clock, randomness, keys and the store. Which rooms are in
 memory and who may enter them: `service.channels`.
 
 Reads never enter the queue. Waiting costs one future (`service.notifier`).

@@ -187,7 +187,7 @@ def _pattern(validator: Any, pattern: str, value: Any, schema: Any) -> Iterator[
         yield ValidationError(f"{value!r} does not match {pattern!r}")
 
 
-_Validator = validators.extend(Draft202012Validator, {"pattern": _pattern})
+_Validator: Any = validators.extend(Draft202012Validator, {"pattern": _pattern})  # type: ignore[no-untyped-call]
 
 
 def _pathed(schema: Any) -> Any:
@@ -215,12 +215,15 @@ def _told(error: ValidationError) -> str:
     where = "params" + "".join(
         f"[{part}]" if isinstance(part, int) else f".{part[:40]}" for part in error.absolute_path
     )
-    keyword, wanted, value = error.validator, error.validator_value, error.instance
+    wanted: Any = error.validator_value
+    schema: Any = error.schema
+    value: Any = error.instance
+    keyword = error.validator
     if keyword == "required":
         missing = next(name for name in wanted if name not in value)
         return f"{where}.{missing[:40]} is missing"
     if keyword == "additionalProperties" and wanted is False:
-        known = error.schema.get("properties", {})
+        known = schema.get("properties", {})
         other = next(name for name in value if name not in known)
         return f"{where}.{other[:40]} is not known; {where} takes {', '.join(known) or 'nothing'}"
     if keyword == "not" and wanted == {}:

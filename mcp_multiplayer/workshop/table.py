@@ -153,7 +153,7 @@ class Table:
         return await self.call("on_leave", player)
 
     async def late(self) -> list[dict[str, Any]]:
-        """The turn's seconds run out, as the engine's clock will say."""
+        """The turn's seconds run out, as the server's clock will say."""
         assert self.turn is not None and self.turn.seconds is not None
         self.now += self.turn.seconds
         return await self.call("on_timer", "turn")

@@ -1,7 +1,7 @@
 """Somebody reads the operator's log, or steals the disk, and looks for a way in or for what was
 whispered. A whole game at DEBUG, with its mistakes, leaves no secret in either.
 
-Stopped by logging nothing that anybody sent (edge, engine), by libraries staying at WARNING
+Stopped by logging nothing that anybody sent (edge, service), by libraries staying at WARNING
 (edge/serve.py), and by keeping hashes only (edge/auth/secret.py, channel/invite_codes.py).
 """
 

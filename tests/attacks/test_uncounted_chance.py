@@ -155,11 +155,11 @@ clocks = ["time", "monotonic", "perf_counter", "process_time", "thread_time"]
 clocks += [n + "_ns" for n in clocks] + ["sleep", "ctime", "gmtime", "localtime", "asctime", "strftime"]
 real = {id(v): n for n, v in [("urandom", os.urandom), ("datetime", datetime.datetime), ("date", datetime.date),
     *((n, getattr(random, n)) for n in names), *((n, getattr(time, n)) for n in clocks)]}
-from mcp_multiplayer.sandbox import modules, steady
+from mcp_multiplayer.sandbox import modules, normalize
 modules.preload()
-steady.install()
+normalize.install()
 found = sorted(f"{name}.{key}" for name, module in sys.modules.items() if isinstance(module, types.ModuleType)
-    and not name.startswith(("engine.", "__main__")) for key, value in vars(module).items() if id(value) in real)
+    and not name.startswith(("mcp_multiplayer.", "__main__")) for key, value in vars(module).items() if id(value) in real)
 print(json.dumps([found, len(real), len(sys.modules)]))
 """
 

@@ -53,13 +53,13 @@ async def said(pool: Pool, body: str) -> Any:
 ELSEWHERE = """
 import dataclasses, json, sys
 import encodings.cp437, encodings.mac_roman, re, typing, urllib.parse, zipfile
-from mcp_multiplayer.sandbox import hook, warm
+from mcp_multiplayer.sandbox import hook, warmup
 from mcp_multiplayer.sandbox.call import Limits
 from mcp_multiplayer.sandbox.dice import Dice
 for n in range(300):
     re.compile(f'elsewhere {n}')
     urllib.parse.urlsplit(f'http://elsewhere/{n}')
-warm.ready()
+warmup.ready()
 request = {'do': 'hook', 'limits': dataclasses.asdict(Limits()), 'call': {
     'source': sys.stdin.read(), 'hook': 'on_init', 'args': [], 'params': {}, 'state': {}, 'players': [],
     'now': 1795176000.5, 'bot_id': ''}}

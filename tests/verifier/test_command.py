@@ -287,7 +287,7 @@ async def test_a_python_without_our_packages_is_told_which_and_what_to_use(
     file = guess.save(tmp_path / "game.zip")
     done = await asyncio.to_thread(
         subprocess.run,
-        [sys.executable, "-S", "-m", "verifier", str(file), "--json"],
+        [sys.executable, "-S", "-m", "mcp_multiplayer.verifier", str(file), "--json"],
         cwd=Path(__file__).parents[2],
         capture_output=True,
         text=True,
