@@ -95,9 +95,7 @@ def choose(expect: Any, chance: random.Random) -> tuple[Any, list[str] | None]:
     )
 
 
-def unplayable(
-    text: str, hint: str = "Try it first: python mcp_multiplayer/workshop/run_bot.py."
-) -> InvalidRequest:
+def unplayable(text: str, hint: str = "Try it first: mcp-multiplayer run-bot.") -> InvalidRequest:
     return InvalidRequest(text, hint=hint)
 
 

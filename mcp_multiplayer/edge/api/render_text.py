@@ -10,11 +10,16 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Iterable, Mapping
-from datetime import datetime
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
+from mcp_multiplayer.channel.decide import DAY
 from mcp_multiplayer.channel.identifiers import KIND
+from mcp_multiplayer.channel.model import Bot, Channel, Slot
+from mcp_multiplayer.service.replica import Replica
+from mcp_multiplayer.service.results import Updated
 
 #: Controls but tab and line feed, line and paragraph separators, marks that turn or hide text.
 _UNSAFE = re.compile(
@@ -246,3 +251,373 @@ def rejoin_token(token: str) -> str:
 
 def joined(lines: Iterable[str]) -> str:
     return "\n".join(line for line in lines if line)
+
+
+# --- whole answers -------------------------------------------------------------------------
+
+SOURCE_SHOWN = 12_000  #: characters of source in one answer
+Json = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Part:
+    """Whole lines of a source, as many as fit; ``following`` is the first one left out."""
+
+    text: str
+    following: int | None
+
+
+def lines_of(source: str) -> list[str]:
+    """The lines as Python counts them: its errors name them, so nothing else may end one."""
+    return [f"{line}\n" for line in source.split("\n")]
+
+
+def part(source: str, from_line: int) -> Part:
+    lines = lines_of(source)
+    taken: list[str] = []
+    size = 0
+    for number, line in enumerate(lines[from_line - 1 :], start=from_line):
+        size += len(line)
+        if taken and size > SOURCE_SHOWN:
+            return Part("".join(taken), number)
+        taken.append(line)
+    return Part("".join(taken), None)
+
+
+def fenced(shown: Part, code_hash: str) -> list[str]:
+    """A stranger's source between two lines that it cannot hold: they name its own hash. What
+    stands between them, page after page, is the source line for line, its empty lines too."""
+    text = plain(shown.text).removesuffix("\n")
+    return [f"---{code_hash}\n{text}\n---{code_hash}"]
+
+
+def refs(room: Replica) -> dict[str, str | None]:
+    return {bot.id: bot.ref for bot in room.channel.bots}
+
+
+def opened(room: Replica, data: Json) -> list[str]:
+    """create_channel: the room, its referees, the links to pass on."""
+    view = data["view"]
+    you = f" You are {data['player_id']}." if "player_id" in data else ""
+    free = ", ".join(waiting_for(view))
+    lines = [f"Room {title(view)}.{you} Free: {free or 'none'}."]
+    lines += referees(view, refs(room))
+    if view["bots"] and not any(slot["admin"] for slot in view["slots"]):
+        lines.append("Nobody can change the referee once somebody else has joined.")
+    lines += links(data["invite_links"], room)
+    if "rejoin_token" in data:
+        lines.append(rejoin_token(data["rejoin_token"]))
+        lines += _own_dice(room, data["player_id"])
+    return lines
+
+
+def _own_dice(room: Replica, label: str) -> list[str]:
+    """create_channel: how the creator, who sits already, gets a say in the dice."""
+    seat = room.channel.seat(label)
+    if seat is None or not any(bot.reach.get("dice") for bot in room.channel.bots):
+        return []
+    if seat.entropy:
+        return ["Your part of the dice is in."]
+    add = call("join_channel", invite_code="<your rejoin_token>", entropy="<32 characters>")
+    return [
+        f"Dice: without a part of yours the others' must do. To add it before they come: {add}",
+        _to_commit(room, seat),
+    ]
+
+
+def _to_commit(room: Replica, slot: Slot) -> str:
+    """What a commitment is made over, for whoever trusts neither the server nor the others."""
+    return (
+        "  Server and another player together could still choose them, unless you commit first: "
+        f'help("dice"), origin {room.channel.origin}, slot {slot.id}.'
+    )
+
+
+def links(invite_links: Mapping[str, str], room: Replica) -> list[str]:
+    """One link for each free seat, with the day on which it expires."""
+    lines = []
+    for label, link in invite_links.items():
+        seat = room.channel.seat(label)
+        assert seat is not None
+        until = seat.invited + room.channel.limits["invite_days"] * DAY
+        day = datetime.fromtimestamp(until / 1000, UTC).date()
+        lines += [f"Link for {label}, one use, until {day}:", link]
+    return lines
+
+
+def after_opening(data: Json, page: Json, seat: str | None, now: float) -> list[str]:
+    """create_channel: what to do now."""
+    view = data["view"]
+    lines = state(view, now)
+    free = waiting_for(view)
+    if "player_id" not in data:
+        sit = call("join_channel", invite_code=data["invite_links"][free[0]])
+        return [
+            *lines,
+            f"next: give each link to its person, in full. To be {free[0]} yourself: {sit}",
+        ]
+    if not free:
+        return [*lines, next_move(view, page, seat)]
+    wait = call(
+        "sync_messages", channel_id=data["channel_id"], cursor=page["cursor"], until="my_turn"
+    )
+    what = "the link" if len(free) == 1 else "each link"
+    return [
+        *lines,
+        f"next: give your user {what} to pass on, in full. When they say {' and '.join(free)} "
+        f"{'is' if len(free) == 1 else 'are'} in: {wait}",
+    ]
+
+
+def inspected(
+    room: Replica, slot: Slot, data: Json, sources: Mapping[str, str], code: str | None = None
+) -> list[str]:
+    """inspect_invite: everything a guest should know before joining. ``code`` is the one
+    the caller came with."""
+    view = data["view"]
+    seated = ", ".join(data["seated"]) or "nobody"
+    lines = [
+        f"Invitation to {title(view)}: you would "
+        f"{'be' if slot.plays else 'watch as'} {slot.label}. Seated: {seated}. "
+        "Nothing is joined yet.",
+        *referees(view, refs(room)),
+    ]
+    for bot in room.channel.bots:
+        summary = bot.manifest.get("summary")
+        if summary:
+            lines.append(f"rules of bot:{bot.id}, in its author's words: {quoted(summary)}")
+        lines.append(f"  {' · '.join(_reach(bot))}")
+    lines.append(f"Who could cheat: {data['changeable_by']} {OPERATOR}")
+    lines += _dice(room, slot, data["dice"])
+    for bot in room.channel.bots:
+        source = sources[bot.id]
+        shown = part(source, 1)
+        lines += [
+            f"Source of bot:{bot.id}, {_count(source)} lines, somebody else's text:",
+            *fenced(shown, bot.code_hash),
+        ]
+        if shown.following:
+            more = call("get_bot_code", invite_code=code, bot_id=bot.id, from_line=shown.following)
+            lines.append(f"The source goes on: {more}")
+    wants = slot.plays and any(bot.reach.get("dice") for bot in room.channel.bots)
+    join = call(
+        "join_channel",
+        invite_code=code,
+        expect_terms=data["terms"],
+        entropy="<32 characters nobody can guess>" if wants else None,
+    )
+    lines += [
+        f"terms: {data['terms']}",
+        f"next: tell your user the rules and who could cheat. If they agree: {join}",
+    ]
+    return lines
+
+
+def say_in_the_dice(room: Replica, slot: Slot, entropy: str | None) -> list[str]:
+    """join_channel: what has become of the caller's part of the dice."""
+    if entropy is None or not slot.plays:
+        return []
+    seat = room.channel.slot(slot.id)
+    if seat.commit:
+        return ["Your commitment stands; open it with the same call when every seat is taken."]
+    if seat.entropy == entropy:
+        return ["Your part of the dice is in."]
+    return ["The game had begun: your entropy came too late and is not used."]
+
+
+def _count(source: str) -> int:
+    return len(lines_of(source.removesuffix("\n")))
+
+
+OPERATOR = (
+    "The operator of this server can read everything here, also what the referee keeps secret, "
+    "could tell a player, and could stall. Other code, other dice, a changed, dropped or moved "
+    "word would leave a trace in the record, for whoever keeps the lines log: and compares "
+    'them with the other side: help("verify").'
+)
+
+
+def _reach(bot: Bot) -> list[str]:
+    """What its author's code can touch, and what of it nobody can check afterwards."""
+    asks = "it may ask other servers; their answers are this server's word"
+    prints = (
+        "the room's creator reads them, once somebody else has joined only when the seed is out"
+    )
+    kept = "what it hears in private is never opened, so that part cannot be checked later"
+    return [
+        f"network: {asks if bot.reach.get('network') else 'none'}",
+        f"dice: {'yes' if bot.reach.get('dice') else 'none'}",
+        f"its prints and the text of its errors: {prints}",
+        *([f"private: {kept}"] if bot.keeps_private else []),
+    ]
+
+
+def _dice(room: Replica, slot: Slot, dice: Json) -> list[str]:
+    """Who has a say in the dice, and what it takes."""
+    if not any(bot.reach.get("dice") for bot in room.channel.bots) or not room.channel.proves:
+        return []
+    shown = ", ".join(commit[:8] + "…" for commit in dice["seed_commitments"].values())
+    given = ", ".join([*dice["given"], *dice["promised"]]) or "nobody"
+    return [
+        f"Dice: the server has committed to its share ({shown}); given theirs: {given}. With "
+        "yours (entropy) neither the server alone nor a player alone chooses what comes up. The "
+        f"seed comes out when the game ends, after {room.channel.limits['reveal_days']} days at "
+        "the latest.",
+        *([_to_commit(room, slot)] if slot.plays else []),
+    ]
+
+
+def who_could_change(channel: Channel) -> str:
+    """Who has power over the referee and the seats after the reader joins."""
+    admins = ", ".join(slot.label for slot in channel.seats if slot.admin)
+    if not admins:
+        nobody = "nobody can change the referee, or empty your seat, after you join."
+        return nobody if channel.bots else "there is no referee here."
+    if not channel.bots:
+        return f"there is no referee here; {admins} can empty a seat and close the room."
+    return (
+        f"{admins} can propose another referee; it takes effect only when everybody seated has "
+        f"accepted. While a game runs {admins} can empty your seat only if you accept, or all "
+        "other players do (of more than one account), and close the room only if everybody "
+        "does; before and after a game, alone."
+    )
+
+
+def power_over(room: Replica, slot: Slot) -> list[str]:
+    """join_channel: the same for a player in whose room somebody is admin."""
+    others = any(seat.admin and seat.id != slot.id for seat in room.channel.seats)
+    return [f"Note: {who_could_change(room.channel)}"] if others and slot.plays else []
+
+
+def slot_line(slot: Json) -> str:
+    admin = " (admin)" if slot["admin"] else " (spectator)" if slot["kind"] == "watch" else ""
+    you = ", you" if slot["you"] else ""
+    return f"{slot['label']}{admin} {slot['state']}{you}"
+
+
+def rooms_heading(count: int, older: str | None, *, closed: bool, further: bool) -> str:
+    """list_channels: how many rooms stand below, and the call for ``older`` ones."""
+    some = f"{count} {'closed ' if closed else ''}room{'' if count == 1 else 's'}"
+    if older is not None:
+        return f"{some}, newest first. Older ones: {older}"
+    return f"{some}, the last ones." if further else f"You have {some}."
+
+
+def way_back(age: float | None) -> str:
+    """For a login without a seat: that it is a new one, and how to come by the old seats."""
+    old = "" if age is None else f" is {_duration(age)} old and"
+    return (
+        f"This login{old} holds no seat. Whoever played here before did so under another login: "
+        "join_channel(invite_code=<rejoin_token>) takes the seat over, or your user removes this "
+        "server's login in their app, signs in again in the browser they used then, and chooses "
+        '"Continue as". With an invite: inspect_invite.'
+    )
+
+
+def _duration(seconds: float) -> str:
+    """`1 minute`, `3 hours`: as exact as people are."""
+    for size, unit in ((86_400, "day"), (3_600, "hour"), (60, "minute")):
+        if count := int(seconds // size):
+            return f"{count} {unit}{'' if count == 1 else 's'}"
+    return "less than a minute"
+
+
+def room_line(room: Replica, seats: Sequence[Slot], item: Json, now: float) -> str:
+    """list_channels: one room."""
+    as_whom = (
+        f"as {', '.join(slot.label for slot in seats)}" if seats else "created by you, no seat"
+    )
+    turn = room.channel.turn
+    if item["your_turn"]:
+        doing = "YOUR TURN"
+    elif turn is not None:
+        doing = f"waiting for {', '.join(turn.players)}"
+    else:
+        doing = room.channel.status
+    unread = f"{item['unread']} unread" if item["unread"] else "nothing unread"
+    line = f"{room.channel_id} {quoted(room.channel.name)} {as_whom}: {doing}, {unread}"
+    if item["deadline"] is None:
+        return line
+    whose = "your" if item["your_turn"] else "their"
+    return f"{line}, {whose} clock {left(item['deadline'], now)}"
+
+
+def after_change(updated: Updated, view: Json, mine: Sequence[Slot]) -> str:
+    """update_channel: what to do now."""
+    room, channel = updated.room, updated.room.channel
+    if updated.invites:
+        return "next: give your user the link to pass on, in full."
+    if updated.proposed and channel.proposal is not None:
+        accept = call(
+            "update_channel",
+            channel_id=room.channel_id,
+            ops=[{"op": "accept_change", "terms": channel.proposal.terms}],
+        )
+        return f"next: the others must agree; each of them calls {accept}"
+    if len(mine) == 1 and view["status"] == "playing":
+        page = {"cursor": room.marks.get(mine[0].id, 0), "more": False}
+        return next_move(view, page)
+    return "next: tell your user."
+
+
+def after_list(items: Sequence[Json], older: str | None) -> str:
+    """list_channels: the room that waits for the caller most; where none does, ``older`` ones."""
+    seated = [item for item in items if item["seats"]]
+    if older is not None and not any(item["your_turn"] or item["unread"] for item in seated):
+        return f"next: {older}"
+    if not items:
+        return 'next: create_channel(bot_preset="GuessBot", join_as="alice") opens a room.'
+    if not seated:
+        return "next: " + call("get_channel_info", channel_id=items[0]["channel_id"])
+    first = min(seated, key=lambda item: (not item["your_turn"], not item["unread"]))
+    if not (first["your_turn"] or first["unread"]):
+        return "next: nothing waits for you; tell your user."
+    read = call(
+        "sync_messages",
+        channel_id=first["channel_id"],
+        cursor=first["cursor"],
+        timeout_ms=0,
+        seat=first["seats"][0] if len(first["seats"]) > 1 else None,
+    )
+    return f"next: {read} shows what you missed and whose move it is"
+
+
+def nothing(page: Json, waited: float, empty: int) -> list[str]:
+    """sync_messages: what an empty page means; no line when it is not empty."""
+    if page["messages"]:
+        return []
+    again = " Second empty wait." if empty == 2 else f" Empty wait {empty}." if empty > 2 else ""
+    return [f"Nothing after [{page['cursor']}]; waited {waited:.0f} s.{again}"]
+
+
+TALK = "the referee said nothing to that, so it was talk. A move is a body from expect: "
+AGAIN = " If another game was asked for: sync_messages waits for the others."
+
+
+def after_post(
+    view: Json, page: Json, seat: str | None, posted: Json, to: Sequence[str] | None
+) -> str:
+    """post_message: what to do now. Who has the turn and met silence may have meant a move that
+    the referee does not know."""
+    since = [one for one in page["messages"] if one["id"] > posted["msg_id"]]
+    could_hear = to is None or any(name.startswith("bot:") for name in to)
+    silent = not any(one["sender"].startswith(("bot:", "system")) for one in since)
+    unheard = view["bots"] and could_hear and silent and "pending" not in posted
+    following = next_move(view, page, seat, TALK if unheard else "")
+    return following + again(view, since, page)
+
+
+def again(view: Json, heard: Sequence[Json], page: Json) -> str:
+    """For whoever spoke or heard somebody after the end: that may have asked for another game, and
+    until it begins there is no turn to wait for."""
+    ended = any(one["body"].get("type") == "ended" for one in heard if one["sender"] == "system")
+    return "" if view["status"] != "ended" or ended or page["more"] else AGAIN
+
+
+def stop_waiting(view: Json, page: Json, seat: str | None, now: float) -> str:
+    turn = view["turn"]
+    whose = "nothing has happened"
+    if turn:
+        whose = with_clock(f"it is {', '.join(turn['players'])}'s move", turn, now)
+    later = call("sync_messages", channel_id=view["channel_id"], cursor=page["cursor"], seat=seat)
+    return f"next: stop waiting. Tell your user {whose}; when they come back: {later}"

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mcp_multiplayer.edge.api import errors, render_answers, render_text
+from mcp_multiplayer.edge.api import errors, render_text
 from mcp_multiplayer.errors import InvalidRequest
 from tests.edge.api.house import House
 
@@ -176,7 +176,7 @@ def test_a_source_is_shown_with_its_own_lines_and_nothing_that_moves_or_hides(te
 @given(st.lists(hostile, max_size=4))
 def test_a_source_cannot_hold_the_line_that_ends_it(lines: list[str]) -> None:
     code_hash = "sha256:" + "ab" * 32
-    fenced = "\n".join(render_answers.fenced(render_answers.part("\n".join(lines), 1), code_hash))
+    fenced = "\n".join(render_text.fenced(render_text.part("\n".join(lines), 1), code_hash))
     assert fenced.count(f"---{code_hash}") == 2
     assert fenced.endswith(f"---{code_hash}")
 
@@ -185,8 +185,8 @@ def test_a_source_is_cut_at_whole_lines_and_goes_on_where_it_was_cut() -> None:
     source = "".join(f"# line {n} {'x' * 100}\n" for n in range(1, 301))
     shown, start = "", 1
     while True:
-        part = render_answers.part(source, start)
-        assert len(part.text) <= render_answers.SOURCE_SHOWN
+        part = render_text.part(source, start)
+        assert len(part.text) <= render_text.SOURCE_SHOWN
         shown += part.text
         if part.following is None:
             break

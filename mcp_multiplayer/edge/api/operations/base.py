@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from mcp_multiplayer.edge.api import render_answers, render_text
+from mcp_multiplayer.edge.api import render_text
 from mcp_multiplayer.edge.api.try_bot.runner import Trials
 from mcp_multiplayer.edge.identity import Caller
 from mcp_multiplayer.errors import InvalidRequest
@@ -70,7 +70,7 @@ class OperationsBase:
         about the caller alone, so it may stand in any refusal."""
         if self.channels.is_seated(caller.account):
             return ""
-        return render_answers.way_back(self.channels.now() - caller.born if caller.born else None)
+        return render_text.way_back(self.channels.now() - caller.born if caller.born else None)
 
     def keep_secret(self, *said: Any) -> None:
         """Refuse arguments that hold a live code or token, for others in the room will read

@@ -11,7 +11,7 @@ from pydantic import Field
 from mcp_multiplayer.channel.identifiers import slot_specs
 from mcp_multiplayer.channel.invite_codes import code_in
 from mcp_multiplayer.channel.ops import BRING_BOT, read_ops
-from mcp_multiplayer.edge.api import create_args, render_answers, render_json, render_text
+from mcp_multiplayer.edge.api import create_args, render_json, render_text
 from mcp_multiplayer.edge.api.answer import Answer
 from mcp_multiplayer.edge.api.operations.base import (
     ChannelId,
@@ -123,10 +123,10 @@ class RoomOperations(OperationsBase):
             data,
             render_text.joined(
                 [
-                    *render_answers.opened(room, data),
+                    *render_text.opened(room, data),
                     *pending,
                     *notes,
-                    *render_answers.after_opening(data, page, None, self.channels.now()),
+                    *render_text.after_opening(data, page, None, self.channels.now()),
                 ]
             ),
         )
@@ -147,17 +147,17 @@ class RoomOperations(OperationsBase):
             "seat": slot.label,
             "slot_id": slot.id,
             "seated": seated,
-            "changeable_by": render_answers.who_could_change(room.channel),
+            "changeable_by": render_text.who_could_change(room.channel),
             "dice": render_json.dice(room),
             "view": view,
             "bots": [
-                item | {"source": sources[item["bot_id"]][: render_answers.SOURCE_SHOWN]}
+                item | {"source": sources[item["bot_id"]][: render_text.SOURCE_SHOWN]}
                 for item in render_json.bots(room)
             ],
         }
         code = code_in(invite_code)
         return Answer(
-            data, render_text.joined(render_answers.inspected(room, slot, data, sources, code))
+            data, render_text.joined(render_text.inspected(room, slot, data, sources, code))
         )
 
     async def join_channel(
@@ -195,8 +195,8 @@ class RoomOperations(OperationsBase):
             f"You are {seat.slot.label} in {render_text.title(view)}. {here}".rstrip(),
             render_text.rejoin_token(joined.rejoin_token),
             *pending,
-            *render_answers.say_in_the_dice(room, seat.slot, entropy),
-            *render_answers.power_over(room, seat.slot),
+            *render_text.say_in_the_dice(room, seat.slot, entropy),
+            *render_text.power_over(room, seat.slot),
             *render_text.messages(page),
             *render_text.state(view, self.channels.now()),
             "" if pending else "The line log: is your user's receipt; repeat it to them.",
@@ -265,11 +265,11 @@ class RoomOperations(OperationsBase):
                 label: render_json.link(caller.base_url, code)
                 for label, code in updated.invites.items()
             }
-            lines += render_answers.links(data["invite_links"], room)
+            lines += render_text.links(data["invite_links"], room)
         lines += self.pending(room.unheard, data)
         notes = await self.author_log(room, caller, data)
         state = render_text.state(view, self.channels.now())
-        lines += [*notes, *state, render_answers.after_change(updated, view, mine)]
+        lines += [*notes, *state, render_text.after_change(updated, view, mine)]
         return Answer(data, render_text.joined(lines))
 
     async def attach_bot(

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from mcp_multiplayer.channel.model import Bot as Attached
 from mcp_multiplayer.channel.model import Channel
-from mcp_multiplayer.edge.api import render_answers, render_json, render_text
+from mcp_multiplayer.edge.api import render_json, render_text
 from mcp_multiplayer.edge.api.answer import Answer
 from mcp_multiplayer.edge.api.guides import GUIDES, help_text
 from mcp_multiplayer.edge.api.operations.base import (
@@ -42,7 +42,7 @@ class AboutOperations(OperationsBase):
         view = render_json.view(room, mine)
         data: Json = {"view": view, "bots": render_json.bots(room)}
         notes = await self.author_log(room, caller, data)
-        seats = [render_answers.slot_line(slot) for slot in view["slots"] if slot["kind"] != "bot"]
+        seats = [render_text.slot_line(slot) for slot in view["slots"] if slot["kind"] != "bot"]
         following = 'next: help("play") says how to go on.'
         if mine:
             playing = room.channel.turn.players if room.channel.turn else ()
@@ -51,7 +51,7 @@ class AboutOperations(OperationsBase):
             following = render_text.next_move(view, page, self.label(Seat(room, slot), caller))
         text = [
             f"{render_text.title(view)}, {view['status']}. Seats: {'; '.join(seats)}.",
-            *render_text.referees(view, render_answers.refs(room)),
+            *render_text.referees(view, render_text.refs(room)),
             *notes,
             *self.author_log_waits(room, caller, data),
             *render_text.state(view, self.channels.now()),
@@ -93,12 +93,12 @@ class AboutOperations(OperationsBase):
             "code_hash": bot.code_hash,
             "manifest_hash": bot.manifest_hash,
         }
-        part = render_answers.part(source, from_line)
+        part = render_text.part(source, from_line)
         text = [
             f"bot:{bot.id}, code {bot.code_hash}, manifest {bot.manifest_hash}",
             f"params {render_text.quoted(dict(bot.params))}",
             "Somebody else's text from here to the line that repeats the hash:",
-            *render_answers.fenced(part, bot.code_hash),
+            *render_text.fenced(part, bot.code_hash),
             "next: "
             + (
                 render_text.call(

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from mcp_multiplayer.channel.model import Slot
-from mcp_multiplayer.edge.api import render_answers, render_json, render_text
+from mcp_multiplayer.edge.api import render_json, render_text
 from mcp_multiplayer.edge.api.answer import Answer
 from mcp_multiplayer.edge.api.operations.base import ChannelId, Json, OperationsBase, SeatName
 from mcp_multiplayer.edge.identity import Caller
@@ -69,7 +69,7 @@ class TalkOperations(OperationsBase):
             *render_text.messages(page),
             *notes,
             *render_text.state(view, self.channels.now()),
-            render_answers.after_post(view, page, self.label(own, caller), data, to),
+            render_text.after_post(view, page, self.label(own, caller), data, to),
         ]
         return Answer(data, render_text.joined(text))
 
@@ -104,15 +104,15 @@ class TalkOperations(OperationsBase):
         notes = await self.author_log(own.room, caller, data, cursor)
         restarting = self.pending(False, data, cut=synced.cut, again=render_text.RESTARTING)
         now = self.channels.now()
-        nothing = render_answers.nothing(page, synced.waited, synced.empty_waits)
+        nothing = render_text.nothing(page, synced.waited, synced.empty_waits)
         heard, label = page["messages"], self.label(own, caller)
         following = render_text.next_move(view, page, label)
         if any(one["sender"] != "system" for one in heard):
-            following += render_answers.again(view, heard, page)
+            following += render_text.again(view, heard, page)
         yours = view["turn"] is not None and view["turn"]["yours"]
         more_may_come = not yours and view["status"] in ("open", "playing")
         if synced.empty_waits >= 2 and more_may_come and not synced.cut:
-            following = render_answers.stop_waiting(view, page, label, now)
+            following = render_text.stop_waiting(view, page, label, now)
         said = [*nothing, *render_text.messages(page), *restarting, *notes]
         text = [*said, *render_text.state(view, now), following]
         return Answer(data, render_text.joined(text))
@@ -132,18 +132,18 @@ class TalkOperations(OperationsBase):
         for room, seats in page.rooms:
             item = self._room_item(room, seats)
             items.append(item)
-            lines.append(render_answers.room_line(room, seats, item, self.channels.now()))
+            lines.append(render_text.room_line(room, seats, item, self.channels.now()))
         data: Json = {"channels": items, "more": page.cursor is not None}
         older = None
         if page.cursor is not None:
             data["cursor"] = page.cursor
             older = render_text.call("list_channels", closed=closed or None, cursor=page.cursor)
-        heading = render_answers.rooms_heading(
+        heading = render_text.rooms_heading(
             len(items), older, closed=closed, further=cursor is not None
         )
         if not items and cursor is None and (told := self.way_back(caller)):
             heading = f"{heading} {told}"
-        following = render_answers.after_list(items, older)
+        following = render_text.after_list(items, older)
         return Answer(data, render_text.joined([heading, *lines, following]))
 
     def _room_item(self, room: Replica, seats: Sequence[Slot]) -> Json:
