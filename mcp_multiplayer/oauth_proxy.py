@@ -51,25 +51,30 @@ def create_app(
     senders = Addresses(parse_trusted(settings.trusted_proxies))
     network_key = _key(settings, "network")
     signer = identity.Signer(_key(settings, "caller"), now=now)
-    door = Passcode(settings.access_passcode, _key(settings, "passcode"), guesses=guesses)
+    passcode = Passcode(settings.access_passcode, _key(settings, "passcode"), guesses=guesses)
     store = database or open_database(settings)
     issuers = settings.issuers
     clients = Clients(store, now=now)
     accounts = Accounts(store, now=now)
-    tokens = Tokens(store, issuers=issuers, admission=door.mark, now=now)
-    gate = Authentication(tokens.bearer, now=now)
-    tokens.on_revoked = gate.forget
+    tokens = Tokens(store, issuers=issuers, admission=passcode.mark, now=now)
+    authentication = Authentication(tokens.bearer, now=now)
+    tokens.on_revoked = authentication.forget
     issues = RateLimit(ISSUES_PER_HOUR, 3600, now=now)
     endpoints = Endpoints(
         settings=settings,
         servers={
             issuer: Server(
-                issuer, issuers=issuers, clients=clients, tokens=tokens, door=door, issues=issues
+                issuer,
+                issuers=issuers,
+                clients=clients,
+                tokens=tokens,
+                passcode=passcode,
+                issues=issues,
             )
             for issuer in issuers
         },
-        registration=Registration(clients, tokens, door, settings.claude_auto_token),
-        consent=Consent(accounts, door, now=now),
+        registration=Registration(clients, tokens, passcode, settings.claude_auto_token),
+        consent=Consent(accounts, passcode, now=now),
         address=lambda request: senders.of(request.scope),
         network=lambda address: network(network_key, addresses.network(address)),
         registrations=RateLimit(REGISTRATIONS_PER_HOUR, 3600, now=now),
@@ -84,7 +89,7 @@ def create_app(
         Parts(
             settings=settings,
             public=endpoints.routes() | Jwks(settings.keys_dir).routes() | site.routes(),
-            gate=gate,
+            authentication=authentication,
             forward=Forward(settings.mcp_host, settings.mcp_port),
             signer=signer,
             addresses=senders,

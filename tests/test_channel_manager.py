@@ -415,7 +415,7 @@ async def test_who_loses_the_seat_while_waiting_reads_nothing_more(
         if call == "sync"
         else channels.post_message("B", room.channel_id, "hi", wait=LONG)
     )
-    await until(lambda: len(room.bell) == 1)
+    await until(lambda: len(room.notifier) == 1)
     await channels.join_channel("B2", token)
     await channels.post_message("A", room.channel_id, "for the new bob", to=["bob"])
     with pytest.raises(NotMember, match=decide.STRANGER):
@@ -430,7 +430,7 @@ async def test_who_loses_one_of_two_seats_while_waiting_does_not_read_for_the_ot
     waiting = asyncio.create_task(
         channels.sync_messages("B", room.channel_id, cursor=1, wait=LONG, until_my_turn=True)
     )
-    await until(lambda: len(room.bell) == 1)
+    await until(lambda: len(room.notifier) == 1)
     await channels.join_channel("B", codes["alice"])
     await channels.join_channel("B2", token)
     await channels.post_message("B2", room.channel_id, "hello", to=["bob"])
@@ -723,7 +723,7 @@ async def test_a_long_poll_returns_the_moment_something_is_said(channels: Channe
     channel_id = await table(channels)
     room = channels.room(channel_id)
     waiting = asyncio.create_task(channels.sync_messages("B", channel_id, cursor=2, wait=LONG))
-    await until(lambda: len(room.bell) == 1)
+    await until(lambda: len(room.notifier) == 1)
     assert not waiting.done()
     await channels.post_message("A", channel_id, "hello")
     synced = await waiting
@@ -736,7 +736,7 @@ async def test_a_long_poll_sleeps_through_what_it_cannot_read(channels: ChannelM
     for account, label in (("A", "alice"), ("B", "bob"), ("C", "carol")):
         await channels.join_channel(account, codes[label])
     waiting = asyncio.create_task(channels.sync_messages("C", room.channel_id, cursor=3, wait=LONG))
-    await until(lambda: len(room.bell) == 1)
+    await until(lambda: len(room.notifier) == 1)
     await channels.post_message("A", room.channel_id, "psst", to=["bob"])
     await turns()
     assert not waiting.done()
@@ -762,7 +762,7 @@ async def test_waiting_for_the_turn_in_a_room_without_one_ends_when_another_spea
     channel_id = await table(channels)
     room = channels.room(channel_id)
     waiting = asyncio.create_task(channels.post_message("B", channel_id, "ping", wait=LONG))
-    await until(lambda: len(room.bell) == 1)
+    await until(lambda: len(room.notifier) == 1)
     await channels.post_message("A", channel_id, "pong")
     assert texts((await waiting).page)[-1] == "pong"
 
@@ -833,7 +833,7 @@ async def test_rooms_that_nobody_uses_are_dropped_from_memory(
     made = [await table(channels) for _ in range(3)]
     waited = channels.room(made[0])
     waiting = asyncio.create_task(channels.sync_messages("A", made[0], cursor=2, wait=LONG))
-    await until(lambda: len(waited.bell) == 1)
+    await until(lambda: len(waited.notifier) == 1)
     channels.flush_marks()
     others = [await table(channels) for _ in range(3)]
     assert channels.room(made[0]) is waited

@@ -265,7 +265,7 @@ class BotManager:
                 continue
             room.memories[due.bot.at] = after
             room.adopt(draft)
-            room.bell.ring()
+            room.notifier.notify()
             return
 
     async def _keep_cursors(self, room: Replica, bots: set[int]) -> None:

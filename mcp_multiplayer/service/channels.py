@@ -97,12 +97,12 @@ class LoadedChannels:
         self.stopping = True
         self.lines.stop()
         for room in self._rooms.values():
-            room.bell.ring()
+            room.notifier.notify()
 
     async def _until(self, room: Replica, condition: Callable[[], bool], seconds: float) -> bool:
         """Wait until ``condition`` holds, at most ``seconds``; return whether it does."""
         seconds = min(seconds, LONGEST_WAIT)
-        await room.bell.until(lambda: self.stopping or condition(), seconds)
+        await room.notifier.until(lambda: self.stopping or condition(), seconds)
         return condition()
 
     def now_ms(self) -> int:
@@ -141,7 +141,7 @@ class LoadedChannels:
         room.signer = self.custody.head
         for old in list(self._rooms)[: max(0, len(self._rooms) - ROOMS)]:
             idle = self._rooms[old]
-            if not self.lines.busy(idle) and not len(idle.bell) and not idle.moved_marks:
+            if not self.lines.busy(idle) and not len(idle.notifier) and not idle.moved_marks:
                 del self._rooms[old]
 
     def who(self, room: Replica, account: str) -> str:

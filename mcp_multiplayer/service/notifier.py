@@ -1,6 +1,6 @@
 """Who waits for a channel, and how an append wakes them.
 
-Waiting costs one future and no thread. A bell is rung after an append is durable, so
+Waiting costs one future and no thread. They are notified after an append is durable, so
 nobody is woken by an untruth; whoever is woken looks again and may go back to wait.
 """
 
@@ -19,7 +19,7 @@ class Notifier:
     def __len__(self) -> int:
         return len(self._waiting)
 
-    def ring(self) -> None:
+    def notify(self) -> None:
         """Wake everybody who waits now."""
         waiting, self._waiting = self._waiting, set()
         for future in waiting:
@@ -29,8 +29,8 @@ class Notifier:
     async def until(self, condition: Callable[[], bool], seconds: float) -> bool:
         """Return True as soon as ``condition`` holds, False when ``seconds`` have passed.
 
-        The condition is looked at once before waiting and after every ring; there is no
-        await between the look and the wait, so no ring can be missed.
+        The condition is looked at once before waiting and after every notification; there is no
+        await between the look and the wait, so none can be missed.
         """
         if condition():
             return True

@@ -116,7 +116,7 @@ class Replica:
     notes: list[str] | None = None  #: keys of what is kept for its creator (`author_log`)
     handed: dict[str, int | None] = field(default_factory=dict)  #: of these, what was given once
     clock: int | None = None
-    bell: Notifier = field(default_factory=Notifier)
+    notifier: Notifier = field(default_factory=Notifier)
     owner: Owner | None = None  #: who pays for its hooks, once somebody has asked
     _recent: deque[Message] = field(default_factory=lambda: deque(maxlen=RECENT))
     _kept: int = 0  #: size of the log at the last snapshot

@@ -265,7 +265,7 @@ class Sequencer:
         except Exception:  # our own fault; the hooks stay due and are tried again
             log.exception("hooks of %s could not be run", room.channel_id)
             self._retry_later(room)
-        room.bell.ring()
+        room.notifier.notify()
 
     def _retry_later(self, room: Replica) -> None:
         if room.channel_id not in self._retries:
@@ -293,7 +293,7 @@ class Sequencer:
                 room.posted.update(made.posted)
             for item, outcome in made.outcomes:
                 _answer(item, outcome)
-            room.bell.ring()
+            room.notifier.notify()
             return
 
     def _decide(self, room: Replica, items: Sequence[_Item]) -> _Batch:

@@ -25,37 +25,37 @@ async def test_a_look_up_that_a_revocation_overtakes_is_not_remembered() -> None
         assert go.wait(5)
         return found
 
-    gate = Authentication(look_up)
-    call = asyncio.create_task(gate.admit(HEADER, b""))
+    authentication = Authentication(look_up)
+    call = asyncio.create_task(authentication.authenticate(HEADER, b""))
     assert await asyncio.to_thread(asked.wait, 5)
     alive = False  # the revocation commits after the look-up read the database …
-    gate.forget()  # … and clears the cache before the look-up returns
+    authentication.forget()  # … and clears the cache before the look-up returns
     go.set()
     assert (await call).sub == "acc_1"  # that request came before the revocation
     with pytest.raises(Denied):
-        await gate.admit(HEADER, b"")
+        await authentication.authenticate(HEADER, b"")
 
 
 async def test_another_process_is_believed_after_a_moment_at_most() -> None:
     clock = Clock()
     alive: list[Bearer | None] = [Bearer("acc_1", "cli_1", "iss", clock.at + 9999, "", 0)]
-    gate = Authentication(lambda token: alive[0], now=clock)
-    await gate.admit(HEADER, b"")
+    authentication = Authentication(lambda token: alive[0], now=clock)
+    await authentication.authenticate(HEADER, b"")
     alive[0] = None
-    assert (await gate.admit(HEADER, b"")).sub == "acc_1"
+    assert (await authentication.authenticate(HEADER, b"")).sub == "acc_1"
     clock.at += MAX_AGE
     with pytest.raises(Denied):
-        await gate.admit(HEADER, b"")
+        await authentication.authenticate(HEADER, b"")
 
 
 async def test_the_cache_does_not_outlive_the_token() -> None:
     clock = Clock()
     answers: list[Bearer | None] = [Bearer("acc_1", "cli_1", "iss", clock.at + 1, "", 0), None]
-    gate = Authentication(lambda token: answers.pop(0), now=clock)
-    await gate.admit(HEADER, b"")
+    authentication = Authentication(lambda token: answers.pop(0), now=clock)
+    await authentication.authenticate(HEADER, b"")
     clock.at += 1
     with pytest.raises(Denied):
-        await gate.admit(HEADER, b"")
+        await authentication.authenticate(HEADER, b"")
 
 
 async def test_a_hit_asks_nobody() -> None:
@@ -66,7 +66,7 @@ async def test_a_hit_asks_nobody() -> None:
         count += 1
         return Bearer("acc_1", "cli_1", "iss", 9e12, "", 0)
 
-    gate = Authentication(look_up)
+    authentication = Authentication(look_up)
     for _ in range(5):
-        await gate.admit(HEADER, b"")
+        await authentication.authenticate(HEADER, b"")
     assert count == 1

@@ -88,10 +88,10 @@ class Consent:
     """Decides about authorization requests. All methods are synchronous."""
 
     def __init__(
-        self, accounts: Accounts, door: Passcode, *, now: Callable[[], float] = time.time
+        self, accounts: Accounts, passcode: Passcode, *, now: Callable[[], float] = time.time
     ) -> None:
         self._accounts = accounts
-        self._door = door
+        self._passcode = passcode
         self._now = now
 
     def arrive(self, visit: Visit) -> Outcome:
@@ -120,7 +120,7 @@ class Consent:
         if form.get("choice") == "deny":
             return self._finish(visit, grant, None)
         if not self._admitted(browser):
-            opened, wait = self._door.check(form.get("passcode", ""), visit.address)
+            opened, wait = self._passcode.check(form.get("passcode", ""), visit.address)
             if not opened:
                 return self._ask(visit, grant, browser, passcode=True, wrong=True, wait=wait)
             return self._let_in(visit, grant, browser)
@@ -182,8 +182,8 @@ class Consent:
 
     def _let_in(self, visit: Visit, grant: Any, browser: Browser | None) -> Outcome:
         if browser is not None:
-            return self._decide(visit, grant, self._accounts.admit(browser, self._door.mark))
-        browser, cookie = self._accounts.add_browser(self._door.mark)
+            return self._decide(visit, grant, self._accounts.admit(browser, self._passcode.mark))
+        browser, cookie = self._accounts.add_browser(self._passcode.mark)
         return self._decide(visit, grant, browser, cookie)
 
     def _finish(
@@ -197,7 +197,7 @@ class Consent:
         """Send the browser back with a code for ``account``, or with access_denied for None."""
         if account is not None:
             if browser is None:
-                browser, new_cookie = self._accounts.add_browser(self._door.mark)
+                browser, new_cookie = self._accounts.add_browser(self._passcode.mark)
             self._accounts.approve(browser, account, grant.request.client, grant.redirect_uri)
             log.info("%s approved client %s", account.sub, grant.request.client.client_id)
         answer: Answer = visit.server.create_authorization_response(
@@ -234,7 +234,7 @@ class Consent:
         return self._accounts.browser(cookie) if cookie else None
 
     def _admitted(self, browser: Browser | None) -> bool:
-        return self._door.admits(browser.admitted if browser else "")
+        return self._passcode.admits(browser.admitted if browser else "")
 
     # The csrf token: a MAC under the cookie, which other pages can send but not read. It binds
     # browser, wish and time without a key of ours and without storing anything.

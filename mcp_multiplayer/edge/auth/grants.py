@@ -141,7 +141,7 @@ class ServiceGrant(ClientCredentialsGrant):  # type: ignore[misc]
     def validate_token_request(self) -> None:
         resource.check(self.request.payload.datalist.get("resource", []), self.server.issuers)
         super().validate_token_request()
-        if not self.server.door.admits(self.request.client.admitted):
+        if not self.server.passcode.admits(self.request.client.admitted):
             raise UnauthorizedClientError(
                 "This server has a passcode: register with it as initial access token."
             )

@@ -55,7 +55,7 @@ class Registration:
 
     clients: Clients
     tokens: Tokens
-    door: Passcode
+    passcode: Passcode
     auto_token: bool = False
 
     def register(
@@ -79,7 +79,7 @@ class Registration:
             redirect_uris=uris,
             grant_types=grants,
             auth_method=method,
-            admitted=self.door.mark if admitted else "",
+            admitted=self.passcode.mark if admitted else "",
             network=network,
         )
         log.info("registered client %s (%s)", client.client_id, ", ".join(grants))
@@ -90,11 +90,11 @@ class Registration:
 
     def _admit(self, initial_token: str, address: str) -> bool:
         """Return whether client credentials may be had; a wrong passcode is refused outright."""
-        if not self.door.locked:
+        if not self.passcode.locked:
             return True
         if not initial_token:
             return False
-        opened, wait = self.door.check(initial_token, address)
+        opened, wait = self.passcode.check(initial_token, address)
         if not opened:
             status = 429 if wait else 401
             raise Refused("invalid_token", "Wrong passcode.", status=status, wait=wait)

@@ -103,14 +103,14 @@ class Server(AuthorizationServer):  # type: ignore[misc]
         issuers: tuple[str, ...],
         clients: Clients,
         tokens: Tokens,
-        door: Passcode,
+        passcode: Passcode,
         issues: RateLimit,
     ) -> None:
         super().__init__()
         self.issuer = issuer
         self.issuers = issuers
         self.tokens = tokens
-        self.door = door
+        self.passcode = passcode
         self.issues = issues
         self._clients = clients
         self.register_grant(CodeGrant, [StrictChallenge(required=True)])

@@ -66,7 +66,7 @@ class Parts:
 
     settings: Settings
     public: dict[tuple[str, str], Endpoint]
-    gate: Authentication
+    authentication: Authentication
     forward: Forward
     signer: identity.Signer
     addresses: Addresses
@@ -264,7 +264,7 @@ class Proxy:
             return
         base = self._settings.base_url(headers["host"])
         try:
-            bearer = await self._parts.gate.admit(
+            bearer = await self._parts.authentication.authenticate(
                 headers.getlist("authorization"), scope["query_string"]
             )
         except Denied as denied:

@@ -52,7 +52,7 @@ class Authentication:
         self._generation += 1
         self._known = OrderedDict()
 
-    async def admit(self, authorization: list[str], query: bytes) -> Bearer:
+    async def authenticate(self, authorization: list[str], query: bytes) -> Bearer:
         """Return whose token it is, or raise `Denied`."""
         if b"access_token=" in query:
             # It would stand in logs and histories (RFC 9700 §4.3.2; MCP: MUST NOT).

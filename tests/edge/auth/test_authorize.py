@@ -20,7 +20,7 @@ async def _choose(
 
 async def _sub(it: Lab, client: dict[str, Any], answer: httpx.Response) -> str:
     token = (await it.redeem(client, returned(answer)["code"])).json()["access_token"]
-    return (await it.app._parts.gate._bearer(token)).sub
+    return (await it.app._parts.authentication._bearer(token)).sub
 
 
 async def test_a_second_app_is_asked_for_even_if_it_is_a_known_one(tmp_path: Path) -> None:

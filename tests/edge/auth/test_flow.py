@@ -324,5 +324,5 @@ def _files(data: Path) -> list[Path]:
 
 
 async def _sub(it: object, token: str) -> str:
-    bearer = await it.app._parts.gate._bearer(token)  # type: ignore[attr-defined]
+    bearer = await it.app._parts.authentication._bearer(token)  # type: ignore[attr-defined]
     return str(bearer.sub)

@@ -20,7 +20,7 @@ def at(address: str) -> dict[str, str]:
 
 
 async def bearer(it: Lab, tokens: httpx.Response) -> Bearer:
-    return await it.app._parts.gate._bearer(tokens.json()["access_token"])
+    return await it.app._parts.authentication._bearer(tokens.json()["access_token"])
 
 
 def trusting(tmp_path: Path, **values: Any) -> Any:
@@ -112,5 +112,5 @@ async def test_a_bearer_knows_when_its_account_was_made(tmp_path: Path) -> None:
             await it.sign_in(first, browser)
             it.clock.at += 3600
             late = await it.sign_in(first, browser)
-        found = await it.app._parts.gate._bearer(late["access_token"])
+        found = await it.app._parts.authentication._bearer(late["access_token"])
         assert it.clock.at - found.born == 3600
