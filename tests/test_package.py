@@ -87,3 +87,38 @@ def test_alone_in_an_empty_venv_it_serves_plays_and_verifies(wheel: Path, tmp_pa
     )
     assert version.stdout.strip() == VERSION
     assert sys.prefix not in done.stdout
+
+
+@pytest.mark.parametrize("door", ["multiplayer_server.py", "oauth_proxy.py"])
+def test_a_program_of_a_checkout_is_the_packages(door: str, tmp_path: Path) -> None:
+    """It reads the settings and says in one line which it cannot use."""
+    done = subprocess.run(
+        [sys.executable, ROOT / door],
+        cwd=tmp_path,
+        env={"PATH": "/usr/bin", "MCP_PORT": "eighty", "PROXY_PORT": "eighty"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert "_PORT='eighty'" in done.stderr and "Traceback" not in done.stderr
+
+
+def test_the_designs_classes_are_found_under_their_modules() -> None:
+    program = (
+        "import bot_manager, channel_manager\n"
+        "from mcp_multiplayer.service.bot_manager import BotManager\n"
+        "from mcp_multiplayer.service.channel_manager import ChannelManager\n"
+        "assert bot_manager.BotManager is BotManager\n"
+        "assert channel_manager.ChannelManager is ChannelManager\n"
+    )
+    subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=True)
+
+
+def test_the_command_names_its_commands_and_refuses_others() -> None:
+    command = [sys.executable, "-m", "mcp_multiplayer.cli"]
+    told = subprocess.run([*command, "--help"], capture_output=True, text=True, check=True)
+    for name in ("start", "verify", "demo", "run-bot", "fairness", "rotate-log-key"):
+        assert re.search(rf"^  {name} ", told.stdout, re.MULTILINE)
+    refused = subprocess.run([*command, "begin"], capture_output=True, text=True, check=False)
+    assert refused.returncode == 2 and "begin" in refused.stderr

@@ -1,4 +1,4 @@
-"""Somebody without a token tries every door. Stopped by edge/proxy/app.py and gate.py."""
+"""Somebody without a token tries every door. Stopped by edge/proxy/app.py and authentication.py."""
 
 from __future__ import annotations
 
