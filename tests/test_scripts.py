@@ -93,7 +93,7 @@ def test_a_played_game_is_verified_with_what_its_players_kept(shell: Shell, tmp_
     said = shell.ok("test_guessing_game.py", "--record", "mine.zip")
     for line in ("RULES", "RECORD", "DICE", "SAME FOR ALL", "WORDS"):
         assert f"  PROVEN      {line}" in said
-    (command,) = [line for line in said.splitlines() if " -m verifier " in line]
+    (command,) = [line for line in said.splitlines() if " -m mcp_multiplayer.verifier " in line]
     assert str(tmp_path / "mine.zip") in command
     again = subprocess.run(shlex.split(command), cwd=ROOT, capture_output=True)
     assert again.returncode == 0, again.stdout + again.stderr

@@ -7,7 +7,7 @@ from mcp_multiplayer.demo.rewritten_word import Rewriting
 
 
 def install() -> None:
-    builds.replace(ChannelManager=Dropping, SignedHeads=history.Forgetful)
+    builds.replace(ChannelManager=Dropping, RollbackGuard=history.Forgetful)
 
 
 class Dropping(Rewriting):

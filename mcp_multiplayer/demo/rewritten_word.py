@@ -16,7 +16,7 @@ from mcp_multiplayer.service.results import Posted
 
 
 def install() -> None:
-    builds.replace(ChannelManager=Rewriting, SignedHeads=history.Forgetful)
+    builds.replace(ChannelManager=Rewriting, RollbackGuard=history.Forgetful)
 
 
 class Rewriting(ChannelManager):

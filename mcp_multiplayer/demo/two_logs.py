@@ -26,7 +26,7 @@ bobs: ContextVar[bool] = ContextVar("bobs", default=False)
 
 
 def install() -> None:
-    builds.replace(ChannelManager=TwoFaced, SignedHeads=history.Forgetful, Operations=Downloads)
+    builds.replace(ChannelManager=TwoFaced, RollbackGuard=history.Forgetful, Operations=Downloads)
 
 
 class TwoFaced(ChannelManager):

@@ -118,7 +118,7 @@ class LogKeys:
     def checkpoint(self, key_vkey: str, origin: str, size: int, root: bytes) -> str:
         """Return the signed head of a room by the key that its log names at that size.
 
-        Signs what it is told: whether it may be is for `SignedHeads` to say, before.
+        Signs what it is told: whether it may be is for `RollbackGuard` to say, before.
         Raises LookupError when the key is not here.
         """
         asked = (origin, size, root, key_vkey)
@@ -157,5 +157,5 @@ def rotate(directory: Path) -> tuple[str, str]:
 
 
 def published_vkeys(jwks: Mapping[str, Any], origin: str) -> list[str]:
-    """Return what `Keyring.vkeys` does, from the published file's content."""
+    """Return what `LogKeys.vkeys` does, from the published file's content."""
     return [note.vkey(origin, base64.urlsafe_b64decode(key["x"] + "=")) for key in jwks["keys"]]

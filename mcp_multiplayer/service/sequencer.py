@@ -333,7 +333,7 @@ class Sequencer:
 
 def _held(room: Replica) -> Unavailable | None:
     """Why nothing may happen here now. An entry before a hook that is due would stand in the
-    log as if the referee had been silent, one before `Custody.chores` might come to be signed."""
+    log as if the referee had been silent, one before `Signing.chores` might come to be signed."""
     if room.fresh:
         return Unavailable("the room's record could not be opened", retry_after=RETRY_HOOKS)
     if hooks.due(room) is not None:

@@ -98,8 +98,13 @@ async def test_a_wait_that_has_something_to_say_says_it(house: House) -> None:
 
 async def test_a_post_that_waits_for_its_turn_is_told_whether_to_repeat_it(house: House) -> None:
     pair = await house.pair(bot_preset="GuessBot")
+    begun = await house.rest(pair.alice, "sync_messages", channel_id=pair.id)
+    while not begun.data["view"]["turn"]:
+        more = {"channel_id": pair.id, "cursor": begun.data["cursor"], "timeout_ms": WAIT_MS}
+        begun = await house.rest(pair.alice, "sync_messages", **more)
     wish = {"channel_id": pair.id, "body": "guess 50", "wait_ms": WAIT_MS}
-    moved = asyncio.ensure_future(house.rest(pair.alice, "post_message", **wish, cursor=2))
+    cursor = begun.data["cursor"]
+    moved = asyncio.ensure_future(house.rest(pair.alice, "post_message", **wish, cursor=cursor))
     other = {**wish, "body": "talk"}
     seen = ""
     while "judge" not in seen:
