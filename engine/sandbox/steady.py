@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 import gc
+import operator
 import os
 import re
 import sys
@@ -97,7 +98,8 @@ def stir() -> None:
     elsewhere but elsewhere from each other.
     """
     sizes = [(make, _MOST) for make in _KINDS]
-    sizes += [(functools.partial(bytes, size), _MOST_LARGE) for size in _LARGE]
+    # Not bytes(size), which takes from calloc what malloc has kept for the next of that size.
+    sizes += [(functools.partial(operator.mul, b".", size), _MOST_LARGE) for size in _LARGE]
     drawn = os.urandom(len(sizes))
     made = [make() for (make, most), n in zip(sizes, drawn, strict=True) for _ in range(n % most)]
     kept = os.urandom(len(made))

@@ -85,6 +85,17 @@ async def test_where_objects_lie_accuses_nobody(server: Table, jail: Executor, w
     assert rules.state == "NOT PROVEN" and "on_message of bot unsteady-bot" in rules.reason
 
 
+async def test_elsewhere_classes_lie_elsewhere_from_each_other(jail: Executor) -> None:
+    """They are too large for Python's own pools, and lie where the C library has room."""
+    message = {"id": 1, "sender": "a", "kind": "user", "body": {"text": "classes"}, "ts": "t"}
+    call = HookCall(REFEREE, "on_message", (message,), players=("a",))
+    found: list[set[str]] = [set() for _ in ELSEWHERE]
+    for place, one in enumerate(jail.others()):
+        result: Any = one.run(call)
+        found[place % len(ELSEWHERE)].add(str(result.said[0].body["got"]))
+    assert {"[True, False]", "[False, True]"} in found
+
+
 async def test_what_always_comes_to_the_same_still_accuses(server: Table, jail: Executor) -> None:
     game = await (await server.open(code=REFEREE)).seated()
     await game.say("alice", "steady")
