@@ -33,6 +33,8 @@ from mcp_multiplayer.config import BadSetting, read_names
 EARLY = 60  #: seconds before its end at which a token counts as stale
 BROWSER_SECONDS = 300
 
+#: The checkout, from wherever a script is started.
+HOME = Path(__file__).resolve().parents[1]
 #: What .env.scripts may set; .env.scripts.example explains it.
 NAMES = ("MCP_BASE_URL", "MCP_CLIENT_NAME", "MCP_VERIFY_SSL", "MCP_TOKEN_FILE", "ACCESS_PASSCODE")
 
@@ -55,7 +57,7 @@ class Settings:
 
     @classmethod
     def load(cls) -> Settings:
-        file = Path(".env.scripts")
+        file = HOME / ".env.scripts"
         try:
             strange = read_names(file, NAMES)
         except BadSetting as error:

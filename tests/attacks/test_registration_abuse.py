@@ -1,5 +1,5 @@
 """Somebody fills the registration with rubbish. Stopped by edge/auth/register.py,
-throttle.py and the sweep in clients.py."""
+ratelimit.py and the sweep in clients.py."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """One table of operations, two projections: MCP tools and REST twins.
 
-Read in this order: ``table`` and ``operations`` (what a caller can ask), ``words`` (what a
+Read in this order: ``operations`` (what a caller can ask), ``render_text`` (what a
 model reads in answer), ``dispatch`` (arguments checked, refusals translated, once for
 both), then ``tools`` and ``rest``.
 """

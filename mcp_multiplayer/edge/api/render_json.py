@@ -1,4 +1,4 @@
-"""The facts of an answer as JSON; `words` says them in sentences."""
+"""The facts of an answer as JSON; `render_text` says them in sentences."""
 
 from __future__ import annotations
 

@@ -43,7 +43,7 @@ def admission(key: bytes, passcode: str) -> str:
 
 
 def network(key: bytes, name: str) -> str:
-    """Return what is stored in place of a sender's network (`throttle.network`).
+    """Return what is stored in place of a sender's network (`addresses.network`).
 
     Keyed, because there are few addresses: who reads oauth.db or channels.db without the key
     can tell that two accounts came from one network, and not from which.

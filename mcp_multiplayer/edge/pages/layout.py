@@ -21,7 +21,7 @@ from starlette.responses import HTMLResponse
 TEMPLATES = Path(__file__).with_name("templates")
 FAVICON = "/favicon.svg"
 
-#: For people who look for the player they were. Agents read `sentences.way_back`.
+#: For people who look for the player they were. Agents read `render_text.way_back`.
 WAY_BACK = (
     "A player belongs to the browser in which it first signed in. In another one, or without its"
     " cookies, you become a new player without rooms or seats. To go on with the old one, sign in"

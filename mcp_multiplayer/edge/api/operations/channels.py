@@ -51,7 +51,7 @@ Source = Annotated[str | None, Field(description="Python source of your own refe
 JoinAs = Annotated[str | None, Field(description="label of the seat you take at once")]
 
 
-class RoomOperations(OperationsBase):
+class ChannelOperations(OperationsBase):
     """See `operations`."""
 
     async def create_channel(

@@ -8,11 +8,11 @@ exact, and about what to do. The table says the rest.
 
 from __future__ import annotations
 
-from mcp_multiplayer.edge.api.operations.channels import RoomOperations
-from mcp_multiplayer.edge.api.operations.info import AboutOperations
-from mcp_multiplayer.edge.api.operations.messages import TalkOperations
+from mcp_multiplayer.edge.api.operations.channels import ChannelOperations
+from mcp_multiplayer.edge.api.operations.info import InfoOperations
+from mcp_multiplayer.edge.api.operations.messages import MessageOperations
 from mcp_multiplayer.edge.api.operations.transcripts import TranscriptOperations
 
 
-class Operations(RoomOperations, TalkOperations, AboutOperations, TranscriptOperations):
+class Operations(ChannelOperations, MessageOperations, InfoOperations, TranscriptOperations):
     """All of them, for one server."""

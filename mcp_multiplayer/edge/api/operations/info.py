@@ -28,7 +28,7 @@ from mcp_multiplayer.service.results import Seat
 EVENTS = '{"join":"alice"} {"say":"guess 42","as":"alice"} {"wait":60} {"leave":"alice"}'
 
 
-class AboutOperations(OperationsBase):
+class InfoOperations(OperationsBase):
     """See `operations`."""
 
     async def get_channel_info(

@@ -16,7 +16,7 @@ from mcp_multiplayer.service.hook_io import rfc3339
 from mcp_multiplayer.service.replica import Replica
 
 
-class TalkOperations(OperationsBase):
+class MessageOperations(OperationsBase):
     """See `operations`."""
 
     async def post_message(
