@@ -14,6 +14,9 @@ from typing import Any, Literal, TypeAlias
 #: The names a referee's class may define for the host to call, and nothing else.
 HOOKS = ("on_init", "on_join", "on_start", "on_message", "on_leave", "on_timer")
 
+#: Of the code of one source, in bytes: a folded constant is a thousand times its expression.
+MOST_CODE = 4 << 20
+
 Hook: TypeAlias = Literal["on_init", "on_join", "on_start", "on_message", "on_leave", "on_timer"]
 
 
@@ -125,11 +128,26 @@ HookResult: TypeAlias = Finished | Failed
 class SourceReport:
     """What can be known of a source before it runs."""
 
-    hooks: tuple[str, ...]  #: () for a text: source without a class is announced and never run
-    class_name: str | None
-    manifest: Mapping[str, Any] | None  #: a literal ``MANIFEST = {…}`` at the top of the source
-    network: bool  #: it imports a module that can reach the network
-    dice: bool  #: it may draw random numbers
+    hooks: tuple[str, ...] = ()  #: none for a text: announced, and never run
+    class_name: str | None = None
+    manifest: Mapping[str, Any] | None = None  #: a literal ``MANIFEST = {…}`` at its top
+    network: bool = False  #: it imports a module that can reach the network
+    dice: bool = False  #: it may draw random numbers
+
+
+@dataclass(frozen=True)
+class Compiled:
+    """A source as its hooks are handed it: what is known of it, and its code.
+
+    ``code`` is `marshal` of this very Python, made in a worker that runs nothing else and read in
+    workers that run this source, nowhere else: whoever subverts the compiler with a source gains
+    what that source may do anyway.
+    """
+
+    report: SourceReport = SourceReport()
+    code: bytes = b""  #: b"" for a text, and for what Python or the language refuses
+    rejected: str = ""  #: why it cannot be attached; with code: a mistake found, but it runs
+    line: int | None = None  #: of the first thing that is refused
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""One hook of one referee, from source text to result.
+"""One hook of one referee, from its code to its result.
 
 Runs in the worker and owns no resource: plain JSON values in, plain JSON values out.
 `sandbox/wire.py` gives both their types.
@@ -6,13 +6,12 @@ Runs in the worker and owns no resource: plain JSON values in, plain JSON values
 
 from __future__ import annotations
 
-import ast
-import functools
+import marshal
 import sys
 from collections.abc import Callable
 from typing import Any
 
-from mcp_multiplayer.sandbox import hostcall_client, language, mistakes, normalize, source
+from mcp_multiplayer.sandbox import hostcall_client, language, normalize
 from mcp_multiplayer.sandbox.builtins import bot_globals
 from mcp_multiplayer.sandbox.clock import Clock
 from mcp_multiplayer.sandbox.context import Context
@@ -45,82 +44,18 @@ OURS = frozenset(
 TEXT = 4000
 
 
-class Loaded:
-    """A source as Python reads it, compiled when a hook of it is called."""
-
-    def __init__(self, tree: ast.Module) -> None:
-        self._tree = tree
-        self.class_name, self.hooks = source.referee(tree)
-
-    @functools.cached_property
-    def code(self) -> Any:
-        """Every access guarded, every turn counted; or `language.Rejected`."""
-        return language.restrict(self._tree)
-
-    @functools.cached_property
-    def networked(self) -> bool:
-        """It imports what reaches the network."""
-        return source.networked(self._tree)
-
-
-@functools.lru_cache(maxsize=32)
-def load(text: str) -> Loaded | None:
-    """A source, read once in a process; None for a text, errors for what is neither."""
-    try:
-        return Loaded(language.parse(text))
-    except (SyntaxError, language.Rejected):
-        if source.looks_like_code(text):
-            raise
-        return None
-
-
 def answer(
-    request: dict[str, Any], take: Callable[[int], bytes] = hostcall_client.blocks
+    request: dict[str, Any], code: bytes, take: Callable[[int], bytes] = hostcall_client.blocks
 ) -> dict[str, Any]:
-    """Do what the host asks of a worker. ``take``: blocks of the hook's dice."""
+    """Run the hook that the host asks for. ``take``: blocks of the hook's dice."""
     with normalize.same_depth():
-        if request["do"] == "inspect":
-            return inspect(request["source"])
-        return run(request["call"], request["limits"], take)
-
-
-def inspect(text: str) -> dict[str, Any]:
-    """Read a source without running it."""
-    nothing: dict[str, Any] = {
-        "hooks": [],
-        "class_name": None,
-        "manifest": None,
-        "network": False,
-        "dice": False,
-    }
-    try:
-        tree = language.parse(text)
-    except SyntaxError as error:
-        if not source.looks_like_code(text):
-            return {"report": nothing}
-        return {"rejected": _shown(f"Line {error.lineno}: {error.msg}")}
-    except language.Rejected as error:
-        return (
-            {"rejected": _shown(error.text)}
-            if source.looks_like_code(text)
-            else {"report": nothing}
-        )
-    try:
-        report = source.report(tree)
-        found = mistakes.find(tree)
-        language.restrict(tree, found)
-        report["manifest"] = plain(report["manifest"], "MANIFEST")
-    except SyntaxError as error:
-        return {"rejected": _shown(f"Line {error.lineno}: {error.msg}")}
-    except (language.Rejected, ValueError, RecursionError) as error:
-        return {"rejected": _shown(str(error))}
-    return {"report": report}
+        return run(request["call"], code, request["limits"], take)
 
 
 def run(
-    call: dict[str, Any], limits: dict[str, Any], take: Callable[[int], bytes]
+    call: dict[str, Any], code: bytes, limits: dict[str, Any], take: Callable[[int], bytes]
 ) -> dict[str, Any]:
-    """Call one hook and collect what it asked for, or why it failed."""
+    """Call one hook and collect what it asked for, or why it failed. ``code``: see `Compiled`."""
     call |= {name: plain(call[name], name, -AROUND) for name in ("args", "params", "state")}
     prints = Stdio(limits["prints"], call["source"])
     chance, clock = Rng(take), Clock(call["now"])
@@ -130,7 +65,8 @@ def run(
     ctx = Context(call, limits, chance, clock)
     failure = None
     try:
-        _execute(call, ctx, chance, clock, prints, fuel)
+        modules = Modules(chance, clock, prints, networked=call["network"])
+        _execute(call, code, ctx, bot_globals(modules, prints, fuel))
         if ctx._broken:
             raise ctx._broken
     except BaseException as error:  # noqa: BLE001 the boundary: what a bot raises is a result
@@ -142,16 +78,9 @@ def run(
     return {"finished": _finished(ctx, prints)}
 
 
-def _execute(
-    call: dict[str, Any], ctx: Context, chance: Rng, clock: Clock, prints: Stdio, fuel: Fuel
-) -> None:
-    loaded = load(call["source"])
-    if loaded is None or loaded.class_name is None or call["hook"] not in loaded.hooks:
-        return
-    modules = Modules(chance, clock, prints, lambda: loaded.networked)
-    space = bot_globals(modules, prints, fuel)
-    exec(loaded.code, space)
-    bot = _instance(space[loaded.class_name], ctx, call["params"])
+def _execute(call: dict[str, Any], code: bytes, ctx: Context, space: dict[str, Any]) -> None:
+    exec(marshal.loads(code), space)
+    bot = _instance(space[call["class_name"]], ctx, call["params"])
     getattr(bot, call["hook"])(*call["args"])
 
 
@@ -178,10 +107,6 @@ def _finished(ctx: Context, prints: Stdio) -> dict[str, Any]:
 
 
 def _failure(error: BaseException, prints: Stdio) -> dict[str, Any]:
-    if isinstance(error, language.Rejected):
-        return _failed("BotRejected", error.line, error.text, prints)
-    if isinstance(error, SyntaxError) and error.filename == language.FILENAME:
-        return _failed("SyntaxError", error.lineno, str(error.msg), prints)
     numbers = bot_lines(error.__traceback__)
     line = numbers[-1] if numbers else None
     text = _told(last_line(error)[:TEXT].strip(), line, prints)

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import ast
 import re
+import types
 from collections.abc import Iterable
 from typing import Any
 
@@ -84,16 +85,18 @@ def parse(source: str) -> ast.Module:
         raise Rejected([(None, str(error))]) from None
 
 
-def restrict(tree: ast.Module, found: Iterable[tuple[int | None, str]] = ()) -> Any:
-    """The code object of a tree, every access rewritten to pass a guard; or Rejected, which also
-    tells what was ``found`` before."""
+def restrict(tree: ast.Module) -> types.CodeType:
+    """The code object of a tree, every access rewritten to pass a guard; or Rejected. The tree is
+    not to be used afterwards."""
     transformer = Transformer(_bound(tree))
     try:
         transformer.visit(tree)
-        transformer.found += found
         if transformer.found:
             raise Rejected(transformer.found)
-        return compile(ast.fix_missing_locations(tree), FILENAME, "exec", dont_inherit=True)
+        code: types.CodeType = compile(
+            ast.fix_missing_locations(tree), FILENAME, "exec", dont_inherit=True
+        )
+        return code
     except (RecursionError, MemoryError):
         raise Rejected([(None, "The source is nested too deep")]) from None
 

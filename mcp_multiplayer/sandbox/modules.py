@@ -153,9 +153,7 @@ def hmac_names() -> dict[str, Any]:
 class Modules:
     """Every importable path with its proxy, for one hook, each made when it is first asked for."""
 
-    def __init__(
-        self, chance: Rng, clock: Clock, prints: Stdio, networked: Callable[[], bool]
-    ) -> None:
+    def __init__(self, chance: Rng, clock: Clock, prints: Stdio, *, networked: bool) -> None:
         """``networked``: does the source import what reaches the network? Only then it may."""
         self._networked = networked
         self._made: dict[str, object] = {}
@@ -194,9 +192,7 @@ class Modules:
 
     def _inside(self, path: str) -> list[str]:
         """The modules below one; http.client comes with http only where it was asked for."""
-        return [
-            child for child in children(path) if not reaches(child, NETWORK) or self._networked()
-        ]
+        return [child for child in children(path) if not reaches(child, NETWORK) or self._networked]
 
 
 @functools.cache

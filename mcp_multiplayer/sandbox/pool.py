@@ -22,8 +22,18 @@ from typing import Any
 from mcp_multiplayer.errors import BotRejected, TooLarge, Unavailable
 from mcp_multiplayer.sandbox import frames, selftest, wire
 from mcp_multiplayer.sandbox.broker import Broker, HookBroker
-from mcp_multiplayer.sandbox.call import Effect, Failed, HookCall, HookResult, Limits, SourceReport
+from mcp_multiplayer.sandbox.call import (
+    Compiled,
+    Effect,
+    Failed,
+    Finished,
+    HookCall,
+    HookResult,
+    Limits,
+    SourceReport,
+)
 from mcp_multiplayer.sandbox.cassette import Differs
+from mcp_multiplayer.sandbox.compile_cache import CompileCache
 from mcp_multiplayer.sandbox.dice import Dice
 from mcp_multiplayer.sandbox.fair_queue import LEAST, SERVER, FairQueue, Owner
 from mcp_multiplayer.sandbox.forkserver import Death, ForkServer
@@ -36,6 +46,10 @@ START_SECONDS = 30.0
 COUNTED = ("ran", "failed", "timed_out", "killed", "rejected")
 #: However many cores there are: every worker has a user of its own.
 MOST_AT_ONCE = 128
+
+
+class _NotIsolated(Exception):
+    """The walls of this machine are not enough for what players bring."""
 
 
 @dataclass
@@ -86,6 +100,7 @@ class Pool:
         self._hash_seed = hash_seed
         cores = os.cpu_count() or 1
         self._shares = FairQueue(at_once or min(max(LEAST, 2 * cores), MOST_AT_ONCE))
+        self._cache = CompileCache()
         self._ready: deque[Worker] = deque()
         self._keeper: ForkServer | None = None
         self._starting = asyncio.Lock()
@@ -140,14 +155,28 @@ class Pool:
     async def _run(
         self, call: HookCall, tape: Sequence[Effect] | None, owner: Owner, limits: Limits
     ) -> HookResult:
-        request = wire.hook_request(call, limits)
+        try:
+            return await self._walled(call, tape, owner, limits)
+        except _NotIsolated as error:
+            return Failed("NotIsolated", text=str(error))
+
+    async def _walled(
+        self, call: HookCall, tape: Sequence[Effect] | None, owner: Owner, limits: Limits
+    ) -> HookResult:
+        compiled = await self._compiled(call.source, owner, inline=call.inline)
+        if isinstance(compiled, Failed):
+            return compiled
+        if not compiled.code and compiled.rejected:
+            return Failed("BotRejected", line=compiled.line, text=compiled.rejected)
+        if call.hook not in compiled.report.hooks:
+            return Finished()
+        request = wire.hook_request(call, compiled, limits)
         if len(request) > frames.LARGEST_REQUEST:
             return Failed("StateLimit", text="the hook's inputs are too large")
-        worker = await self._take(owner, hash((call.source, call.hook)))
+        request = frames.pack(request) + frames.pack(compiled.code)
+        worker = await self._take(owner, hash((call.source, call.hook)), inline=call.inline)
         desk = self.broker.desk(worker.end, tape, dice=Dice(call.key))
         try:
-            if call.inline and (why := self.isolation.refusal()):
-                return Failed("NotIsolated", text=why)
             result = await self._outcome(worker, request, call, desk, limits)
         finally:
             worker.drop()
@@ -207,29 +236,51 @@ class Pool:
             source.encode()
         except UnicodeEncodeError:
             raise BotRejected("The source is not valid Unicode text") from None
-        worker = await self._take(owner, "inspect")
         try:
-            if inline and (why := self.isolation.refusal()):
-                raise BotRejected(why, hint="A preset runs here: list_bots names them.")
+            compiled = await self._compiled(source, owner, inline=inline)
+        except _NotIsolated as error:
+            hint = "A preset runs here: list_bots names them."
+            raise BotRejected(str(error), hint=hint) from None
+        if isinstance(compiled, Failed) and compiled.error == "TimeLimit" and not inline:
+            raise Unavailable("This server is too busy to read the referee.")  # it is ours
+        if isinstance(compiled, Failed):
+            raise BotRejected("The source takes too long or too much memory to compile")
+        if compiled.rejected:
+            raise BotRejected(compiled.rejected)
+        return compiled.report
+
+    async def _compiled(self, source: str, owner: Owner, *, inline: bool) -> Compiled | Failed:
+        """What its hooks are handed, made once; `Failed` where making it took too much."""
+        compiled = self._cache.get(source)
+        if compiled is not None:
+            return compiled
+        made = await self._compile(source, owner, inline=inline)
+        if isinstance(made, Compiled):
+            self._cache.put(source, made)
+        return made
+
+    async def _compile(self, source: str, owner: Owner, *, inline: bool) -> Compiled | Failed:
+        worker = await self._take(owner, "compile", inline=inline)
+        try:
             async with asyncio.timeout(self.limits.hook_seconds):
-                data = await self._ask(worker, wire.inspect_request(source))
-            report = wire.source_report(data)
-        except (TimeoutError, frames.BadFrame, OSError, wire.Broken) as error:
-            log.info("a source could not be inspected: %r", error)
-            if isinstance(error, TimeoutError) and not inline:  # ours: the machine is to blame
-                raise Unavailable("This server is too busy to read the referee.") from None
-            raise BotRejected("The source takes too long or too much memory to compile") from None
+                data = await self._ask(worker, wire.compile_request(source))
+            return wire.compiled(data)
+        except TimeoutError:
+            return Failed("TimeLimit", text="the source could not be compiled in time", killed=True)
+        except (frames.BadFrame, OSError) as error:
+            return await self._crashed(worker, f"while it compiled: {error}")
+        except wire.Broken as error:
+            log.warning("a worker that compiles sent a forged answer: %s", error)
+            return Failed("Crashed", text="the answer was not one of ours", killed=True)
         finally:
             worker.drop()
-        if isinstance(report, str):
-            raise BotRejected(report)
-        return report
 
     # Workers
 
-    async def _take(self, owner: Owner, job: Hashable) -> Worker:
+    async def _take(self, owner: Owner, job: Hashable, *, inline: bool) -> Worker:
         """A worker that is ready for its one request, holding a place of its owner's until it
-        dies. ``job`` is what may be expected to cost the same again."""
+        dies; `_NotIsolated` where there is none for ``inline`` sources. ``job`` is what may be
+        expected to cost the same again."""
         place = await self._shares.take(owner, job)
         try:
             worker = await self._ready_worker()
@@ -238,6 +289,9 @@ class Pool:
             raise
         worker.death.add_done_callback(lambda death: self._shares.give(place, death.result().cpu))
         self._refill()
+        if inline and (why := self.isolation.refusal()):
+            worker.drop()
+            raise _NotIsolated(why)
         return worker
 
     async def _ready_worker(self) -> Worker:
@@ -325,14 +379,14 @@ class Pool:
     async def _ask(self, worker: Worker, request: bytes) -> bytes:
         loop = asyncio.get_running_loop()
         await loop.sock_sendall(worker.sock, frames.pack(request))
-        return await self._receive(worker.sock, wire.largest_answer(self.limits))
+        return await self._receive(worker.sock, wire.LARGEST_COMPILED)
 
     async def _converse(
         self, worker: Worker, request: bytes, desk: HookBroker, largest: int
     ) -> bytes:
-        """Hand over the request, answer every question, return the result's bytes."""
+        """Hand over the request's frames, answer every question, return the result's bytes."""
         loop = asyncio.get_running_loop()
-        await loop.sock_sendall(worker.sock, frames.pack(request))
+        await loop.sock_sendall(worker.sock, request)
         heard = 0
         while (data := await self._receive(worker.sock, largest)).startswith(MARK):
             heard += len(data)

@@ -7,12 +7,16 @@ and anything else is `Broken` (tests/attacks/test_bot_frames.py).
 
 from __future__ import annotations
 
+import base64
 import dataclasses
 import json
 from typing import Any
 
+from mcp_multiplayer.sandbox import frames
 from mcp_multiplayer.sandbox.call import (
     HOOKS,
+    MOST_CODE,
+    Compiled,
     Failed,
     Finished,
     HookCall,
@@ -40,10 +44,12 @@ class Broken(Exception):
     """A worker's answer is not one that our own code would have sent."""
 
 
-def hook_request(call: HookCall, limits: Limits) -> bytes:
-    """What a worker is told for one hook."""
+def hook_request(call: HookCall, compiled: Compiled, limits: Limits) -> bytes:
+    """What a worker is told for one hook; ``compiled.code`` follows in a frame of its own."""
     told = {  # the values are brought into their form by the worker, where they are used
-        "source": call.source,
+        "source": call.source,  # its lines are shown to its author
+        "class_name": compiled.report.class_name,
+        "network": compiled.report.network,
         "hook": call.hook,
         "args": list(call.args),
         "params": dict(call.params),
@@ -55,9 +61,9 @@ def hook_request(call: HookCall, limits: Limits) -> bytes:
     return _encoded({"do": "hook", "call": told, "limits": dataclasses.asdict(limits)})
 
 
-def inspect_request(source: str) -> bytes:
-    """What a worker is told to look at a source."""
-    return _encoded({"do": "inspect", "source": source})
+def compile_request(source: str) -> bytes:
+    """What a worker is told to read a source."""
+    return _encoded({"do": "compile", "source": source})
 
 
 def _encoded(request: dict[str, Any]) -> bytes:
@@ -65,8 +71,12 @@ def _encoded(request: dict[str, Any]) -> bytes:
 
 
 def largest_answer(limits: Limits) -> int:
-    """No answer of our own code is longer: control characters take six bytes in JSON."""
+    """No hook's answer of our own code is longer: control characters take six bytes in JSON."""
     return limits.output + limits.state + 6 * limits.prints + 8 * TEXT
+
+
+#: No other answer is: a manifest is part of a source.
+LARGEST_COMPILED = 4 * MOST_CODE // 3 + frames.LARGEST_REQUEST
 
 
 def hook_result(data: bytes, call: HookCall, limits: Limits) -> HookResult:
@@ -146,22 +156,36 @@ def _timers(told: dict[str, Any]) -> dict[str, float | None]:
     return {name: None if s is None else _seconds(s) for name, s in told.items()}
 
 
-def source_report(data: bytes) -> SourceReport | str:
-    """The report in a worker's answer, or the reason why the source was rejected."""
+def compiled(data: bytes) -> Compiled:
+    """What a worker makes of a source, or Broken."""
     try:
-        said = plain(read(data), "answer", -AROUND)
-        if "rejected" in said:
-            return _text(said["rejected"], TEXT)
-        told = said["report"]
-        hooks, name, manifest = _names(told["hooks"]), told["class_name"], told["manifest"]
-        _check(all(hook in HOOKS for hook in hooks), "hooks")
-        _check(name is None or (isinstance(name, str) and name.isidentifier()), "class_name")
-        _check(manifest is None or isinstance(manifest, dict), "manifest")
-        network, dice = told["network"], told["dice"]
-        _check(isinstance(network, bool) and isinstance(dice, bool), "network, dice")
-        return SourceReport(hooks, name, manifest, network, dice)
+        told = plain(read(data), "answer", -AROUND)
+        _check(set(told) <= {"report", "code", "rejected", "line"}, "answer")
+        _check("report" in told or bool(told["rejected"]), "neither report nor rejected")
+        report = _report(told["report"]) if "report" in told else SourceReport()
+        code = base64.b64decode(told.get("code", ""), validate=True)
+        _check(len(code) <= MOST_CODE, "size of code")
+        _check(bool(code) == (report.class_name is not None), "code")
+        line = told.get("line")
+        return Compiled(
+            report,
+            code,
+            _text(told.get("rejected", ""), TEXT),
+            None if line is None else _whole(line),
+        )
     except (BadValue, ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise Broken(f"{type(error).__name__}: {error}") from None
+
+
+def _report(told: dict[str, Any]) -> SourceReport:
+    hooks, name, manifest = _names(told["hooks"]), told["class_name"], told["manifest"]
+    _check(all(hook in HOOKS for hook in hooks), "hooks")
+    _check(name is None or (isinstance(name, str) and name.isidentifier()), "class_name")
+    _check(name is not None or not hooks, "hooks of no class")
+    _check(manifest is None or isinstance(manifest, dict), "manifest")
+    network, dice = told["network"], told["dice"]
+    _check(isinstance(network, bool) and isinstance(dice, bool), "network, dice")
+    return SourceReport(hooks, name, manifest, network, dice)
 
 
 def _check(holds: bool, what: str) -> None:

@@ -17,7 +17,9 @@ from mcp_multiplayer.sandbox import (
     network,
     normalize,
     selftest_attacks,
+    warmup,
 )
+from mcp_multiplayer.sandbox.compiler import compile_source
 from mcp_multiplayer.sandbox.hook import answer
 from mcp_multiplayer.sandbox.isolation import Walls
 from mcp_multiplayer.sandbox.jail import Allowance
@@ -45,15 +47,20 @@ def _reset_signals() -> None:
 
 def serve_one() -> None:
     """Be told what to do, do it, answer, end."""
+    warmup.exercise()
     _write(READY)
     request: dict[str, Any] = read(_read())
     if request["do"] == "attack":
         _write(text(selftest_attacks.attempt(request["attack"])).encode())
         os._exit(0)
+    if request["do"] == "compile":
+        _write(text(compile_source(request["source"])).encode())
+        os._exit(0)
+    code = _read()
     hostcall_client.begin()
     if os.environ.get("PYTHONHASHSEED") != "0":
         normalize.stir()
-    _write(text(answer(request)).encode())
+    _write(text(answer(request, code)).encode())
     os._exit(0)
 
 

@@ -1,11 +1,11 @@
 """The process that a verifier's hooks are forked from.
 
 Started fresh by `verifier/forkserver_client.py` with an environment of four names and one socket.
-It loads what referees may import, gives up all it can (`verifier/jail.py`), and then obeys: read a
-source, fork a hook, bury it. It reads sources of strangers and runs none: a hook is another
-process, the server's own worker from there on (`sandbox.worker.serve_one`), which lives as long as
-one call. When the verifier is gone, so is this, and with it the kernel ends its hooks. Without the
-kernel's filter it says so and ends.
+It loads what referees may import, gives up all it can (`verifier/jail.py`), and then obeys: fork a
+worker, bury it. It neither reads nor runs a stranger's source: that is another process, the
+server's own worker from there on (`sandbox.worker.serve_one`), which lives as long as one request.
+When the verifier is gone, so is this, and with it the kernel ends its hooks. Without the kernel's
+filter it says so and ends.
 
 On the verifier's side nothing that comes from here is believed; see there.
 """
@@ -21,14 +21,10 @@ import signal
 import socket
 from typing import Any, NoReturn
 
-from mcp_multiplayer.sandbox import frames, hook, normalize, warmup, worker
+from mcp_multiplayer.sandbox import frames, normalize, warmup, worker
 from mcp_multiplayer.verifier import jail
 
-#: A source and what JSON makes of it.
-LARGEST_COMMAND = 1 << 20
-#: Calls more than a hook has above it when it compiles its source: so nothing is found in order
-#: here that a hook would find nested too deep.
-_ABOVE = 50
+LARGEST_COMMAND = 1 << 16
 
 
 class Parent:
@@ -39,7 +35,6 @@ class Parent:
         self.cpu_seconds = cpu_seconds
         self.stirred = stirred  #: the objects of each hook lie elsewhere
         self.pids: dict[int, int] = {}  # job -> pid
-        self.sources: list[str] = []  # that could be compiled
 
     def obey(self) -> bool:
         """One command; False when there is nobody to give any."""
@@ -48,24 +43,9 @@ class Parent:
         status = [self.bury(job) for job in command.get("end", ())]
         if "say" in command:
             self.say(status=status[-1])
-        if "prepare" in command:
-            self.prepare(command["prepare"])
-            self.say(prepared=True)
         if "fork" in command:
             self.fork(command["fork"], fd)
         return bool(data)
-
-    def prepare(self, text: str) -> None:
-        """Read a source, so that no hook forked later has to."""
-        try:
-            _read(text)
-            self.sources.append(text)
-        except BaseException:  # noqa: BLE001 its hooks find the same, each by itself, and say so
-            hook.load.cache_clear()  # it may have been left half compiled
-            for other in self.sources:
-                _read(other)
-        gc.collect()
-        gc.freeze()
 
     def fork(self, job: int, answers: int) -> None:
         """Start a hook that answers on this socket; the verifier sees it close if that fails."""
@@ -108,21 +88,6 @@ def serve(answers: int, cpu_seconds: int, *, stirred: bool) -> NoReturn:
         worker.serve_one()
     finally:
         os._exit(1)
-
-
-def _read(text: str) -> None:
-    """Compile a source."""
-    with normalize.same_depth():
-        _compile(text, _ABOVE)
-
-
-def _compile(text: str, calls: int) -> None:
-    if calls:
-        _compile(text, calls - 1)
-        return
-    loaded = hook.load(text)
-    if loaded is not None and loaded.hooks and loaded.code:
-        loaded.networked  # noqa: B018 found out once, here
 
 
 def _receive(control: socket.socket) -> tuple[bytes, int]:

@@ -1,6 +1,6 @@
 """The verifier's hold on the process that hooks are forked from.
 
-On the other side is our own code that has read a stranger's sources. Whatever it says is read
+On the other side is our own code, whose children run a stranger's. Whatever it says is read
 strictly and never waited for without end; if anything is wrong with it, it is killed, and
 its hooks with it.
 
@@ -72,7 +72,7 @@ class Lost(Exception):
 
 
 class ForkServerClient:
-    """Starts the process, has it read sources, fork hooks and bury them."""
+    """Starts the process, has it fork hooks and bury them."""
 
     def __init__(
         self, allowance: dict[str, int], *, path: Sequence[str] | None = None, stirred: bool = False
@@ -152,12 +152,6 @@ class ForkServerClient:
         except OSError as error:
             self._control.close()
             raise CannotReplay(f"this machine starts no process: {error}") from None
-
-    def prepare(self, source: str) -> None:
-        """Have a source read, so that its hooks begin at once. `Lost` if reading it did harm."""
-        until = time.monotonic() + COMMAND_SECONDS
-        self._say({"prepare": source})
-        self._hear("prepared", until)
 
     def fork(self) -> tuple[int, socket.socket]:
         """A new hook: its number and the way to it, which closes at once if it could not be."""

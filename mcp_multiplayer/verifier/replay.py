@@ -29,8 +29,18 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from mcp_multiplayer.sandbox import frames, wire
-from mcp_multiplayer.sandbox.call import Effect, Failed, HookCall, HookResult, Limits, SourceReport
+from mcp_multiplayer.sandbox.call import (
+    Compiled,
+    Effect,
+    Failed,
+    Finished,
+    HookCall,
+    HookResult,
+    Limits,
+    SourceReport,
+)
 from mcp_multiplayer.sandbox.cassette import Cassette, Differs
+from mcp_multiplayer.sandbox.compile_cache import CompileCache
 from mcp_multiplayer.sandbox.dice import Dice
 from mcp_multiplayer.sandbox.workspace import Workspaces
 from mcp_multiplayer.verifier.forkserver_client import (
@@ -44,7 +54,6 @@ from mcp_multiplayer.verifier.replay_host import Full, ReplayHost
 
 __all__ = ["CannotReplay", "OutOfTime", "Replayer"]
 MOST_CPU_SECONDS = 86400
-_LARGEST = 1 << 17  #: of a source that is read ahead
 _TRIES = 3
 
 
@@ -88,8 +97,7 @@ class Replayer:
         self._workspaces: Workspaces | None = None
         self._home: ForkServerClient | None = None
         self._spare: tuple[int, socket.socket] | None = None
-        self._read: set[str] = set()  #: sources that the hooks' parent has read
-        self._harmful: set[str] = set()  #: sources that ended one which tried
+        self._cache = CompileCache()
 
     @property
     def walls(self) -> str:
@@ -151,24 +159,44 @@ class Replayer:
     def inspect(self, source: str) -> SourceReport | str | None:
         """What can be known of a source without running it, or why it is none; None when its
         reader does not come back."""
-        job, sock = self._take(source)
+        compiled = self._compiled(source)
+        if isinstance(compiled, Failed):
+            return None
+        return compiled.rejected or compiled.report
+
+    def _compiled(self, source: str) -> Compiled | Failed:
+        """What its hooks are handed, made once."""
+        compiled = self._cache.get(source)
+        if compiled is not None:
+            return compiled
+        job, sock = self._take()
         try:
             with sock:
                 sock.settimeout(self._seconds)
-                sock.sendall(frames.pack(wire.inspect_request(source)))
-                return wire.source_report(frames.receive(sock, wire.largest_answer(self.limits)))
-        except (OSError, frames.BadFrame, wire.Broken):
-            return None
+                sock.sendall(frames.pack(wire.compile_request(source)))
+                made = wire.compiled(frames.receive(sock, wire.LARGEST_COMPILED))
+        except (OSError, frames.BadFrame, wire.Broken) as error:
+            return Failed("Crashed", text=f"its source could not be read ({error})", killed=True)
         finally:
             self._bury(job)
+        self._cache.put(source, made)
+        return made
 
     def _run(self, call: HookCall, tape: Sequence[Effect]) -> HookResult:
-        request = wire.hook_request(call, self.limits)
+        compiled = self._compiled(call.source)
+        if isinstance(compiled, Failed):
+            return compiled
+        if not compiled.code and compiled.rejected:
+            return Failed("BotRejected", line=compiled.line, text=compiled.rejected)
+        if call.hook not in compiled.report.hooks:
+            return Finished()
+        request = wire.hook_request(call, compiled, self.limits)
         if len(request) > frames.LARGEST_REQUEST:
             return Failed("StateLimit", text="the hook's inputs are too large")
+        request = frames.pack(request) + frames.pack(compiled.code)
         desk = self._desk(call, tape)
         try:
-            job, sock = self._take(call.source)
+            job, sock = self._take()
             with sock:
                 result = self._outcome(job, sock, request, call, desk)
         finally:
@@ -206,7 +234,7 @@ class Replayer:
         try:
             until = time.monotonic() + seconds
             sock.settimeout(seconds)
-            sock.sendall(frames.pack(request))
+            sock.sendall(request)
             self._fork_spare()
             data = desk.converse(sock, until)
             if self._home is not None:
@@ -248,11 +276,10 @@ class Replayer:
             self._home = ForkServerClient(allowance, path=path, stirred=how is not None)
         return self._home
 
-    def _take(self, source: str) -> tuple[int, socket.socket]:
+    def _take(self) -> tuple[int, socket.socket]:
         """A hook's process that waits for its request; the next one is forked meanwhile."""
         for _ in range(_TRIES):
             try:
-                self._prepare(source)
                 job, sock = self._spare or self._parent().fork()
                 self._spare = None
                 if self._is_ready(sock):
@@ -261,17 +288,6 @@ class Replayer:
                 pass
             self._lose()
         raise CannotReplay("no process for a referee's code could be started")
-
-    def _prepare(self, source: str) -> None:
-        if source in self._read or source in self._harmful or len(source) > _LARGEST:
-            return
-        self._drop_spare()  # it would have to read the source by itself
-        try:
-            self._parent().prepare(source)
-        except Lost:
-            self._harmful.add(source)
-            raise
-        self._read.add(source)
 
     def _is_ready(self, sock: socket.socket) -> bool:
         sock.settimeout(START_SECONDS)
@@ -294,13 +310,6 @@ class Replayer:
             if self._spare is None:
                 self._spare = self._parent().fork()
 
-    def _drop_spare(self) -> None:
-        if self._spare is not None:
-            job, sock = self._spare
-            self._spare = None
-            sock.close()
-            self._parent().forget(job)
-
     def _lose(self) -> None:
         if self._spare is not None:
             self._spare[1].close()
@@ -308,4 +317,3 @@ class Replayer:
         if self._home is not None:
             self._home.kill()
             self._home = None
-        self._read.clear()

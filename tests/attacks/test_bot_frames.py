@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from mcp_multiplayer.errors import BotRejected
 from mcp_multiplayer.sandbox import frames, wire
-from mcp_multiplayer.sandbox.call import Failed, Finished, HookCall, Limits
+from mcp_multiplayer.sandbox.call import Compiled, Failed, Finished, HookCall, Limits, SourceReport
 from mcp_multiplayer.sandbox.forkserver import Death
 from mcp_multiplayer.sandbox.pool import Pool, Worker
 
@@ -32,6 +32,13 @@ FINISHED: dict[str, Any] = {
     "timers": {},
     "prints": "",
 }
+NOTHING: dict[str, Any] = {
+    "hooks": [],
+    "class_name": None,
+    "manifest": None,
+    "network": False,
+    "dice": False,
+}
 FAILED = {"error": "E", "line": None, "text": "", "prints": ""}
 
 
@@ -41,6 +48,7 @@ class Traitor(Pool):
     def __init__(self, *sent: bytes) -> None:
         super().__init__(limits=LIMITS, policy="unsafe")  # there is no jail to be tried
         self.sent = sent
+        self._cache.put(CALL.source, Compiled(SourceReport(("on_init",), "A"), b"code"))
         self.killed = asyncio.get_running_loop().create_future()
 
     async def _ready_worker(self) -> Worker:
@@ -183,6 +191,14 @@ async def test_an_honest_answer_is_believed() -> None:
                 "dice": False,
             }
         },
+        {"report": {**NOTHING, "hooks": ["on_init"]}, "code": "AA=="},
+        {"report": {**NOTHING, "class_name": "A"}},
+        {"report": NOTHING, "code": 5},
+        {"report": NOTHING, "code": "no base64"},
+        {"report": NOTHING, "code": "A" * (8 << 20)},
+        {"report": NOTHING, "more": 1},
+        {"rejected": "", "code": "AA=="},
+        {"rejected": "x", "line": "1"},
         {
             "report": {
                 "hooks": [],
@@ -205,7 +221,7 @@ async def test_an_honest_answer_is_believed() -> None:
 )
 async def test_a_forged_report_rejects_the_source(report: Any) -> None:
     with pytest.raises(BotRejected):
-        await Traitor(frame(report)).inspect("class A: pass")
+        await Traitor(frame(report)).inspect("class B: pass")
 
 
 JSONISH = st.recursive(

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from mcp_multiplayer.sandbox import wire
-from mcp_multiplayer.sandbox.call import Failed, HookCall, Limits
+from mcp_multiplayer.sandbox.call import Compiled, Failed, HookCall, Limits
 from mcp_multiplayer.sandbox.pool import Pool
 from mcp_multiplayer.service.hook_io import Epoch
 from mcp_multiplayer.transcript import seeds
@@ -38,8 +38,8 @@ class Rolling:
 async def test_what_a_hooks_process_is_told_does_not_depend_on_the_dice() -> None:
     """So nothing of them can be read from it, by whatever code."""
     call = HookCall(ROLLING, "on_message", ({"body": {"text": "roll"}},), key=b"\1" * 32)
-    told = wire.hook_request(call, Limits())
-    assert told == wire.hook_request(replace(call, key=b"\2" * 32), Limits())
+    told = wire.hook_request(call, Compiled(), Limits())
+    assert told == wire.hook_request(replace(call, key=b"\2" * 32), Compiled(), Limits())
 
 
 class Wire:

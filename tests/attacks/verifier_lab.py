@@ -19,11 +19,17 @@ ROOT = Path(__file__).parents[2]
 #: In the hooks' parent: a native source is executed without any guard.
 NATIVE = """
 from mcp_multiplayer.sandbox import worker
-guarded = worker.answer
-def answer(request, *take):
+guarded, compiled = worker.answer, worker.compile_source
+REPORT = {"hooks": ["on_init"], "class_name": "Native", "manifest": None,
+          "network": False, "dice": False}
+def read(source):
+    if not source.startswith("# native"):
+        return compiled(source)
+    return {"report": REPORT, "code": "AA=="}
+def answer(request, code):
     source = request["call"]["source"]
     if not source.startswith("# native"):
-        return guarded(request, *take)
+        return guarded(request, code)
     space = {}
     try:
         exec(source, space)
@@ -32,7 +38,7 @@ def answer(request, *take):
         said = type(error).__name__
     return {"finished": {"said": [{"kind": "bot", "body": {"got": said}}], "state": None,
                          "turn": None, "end": None, "timers": {}, "prints": ""}}
-worker.answer = answer
+worker.answer, worker.compile_source = answer, read
 """
 
 

@@ -47,6 +47,7 @@ from mcp_multiplayer.sandbox import (
     stdio,
     typehints,
     values,
+    warmup,
     web,
     wire,
 )
@@ -193,7 +194,6 @@ WITHIN = (
     fuel.Fuel,
     stdio.Stdio,
     modules.Modules,
-    hook.Loaded,
 )
 MAKERS = (*WITHIN, types.FunctionType, types.MethodType, Kept := context.Context)
 CLOSED = [
@@ -498,7 +498,9 @@ def run() -> Walk:
     vars(hook)["bot_globals"] = kept
     message = {"id": 1, "sender": "alice", "kind": "user", "body": {"text": "x"}, "ts": "t"}
     call = HookCall(text(), "on_message", (message,), players=("alice",), key=KEY)
-    told = hook.answer(values.read(wire.hook_request(call, Limits())), Dice(KEY).take)
+    compiled = warmup.compile_here(call.source)
+    request = values.read(wire.hook_request(call, compiled, Limits()))
+    told = hook.answer(request, compiled.code, Dice(KEY).take)
     assert "finished" in told, told
     NAMESPACES.update(id(vars(module)) for module in list(sys.modules.values()))
     NAMESPACES.add(id(spaces[0]))

@@ -80,7 +80,7 @@ def test_a_name_that_this_python_lacks_is_refused() -> None:
 
 
 def test_the_list_of_names_is_what_a_bot_finds() -> None:
-    made = Modules(MagicMock(), MagicMock(), Stdio(100, ""), lambda: True)
+    made = Modules(MagicMock(), MagicMock(), Stdio(100, ""), networked=True)
     for path in imports.TABLE:
         library, own = importlib.import_module(path), made.own(path)
         for name in imports.names(path):

@@ -51,20 +51,20 @@ async def said(pool: Pool, body: str) -> Any:
 
 #: Runs a hook in a process that is nothing like a worker, and deeper down its stack.
 ELSEWHERE = """
-import dataclasses, json, sys
+import json, sys
 import encodings.cp437, encodings.mac_roman, re, typing, urllib.parse, zipfile
-from mcp_multiplayer.sandbox import hook, warmup
-from mcp_multiplayer.sandbox.call import Limits
+from mcp_multiplayer.sandbox import hook, values, warmup, wire
+from mcp_multiplayer.sandbox.call import HookCall, Limits
 from mcp_multiplayer.sandbox.dice import Dice
 for n in range(300):
     re.compile(f'elsewhere {n}')
     urllib.parse.urlsplit(f'http://elsewhere/{n}')
 warmup.ready()
-request = {'do': 'hook', 'limits': dataclasses.asdict(Limits()), 'call': {
-    'source': sys.stdin.read(), 'hook': 'on_init', 'args': [], 'params': {}, 'state': {}, 'players': [],
-    'now': 1795176000.5, 'bot_id': ''}}
+call = HookCall(sys.stdin.read(), 'on_init', now=1795176000.5)
+compiled = warmup.compile_here(call.source)
+request = values.read(wire.hook_request(call, compiled, Limits()))
 def deeper(n):
-    return deeper(n - 1) if n else hook.answer(request, Dice(b'k' * 32).take)
+    return deeper(n - 1) if n else hook.answer(request, compiled.code, Dice(b'k' * 32).take)
 print(json.dumps(deeper(200)))
 """
 

@@ -259,7 +259,7 @@ def fits(megabytes):
         return len(bytearray(megabytes << 20)) > 0
     except MemoryError:
         return False
-def answer(request):
+def answer(request, code):
     got = [[fits(300), fits(600)], requests.__file__, id(object())]
     return {"finished": {"said": [{"kind": "bot", "body": {"got": got}}], "state": None,
                          "turn": None, "end": None, "timers": {}, "prints": ""}}
@@ -301,7 +301,7 @@ async def test_it_is_executed_again_with_other_memory_paths_and_addresses(
 LOADED = """
 import sys
 from mcp_multiplayer.sandbox import worker
-def loaded(request):
+def loaded(request, code):
     body = {"got": sorted(sys.modules)}
     return {"finished": {"said": [{"kind": "bot", "body": body}], "state": None,
                          "turn": None, "end": None, "timers": {}, "prints": ""}}

@@ -201,7 +201,7 @@ BROKEN = {
     "too large a state": ("self.ctx.set_state({'x': 'y' * 300000})", "StateLimit"),
     "a state that is none": ("self.ctx.set_state({1: 2})", "BadValue"),
     "an import that is none": ("import os", "BotRejected"),
-    "a syntax error": ("x = = 1", "SyntaxError"),
+    "a syntax error": ("x = = 1", "BotRejected"),
     "a private name": ("self.ctx._state", "BotRejected"),
     "dice before an error": ("random.random()\n1 / 0", "ZeroDivisionError"),
     "prints": ("print('x' * 100000)\n1 / 0", "ZeroDivisionError"),
