@@ -20,6 +20,7 @@ from mcp_multiplayer.sandbox import hook, modules, normalize, values, warmup, wi
 from mcp_multiplayer.sandbox.call import Finished, HookCall
 from mcp_multiplayer.sandbox.determinism_check import run_twice
 from mcp_multiplayer.sandbox.dice import Dice
+from mcp_multiplayer.sandbox.forkserver import ELSEWHERE
 from mcp_multiplayer.sandbox.pool import Pool
 
 MESSAGE = {"id": 1, "sender": "alice", "kind": "user", "body": {"text": "hi"}, "ts": "2026"}
@@ -80,7 +81,7 @@ def ways(pool: Pool, second: Pool) -> dict[str, Way]:
 
 async def compare(pool: Pool, runs: int, hooks: int) -> None:
     """What the second run costs, the ways taking turns."""
-    async with Pool(policy="unsafe", hash_seed=1) as second:
+    async with Pool(policy="unsafe", surroundings=ELSEWHERE) as second:
         named = ways(pool, second)
         found: dict[str, list[dict[str, float]]] = {name: [] for name in named}
         for _ in range(runs):

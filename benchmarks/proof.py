@@ -30,6 +30,7 @@ from mcp_multiplayer.edge.api.operations.base import Status
 from mcp_multiplayer.edge.api.operations.combined import Operations
 from mcp_multiplayer.edge.identity import Caller, Signer
 from mcp_multiplayer.multiplayer_server import room_limits
+from mcp_multiplayer.sandbox.forkserver import ELSEWHERE
 from mcp_multiplayer.sandbox.pool import Pool
 from mcp_multiplayer.service import key_files
 from mcp_multiplayer.service.bot_manager import BotManager
@@ -201,7 +202,10 @@ async def measure(calls: int, hooks: int, rounds: int) -> None:
         ):
             sides = [(one, await one.room()) for one in (bare_server, server)]
             _print("signing", await compared(sides[0], sides[1], calls, rounds))
-        async with Pool(policy="unsafe") as first, Pool(policy="unsafe", hash_seed=1) as second:
+        async with (
+            Pool(policy="unsafe") as first,
+            Pool(policy="unsafe", surroundings=ELSEWHERE) as second,
+        ):
             once, twice = House(data / "once", first, None), House(data / "twice", first, second)
             bare = (once, await once.room(signed=False))
             signed = (once, await once.room())

@@ -27,6 +27,7 @@ from mcp_multiplayer.errors import Unavailable
 from mcp_multiplayer.sandbox.broker import Broker
 from mcp_multiplayer.sandbox.call import Limits
 from mcp_multiplayer.sandbox.egress import BadEgress, read_egress
+from mcp_multiplayer.sandbox.forkserver import ELSEWHERE
 from mcp_multiplayer.sandbox.pool import Pool
 from mcp_multiplayer.service import key_files
 from mcp_multiplayer.service.bot_manager import BotManager
@@ -130,7 +131,9 @@ async def running(settings: Settings) -> AsyncIterator[Face]:
     )
     pool = Pool(limits=hook_limits(settings), broker=reach, policy=settings.bot_isolation)
     # What a hook does here a second time must be the same, with strings hashed otherwise.
-    second = Pool(limits=hook_limits(settings), policy=settings.bot_isolation, hash_seed=1)
+    second = Pool(
+        limits=hook_limits(settings), policy=settings.bot_isolation, surroundings=ELSEWHERE
+    )
     bots = BotManager(
         channels,
         pool,

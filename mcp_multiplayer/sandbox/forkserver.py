@@ -1,8 +1,8 @@
 """The host's hold on one zygote.
 
-On the other side is our own code, holding children that may have fallen to a bot:
-they have no way to this socket, but if it breaks in any way the zygote is killed and
-the kernel ends its children with it (tests/sandbox/test_pool.py).
+On the other side is our own code (`sandbox/zygote.py`), holding children that may have fallen to a
+bot: they have no way to this socket, but if it breaks in any way the zygote is killed and the
+kernel ends its children with it (tests/sandbox/test_pool.py).
 """
 
 from __future__ import annotations
@@ -14,16 +14,23 @@ import os
 import signal
 import socket
 import sys
-from pathlib import Path
+from collections.abc import Collection
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from mcp_multiplayer.errors import Unavailable
 from mcp_multiplayer.sandbox.isolation import Walls
-from mcp_multiplayer.sandbox.zygote import DATAGRAM
 
 log = logging.getLogger(__name__)
-ROOT = Path(__file__).resolve().parents[2]
-PROGRAM = Path(__file__).with_name("zygote.py")
+#: Where modules are is told, so that all may be found in one file, too (verifier.pyz).
+PROGRAM = """
+import json, sys
+told = json.loads(sys.argv[1])
+sys.path[:] = told["path"]
+del sys.argv[1:]
+from mcp_multiplayer.sandbox.zygote import main
+main(told)
+"""
 #: Not -I or -E: they would ignore PYTHONHASHSEED. HOME stops look-ups for a .netrc.
 ENVIRONMENT = {
     "PYTHONHASHSEED": "0",
@@ -32,7 +39,22 @@ ENVIRONMENT = {
     "HOME": "/nonexistent",
 }
 _CONTROL_FD = 3
+_LONGEST = 4096  #: of a report
 NOT_HERE = f"Bots run on Linux only, and this server runs on {sys.platform}."
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What a process has that no log holds, and another one has otherwise."""
+
+    hash_seed: int = 0  #: decides the order of sets
+    stirred: bool = False  #: the objects of each worker lie elsewhere
+    path: tuple[str, ...] = ()  #: where modules are found; (): where this process finds them
+
+
+HERE = Surroundings()
+#: Where a hook comes to something else if it depends on any of that.
+ELSEWHERE = Surroundings(hash_seed=1, stirred=True)
 
 
 class Death(NamedTuple):
@@ -46,9 +68,25 @@ class Death(NamedTuple):
 class ForkServer:
     """Starts a zygote, asks it for workers, hears of their deaths."""
 
-    def __init__(self, allowance: dict[str, Any], hash_seed: int = 0) -> None:
-        self.allowance = allowance
-        self.environment = ENVIRONMENT | {"PYTHONHASHSEED": str(hash_seed)}
+    def __init__(
+        self,
+        allowance: dict[str, int],
+        surroundings: Surroundings = HERE,
+        without: Collection[str] = (),
+    ) -> None:
+        """``allowance``: of each worker, the fields of `jail.Allowance`. ``without``: walls to
+        leave out."""
+        self._told = {
+            "path": [
+                os.path.abspath(entry or os.curdir) for entry in surroundings.path or sys.path
+            ],
+            "control": _CONTROL_FD,
+            "host": os.getpid(),
+            "stirred": surroundings.stirred,
+            "allowance": allowance,
+            "without": sorted(without),
+        }
+        self._environment = ENVIRONMENT | {"PYTHONHASHSEED": str(surroundings.hash_seed)}
         self.walls = Walls()  #: what the zygote found on this machine
         self.pid = 0
         self.lost = False  #: no worker can be had from this one any more
@@ -77,20 +115,11 @@ class ForkServer:
             ) from error
 
     def _spawn(self, theirs: int) -> int:
-        arguments = [
-            sys.executable,
-            "-s",
-            "-P",
-            str(PROGRAM),
-            str(_CONTROL_FD),
-            str(os.getpid()),
-            str(ROOT),
-            json.dumps(self.allowance),
-        ]
+        program = ["-s", "-S", "-P", "-B", "-c", PROGRAM, json.dumps(self._told)]
         return os.posix_spawn(
             sys.executable,
-            arguments,
-            self.environment,
+            [sys.executable, *program],
+            self._environment,
             file_actions=[
                 (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDWR, 0),
                 (os.POSIX_SPAWN_DUP2, 0, 1),
@@ -123,7 +152,7 @@ class ForkServer:
 
     def _hear(self) -> None:
         try:
-            while data := self._control.recv(DATAGRAM):
+            while data := self._control.recv(_LONGEST):
                 self._take(json.loads(data))
         except BlockingIOError:
             return

@@ -1,12 +1,13 @@
 """What the kernel takes away from a worker.
 
-Runs in the forked child before it reads anything. On the other side, a moment later,
-is a stranger's code: it may open no descriptor, start no process, gain no privilege,
-outlive nobody, touch no other process and use no more than its share. Tried by
-tests/attacks/test_bot_native.py, also with each wall taken away.
+On the other side, a moment later, is a stranger's code: it may open no descriptor, start no
+process, gain no privilege, outlive nobody, touch no other process and use no more than its share.
+Tried by tests/attacks/test_bot_native.py, also with each wall taken away.
 
-`survey` finds out once, by trying, which walls this machine has; `enter` then puts up exactly
-these, and a worker that cannot does not run.
+`survey` finds out once, by trying, which walls this machine has. They go up in two steps: what all
+workers share, `surround` puts up once around the zygote, which is our own code and needs little
+itself; the rest is each worker's, in `enter`, before it reads anything. A worker that cannot put
+them up does not run. Where no filter of system calls can be had, see `sandbox/isolation.py`.
 """
 
 from __future__ import annotations
@@ -31,12 +32,17 @@ NICE = 5
 FIRST_UID, HOSTS, UIDS = 20_000, 64, 256
 _PDEATHSIG, _DUMPABLE, _CAP_DROP, _NO_NEW_PRIVS, _AMBIENT, _AMBIENT_CLEAR = 1, 4, 24, 38, 47, 4
 _NEWUTS, _NEWIPC, _NEWNET = 0x04000000, 0x08000000, 0x40000000
+#: CAP_KILL, CAP_SETGID, CAP_SETUID: what is left of root to who gives each worker a user.
+_TO_FORK = 1 << 5 | 1 << 6 | 1 << 7
+_AWAY = 60  #: from here on are descriptors on their way to their places
 _libc = ctypes.CDLL(None, use_errno=True)
+#: Called with Python's lock held, which a child then holds.
+_locked_libc = ctypes.PyDLL(None, use_errno=True)
 
 
 @dataclass(frozen=True)
 class Allowance:
-    """What one worker may use up."""
+    """What one worker may use up: bytes of memory, seconds of a processor, bytes of a file."""
 
     memory: int
     cpu_seconds: int
@@ -69,7 +75,6 @@ def _no_filter() -> str:
     why = seccomp.fault()
     if why:
         return why
-    seccomp.program()  # made once, here, for all workers
     return _no_entry("seccomp", seccomp.install)
 
 
@@ -80,7 +85,7 @@ def _no_entry(wall: str, install: Callable[[], None]) -> str:
 def _same_user(first: int) -> str:
     if os.getuid():
         return "uid: bots run as the user that runs the server, because that is not root"
-    return "" if _works(lambda: become(first)) else "uid: root may not change its uid here"
+    return "" if _works(lambda: _become(first)) else "uid: root may not change its uid here"
 
 
 def _works(*steps: Callable[[], None]) -> bool:
@@ -102,15 +107,40 @@ def _leave_namespaces() -> tuple[str, ...]:
     return ("net", "ipc", "uts")
 
 
-def die_with_parent(parent: int) -> None:
-    """Have the kernel kill this process when its parent ends; leave if it has already."""
-    _prctl(_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != parent:
-        os._exit(1)
+def surround(walls: Walls, allowance: Allowance) -> None:
+    """Give up, in the zygote and for good, all that forking workers does not need.
+
+    Order matters: files first, then limits, then privileges, and the filter last.
+    """
+    host = os.getppid()
+    os.chdir("/")
+    _go_first()
+    _limit(allowance)
+    _drop_capabilities(_TO_FORK if walls.uids else 0)
+    die_with_parent(host)  # again: the kernel forgets the wish when privileges change
+    _prctl(_DUMPABLE, 0)
+    _no_new_privs()
+    if walls.landlock:
+        landlock.install(walls.landlock)
+    if walls.seccomp:
+        seccomp.lesser()  # made once, here, for all workers
+        seccomp.install(seccomp.program(forking=True))
 
 
-def enter(answers: int, unconnected: int, walls: Walls, allowance: Allowance, uid: int) -> None:
-    """Keep these two descriptors and give up the rest, or raise OSError.
+def fork() -> int:
+    """``os.fork`` at a third of its price, for a process of one thread.
+
+    Python's own has a child renew locks that no other thread can hold here, and random numbers
+    that no hook uses: it touches a hundred pages for that, each of which the kernel must copy.
+    """
+    pid: int = _locked_libc.fork()
+    if pid < 0:
+        raise OSError(ctypes.get_errno(), "fork")
+    return pid
+
+
+def enter(answers: int, unconnected: int, walls: Walls, cpu_seconds: int, uid: int) -> None:
+    """In a worker: keep these two descriptors, give up the rest, or raise OSError.
 
     Order matters: files first, then limits, then the user, whose change undoes some wishes,
     and the filter last.
@@ -118,22 +148,23 @@ def enter(answers: int, unconnected: int, walls: Walls, allowance: Allowance, ui
     parent = os.getppid()
     _give_way()
     _keep(answers, unconnected)
-    _limit(allowance)
+    _lower(resource.RLIMIT_NPROC, 0)  # asked only of who forks: nobody else of this user suffers
+    _lower(resource.RLIMIT_CPU, cpu_seconds)
     if walls.uids:
-        become(uid)
-    renounce(parent)
+        _become(uid)
+        _prctl(_DUMPABLE, 0)
+    die_with_parent(parent)
     if walls.landlock:
-        landlock.install(walls.landlock)
+        landlock.install(walls.landlock)  # its own: it may not signal its neighbours
     if walls.seccomp:
-        seccomp.install()
+        seccomp.install(seccomp.lesser())
 
 
-def renounce(parent: int) -> None:
-    """Give up privileges for good; after the last change of the user."""
-    _drop_capabilities()
-    die_with_parent(parent)  # again: the kernel forgets the wish when the uid changes
-    _prctl(_DUMPABLE, 0)
-    _no_new_privs()
+def die_with_parent(parent: int) -> None:
+    """Have the kernel kill this process when its parent ends; leave if it has already."""
+    _prctl(_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:
+        os._exit(1)
 
 
 def _give_way() -> None:
@@ -141,7 +172,11 @@ def _give_way() -> None:
     wall's clock, and beside programs that never pause, 19 would leave a hook a hundredth of it."""
     os.nice(NICE)
     os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
-    try:  # when memory runs out a worker goes first
+
+
+def _go_first() -> None:
+    """When memory runs out, workers and their zygote go before the server."""
+    try:
         fd = os.open("/proc/self/oom_score_adj", os.O_WRONLY)
     except OSError:
         return
@@ -154,49 +189,51 @@ def _give_way() -> None:
 
 
 def _keep(answers: int, unconnected: int) -> None:
-    """Nothing is shared with another worker, not even the flags of /dev/null."""
-    nowhere = os.open(os.devnull, os.O_RDWR)
-    for fd, place in ((answers, 60), (nowhere, 61), (unconnected, 62)):
-        os.dup2(fd, place)  # out of each other's way first
-    for fd, place in ((61, 0), (61, 1), (61, 2), (60, ANSWER_FD), (62, PLACEHOLDER_FD)):
-        os.dup2(fd, place)
-    os.closerange(PLACEHOLDER_FD + 1, os.sysconf("SC_OPEN_MAX"))
+    """The way to the host, and a socket that leads nowhere, also where libraries expect files.
+    Nothing is shared with another worker."""
+    os.dup2(answers, _AWAY)
+    os.dup2(unconnected, _AWAY + 1)  # out of each other's way first
+    for place in (0, 1, 2, PLACEHOLDER_FD):
+        os.dup2(_AWAY + 1, place)
+    os.dup2(_AWAY, ANSWER_FD)
+    os.closerange(PLACEHOLDER_FD + 1, DESCRIPTORS)
 
 
 def _limit(allowance: Allowance) -> None:
     for limit, value in (
         (resource.RLIMIT_CORE, 0),
         (resource.RLIMIT_AS, allowance.memory),
-        (resource.RLIMIT_CPU, allowance.cpu_seconds),
         (resource.RLIMIT_FSIZE, allowance.file_size),
         (resource.RLIMIT_MEMLOCK, 0),
         (resource.RLIMIT_MSGQUEUE, 0),
         (resource.RLIMIT_SIGPENDING, 0),
-        (resource.RLIMIT_NPROC, 0),  # asked only of who forks: nobody else of this user suffers
         (resource.RLIMIT_NOFILE, DESCRIPTORS),
     ):
-        resource.setrlimit(limit, (value, value))
+        _lower(limit, value)
 
 
-def become(uid: int) -> None:
-    """Be this user for good, and of no group but its own."""
-    _drop_bounds()
+def _lower(limit: int, value: int) -> None:
+    _, most = resource.getrlimit(limit)
+    value = value if most == resource.RLIM_INFINITY else min(value, most)
+    resource.setrlimit(limit, (value, value))
+
+
+def _become(uid: int) -> None:
+    """Be this user for good, and of no group but its own; with root, its capabilities go."""
     os.setgroups([])
     os.setresgid(uid, uid, uid)
     os.setresuid(uid, uid, uid)
 
 
-def _drop_bounds() -> None:
+def _drop_capabilities(kept: int) -> None:
+    """All but these, and none of them for a program that is started. Also where the uid stays:
+    root without any is nearly an ordinary user."""
     number = 0
     while not _libc.prctl(_CAP_DROP, number, 0, 0, 0):
         number += 1
-
-
-def _drop_capabilities() -> None:
-    """Also where the uid stays: root without any is nearly an ordinary user."""
     _libc.prctl(_AMBIENT, _AMBIENT_CLEAR, 0, 0, 0)
     header = (ctypes.c_uint32 * 2)(0x20080522, 0)
-    if _libc.capset(header, (ctypes.c_uint32 * 6)()):
+    if _libc.capset(header, (ctypes.c_uint32 * 6)(kept, kept)):
         raise OSError(ctypes.get_errno(), "capset")
 
 

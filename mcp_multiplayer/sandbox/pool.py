@@ -36,7 +36,7 @@ from mcp_multiplayer.sandbox.cassette import Differs
 from mcp_multiplayer.sandbox.compile_cache import CompileCache
 from mcp_multiplayer.sandbox.dice import Dice
 from mcp_multiplayer.sandbox.fair_queue import LEAST, SERVER, FairQueue, Owner
-from mcp_multiplayer.sandbox.forkserver import Death, ForkServer
+from mcp_multiplayer.sandbox.forkserver import HERE, Death, ForkServer, Surroundings
 from mcp_multiplayer.sandbox.hostcalls import LARGEST, MARK, MOST_HEARD, read_question
 from mcp_multiplayer.sandbox.isolation import Isolation, Policy
 
@@ -48,7 +48,7 @@ COUNTED = ("ran", "failed", "timed_out", "killed", "rejected")
 MOST_AT_ONCE = 128
 
 
-class _NotIsolated(Exception):
+class NotIsolated(Exception):
     """The walls of this machine are not enough for what players bring."""
 
 
@@ -83,11 +83,12 @@ class Pool:
         at_once: int | None = None,
         policy: Policy = "auto",
         without: Collection[str] = (),
-        hash_seed: int = 0,
+        surroundings: Surroundings = HERE,
+        seconds: float | None = None,
     ) -> None:
         """``broker`` is what bots reach; left out, nothing but their own files. ``without``
-        leaves walls out, by name: for tests, and to see what each one costs. ``hash_seed``
-        decides the order of sets; another one shows who depends on it.
+        leaves walls out, by name: for tests, and to see what each one costs. ``seconds``: the
+        deadline of a hook here, whatever a room's is.
         """
         self.limits = limits or Limits()
         self.broker = broker or Broker(limits=self.limits)
@@ -97,7 +98,8 @@ class Pool:
         )
         self.counts: Counter[str] = Counter()  #: of hooks, and of what ended some of them
         self._without = without
-        self._hash_seed = hash_seed
+        self._surroundings = surroundings
+        self._seconds = seconds
         cores = os.cpu_count() or 1
         self._shares = FairQueue(at_once or min(max(LEAST, 2 * cores), MOST_AT_ONCE))
         self._cache = CompileCache()
@@ -157,13 +159,13 @@ class Pool:
     ) -> HookResult:
         try:
             return await self._walled(call, tape, owner, limits)
-        except _NotIsolated as error:
+        except NotIsolated as error:
             return Failed("NotIsolated", text=str(error))
 
     async def _walled(
         self, call: HookCall, tape: Sequence[Effect] | None, owner: Owner, limits: Limits
     ) -> HookResult:
-        compiled = await self._compiled(call.source, owner, inline=call.inline)
+        compiled = await self.compiled(call.source, owner=owner, inline=call.inline)
         if isinstance(compiled, Failed):
             return compiled
         if not compiled.code and compiled.rejected:
@@ -190,15 +192,16 @@ class Pool:
     async def _outcome(
         self, worker: Worker, request: bytes, call: HookCall, desk: HookBroker, limits: Limits
     ) -> HookResult:
+        seconds = self._deadline(limits)
         try:
-            async with asyncio.timeout(limits.hook_seconds):
+            async with asyncio.timeout(seconds):
                 largest = max(LARGEST, wire.largest_answer(limits))
                 data = await self._converse(worker, request, desk, largest)
             result = wire.hook_result(data, call, limits)
             desk.finish()
             return result
         except TimeoutError:
-            text = f"the hook took longer than {limits.hook_seconds:g} seconds"
+            text = f"the hook took longer than {seconds:g} seconds"
             return Failed("TimeLimit", text=text, killed=True)
         except Differs as error:
             return Failed("NonDeterministic", text=str(error))
@@ -237,8 +240,8 @@ class Pool:
         except UnicodeEncodeError:
             raise BotRejected("The source is not valid Unicode text") from None
         try:
-            compiled = await self._compiled(source, owner, inline=inline)
-        except _NotIsolated as error:
+            compiled = await self.compiled(source, owner=owner, inline=inline)
+        except NotIsolated as error:
             hint = "A preset runs here: list_bots names them."
             raise BotRejected(str(error), hint=hint) from None
         if isinstance(compiled, Failed) and compiled.error == "TimeLimit" and not inline:
@@ -249,8 +252,11 @@ class Pool:
             raise BotRejected(compiled.rejected)
         return compiled.report
 
-    async def _compiled(self, source: str, owner: Owner, *, inline: bool) -> Compiled | Failed:
-        """What its hooks are handed, made once; `Failed` where making it took too much."""
+    async def compiled(
+        self, source: str, *, owner: Owner = SERVER, inline: bool = True
+    ) -> Compiled | Failed:
+        """What its hooks are handed, made once; `Failed` where making it took too much.
+        `NotIsolated`, and Unavailable as from `run`."""
         compiled = self._cache.get(source)
         if compiled is not None:
             return compiled
@@ -262,7 +268,7 @@ class Pool:
     async def _compile(self, source: str, owner: Owner, *, inline: bool) -> Compiled | Failed:
         worker = await self._take(owner, "compile", inline=inline)
         try:
-            async with asyncio.timeout(self.limits.hook_seconds):
+            async with asyncio.timeout(self._deadline(self.limits)):
                 data = await self._ask(worker, wire.compile_request(source))
             return wire.compiled(data)
         except TimeoutError:
@@ -279,7 +285,7 @@ class Pool:
 
     async def _take(self, owner: Owner, job: Hashable, *, inline: bool) -> Worker:
         """A worker that is ready for its one request, holding a place of its owner's until it
-        dies; `_NotIsolated` where there is none for ``inline`` sources. ``job`` is what may be
+        dies; `NotIsolated` where there is none for ``inline`` sources. ``job`` is what may be
         expected to cost the same again."""
         place = await self._shares.take(owner, job)
         try:
@@ -291,7 +297,7 @@ class Pool:
         self._refill()
         if inline and (why := self.isolation.refusal()):
             worker.drop()
-            raise _NotIsolated(why)
+            raise NotIsolated(why)
         return worker
 
     async def _ready_worker(self) -> Worker:
@@ -336,7 +342,7 @@ class Pool:
                 for worker in self._ready:
                     worker.drop()
                 self._ready.clear()
-                keeper = ForkServer(self._allowance(), self._hash_seed)
+                keeper = ForkServer(self._allowance(), self._surroundings, self._without)
                 await keeper.start(START_SECONDS)
                 try:
                     await self._examine(keeper)
@@ -365,13 +371,15 @@ class Pool:
             missing,
         )
 
-    def _allowance(self) -> dict[str, Any]:
-        seconds = math.ceil(self.limits.hook_seconds)
+    def _deadline(self, limits: Limits) -> float:
+        return limits.hook_seconds if self._seconds is None else self._seconds
+
+    def _allowance(self) -> dict[str, int]:
+        seconds = math.ceil(self._deadline(self.limits))
         return {
             "memory": self.limits.memory,
             "cpu_seconds": seconds + 2,
             "file_size": self.limits.workspace,
-            "without": sorted(self._without),
         }
 
     # One exchange

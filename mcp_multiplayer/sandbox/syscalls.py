@@ -62,10 +62,12 @@ landlock_create_ruleset=444/444 landlock_add_rule=445/445 landlock_restrict_self
 seccomp=317/277
 """
 
-#: What a process needs besides to fork workers, jail and bury them (`verifier/jail.py`).
+#: What a zygote needs besides, to fork workers, jail and bury them (`sandbox/jail.py`).
 FORKING = """
-clone=56/220 clone3=435/435 wait4=61/260 kill=62/129 setpgid=109/154 socket=41/198
+clone=56/220 clone3=435/435 wait4=61/260 kill=62/129 socket=41/198
 prctl=157/167 setrlimit=160/164 getrlimit=97/163 prlimit64=302/261 close_range=436/436
+getpriority=140/141 setpriority=141/140 sched_setscheduler=144/119
+setgroups=116/159 setresgid=119/149 setresuid=117/147
 landlock_create_ruleset=444/444 landlock_restrict_self=446/446 seccomp=317/277
 """
 

@@ -22,20 +22,17 @@ from mcp_multiplayer.sandbox import (
 from mcp_multiplayer.sandbox.compiler import compile_source
 from mcp_multiplayer.sandbox.hook import answer
 from mcp_multiplayer.sandbox.isolation import Walls
-from mcp_multiplayer.sandbox.jail import Allowance
 from mcp_multiplayer.sandbox.values import read, text
 
 READY = b"{}"
 
 
-def serve(answers: int, zygote: int, walls: Walls, allowance: Allowance, uid: int) -> NoReturn:
+def serve(answers: int, walls: Walls, cpu_seconds: int, uid: int, *, stirred: bool) -> NoReturn:
     """Run one request to its end; never returns, runs no exit handler of anybody."""
     try:
         _reset_signals()
-        jail.die_with_parent(zygote)
-        unconnected = network.placeholder()
-        jail.enter(answers, unconnected, walls, allowance, uid)
-        serve_one()
+        jail.enter(answers, network.placeholder(), walls, cpu_seconds, uid)
+        serve_one(stirred=stirred)
     finally:
         os._exit(1)
 
@@ -45,9 +42,12 @@ def _reset_signals() -> None:
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
 
 
-def serve_one() -> None:
-    """Be told what to do, do it, answer, end."""
+def serve_one(*, stirred: bool) -> None:
+    """Say that it is ready, be told what to do, do it, answer, end."""
     warmup.exercise()
+    hostcall_client.begin()
+    if stirred:
+        normalize.stir()
     _write(READY)
     request: dict[str, Any] = read(_read())
     if request["do"] == "attack":
@@ -57,9 +57,6 @@ def serve_one() -> None:
         _write(text(compile_source(request["source"])).encode())
         os._exit(0)
     code = _read()
-    hostcall_client.begin()
-    if os.environ.get("PYTHONHASHSEED") != "0":
-        normalize.stir()
     _write(text(answer(request, code)).encode())
     os._exit(0)
 

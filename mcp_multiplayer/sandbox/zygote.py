@@ -1,11 +1,11 @@
-"""The process that workers are forked from.
+"""The process that workers are forked from, of a server and of a verifier alike.
 
-Started fresh by the host with an empty environment, never forked from the server: it
-holds no key, no log and no connection. One thread. It knows its children by the
-host's job numbers, so that a kill hits the right one, and ends them all and itself
-when the host's end of the control socket closes.
-
-Started as a program: ``python -s -P zygote.py CONTROL_FD HOST_PID ROOT ALLOWANCE``.
+Started fresh by the host (`sandbox/forkserver.py`) with an environment of four names and one
+socket: it holds no key, no log and no connection. It loads what bots may import, gives up all it
+can (`sandbox/jail.py`), and then obeys: fork a worker, kill it, tell how it ended. It neither reads
+nor runs a stranger's source. One thread. It knows its children by the host's job numbers, so that a
+kill hits the right one, and ends them all and itself when the host's end of the control socket
+closes.
 """
 
 from __future__ import annotations
@@ -17,8 +17,10 @@ import os
 import select
 import signal
 import socket
-import sys
 from typing import Any
+
+from mcp_multiplayer.sandbox import jail, warmup, worker
+from mcp_multiplayer.sandbox.isolation import Walls
 
 #: Commands and reports are one datagram each.
 DATAGRAM = 4096
@@ -27,27 +29,29 @@ DATAGRAM = 4096
 class Zygote:
     """The children, by job number."""
 
-    def __init__(self, control: socket.socket, walls: Any, allowance: Any, serve: Any) -> None:
+    def __init__(
+        self, control: socket.socket, walls: Walls, cpu_seconds: int, *, stirred: bool
+    ) -> None:
         self.control = control
         self.walls = walls
-        self.allowance = allowance
-        self.serve = serve
+        self.cpu_seconds = cpu_seconds
+        self.stirred = stirred  #: the objects of each worker lie elsewhere
         self.jobs: dict[int, int] = {}  # pid -> job
         self.uids: dict[int, int] = {}  # pid -> the user it is, unlike any other living worker
+        self.woken, wake = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        signal.set_wakeup_fd(wake, warn_on_full_buffer=False)
+        signal.signal(signal.SIGCHLD, lambda *_: None)
 
     def run(self) -> None:
         """Obey until the host is gone."""
-        woken, wake = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
-        signal.set_wakeup_fd(wake, warn_on_full_buffer=False)
-        signal.signal(signal.SIGCHLD, lambda *_: None)
         poll = select.poll()
         poll.register(self.control, select.POLLIN)
-        poll.register(woken, select.POLLIN)
+        poll.register(self.woken, select.POLLIN)
         self.report(ready=os.getpid(), walls=dataclasses.asdict(self.walls))
         while True:
             for fd, _ in poll.poll():
-                if fd == woken:
-                    os.read(woken, 4096)
+                if fd == self.woken:
+                    os.read(self.woken, 4096)
                     self.bury()
                 elif not self.obey():
                     return
@@ -67,22 +71,22 @@ class Zygote:
 
     def fork(self, job: int, answers: int) -> None:
         """Start a worker that answers on this socket."""
-        zygote, uid = os.getpid(), self.free_uid()
+        uid = self.free_uid()
         try:
-            pid = os.fork()
+            pid = jail.fork()
         except OSError:
             os.close(answers)
             self.report(dead=job, status=-1, cpu=0.0)
             return
         if not pid:
-            self.serve(answers, zygote, self.walls, self.allowance, uid)
+            worker.serve(answers, self.walls, self.cpu_seconds, uid, stirred=self.stirred)
         self.jobs[pid], self.uids[pid] = job, uid
         os.close(answers)
 
     def free_uid(self) -> int:
         """The lowest user of our range that no worker is."""
         taken = set(self.uids.values())
-        uid: int = self.walls.uids
+        uid = self.walls.uids
         while uid in taken:
             uid += 1
         return uid
@@ -109,20 +113,18 @@ class Zygote:
         self.control.send(json.dumps(event).encode())
 
 
-def main(control_fd: str, host: str, root: str, allowance: str) -> None:
-    """Load what bots may import, once, then wait for work."""
-    sys.path.append(root)
-    from mcp_multiplayer.sandbox import jail, warmup, worker
-
-    jail.die_with_parent(int(host))
+def main(told: dict[str, Any]) -> None:
+    """Load what bots may import, put the walls up, then wait for work."""
+    jail.die_with_parent(told["host"])
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)  # ends with the host, not with its terminal
-    control = socket.socket(fileno=int(control_fd))
-    os.closerange(int(control_fd) + 1, os.sysconf("SC_OPEN_MAX"))
-    told = json.loads(allowance)
-    walls = jail.survey(int(host), told.pop("without", ()))
+    control = socket.socket(fileno=told["control"])
+    os.closerange(told["control"] + 1, os.sysconf("SC_OPEN_MAX"))
+    walls = jail.survey(told["host"], told["without"])
     warmup.ready()
-    zygote = Zygote(control, walls, jail.Allowance(**told), worker.serve)
+    allowance = jail.Allowance(**told["allowance"])
+    zygote = Zygote(control, walls, allowance.cpu_seconds, stirred=told["stirred"])
+    jail.surround(walls, allowance)
     gc.collect()
     gc.freeze()
     try:
@@ -131,7 +133,3 @@ def main(control_fd: str, host: str, root: str, allowance: str) -> None:
         pass
     finally:
         zygote.end()
-
-
-if __name__ == "__main__":
-    main(*sys.argv[1:])

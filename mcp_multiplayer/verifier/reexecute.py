@@ -227,8 +227,7 @@ class Reexecution:
 
     def _others(self) -> Iterator[Executor]:
         """Where to do something again, until there is no time left."""
-        from mcp_multiplayer.verifier.forkserver_client import CannotReplay
-        from mcp_multiplayer.verifier.replay import OutOfTime
+        from mcp_multiplayer.verifier.replay import CannotReplay, OutOfTime
 
         assert self.executor is not None
         try:
@@ -293,8 +292,7 @@ class Reexecution:
     def _asked(self, ask: Callable[[Executor], Asked]) -> Asked | Unknown:
         """What the executor answers. When it has no time or no process left, it is not asked
         again."""
-        from mcp_multiplayer.verifier.forkserver_client import CannotReplay
-        from mcp_multiplayer.verifier.replay import OutOfTime
+        from mcp_multiplayer.verifier.replay import CannotReplay, OutOfTime
 
         assert self.executor is not None
         try:

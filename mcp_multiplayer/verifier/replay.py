@@ -1,13 +1,18 @@
 """How a member executes a referee again.
 
 On the other side is a stranger's code, in a record that a stranger may have written: it may
-read no file, reach no network, leave nothing behind, and neither hang nor crash the verifier;
-all that it says is checked as the server checks it (`sandbox/wire.py`,
-`sandbox/hostcalls.py`). Tried by tests/attacks/test_hostile_referee_in_verifier.py.
+read no file, reach no network, leave nothing behind, and neither hang nor crash the verifier.
+Tried by tests/attacks/test_hostile_referee_in_verifier.py.
 
-What comes of a hook is what came of it on the server (tests/verifier/test_replay.py): the same code
-of ours calls it, with the same limits, on another machine. Each hook has a process of its own,
-forked from one that has run none (`verifier/forkserver.py`), the next one while this one runs.
+What comes of a hook is what came of it on the server (tests/verifier/test_replay.py), because it is
+the server's own `Pool` that calls it: the same zygote, jail and host calls, with the limits of the
+room, on another machine. Each hook has a process of its own; what it asks of the network is
+answered from the record.
+
+There is none without a wall: the kernel's filter of system calls, installed, and every attack of
+`sandbox/selftest_attacks.py` refused to a process behind it. Landlock and another user are more of
+the same and not enough by themselves (docs/sandbox.md). A record may attack its reader, so before
+that nothing of it is compiled, let alone executed.
 
 Before a server is accused by what comes of a hook, it is executed again where other things than
 the log's values are different (`Replayer.others`): who asks where objects lie, how much memory is
@@ -16,45 +21,46 @@ left or where files are gets another answer there.
 
 from __future__ import annotations
 
-import contextlib
+import asyncio
 import dataclasses
+import importlib.util
 import math
 import os
 import shutil
-import socket
 import sys
 import tempfile
+import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from pathlib import Path
+from typing import Any, TypeVar
 
-from mcp_multiplayer.sandbox import frames, wire
-from mcp_multiplayer.sandbox.call import (
-    Compiled,
-    Effect,
-    Failed,
-    Finished,
-    HookCall,
-    HookResult,
-    Limits,
-    SourceReport,
-)
-from mcp_multiplayer.sandbox.cassette import Cassette, Differs
-from mcp_multiplayer.sandbox.compile_cache import CompileCache
-from mcp_multiplayer.sandbox.dice import Dice
+from mcp_multiplayer.errors import Unavailable
+from mcp_multiplayer.sandbox.broker import Broker
+from mcp_multiplayer.sandbox.call import Effect, Failed, HookCall, HookResult, Limits, SourceReport
+from mcp_multiplayer.sandbox.forkserver import HERE, Surroundings
+from mcp_multiplayer.sandbox.isolation import Walls
+from mcp_multiplayer.sandbox.pool import NotIsolated, Pool
 from mcp_multiplayer.sandbox.workspace import Workspaces
-from mcp_multiplayer.verifier.forkserver_client import (
-    START_SECONDS,
-    CannotReplay,
-    ForkServerClient,
-    Lost,
-    told,
-)
-from mcp_multiplayer.verifier.replay_host import Full, ReplayHost
 
-__all__ = ["CannotReplay", "OutOfTime", "Replayer"]
-MOST_CPU_SECONDS = 86400
-_TRIES = 3
+#: What sources are read with; verifier.pyz carries it, a bare Python does not.
+NEEDED = "RestrictedPython"
+T = TypeVar("T")
+
+
+class CannotReplay(Exception):
+    """No hook can be executed on this machine; the text says why. ``code`` is the finding's."""
+
+    code = "I_NO_REPLAY"
+
+
+class NoWall(CannotReplay):
+    """Nothing would stand between a stranger's code and this machine."""
+
+    code = "I_NO_WALL"
+
+    def __init__(self, why: str) -> None:
+        super().__init__(f"code of strangers is executed behind a kernel's jail only ({why})")
 
 
 class OutOfTime(Exception):
@@ -75,6 +81,29 @@ ELSEWHERE = (Elsewhere(1, False), Elsewhere(0.5, False), Elsewhere(2, False), El
 TIMES = 16
 
 
+class _Loop:
+    """A thread in which the pools live, because whoever verifies may have a loop of their own."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
+        self._thread.start()
+
+    def wait(self, work: Coroutine[Any, Any, T]) -> T:
+        """What comes of it; who is interrupted while waiting interrupts it, too."""
+        future = asyncio.run_coroutine_threadsafe(work, self._loop)
+        try:
+            return future.result()
+        except BaseException:
+            future.cancel()
+            raise
+
+    def close(self) -> None:
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
+
 class Replayer:
     """Executes hooks of strangers' code, in processes of their own."""
 
@@ -85,6 +114,7 @@ class Replayer:
         seconds: float = 30.0,
         total: float = math.inf,
         elsewhere: Elsewhere | None = None,
+        loop: _Loop | None = None,
     ) -> None:
         """``limits`` are the room's. A hook may take ``seconds`` here, whatever it might take
         on the server: this machine may be slower. All hooks together may take ``total``."""
@@ -94,18 +124,16 @@ class Replayer:
         self._seconds = seconds
         self._total = self._left = total
         self._directory: Path | None = None
-        self._workspaces: Workspaces | None = None
-        self._home: ForkServerClient | None = None
-        self._spare: tuple[int, socket.socket] | None = None
-        self._cache = CompileCache()
+        self._lent, self._loop = loop, loop
+        self._pool: Pool | None = None
 
     @property
     def walls(self) -> str:
         """What stands between strangers' code and this machine, in one line."""
-        return told(self._parent().walls)
+        return told(self._ready().isolation.walls)
 
     def __enter__(self) -> Replayer:
-        self._parent()
+        self._ready()
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -116,12 +144,15 @@ class Replayer:
         for other in self._others:
             other.close()
         self._others.clear()
-        self._lose()
-        if self._workspaces is not None:
-            self._workspaces.close()
+        if self._loop is not None:
+            if self._pool is not None:
+                self._loop.wait(self._pool.close())
+            if self._lent is None:
+                self._loop.close()
+        self._pool, self._loop = None, self._lent
         if self._directory is not None:
             shutil.rmtree(self._directory, ignore_errors=True)
-        self._workspaces = self._directory = None
+            self._directory = None
 
     def run(self, call: HookCall, tape: Sequence[Effect] = ()) -> HookResult:
         """Call one hook; what it asks of the network is answered from ``tape``.
@@ -130,13 +161,19 @@ class Replayer:
         is a connection of its own: look at `replayable` first. `OutOfTime` when ``total`` is
         used up, `CannotReplay` when this machine starts no hook.
         """
-        if self._left <= 0:
-            raise OutOfTime(f"the referees took longer than {self._total:g} seconds")
-        began = time.monotonic()
-        try:
-            return self._run(call, tape)
-        finally:
-            self._left -= time.monotonic() - began
+        strangers = dataclasses.replace(call, inline=True)  # whoever the record says it is of
+        result = self._timed(lambda pool: pool.run(strangers, tape=tape))
+        if isinstance(result, Failed) and result.error == "NotIsolated":  # walls that fell
+            raise NoWall(result.text)
+        return result
+
+    def inspect(self, source: str) -> SourceReport | str | None:
+        """What can be known of a source without running it, or why it is none; None when its
+        reader does not come back."""
+        compiled = self._timed(lambda pool: pool.compiled(source))
+        if isinstance(compiled, Failed):
+            return None
+        return compiled.rejected or compiled.report
 
     def others(self) -> Iterator[Replayer]:
         """Where to execute something again, as often as settles whether it always comes to the
@@ -146,7 +183,7 @@ class Replayer:
         for _ in range(TIMES):
             for other in self._others:
                 if self._left <= 0:
-                    raise OutOfTime(f"the referees took longer than {self._total:g} seconds")
+                    raise self._out_of_time()
                 other._total, other._left = self._total, self._left
                 yield other
                 self._left = other._left
@@ -154,59 +191,73 @@ class Replayer:
     def _other(self, how: Elsewhere) -> Replayer:
         memory = int(self.limits.memory * how.memory)
         limits = dataclasses.replace(self.limits, memory=memory)
-        return Replayer(limits, seconds=self._seconds, elsewhere=how)
+        return Replayer(limits, seconds=self._seconds, elsewhere=how, loop=self._loop)
 
-    def inspect(self, source: str) -> SourceReport | str | None:
-        """What can be known of a source without running it, or why it is none; None when its
-        reader does not come back."""
-        compiled = self._compiled(source)
-        if isinstance(compiled, Failed):
-            return None
-        return compiled.rejected or compiled.report
-
-    def _compiled(self, source: str) -> Compiled | Failed:
-        """What its hooks are handed, made once."""
-        compiled = self._cache.get(source)
-        if compiled is not None:
-            return compiled
-        job, sock = self._take()
+    def _timed(self, ask: Callable[[Pool], Coroutine[Any, Any, T]]) -> T:
+        """What the pool answers, within what is left."""
+        pool = self._ready()
+        if self._left <= 0:
+            raise self._out_of_time()
+        began = time.monotonic()
         try:
-            with sock:
-                sock.settimeout(self._seconds)
-                sock.sendall(frames.pack(wire.compile_request(source)))
-                made = wire.compiled(frames.receive(sock, wire.LARGEST_COMPILED))
-        except (OSError, frames.BadFrame, wire.Broken) as error:
-            return Failed("Crashed", text=f"its source could not be read ({error})", killed=True)
+            assert self._loop is not None
+            return self._loop.wait(_within(self._left, ask(pool)))
+        except TimeoutError:
+            raise self._out_of_time() from None
+        except NotIsolated as error:
+            raise NoWall(str(error)) from None
+        except Unavailable as error:
+            raise CannotReplay(
+                f"no process for a referee's code could be started ({error})"
+            ) from None
         finally:
-            self._bury(job)
-        self._cache.put(source, made)
-        return made
+            self._left -= time.monotonic() - began
 
-    def _run(self, call: HookCall, tape: Sequence[Effect]) -> HookResult:
-        compiled = self._compiled(call.source)
-        if isinstance(compiled, Failed):
-            return compiled
-        if not compiled.code and compiled.rejected:
-            return Failed("BotRejected", line=compiled.line, text=compiled.rejected)
-        if call.hook not in compiled.report.hooks:
-            return Finished()
-        request = wire.hook_request(call, compiled, self.limits)
-        if len(request) > frames.LARGEST_REQUEST:
-            return Failed("StateLimit", text="the hook's inputs are too large")
-        request = frames.pack(request) + frames.pack(compiled.code)
-        desk = self._desk(call, tape)
+    def _out_of_time(self) -> OutOfTime:
+        return OutOfTime(f"the referees took longer than {self._total:g} seconds")
+
+    # Processes
+
+    def _ready(self) -> Pool:
+        """The pool, its walls tried; `CannotReplay` where there is none, `NoWall` where it would
+        not be safe."""
+        if self._pool is not None:
+            return self._pool
+        if sys.platform != "linux":
+            raise NoWall(f"this is {sys.platform}, which has no seccomp")
+        if not sys.executable:
+            raise CannotReplay("this Python does not know its own program")
+        if importlib.util.find_spec(NEEDED) is None:
+            raise CannotReplay(f"the Python package {NEEDED} is missing here")
+        self._loop = self._loop or _Loop()
+        pool = self._loop.wait(self._made())
         try:
-            job, sock = self._take()
-            with sock:
-                result = self._outcome(job, sock, request, call, desk)
-        finally:
-            desk.close()
-        return dataclasses.replace(result, effects=tuple(desk.tape.repeated), draws=desk.dice.count)
+            self._loop.wait(pool.start())
+            isolation = pool.isolation
+            if not isolation.walls.seccomp:
+                raise NoWall("; ".join(isolation.walls.degraded) or "there is no seccomp")
+            if isolation.failures:
+                raise NoWall(f"its self-test failed: {isolation.failures[0]}")
+        except Unavailable as error:
+            self._loop.wait(pool.close())
+            text = f"the process for a referee's code does not start ({error})"
+            raise CannotReplay(text) from None
+        except BaseException:
+            self._loop.wait(pool.close())
+            raise
+        self._pool = pool
+        return pool
 
-    def _desk(self, call: HookCall, tape: Sequence[Effect]) -> ReplayHost:
-        if self._workspaces is None:
-            self._workspaces = Workspaces(self._place(), self.limits.workspace)
-        return ReplayHost(Cassette(tape), Dice(call.key), self._workspaces.hook(), self.limits)
+    async def _made(self) -> Pool:
+        surroundings = HERE
+        if self._elsewhere is not None:
+            path = tuple(self._moved()) if self._elsewhere.moved else ()
+            surroundings = Surroundings(stirred=True, path=path)
+        workspaces = Workspaces(self._place(), self.limits.workspace)
+        broker = Broker(limits=self.limits, workspaces=workspaces)
+        return Pool(
+            limits=self.limits, broker=broker, surroundings=surroundings, seconds=self._seconds
+        )
 
     def _place(self) -> Path:
         """A directory of our own."""
@@ -226,94 +277,17 @@ class Replayer:
             moved.append(str(link))
         return moved
 
-    def _outcome(
-        self, job: int, sock: socket.socket, request: bytes, call: HookCall, desk: ReplayHost
-    ) -> HookResult:
-        """As the server judges it (`Pool._outcome`)."""
-        seconds = min(self._seconds, self._left)
-        try:
-            until = time.monotonic() + seconds
-            sock.settimeout(seconds)
-            sock.sendall(request)
-            self._fork_spare()
-            data = desk.converse(sock, until)
-            if self._home is not None:
-                self._home.forget(job)
-            result = wire.hook_result(data, call, self.limits)
-            desk.tape.finish()
-            return result
-        except TimeoutError:
-            self._bury(job)
-            if seconds < self._seconds:
-                raise OutOfTime(f"the referees took longer than {self._total:g} seconds") from None
-            text = f"the hook took longer than {seconds:g} seconds"
-            return Failed("TimeLimit", text=text, killed=True)
-        except Differs as error:
-            self._bury(job)
-            return Failed("NonDeterministic", text=str(error))
-        except Full as error:
-            self._bury(job)
-            return Failed("WorkspaceLimit", text=str(error), killed=True)
-        except wire.Broken:
-            self._bury(job)
-            return Failed("Crashed", text="the answer was not one of ours", killed=True)
-        except (frames.BadFrame, OSError) as error:
-            text = f"the process ended with {self._bury(job)} ({error})"
-            return Failed("Crashed", text=text, killed=True)
 
-    # Processes
+async def _within(seconds: float, work: Coroutine[Any, Any, T]) -> T:
+    async with asyncio.timeout(None if math.isinf(seconds) else seconds):
+        return await work
 
-    def _parent(self) -> ForkServerClient:
-        if self._home is None:
-            how = self._elsewhere
-            allowance = {
-                "memory": self.limits.memory,
-                "cpu_seconds": MOST_CPU_SECONDS,
-                "hook_cpu_seconds": math.ceil(self._seconds) + 2,
-                "files": self.limits.workspace,
-            }
-            path = self._moved() if how is not None and how.moved else None
-            self._home = ForkServerClient(allowance, path=path, stirred=how is not None)
-        return self._home
 
-    def _take(self) -> tuple[int, socket.socket]:
-        """A hook's process that waits for its request; the next one is forked meanwhile."""
-        for _ in range(_TRIES):
-            try:
-                job, sock = self._spare or self._parent().fork()
-                self._spare = None
-                if self._is_ready(sock):
-                    return job, sock
-            except Lost:
-                pass
-            self._lose()
-        raise CannotReplay("no process for a referee's code could be started")
-
-    def _is_ready(self, sock: socket.socket) -> bool:
-        sock.settimeout(START_SECONDS)
-        try:
-            return frames.receive(sock, 16) == b"{}"
-        except (OSError, frames.BadFrame):
-            sock.close()
-            return False
-
-    def _bury(self, job: int) -> int | None:
-        try:
-            return None if self._home is None else self._home.bury(job)
-        except Lost:
-            self._lose()
-            return None
-
-    def _fork_spare(self) -> None:
-        """Forked while the one before runs; if that fails, the next hook finds out."""
-        with contextlib.suppress(Lost):
-            if self._spare is None:
-                self._spare = self._parent().fork()
-
-    def _lose(self) -> None:
-        if self._spare is not None:
-            self._spare[1].close()
-            self._spare = None
-        if self._home is not None:
-            self._home.kill()
-            self._home = None
+def told(walls: Walls) -> str:
+    """The walls in one line, for the report of a verification."""
+    named = {
+        "Landlock": walls.landlock,
+        "another user": walls.uids,
+        "no network": "net" in walls.namespaces,
+    }
+    return ", ".join(["seccomp", *(name for name, stands in named.items() if stands), "limits"])

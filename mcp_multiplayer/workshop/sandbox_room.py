@@ -14,6 +14,7 @@ from mcp_multiplayer.config import BadSetting, bots_dir, load
 from mcp_multiplayer.edge.api import errors
 from mcp_multiplayer.errors import MultiplayerError
 from mcp_multiplayer.multiplayer_server import broker, hook_limits, room_limits
+from mcp_multiplayer.sandbox.forkserver import ELSEWHERE
 from mcp_multiplayer.sandbox.pool import Pool
 from mcp_multiplayer.service.bot_manager import BotManager
 from mcp_multiplayer.service.channel_manager import ChannelManager
@@ -41,7 +42,7 @@ async def workshop() -> AsyncIterator[Workshop]:
     )
     async with (
         Pool(limits=limits, broker=broker(settings), policy=isolation) as pool,
-        Pool(limits=limits, policy=isolation, hash_seed=1) as second,
+        Pool(limits=limits, policy=isolation, surroundings=ELSEWHERE) as second,
     ):
         bots = BotManager(channels, pool, second=second, bots_dir=bots_dir())
         yield Workshop(bots, channels.limits)

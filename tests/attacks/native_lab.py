@@ -130,16 +130,14 @@ def attempt(code: str) -> str:
 
 def worker(code: str, answers: int, walls: Walls, uid: int) -> None:
     try:
-        jail.die_with_parent(os.getppid())
-        jail.enter(answers, placeholder(), walls, ALLOWANCE, uid)
+        jail.enter(answers, placeholder(), walls, ALLOWANCE.cpu_seconds, uid)
         os.write(FD, attempt(code).encode())
     finally:
         os._exit(0)
 
 
-def zygote(report: int, without: list[str]) -> None:
-    """Fork a worker for each attack, one after the other."""
-    globals()["ZYGOTE"] = os.getpid()
+def zygotes(report: int, without: list[str]) -> None:
+    """A zygote with one worker for each attack, one after the other."""
     found = {}
     try:
         walls = jail.survey(SERVER, without)
@@ -151,18 +149,39 @@ def zygote(report: int, without: list[str]) -> None:
 
 
 def one(code: str, walls: Walls) -> str:
+    """What the worker said, or how it ended; and its zygote, if that did not end as it should."""
     ours, theirs = socket.socketpair()
     pid = os.fork()
     if not pid:
-        worker(code, theirs.fileno(), walls, walls.uids)
+        ours.close()
+        zygote(code, theirs, walls)
     theirs.close()
     with ours:
-        readable, _, _ = select.select([ours], [], [], SECONDS)
-        said = ours.recv(4096).decode() if readable else "no answer"
-    if not readable:
-        os.kill(pid, signal.SIGKILL)
+        said = ours.makefile("rb").read().decode()
     status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
-    return said or (signal.Signals(-status).name if status < 0 else f"ended with {status}")
+    return said if not status else f"the zygote ended with {status}, after {said}"
+
+
+def zygote(code: str, answers: socket.socket, walls: Walls) -> None:
+    """Fork a worker, wait for its end, tell what it did not say."""
+    globals()["ZYGOTE"] = os.getpid()
+    try:
+        ours, theirs = socket.socketpair()
+        jail.surround(walls, ALLOWANCE)
+        pid = jail.fork()
+        if not pid:
+            worker(code, theirs.fileno(), walls, walls.uids)
+        theirs.close()
+        readable, _, _ = select.select([ours], [], [], SECONDS)
+        said = ours.recv(4096) if readable else b"no answer"
+        if not readable:
+            os.kill(pid, signal.SIGKILL)
+        status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+        how = signal.Signals(-status).name if status < 0 else f"ended with {status}"
+        answers.send(said or how.encode())
+        os._exit(0)
+    finally:
+        os._exit(1)
 
 
 class Server:
@@ -244,7 +263,7 @@ def main(uid: int, without: list[str]) -> None:
     ours, theirs = os.pipe()
     child = os.fork()
     if not child:
-        zygote(theirs, without)
+        zygotes(theirs, without)
     os.close(theirs)
     with os.fdopen(ours, "rb") as pipe:
         found = json.loads(pipe.read() or b"{}")

@@ -19,7 +19,16 @@ from hypothesis import strategies as st
 
 from mcp_multiplayer.sandbox import frames
 from mcp_multiplayer.sandbox.broker import Broker
-from mcp_multiplayer.sandbox.call import Failed, Finished, HookCall, HookResult, Limits
+from mcp_multiplayer.sandbox.call import (
+    MOST_CODE,
+    Compiled,
+    Failed,
+    Finished,
+    HookCall,
+    HookResult,
+    Limits,
+    SourceReport,
+)
 from mcp_multiplayer.sandbox.dice import AT_ONCE, BLOCKS
 from mcp_multiplayer.sandbox.forkserver import Death
 from mcp_multiplayer.sandbox.hostcalls import LARGEST, QUESTIONS, read_question
@@ -55,6 +64,7 @@ class Traitor(Pool):
 
     def __init__(self, *sent: bytes, read: bool = True, limits: Limits = LIMITS) -> None:
         super().__init__(limits=limits, broker=Broker(limits=limits))
+        self._cache.put(CALL.source, Compiled(SourceReport(("on_init",), "A"), b"code"))
         self.sent, self.read = sent, read
         self.answers: list[Any] = []
         self.fds: list[int] = []
@@ -70,6 +80,7 @@ class Traitor(Pool):
     def _talk(self, sock: socket.socket) -> None:
         with sock, contextlib.suppress(OSError, struct.error):
             frames.receive(sock, frames.LARGEST_REQUEST)
+            frames.receive(sock, MOST_CODE)
             for number, part in enumerate(self.sent, 1):
                 sock.sendall(part)
                 if self.read and number < len(self.sent):

@@ -1,6 +1,6 @@
 # ruff: noqa: E501 the rows are read as a table
-"""A referee that attacks whoever verifies its game. Stopped by verifier/jail.py and
-verifier/forkserver_client.py.
+"""A referee that attacks whoever verifies its game. Stopped by sandbox/jail.py and
+verifier/replay.py.
 
 Each row runs in the verifier's own replayer (`tests/attacks/verifier_lab.py`), first as root, then
 as somebody who is not. In most rows the language is lost already and the code is native.
@@ -351,7 +351,7 @@ def test_when_the_verifier_is_killed_its_hooks_end_with_it() -> None:
     program = (
         "import sys\nfrom mcp_multiplayer.sandbox.call import HookCall\nfrom mcp_multiplayer.verifier.replay import Replayer\n"
         "replayer = Replayer(seconds=60)\nreplayer.run(HookCall('', 'on_init'))\n"
-        "pid = replayer._home._process.pid\nsys.stdout.write(f'{pid}\\n')\nsys.stdout.flush()\n"
+        "pid = replayer._pool._keeper.pid\nsys.stdout.write(f'{pid}\\n')\nsys.stdout.flush()\n"
         f"replayer.run(HookCall({hook('while True:', '    pass')!r}, 'on_init'))"
     )
     environment = {"PYTHONPATH": os.pathsep.join([str(LAB.parents[2]), *sys.path])}

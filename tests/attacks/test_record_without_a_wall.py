@@ -1,5 +1,5 @@
 """A record that attacks its reader on a machine without a jail. Stopped by
-verifier/forkserver_client.py.
+verifier/replay.py.
 
 The referee of the record reads a private file and calls home with it; the language is lost
 already, so only a wall could stop it. Where there is none, nothing may be executed.
@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from mcp_multiplayer.verifier import forkserver_client
+from mcp_multiplayer.sandbox import forkserver, selftest
 from mcp_multiplayer.verifier.verdict import CONTAINER
 from tests.verifier.games import Bundle, codes, states, table, verify, violations
 
@@ -28,9 +28,8 @@ class ServantBot:
 #: In the hooks' parent: the language is lost, and nothing else stands.
 LOST = """
 import _socket
-from mcp_multiplayer.sandbox import seccomp, worker
+from mcp_multiplayer.sandbox import jail, seccomp, worker
 from mcp_multiplayer.sandbox.isolation import Walls
-from mcp_multiplayer.verifier import forkserver, jail
 guarded, read = worker.answer, worker.compile_source
 def steal():
     caller = _socket.socket(_socket.AF_INET, _socket.SOCK_STREAM)
@@ -43,10 +42,10 @@ seccomp.install = lambda *_: None
 """
 #: What a machine has instead of the kernel's filter.
 INSTEAD = {
-    "nothing": "jail.survey = lambda host: Walls()",
-    "another system": "jail.LINUX = False",
+    "nothing": "jail.survey = lambda *_: Walls()",
+    "a processor without a table": "seccomp.fault = lambda: 'seccomp: no table for riscv64'",
     "Landlock, another user and namespaces": "seccomp.fault = lambda: 'seccomp: none'",
-    "a filter that only claims to be there": "jail.survey = lambda host: Walls(seccomp=True)",
+    "a filter that only claims to be there": "jail.survey = lambda *_: Walls(seccomp=True)",
 }
 SECRET = b"of-the-reader-51c0"
 
@@ -70,7 +69,7 @@ class Caller:
 
     def program(self, instead: str) -> str:
         """The hooks' parent on a machine that has this instead of a wall."""
-        first, last = forkserver_client.PROGRAM.strip().rsplit("\n", 1)
+        first, last = forkserver.PROGRAM.strip().rsplit("\n", 1)
         port = self._listener.getsockname()[1]
         lost = LOST.format(private=str(self.private), port=port)
         return "\n".join([first, lost, instead, last])
@@ -100,7 +99,7 @@ def caller(tmp_path: Path) -> Iterator[Caller]:
 async def test_nothing_is_executed_without_a_wall(
     record: Bundle, caller: Caller, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
-    monkeypatch.setattr(forkserver_client, "PROGRAM", caller.program(INSTEAD[name]))
+    monkeypatch.setattr(forkserver, "PROGRAM", caller.program(INSTEAD[name]))
     checked = verify(record)
     assert caller.heard() == b""
     rules = next(one for one in checked.verdicts if one.line == "RULES")
@@ -115,7 +114,11 @@ async def test_the_attack_is_a_real_one(
 ) -> None:
     """Without the check it succeeds, and RULES would be PROVEN."""
     instead = INSTEAD["a filter that only claims to be there"]
-    monkeypatch.setattr(forkserver_client, "PROGRAM", caller.program(instead))
-    monkeypatch.setattr(forkserver_client.ForkServerClient, "_examine", lambda _: None)
+    monkeypatch.setattr(forkserver, "PROGRAM", caller.program(instead))
+
+    async def believed(*_: object) -> tuple[int, tuple[str, ...]]:
+        return 1, ()
+
+    monkeypatch.setattr(selftest, "examine", believed)
     assert states(verify(record))["RULES"] == "PROVEN"
     assert caller.heard() == SECRET

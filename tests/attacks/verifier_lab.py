@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parents[2]
-#: In the hooks' parent: a native source is executed without any guard.
+#: In the zygote: a native source is executed without any guard.
 NATIVE = """
 from mcp_multiplayer.sandbox import worker
 guarded, compiled = worker.answer, worker.compile_source
@@ -44,12 +44,12 @@ worker.answer, worker.compile_source = answer, read
 
 def main(told: dict[str, Any]) -> dict[str, Any]:
     """Every row once, then what is left."""
+    from mcp_multiplayer.sandbox import forkserver
     from mcp_multiplayer.sandbox.call import Failed, HookCall, Limits
-    from mcp_multiplayer.verifier import forkserver_client
     from mcp_multiplayer.verifier.replay import Replayer
 
-    first, last = forkserver_client.PROGRAM.strip().rsplit("\n", 1)
-    forkserver_client.PROGRAM = f"{first}\n{NATIVE}\n{last}"
+    first, last = forkserver.PROGRAM.strip().rsplit("\n", 1)
+    forkserver.PROGRAM = f"{first}\n{NATIVE}\n{last}"
     outcomes: dict[str, str] = {}
     seconds: dict[str, float] = {}
     with Replayer(Limits(memory=told["memory"]), seconds=told["seconds"]) as replayer:

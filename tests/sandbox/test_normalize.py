@@ -17,6 +17,7 @@ import pytest
 import pytest_asyncio
 
 from mcp_multiplayer.sandbox.call import Failed, HookCall
+from mcp_multiplayer.sandbox.forkserver import ELSEWHERE
 from mcp_multiplayer.sandbox.libm import math_names, power, settled
 from mcp_multiplayer.sandbox.pool import Pool
 from mcp_multiplayer.sandbox.runtime import DEEPEST, RULES, runtime
@@ -29,7 +30,7 @@ ROOT = Path(__file__).parents[2]
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def other() -> AsyncIterator[Pool]:
     """Another zygote, with other addresses and another order of sets."""
-    async with Pool(spares=1, hash_seed=1) as made:
+    async with Pool(spares=1, surroundings=ELSEWHERE) as made:
         yield made
 
 
@@ -50,7 +51,7 @@ async def said(pool: Pool, body: str) -> Any:
 
 
 #: Runs a hook in a process that is nothing like a worker, and deeper down its stack.
-ELSEWHERE = """
+UNLIKE = """
 import json, sys
 import encodings.cp437, encodings.mac_roman, re, typing, urllib.parse, zipfile
 from mcp_multiplayer.sandbox import hook, values, warmup, wire
@@ -71,7 +72,7 @@ print(json.dumps(deeper(200)))
 
 def elsewhere(body: str) -> Any:
     ran = subprocess.run(
-        [sys.executable, "-c", ELSEWHERE],
+        [sys.executable, "-c", UNLIKE],
         input=bot(body).source,
         capture_output=True,
         text=True,

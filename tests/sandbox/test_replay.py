@@ -14,6 +14,7 @@ from mcp_multiplayer.sandbox.call import Effect, Failed, Finished, HookCall, Lim
 from mcp_multiplayer.sandbox.determinism_check import Twice, run_twice
 from mcp_multiplayer.sandbox.egress import read_egress
 from mcp_multiplayer.sandbox.fair_queue import Owner
+from mcp_multiplayer.sandbox.forkserver import ELSEWHERE
 from mcp_multiplayer.sandbox.pool import Pool
 from tests.sandbox.outside import Server, bot, got, listening
 
@@ -40,7 +41,7 @@ async def world() -> AsyncIterator[World]:
     async with listening(None) as server:
         egress = read_egress("none", "80", f"a.example:80=127.0.0.1:{server.port}")
         first = Pool(limits=LIMITS, broker=Broker(egress, limits=LIMITS), spares=1)
-        second = Pool(limits=LIMITS, spares=1, hash_seed=1)  # reaches nothing at all
+        second = Pool(limits=LIMITS, spares=1, surroundings=ELSEWHERE)  # reaches nothing at all
         async with first, second:
             yield World(first, second, server)
 

@@ -24,6 +24,7 @@ from mcp_multiplayer.channel.timers import next_due
 from mcp_multiplayer.sandbox.broker import Broker
 from mcp_multiplayer.sandbox.egress import Egress
 from mcp_multiplayer.sandbox.fair_queue import Owner
+from mcp_multiplayer.sandbox.forkserver import ELSEWHERE
 from mcp_multiplayer.sandbox.pool import Pool
 from mcp_multiplayer.service import export
 from mcp_multiplayer.service.bot_manager import BotManager, BotSpec
@@ -252,7 +253,7 @@ async def table(*, twice: bool = False, egress: Egress | None = None) -> AsyncIt
     custody = Signing(b"d" * 32, LogKeys(KEY), RollbackGuard(None))
     channels = manager(MemoryStore(), clock, mint, custody=custody)
     pool = Pool(broker=Broker(egress or Egress()))
-    second = Pool(hash_seed=1) if twice else None
+    second = Pool(surroundings=ELSEWHERE) if twice else None
     await pool.start()
     if second is not None:
         await second.start()

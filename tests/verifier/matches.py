@@ -21,6 +21,7 @@ from mcp_multiplayer.sandbox.broker import Broker
 from mcp_multiplayer.sandbox.call import Limits
 from mcp_multiplayer.sandbox.egress import read_egress
 from mcp_multiplayer.sandbox.fair_queue import Owner
+from mcp_multiplayer.sandbox.forkserver import ELSEWHERE
 from mcp_multiplayer.sandbox.pool import Pool
 from mcp_multiplayer.service.bot_manager import BotManager, BotSpec
 from mcp_multiplayer.service.log_keys import LogKey, LogKeys
@@ -88,7 +89,9 @@ async def world(directory: Path) -> AsyncIterator[World]:
         egress = read_egress("none", "80,443", resolve)
         pool = Pool(limits=HOOK, broker=Broker(egress, limits=HOOK, ca_file=ca), spares=1)
         first = await stack.enter_async_context(pool)
-        second = await stack.enter_async_context(Pool(limits=HOOK, hash_seed=1, spares=1))
+        second = await stack.enter_async_context(
+            Pool(limits=HOOK, surroundings=ELSEWHERE, spares=1)
+        )
         made = World.__new__(World)
         World.__init__(made, None, None, first, Clock(), second=second)  # type: ignore[arg-type]
         del made.channels

@@ -22,9 +22,7 @@ from mcp_multiplayer.sandbox.broker import Broker
 from mcp_multiplayer.sandbox.call import Effect, Failed, Finished, HookCall, HookResult, Limits
 from mcp_multiplayer.sandbox.egress import read_egress
 from mcp_multiplayer.sandbox.pool import Pool
-from mcp_multiplayer.verifier import forkserver_client
-from mcp_multiplayer.verifier.forkserver_client import CannotReplay, NoWall
-from mcp_multiplayer.verifier.replay import OutOfTime, Replayer
+from mcp_multiplayer.verifier.replay import CannotReplay, NoWall, OutOfTime, Replayer
 from mcp_multiplayer.workshop.table import Runner, Table, source_of
 from tests.sample import sample
 from tests.sandbox.outside import Server, bot, got, listening
@@ -356,10 +354,6 @@ WITHOUT = {
         "from mcp_multiplayer.sandbox import seccomp",
         "seccomp.fault = lambda: 'seccomp: none'",
     ),
-    "another system": (
-        "import mcp_multiplayer.verifier.jail",
-        "mcp_multiplayer.verifier.jail.LINUX = False",
-    ),
     "a filter that lets everything through": (
         "from mcp_multiplayer.sandbox import seccomp",
         "seccomp.install = lambda *_: None",
@@ -371,7 +365,7 @@ WITHOUT = {
 async def test_without_a_wall_nothing_is_read_and_nothing_executed(
     monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
-    monkeypatch.setattr(forkserver_client, "PROGRAM", lost(*WITHOUT[name]))
+    monkeypatch.setattr(forkserver, "PROGRAM", lost(*WITHOUT[name]))
     replayer = Replayer(LIMITS)
     for ask in (
         lambda: replayer.walls,
@@ -386,7 +380,7 @@ async def test_without_a_wall_nothing_is_read_and_nothing_executed(
 async def test_a_system_without_seccomp_starts_no_process(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "platform", "darwin")
     monkeypatch.setattr(
-        forkserver_client.ForkServerClient,
+        forkserver.ForkServer,
         "_spawn",
         lambda *_: pytest.fail("a process was started"),
     )
@@ -396,37 +390,34 @@ async def test_a_system_without_seccomp_starts_no_process(monkeypatch: pytest.Mo
 
 def lost(*lines: str) -> str:
     """The program of the hooks' parent, with something changed before it begins."""
-    *first, last = forkserver_client.PROGRAM.strip().split("\n")
+    *first, last = forkserver.PROGRAM.strip().split("\n")
     return "\n".join([*first[:-1], "import os", *lines, first[-1], last])
 
 
 async def test_a_machine_that_starts_no_process_is_told_so(monkeypatch: pytest.MonkeyPatch) -> None:
     for program in (lost("os._exit(1)"), lost("raise SystemExit")):
-        monkeypatch.setattr(forkserver_client, "PROGRAM", program)
+        monkeypatch.setattr(forkserver, "PROGRAM", program)
         with pytest.raises(CannotReplay, match="does not start"):
             Replayer(LIMITS).__enter__()
     monkeypatch.setattr(sys, "executable", "/nonexistent")
-    with pytest.raises(CannotReplay, match="starts no process"):
+    with pytest.raises(CannotReplay, match="does not start"):
         Replayer(LIMITS).__enter__()
 
 
-async def test_the_environment_is_that_of_the_server() -> None:
-    assert forkserver.ENVIRONMENT == forkserver_client.ENVIRONMENT
-
-
-HARM = ["os.kill(os.getpid(), 9)", "time.sleep(99)", "control.send(b'x' * 9)"]
+HARM = ["os.kill(os.getpid(), 9)", "os._exit(0)", "'x' * 9"]
 
 
 @pytest.mark.parametrize("harm", sample(HARM, {HARM[0]}))
-async def test_a_source_that_harms_its_reader_is_read_by_its_hook_alone(
+async def test_a_source_that_harms_its_compiler_harms_nobody_else(
     harm: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    spoil = f"import time, socket\nfrom mcp_multiplayer.verifier import forkserver\nprepare, control = forkserver.Parent.prepare, socket.socket(fileno=os.dup(told['control']))\nforkserver.Parent.prepare = lambda self, text: {harm} if 'bad' in text else prepare(self, text)"
-    monkeypatch.setattr(forkserver_client, "PROGRAM", lost(spoil))
-    monkeypatch.setattr(forkserver_client, "COMMAND_SECONDS", 0.5)
+    spoil = f"from mcp_multiplayer.sandbox import worker\nreal = worker.compile_source\nworker.compile_source = lambda text: {harm} if 'bad' in text else real(text)"
+    monkeypatch.setattr(forkserver, "PROGRAM", lost(spoil))
     with Replayer(LIMITS) as replayer:
-        for lines in ("bad = got = 1", "good = got = 1", "bad = got = 2"):
-            assert isinstance(replayer.run(call(lines)), Finished)
+        for lines, fails in (("bad = got = 1", True), ("good = got = 1", False)) * 2:
+            result = replayer.run(call(lines))
+            assert isinstance(result, Failed) == fails, result
+            assert (replayer.inspect(call(lines).source) is None) == fails
 
 
 async def test_it_runs_from_one_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
