@@ -5,22 +5,21 @@ A hook that is not undoes all it did. So bob's guess is neither judged nor count
 
 from __future__ import annotations
 
-from typing import Any
-
+from mcp_multiplayer.channel.model import Bot
 from mcp_multiplayer.demo.plot import BOBS_NUMBER
-from mcp_multiplayer.sandbox.call import Failed, HookCall
-from mcp_multiplayer.sandbox.determinism_check import Twice
-from mcp_multiplayer.sandbox.determinism_check import run_twice as honest
-from mcp_multiplayer.sandbox.pool import Pool
-from mcp_multiplayer.service import bot_manager
+from mcp_multiplayer.sandbox.call import Failed, HookCall, HookResult
+from mcp_multiplayer.service.bot_manager import BotManager
+from mcp_multiplayer.service.replica import Replica
+
+honest = BotManager._run
 
 
 def install() -> None:
-    vars(bot_manager)["run_twice"] = run_twice
+    setattr(BotManager, "_run", run)  # noqa: B010 it is not ours to change, which types notice
 
 
-async def run_twice(first: Pool, second: Pool, call: HookCall, **more: Any) -> Twice:
+async def run(bots: BotManager, room: Replica, call: HookCall, bot: Bot) -> HookResult:
     guess = {"text": f"guess {BOBS_NUMBER}"}
     if call.hook == "on_message" and call.args[0]["body"] == guess:
-        return Twice(Failed("NonDeterministic", text="the hook did something else"), "different")
-    return await honest(first, second, call, **more)
+        return Failed("NonDeterministic", text="the hook did something else")
+    return await honest(bots, room, call, bot)

@@ -21,7 +21,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from mcp_multiplayer.channel import decide
+from mcp_multiplayer.channel import decide, model
 from mcp_multiplayer.channel.commands import NewBot
 from mcp_multiplayer.channel.events import Runtime
 from mcp_multiplayer.channel.identifiers import LABEL, room_name
@@ -43,6 +43,9 @@ from mcp_multiplayer.transcript.canonical_json import NotCanonical, canonical, p
 log = logging.getLogger(__name__)
 
 BUILTIN = "builtin://"
+#: Beside the presets, as sha256sum reads it: those that `scripts/prove_bots` has proven to do the
+#: same on other Pythons, as other users, with other memory and other addresses.
+DETERMINISTIC = "deterministic.sha256"
 DEFAULT_SEATS = ("alice", "bob", "carol", "dave", "erin", "frank", "grace", "heidi")
 
 
@@ -63,7 +66,8 @@ class BotManager:
     """See the module. Register with ``channels.referees = BotManager(channels, pool, …)``.
 
     Every hook runs once more in the pool ``second``, with other string hashes, before anything
-    of it is published; without one, a bot that is not deterministic is not told so.
+    of it is published; without one, a bot that is not deterministic is not told so. Sources on the
+    list of this release (`DETERMINISTIC`) were proven to be, and run once.
     """
 
     def __init__(
@@ -82,6 +86,7 @@ class BotManager:
         self.bots_dir = bots_dir
         self.inline = inline
         self._per_minute = hooks_per_minute
+        self._deterministic = _deterministic(bots_dir)
         self._presets: dict[str, tuple[str, SourceReport]] = {}
         self._words = RateLimit(hooks_per_minute, 60, now=channels.now)
         self._ticks = RateLimit(hooks_per_minute, 60, now=channels.now)
@@ -177,7 +182,7 @@ class BotManager:
             state=memory.state,
             epoch=epoch,
         )
-        result = await self._run(room, call, alone=not due.bot.reach.get("network"))
+        result = await self._run(room, call, due.bot)
         mint = self._channels.mint
         ran = hook_io.ran(room.channel, due, result, memory.state, epoch=epoch, mint=mint)
         state = memory.state if ran.state is None else ran.state
@@ -195,11 +200,12 @@ class BotManager:
         await self._commit(room, due, ran, after, notes, result.effects)
         return True
 
-    async def _run(self, room: Replica, call: HookCall, *, alone: bool) -> HookResult:
+    async def _run(self, room: Replica, call: HookCall, bot: model.Bot) -> HookResult:
         owner = self._channels.owner(room)
         limits = hook_io.hook_limits(room.channel.limits, self.pool.limits)
-        if self.second is None:
+        if self.second is None or bot.code_hash in self._deterministic:
             return await self.pool.run(call, owner=owner, limits=limits)
+        alone = not bot.reach.get("network")
         twice = await run_twice(
             self.pool, self.second, call, owner=owner, alone=alone, limits=limits
         )
@@ -337,6 +343,15 @@ def _text(value: Any) -> str:
 def _label(name: str) -> str:
     """PriceBot -> price-bot."""
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "-", name).lower()[:32]
+
+
+def _deterministic(bots_dir: Path) -> frozenset[str]:
+    """The hashes on the list; none where there is no list."""
+    try:
+        lines = (bots_dir / DETERMINISTIC).read_text("ascii").splitlines()
+    except FileNotFoundError:
+        return frozenset()
+    return frozenset(f"sha256:{line.split()[0]}" for line in lines)
 
 
 def _file_name(preset: str) -> str:

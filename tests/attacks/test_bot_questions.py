@@ -234,7 +234,7 @@ async def test_a_question_while_a_source_is_inspected_rejects_the_source() -> No
 
     pool = Traitor(frame(OPEN))
     with pytest.raises(BotRejected):
-        await pool.inspect("class A: pass", inline=False)
+        await pool.inspect("class B: pass", inline=False)
     await pool.talking
 
 

@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from mcp_multiplayer.channel import timers
+from mcp_multiplayer.channel import model, timers
 from mcp_multiplayer.channel.identifiers import slot_specs
 from mcp_multiplayer.channel.view import Message
 from mcp_multiplayer.edge.api.try_bot.events import Event, read
@@ -106,9 +106,9 @@ class _Referees(BotManager):
         self.ran: list[Ran] = []
         self.fault: Unavailable | None = None
 
-    async def _run(self, room: Replica, call: HookCall, *, alone: bool) -> HookResult:
+    async def _run(self, room: Replica, call: HookCall, bot: model.Bot) -> HookResult:
         try:
-            return await super()._run(room, call, alone=alone)
+            return await super()._run(room, call, bot)
         except Unavailable as error:  # a room would try again; a trial is over
             self.fault = error
             return Failed("Unavailable", text=str(error))
