@@ -62,21 +62,17 @@ async def one_run(way: Way, hooks: int) -> dict[str, float]:
 
 
 def ways(pool: Pool, second: Pool) -> dict[str, Way]:
-    """A hook once, and as it is run for a log: twice at once, twice one after the other."""
+    """A hook once, and as a player's is run for a log: twice."""
 
     async def once() -> None:
         result = await pool.run(CALL)
         assert isinstance(result, Finished), result
 
-    async def twice(alone: bool) -> None:
-        seen = await run_twice(pool, second, CALL, alone=alone)
+    async def twice() -> None:
+        seen = await run_twice(pool, second, CALL)
         assert seen.seen == "same", seen
 
-    return {
-        "once": once,
-        "twice at once": lambda: twice(True),
-        "twice one by one": lambda: twice(False),
-    }
+    return {"once": once, "twice": twice}
 
 
 async def compare(pool: Pool, runs: int, hooks: int) -> None:

@@ -16,13 +16,13 @@ import re
 import socket
 import ssl
 import struct
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from mcp_multiplayer.sandbox.call import Effect, Limits
-from mcp_multiplayer.sandbox.cassette import Cassette
+from mcp_multiplayer.sandbox.cassette import Cassette, Recording
 from mcp_multiplayer.sandbox.certificates import believing, usual
 from mcp_multiplayer.sandbox.dialer import Dialer, Refused
 from mcp_multiplayer.sandbox.dice import Dice
@@ -92,10 +92,16 @@ class Broker:
         return context
 
     def desk(
-        self, stop: Callable[[], None], tape: Sequence[Effect] | None = None, *, dice: Dice
+        self,
+        stop: Callable[[], None],
+        *,
+        dice: Dice,
+        tape: Recording | None = None,
+        recording: Recording | None = None,
     ) -> HookBroker:
-        """Whom one hook asks, from now on. ``stop`` ends its worker."""
-        return HookBroker(self, stop, tape, dice)
+        """Whom one hook asks, from now on. ``stop`` ends its worker. ``tape`` answers it instead
+        of the network; ``recording`` hears what the network answers."""
+        return HookBroker(self, stop, dice, tape, recording)
 
 
 class HookBroker:
@@ -105,8 +111,9 @@ class HookBroker:
         self,
         broker: Broker,
         stop: Callable[[], None],
-        tape: Sequence[Effect] | None,
         dice: Dice,
+        tape: Recording | None,
+        recording: Recording | None,
     ) -> None:
         self.dice = dice
         self.effects: list[Effect] = []
@@ -115,6 +122,7 @@ class HookBroker:
         self.note = ""  #: for the author: what the host did to a connection
         self._broker, self._stop = broker, stop
         self._tape = None if tape is None else Cassette(tape)
+        self._recording = recording
         self._loop = asyncio.get_running_loop()
         self._seconds = broker.limits.hook_seconds * TIME_SHARE
         self._ends = self._loop.time() + self._seconds
@@ -172,7 +180,7 @@ class HookBroker:
         if self._tape is not None:
             work.close()
             try:
-                return self._tape.answer(kind, request)
+                return await self._tape.answer(kind, request)
             finally:
                 self.effects[:] = self._tape.repeated
         self._connected = False
@@ -188,7 +196,10 @@ class HookBroker:
             log.exception("a %s failed", kind)
             answer = told(Refused("the server failed to do this"), connected=self._connected)
         self.refused += answer.get("error") == "refused"
-        self.effects.append(Effect(kind, request, canonical(answer)))
+        effect = Effect(kind, request, canonical(answer))
+        self.effects.append(effect)
+        if self._recording is not None:
+            self._recording.add(effect)
         return answer
 
     # The network

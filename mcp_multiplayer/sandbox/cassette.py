@@ -8,6 +8,7 @@ question other than the recorded one, one too many or one too few ends the hook 
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from typing import Any
 
@@ -19,18 +20,47 @@ class Differs(Exception):
     """A replay asked something else than what was recorded."""
 
 
+class Recording:
+    """The effects of a run, in order; of one under way, each as it comes."""
+
+    def __init__(self, effects: Sequence[Effect] = (), *, over: bool = False) -> None:
+        self.effects = list(effects)
+        self.over = over
+        self._grown = asyncio.Event()
+
+    def add(self, effect: Effect) -> None:
+        """The run was given one more answer."""
+        self.effects.append(effect)
+        self._wake()
+
+    def end(self) -> None:
+        """It will be given no more."""
+        self.over = True
+        self._wake()
+
+    async def nth(self, number: int) -> Effect | None:
+        """The effect of this number, from 0; None when there is none."""
+        while len(self.effects) <= number and not self.over:
+            await self._grown.wait()
+        return self.effects[number] if number < len(self.effects) else None
+
+    def _wake(self) -> None:
+        self._grown.set()
+        self._grown = asyncio.Event()
+
+
 class Cassette:
-    """The effects of an earlier run, in order."""
+    """The effects of another run, to be repeated."""
 
-    def __init__(self, effects: Sequence[Effect]) -> None:
+    def __init__(self, recording: Recording) -> None:
         self.repeated: list[Effect] = []
-        self._left = list(reversed(effects))
+        self._recording = recording
 
-    def answer(self, kind: str, request: bytes) -> dict[str, Any]:
+    async def answer(self, kind: str, request: bytes) -> dict[str, Any]:
         """What was answered to this question, or `Differs`."""
-        if not self._left:
+        effect = await self._recording.nth(len(self.repeated))
+        if effect is None:
             raise Differs(f"it asked for more than was recorded: {_shown(request)}")
-        effect = self._left.pop()
         asked = Effect(effect.kind, request, effect.response)
         if (effect.kind, effect.q) != (kind, asked.q):  # a log has only the question's hash
             raise Differs(f"it asked {_shown(request)} where {_shown(effect.request)} was recorded")
@@ -43,9 +73,12 @@ class Cassette:
         return answer
 
     def finish(self) -> None:
-        """The hook has returned; one that asked less than was recorded `Differs`."""
-        if self._left:
-            raise Differs(f"it did not repeat {_shown(self._left[-1].request)}")
+        """The hook has returned; one that asked less than was recorded `Differs`. Of a run that
+        is still under way this is not known."""
+        recorded = self._recording
+        if recorded.over and len(self.repeated) < len(recorded.effects):
+            missed = recorded.effects[len(self.repeated)]
+            raise Differs(f"it did not repeat {_shown(missed.request)}")
 
 
 def _shown(request: bytes) -> str:

@@ -1,8 +1,8 @@
 """Runs a hook a second time elsewhere, and says whether it does the same. For proofs. The second
 process comes from another zygote with another PYTHONHASHSEED and other addresses, so that the order
-of sets differs; the network is not touched again, its recorded answers are. What differs then
-depends on nothing that a log could hold. A source that reaches no network needs nothing of the
-first run, so both run at once.
+of sets differs; the network is not touched again, the answers that the first run is given are. What
+differs then depends on nothing that a log could hold. Both begin at once: a hook could tell by
+nothing which of them it is, and takes hardly longer than one.
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from mcp_multiplayer.errors import Unavailable
-from mcp_multiplayer.sandbox.call import Effect, Failed, HookCall, HookResult, Limits, replayable
+from mcp_multiplayer.sandbox.call import Failed, HookCall, HookResult, Limits, replayable
+from mcp_multiplayer.sandbox.cassette import Recording
 from mcp_multiplayer.sandbox.fair_queue import SERVER, Owner
 from mcp_multiplayer.sandbox.pool import Pool
 from mcp_multiplayer.transcript.canonical_json import canonical
@@ -41,26 +42,25 @@ async def run_twice(
     call: HookCall,
     *,
     owner: Owner = SERVER,
-    alone: bool,
     limits: Limits | None = None,
 ) -> Twice:
     """Run a hook, and once more without the network; a difference is `NonDeterministic`.
 
-    ``alone``: its source imports nothing that reaches the network (`SourceReport.network`).
     Raises what the first `Pool.run` raises.
     """
-    early = asyncio.create_task(_again(second, call, (), owner, limits)) if alone else None
+    recording = Recording()
+    other = asyncio.create_task(_again(second, call, recording, owner, limits))
     try:
-        result = await first.run(call, owner=owner, limits=limits)
+        result = await first.run(call, recording=recording, owner=owner, limits=limits)
         if not replayable(result.effects):
             return Twice(result, "raw")
         if _killed(result):
             return Twice(result, "killed")
-        again = await (early or _again(second, call, result.effects, owner, limits))
+        again = await other
     finally:
-        if early is not None and not early.done():
-            early.cancel()
-            await asyncio.wait([early])  # its worker is gone before anybody goes on
+        if not other.done():
+            other.cancel()
+            await asyncio.wait([other])  # its worker is gone before anybody goes on
     if again is None or _killed(again):
         return Twice(result, "killed")
     if receipt(call, result) == receipt(call, again):
@@ -72,7 +72,7 @@ async def run_twice(
 
 
 async def _again(
-    pool: Pool, call: HookCall, tape: tuple[Effect, ...], owner: Owner, limits: Limits | None
+    pool: Pool, call: HookCall, tape: Recording, owner: Owner, limits: Limits | None
 ) -> HookResult | None:
     """The second run; None when this server cannot make one now."""
     try:

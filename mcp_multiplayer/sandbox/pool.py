@@ -32,7 +32,7 @@ from mcp_multiplayer.sandbox.call import (
     Limits,
     SourceReport,
 )
-from mcp_multiplayer.sandbox.cassette import Differs
+from mcp_multiplayer.sandbox.cassette import Differs, Recording
 from mcp_multiplayer.sandbox.compile_cache import CompileCache
 from mcp_multiplayer.sandbox.dice import Dice
 from mcp_multiplayer.sandbox.fair_queue import LEAST, SERVER, FairQueue, Owner
@@ -134,7 +134,8 @@ class Pool:
         self,
         call: HookCall,
         *,
-        tape: Sequence[Effect] | None = None,
+        tape: Recording | Sequence[Effect] | None = None,
+        recording: Recording | None = None,
         owner: Owner = SERVER,
         limits: Limits | None = None,
     ) -> HookResult:
@@ -142,11 +143,18 @@ class Pool:
         ``owner`` is whose share of the workers it takes. ``limits`` are the room's,
         of the day it was opened; of memory, network and files there are the pool's.
 
-        With ``tape``, an earlier result's effects, the network is not touched: questions are
-        answered from it, and another question than the recorded one is `NonDeterministic`.
+        With ``tape``, another result's effects, the network is not touched: questions are
+        answered from it, and another question than the recorded one is `NonDeterministic`. It may
+        be the ``recording`` of a run under way, which is given each answer of the network.
         Unavailable only if no worker can be had. Cancelling kills the worker.
         """
-        result = await self._run(call, tape, owner, limits or self.limits)
+        if tape is not None and not isinstance(tape, Recording):
+            tape = Recording(tape, over=True)
+        try:
+            result = await self._run(call, tape, recording, owner, limits or self.limits)
+        finally:
+            if recording is not None:
+                recording.end()
         self.counts["ran"] += 1
         if isinstance(result, Failed):
             self.counts["failed"] += 1
@@ -155,15 +163,25 @@ class Pool:
         return result
 
     async def _run(
-        self, call: HookCall, tape: Sequence[Effect] | None, owner: Owner, limits: Limits
+        self,
+        call: HookCall,
+        tape: Recording | None,
+        recording: Recording | None,
+        owner: Owner,
+        limits: Limits,
     ) -> HookResult:
         try:
-            return await self._walled(call, tape, owner, limits)
+            return await self._walled(call, tape, recording, owner, limits)
         except NotIsolated as error:
             return Failed("NotIsolated", text=str(error))
 
     async def _walled(
-        self, call: HookCall, tape: Sequence[Effect] | None, owner: Owner, limits: Limits
+        self,
+        call: HookCall,
+        tape: Recording | None,
+        recording: Recording | None,
+        owner: Owner,
+        limits: Limits,
     ) -> HookResult:
         compiled = await self.compiled(call.source, owner=owner, inline=call.inline)
         if isinstance(compiled, Failed):
@@ -177,7 +195,8 @@ class Pool:
             return Failed("StateLimit", text="the hook's inputs are too large")
         request = frames.pack(request) + frames.pack(compiled.code)
         worker = await self._take(owner, hash((call.source, call.hook)), inline=call.inline)
-        desk = self.broker.desk(worker.end, tape, dice=Dice(call.key))
+        dice = Dice(call.key)
+        desk = self.broker.desk(worker.end, dice=dice, tape=tape, recording=recording)
         try:
             result = await self._outcome(worker, request, call, desk, limits)
         finally:

@@ -205,10 +205,7 @@ class BotManager:
         limits = hook_io.hook_limits(room.channel.limits, self.pool.limits)
         if self.second is None or bot.code_hash in self._deterministic:
             return await self.pool.run(call, owner=owner, limits=limits)
-        alone = not bot.reach.get("network")
-        twice = await run_twice(
-            self.pool, self.second, call, owner=owner, alone=alone, limits=limits
-        )
+        twice = await run_twice(self.pool, self.second, call, owner=owner, limits=limits)
         return twice.result
 
     def _epoch(self, room: Replica, due: hooks.Due) -> hook_io.Epoch:

@@ -51,33 +51,32 @@ class Pool:
         return self.answer
 
 
-async def twice(first: Any, second: Any, *, alone: bool = False, **kwargs: Any) -> Twice:
+async def twice(first: Any, second: Any, **kwargs: Any) -> Twice:
     one = first if isinstance(first, Pool) else Pool(first)
     two = second if isinstance(second, Pool) else Pool(second)
     made: Callable[..., Any] = run_twice
-    return await made(one, two, CALL, alone=alone, **kwargs)  # type: ignore[no-any-return]
+    return await made(one, two, CALL, **kwargs)  # type: ignore[no-any-return]
 
 
-async def test_who_is_alone_is_run_twice_at_once() -> None:
+async def test_both_run_at_once() -> None:
     first, second = Pool(Finished()), Pool(Finished())
     first.gate.clear()
-    running = asyncio.create_task(twice(first, second, alone=True))
+    running = asyncio.create_task(twice(first, second))
     await second.entered.wait()
     assert not running.done()
     first.gate.set()
     assert (await running).seen == "same"
 
 
-async def test_who_asked_the_network_is_answered_from_the_record() -> None:
+async def test_the_second_is_answered_what_the_first_is() -> None:
     first, second = Pool(Finished(effects=(FETCH,))), Pool(Finished(effects=(FETCH,)))
     assert (await twice(first, second)).seen == "same"
-    assert "tape" not in first.asked and second.asked["tape"] == (FETCH,)
+    assert "tape" not in first.asked and second.asked["tape"] is first.asked["recording"]
 
 
-@pytest.mark.parametrize("alone", [True, False])
-async def test_both_runs_have_the_owner_and_the_limits_of_the_room(alone: bool) -> None:
+async def test_both_runs_have_the_owner_and_the_limits_of_the_room() -> None:
     first, second, limits = Pool(Finished()), Pool(Finished()), Limits(fuel=7)
-    await twice(first, second, alone=alone, owner=Owner("alice"), limits=limits)
+    await twice(first, second, owner=Owner("alice"), limits=limits)
     for pool in (first, second):
         assert (pool.asked["owner"], pool.asked["limits"]) == (Owner("alice"), limits)
 
@@ -115,20 +114,16 @@ DIFFERENT: list[tuple[HookResult, HookResult]] = [
 ]
 
 
-@pytest.mark.parametrize("alone", [True, False])
 @pytest.mark.parametrize(("first", "second"), SAME)
-async def test_what_no_log_holds_may_differ(
-    first: HookResult, second: HookResult, alone: bool
-) -> None:
-    assert await twice(first, second, alone=alone) == Twice(first, "same")
+async def test_what_no_log_holds_may_differ(first: HookResult, second: HookResult) -> None:
+    assert await twice(first, second) == Twice(first, "same")
 
 
-@pytest.mark.parametrize("alone", [True, False])
 @pytest.mark.parametrize(("first", "second"), DIFFERENT)
 async def test_whatever_a_log_holds_has_to_be_the_same(
-    first: HookResult, second: HookResult, alone: bool
+    first: HookResult, second: HookResult
 ) -> None:
-    seen = await twice(first, second, alone=alone)
+    seen = await twice(first, second)
     assert seen.seen == "different" and isinstance(seen.result, Failed)
     assert (seen.result.error, seen.result.effects) == ("NonDeterministic", first.effects)
 
@@ -139,7 +134,6 @@ async def test_the_author_hears_what_was_asked_the_second_time() -> None:
     assert isinstance(seen.result, Failed) and seen.result.text == again.text
 
 
-@pytest.mark.parametrize("alone", [True, False])
 @pytest.mark.parametrize(
     "second",
     [
@@ -149,8 +143,8 @@ async def test_the_author_hears_what_was_asked_the_second_time() -> None:
         Unavailable("no worker"),
     ],
 )
-async def test_a_second_run_that_was_killed_leaves_the_first(second: Any, alone: bool) -> None:
-    assert await twice(said(1), second, alone=alone) == Twice(said(1), "killed")
+async def test_a_second_run_that_was_killed_leaves_the_first(second: Any) -> None:
+    assert await twice(said(1), second) == Twice(said(1), "killed")
 
 
 @pytest.mark.parametrize(
@@ -163,11 +157,10 @@ async def test_a_second_run_that_was_killed_leaves_the_first(second: Any, alone:
 async def test_what_cannot_be_repeated_does_not_wait_for_a_second_run(
     first: HookResult, seen: str
 ) -> None:
-    assert (await twice(first, second := Pool(Finished()))).seen == seen and not second.asked
     first_pool, second = Pool(first), Pool(Finished())
     first_pool.gate.clear()
     second.gate.clear()
-    running = asyncio.create_task(twice(first_pool, second, alone=True))
+    running = asyncio.create_task(twice(first_pool, second))
     await second.entered.wait()
     first_pool.gate.set()
     assert (await running).seen == seen and second.cancelled
@@ -177,4 +170,4 @@ async def test_no_worker_for_the_first_run_is_the_hosts_own_fault() -> None:
     second = Pool(Finished())
     second.gate.clear()
     with pytest.raises(Unavailable):
-        await twice(Unavailable("no worker"), second, alone=True)
+        await twice(Unavailable("no worker"), second)

@@ -1,6 +1,7 @@
 # ruff: noqa: E501 the rows are read as a table
 """A hook that runs again gets the same answers and does the same, or is found out."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
@@ -11,6 +12,7 @@ import pytest_asyncio
 
 from mcp_multiplayer.sandbox.broker import Broker
 from mcp_multiplayer.sandbox.call import Effect, Failed, Finished, HookCall, Limits, replayable
+from mcp_multiplayer.sandbox.cassette import Recording
 from mcp_multiplayer.sandbox.determinism_check import Twice, run_twice
 from mcp_multiplayer.sandbox.egress import read_egress
 from mcp_multiplayer.sandbox.fair_queue import Owner
@@ -29,7 +31,7 @@ class World:
     server: Server
 
     async def twice(self, *body: str) -> Twice:
-        return await run_twice(self.first, self.second, call(*body), alone=False)
+        return await run_twice(self.first, self.second, call(*body))
 
 
 def call(*body: str) -> HookCall:
@@ -99,8 +101,20 @@ async def test_who_needs_no_network_repeats_itself_at_once(world: World) -> None
         ("str(list({str(i) for i in range(40)}))", "different"),
     ):
         hook = HookCall(source.format(body), "on_init")
-        found = await run_twice(world.first, world.second, hook, alone=True, owner=Owner("alice"))
+        found = await run_twice(world.first, world.second, hook, owner=Owner("alice"))
         assert found.seen == seen, found
+
+
+async def test_the_second_run_does_not_wait_for_the_first_to_end(world: World) -> None:
+    """It is answered as soon as the first is, which goes on meanwhile."""
+    recording = Recording()
+    lines = "got = requests.get('http://a.example/x').json()['target']\n"
+    live = asyncio.create_task(
+        world.first.run(call(*(lines + "while True:\n    pass").split("\n")), recording=recording)
+    )
+    again: Any = await world.second.run(call(lines), tape=recording)
+    assert got(again) == "/x" and not live.done()
+    live.cancel()
 
 
 async def test_a_raw_socket_is_not_run_again(world: World) -> None:
