@@ -29,6 +29,9 @@ from mcp_multiplayer.verifier.executor import Ask, Executor, Known, Tally, Unkno
 from mcp_multiplayer.verifier.findings import Findings
 
 NO_SEED = bytes(32)
+#: A hook that the clock, memory or a fault ended, here or on the server. Ticks are part of the
+#: rules, and are counted alike everywhere; these are not.
+LIMIT = "I_LIMIT"
 Asked = TypeVar("Asked")
 
 
@@ -249,7 +252,7 @@ class Reexecution:
         if isinstance(shown, Unknown):
             return shown
         if event is not None and event.res.startswith("killed:"):
-            return Unknown("I_KILLED", "the server ended it; that cannot be repeated")
+            return Unknown(LIMIT, f"the server ended it ({event.res}); that cannot be repeated")
         tape = self._tape(due, event)
         if isinstance(tape, Unknown):
             return tape
@@ -274,7 +277,7 @@ class Reexecution:
         if isinstance(result, Unknown):
             return result
         if isinstance(result, Failed) and result.killed:
-            return Unknown("I_TIME", f"it could not be finished here ({result.error})")
+            return Unknown(LIMIT, f"it could not be finished here ({result.error})")
         if seed is None and result.draws:
             if event is not None and event.res == "ok" and not compare.drew(event):
                 return Unknown("E_RUN_RNG", "it draws, and the log says that it did not")
@@ -450,4 +453,4 @@ def _alike(one: Known | Unknown, other: Known | Unknown) -> bool:
 
 def _unfinished(outcome: Known | Unknown) -> bool:
     """Ended here by time or memory, which says nothing."""
-    return isinstance(outcome, Unknown) and outcome.code == "I_TIME"
+    return isinstance(outcome, Unknown) and outcome.code == LIMIT

@@ -57,7 +57,8 @@ SETTLE = {
     "I_SLOW": "give it more time (--max-seconds)",
     "I_INVITE_OLD": "an invite made later, or the terms that its holder was shown on joining",
     "I_RUNTIME": "run it with the Python version and the verifier that the log names",
-    "I_KILLED": "nothing can: whether the host had to end a hook is the server's word",
+    "I_LIMIT": "if it ended here, more time (--max-seconds) or memory; if the server ended it, "
+    "nothing can: that it had to is its word",
     "I_LATE": "nothing can: whether the server was too busy to let a clock ring is its word",
     "I_RAW": "nothing can: what went over a connection of its own was not recorded",
     "I_NONDETERMINISTIC": "read the source: does it depend on the order of a set or an address?",

@@ -7,7 +7,18 @@ import random
 from mcp_multiplayer.channel import events, terms
 from mcp_multiplayer.channel.apply import Place, evolve
 from mcp_multiplayer.channel.model import Channel
-from tests.verifier.forging import NOT_PROVEN, Entry, attack, first, move, other, pick, runs, said
+from tests.verifier.forging import (
+    NOT_PROVEN,
+    Entry,
+    Forge,
+    attack,
+    first,
+    move,
+    other,
+    pick,
+    runs,
+    said,
+)
 from tests.verifier.games import Bundle, inserted, without
 
 R = random.Random
@@ -185,13 +196,28 @@ def fuel_is_said_to_be_used_up(f: Bundle, rng: R) -> None:
     _fail(pick(rng, [r for r in runs(f, hook="on_message", res="ok") if "end" not in r]), "fuel")
 
 
-@attack("late", "I_KILLED", "RULES", state=NOT_PROVEN)
-def a_move_is_voided_with_the_clock_as_a_pretext(f: Bundle, rng: R) -> None:
-    """Never PROVEN, but nobody can tell a slow server from a lying one."""
-    cut = runs(f, hook="on_message", res="ok")[0]
-    del f.entries[cut["i"] + 1 :]
-    cut.pop("more", None)
-    _fail(cut, "killed:TimeLimit")
+def _voided(res: str) -> Forge:
+    """The hook that loses a game for the server's friend is said to have ended like this."""
+
+    def forge(f: Bundle, rng: R) -> None:
+        cut = runs(f, hook="on_message", res="ok")[0]
+        del f.entries[cut["i"] + 1 :]
+        cut.pop("more", None)
+        _fail(cut, res)
+
+    forge.__name__ = f"a_move_is_voided_by_{res.replace(':', '_')}"
+    return forge
+
+
+#: Never PROVEN, but nobody can tell a slow server from a lying one.
+for _why in ("TimeLimit", "MemoryLimit", "WorkspaceLimit", "Crashed", "NotIsolated", "Anything"):
+    attack("late", "I_LIMIT", "RULES", state=NOT_PROVEN)(_voided(f"killed:{_why}"))
+#: Counted by the rules alone, or raised by the source: another run does not come to it.
+for _how in ("fuel", *(f"error:{one}Limit" for one in ("Output", "State", "Draw"))):
+    attack("late", "E_RUN_RES", "RULES")(_voided(_how))
+for _error in ("BotRejected", "ValueError", "RecursionError", "TooManyTimers", "MemoryError"):
+    attack("late", "E_RUN_RES", "RULES")(_voided(f"error:{_error}"))
+attack("late", "I_NONDETERMINISTIC", "RULES", state=NOT_PROVEN)(_voided("error:NonDeterministic"))
 
 
 @attack("wild", "E_RUN_RES", "RULES")

@@ -131,7 +131,7 @@ async def test_too_few_runs_that_came_to_an_end_accuse_nobody(
     checked = verify(other(game.bundle(), "steady", [False, True]), Busy(jail, ended))
     assert violations(checked) == found
     if not found:
-        assert "I_TIME" in codes(checked)
+        assert "I_LIMIT" in codes(checked)
         assert states(checked)["RULES"] == "NOT PROVEN"
 
 

@@ -47,7 +47,7 @@ def excuses(file: Bundle, *, over: bool) -> set[str]:
     if not over:
         found |= {"I_LIVE", "I_SEED", "I_PRIVATE"}
     if any(run["res"].startswith("killed:") for run in runs):
-        found.add("I_KILLED")
+        found.add("I_LIMIT")
     if any("NonDeterministic" in run["res"] for run in runs):
         found.add("I_NONDETERMINISTIC")
     if any(effect["k"] == "connect" for run in runs for effect in run.get("fx", ())):

@@ -348,5 +348,5 @@ async def test_a_draw_is_passed_to_the_next_by_a_hook_that_was_killed(
     over["rng"] = one["rng"]
     one |= {"res": "killed:TimeLimit", "out": [], "rng": [*one["rng"][:2], 0]}
     checked = verify(reforge(forged), jail)
-    assert not violations(checked) and "I_KILLED" in codes(checked)
+    assert not violations(checked) and "I_LIMIT" in codes(checked)
     assert states(checked)["DICE"] == "NOT PROVEN"
