@@ -11,8 +11,6 @@ import socket
 from ipaddress import IPv6Address, ip_address, ip_network
 from urllib.parse import urlsplit
 
-import idna
-
 _NAME = re.compile(r"(?!-)[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63})*")
 _NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*")
 _DEFAULT_PORTS = {"http": 80, "https": 443}
@@ -22,6 +20,8 @@ def name(text: str) -> str:
     """The form of a DNS name. ValueError for what is none."""
     plain = text.strip().lower().removesuffix(".")
     if not plain.isascii():
+        import idna  # a verifier comes by here on a bare Python, which has none
+
         try:
             mapped = idna.uts46_remap(plain, std3_rules=False, transitional=False)
         except idna.IDNAError:

@@ -19,7 +19,7 @@ import struct
 from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mcp_multiplayer.sandbox.call import Effect, Limits
 from mcp_multiplayer.sandbox.cassette import Cassette, Recording
@@ -27,7 +27,6 @@ from mcp_multiplayer.sandbox.certificates import believing, usual
 from mcp_multiplayer.sandbox.dialer import Dialer, Refused
 from mcp_multiplayer.sandbox.dice import Dice
 from mcp_multiplayer.sandbox.egress import BadEgress, Egress
-from mcp_multiplayer.sandbox.fetcher import Response, fetch
 from mcp_multiplayer.sandbox.hostcalls import (
     QUESTIONS,
     Connect,
@@ -42,6 +41,9 @@ from mcp_multiplayer.sandbox.network_errors import told
 from mcp_multiplayer.sandbox.wire import Broken
 from mcp_multiplayer.sandbox.workspace import Workspaces
 from mcp_multiplayer.transcript.canonical_json import canonical
+
+if TYPE_CHECKING:
+    from mcp_multiplayer.sandbox.fetcher import Response
 
 log = logging.getLogger(__name__)
 CONNECTIONS = 10  #: of one hook, whoever makes them
@@ -205,6 +207,8 @@ class HookBroker:
     # The network
 
     async def _fetch(self, question: Fetch) -> dict[str, Any]:
+        from mcp_multiplayer.sandbox.fetcher import fetch  # with h11, which no verifier needs
+
         request, broker = question.request, self._broker
         self._spend(connections=1, sent=len(request.body) + len(request.target))
         async with asyncio.timeout(self._left(question.seconds)):

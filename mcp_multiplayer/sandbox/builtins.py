@@ -1,7 +1,7 @@
 """The builtins of a referee's language.
 
-Given one by one: what is not listed does not exist. Never eval, exec, compile,
-globals, vars, dir, id or the real __import__ or open; getattr and setattr are the guarded ones.
+Given one by one: what is not listed does not exist. Never eval, exec, compile, globals, vars, dir
+or the real __import__ or open; getattr and setattr are the guarded ones, and id counts.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import builtins
 from typing import Any
 
-from mcp_multiplayer.sandbox import files, guards
+from mcp_multiplayer.sandbox import files, guards, identity
 from mcp_multiplayer.sandbox.fuel import Fuel
 from mcp_multiplayer.sandbox.imports import words
 from mcp_multiplayer.sandbox.libm import power
@@ -33,6 +33,7 @@ _GUARDED = {
     "getattr": guards.guarded_getattr,
     "hasattr": guards.has_attribute,
     "hash": guards.hash_of,
+    "id": identity.number_of,
     "pow": power,
     "setattr": guards.set_attribute,
     "type": guards.type_of,
@@ -44,6 +45,7 @@ def bot_globals(modules: Modules, prints: Stdio, fuel: Fuel) -> dict[str, Any]:
     names = {name: getattr(builtins, name) for name in (*_PLAIN, *_EXCEPTIONS)}
     guards.know(names.values())
     guards.lent_classes.clear()
+    identity.begin()
     names |= _GUARDED
     names |= {"print": prints.print, "__import__": importer(modules)}
     names["open"] = files.open_file

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 import h11
 
 from mcp_multiplayer.sandbox.http_request import Request
+from mcp_multiplayer.sandbox.network_errors import Garbled, TooLong
 
 #: Between two machines, not between a bot and its server; we speak for ourselves there.
 _HOP = frozenset(
@@ -36,14 +37,6 @@ _HOP = frozenset(
 )
 _HEAD = 64 << 10  #: bytes of all header lines of an answer
 _PART = 1 << 16
-
-
-class TooLong(OSError):
-    """The server's answer is longer than a bot may have."""
-
-
-class Garbled(OSError):
-    """One of the two sides does not speak HTTP/1.1."""
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable
 from email.policy import Policy
 from typing import Any
 
+from mcp_multiplayer.sandbox import identity
 from mcp_multiplayer.sandbox.language import DENIED, METHODS
 from mcp_multiplayer.sandbox.libm import power
 
@@ -373,8 +374,11 @@ def make_class(name: str, bases: tuple[Any, ...], namespace: dict[str, Any]) -> 
         if not _may_subclass(base):
             shown = getattr(base, "__name__", "this object")
             raise TypeError(f"class {name} cannot inherit from {shown} in a bot")
+    if bases in ((), (object,)):
+        bases = (identity.Thing,)
     made = type(name, bases, namespace)
     if type(made) is not type:
         raise TypeError(f"class {name} cannot have a metaclass")
+    identity.steady(made)
     bot_classes.add(made)
     return made

@@ -48,7 +48,7 @@ DENIED = INSPECT_ATTRIBUTES | words(
     " sslobj_class sslsocket_class"
 )
 #: Builtins authors reach for that do not exist here: said at attach, not in the game.
-ABSENT = words("compile globals locals vars dir breakpoint input memoryview delattr id help")
+ABSENT = words("compile globals locals vars dir breakpoint input memoryview delattr help")
 _CAPTURING = words("bool bytes dict float frozenset int list set str tuple")
 
 

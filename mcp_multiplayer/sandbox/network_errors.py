@@ -13,7 +13,14 @@ import ssl
 from typing import Any
 
 from mcp_multiplayer.sandbox.dialer import Refused
-from mcp_multiplayer.sandbox.fetcher import Garbled, TooLong
+
+
+class TooLong(OSError):
+    """The server's answer is longer than a bot may have."""
+
+
+class Garbled(OSError):
+    """One of the two sides does not speak HTTP/1.1."""
 
 
 def told(error: Exception, *, connected: bool) -> dict[str, Any]:

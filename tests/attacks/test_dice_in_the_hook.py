@@ -8,6 +8,7 @@ hook's stream has a key of its own.
 from __future__ import annotations
 
 import socket
+from asyncio.selector_events import BaseSelectorEventLoop
 from dataclasses import replace
 from typing import Any
 
@@ -47,13 +48,13 @@ class Wire:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.sent = b""
-        sendall = socket.socket.sendall
+        sendall = BaseSelectorEventLoop.sock_sendall
 
-        def seen(sock: Any, data: bytes, *flags: Any) -> None:
+        async def seen(loop: Any, sock: socket.socket, data: bytes) -> None:
             self.sent += bytes(data)
-            sendall(sock, data, *flags)
+            await sendall(loop, sock, data)
 
-        monkeypatch.setattr(socket.socket, "sendall", seen)
+        monkeypatch.setattr(BaseSelectorEventLoop, "sock_sendall", seen)
 
 
 async def test_a_process_of_the_verifier_hears_the_blocks_it_asked_for_and_no_key(

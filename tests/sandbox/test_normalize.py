@@ -106,6 +106,10 @@ ALIKE = {
     "which patterns were compiled before": "import re\nfirst = re.compile('0')\nfor n in range(1, 600):\n    re.compile(str(n))\n    if re.compile('0') is not first:\n        break\nreturn n",
     "which addresses were taken apart before": "from urllib.parse import urlsplit\nfirst = urlsplit('http://a/0')\nfor n in range(1, 600):\n    urlsplit(f'http://a/{n}')\nreturn urlsplit('http://a/0') is first",
     "what a library imports late": "from email.message import EmailMessage\nm = EmailMessage()\nm['To'] = 'a@b.example'\nm.set_content('é')\nreturn m.as_string()",
+    "the order of a set of its own objects": "class C: pass\nlot = [C() for _ in range(50)]\nreturn [lot.index(c) for c in set(lot)]",
+    "the order of a set of its own errors": "class E(ValueError): pass\nlot = [E(n) for n in range(50)]\nreturn [e.args for e in set(lot)]",
+    "what an object of its own is called": "class C: pass\nlot = [C() for _ in range(9)]\nreturn [repr(c) for c in lot] + [f'{self}', '%s' % lot, hash(self), self.__hash__(), super().__hash__()]",
+    "which object is which": "import copy\nclass C: pass\na = C()\nseen = [id(a), id(copy.copy(a)), id(a), id('x'), id('x'), id([]), id([])]\nfor _ in range(99):\n    seen.append(id(C()))\nreturn seen",
     "what hashes there are": "import hashlib\nreturn sorted(hashlib.algorithms_available)",
 }
 
@@ -119,10 +123,8 @@ async def test_it_is_the_same_in_another_process(pool: Pool, other: Pool, name: 
 
 REFUSED = {
     "hash(object())": "TypeError: object has no hash that stays",
-    "hash(self)": "TypeError: Bot has no hash",
-    "self.__hash__()": "AttributeError",
-    "super().__hash__()": "AttributeError",
-    "id(self)": "'id' is not available to bots",
+    "object().__hash__()": "AttributeError",
+    "object.__hash__(self)": "AttributeError",
     "(2.0).__pow__(0.5)": "invalid attribute name",
     "float.__pow__(2.0, 0.5)": "invalid attribute name",
     "__import__('sys').getsizeof(1)": "invalid",
@@ -144,7 +146,7 @@ async def test_what_tells_one_process_from_another_is_not_to_be_had(pool: Pool, 
 
 #: Where objects lie: the low digits are the same in every process, unless somebody stirs.
 LYING = {
-    "the order of a set of objects": "class C: pass\nlot = [C() for _ in range(5)]\nreturn [lot.index(c) for c in set(lot)]",
+    "the order of a set of objects": "lot = [object() for _ in range(5)]\nreturn [lot.index(c) for c in set(lot)]",
     "the end of a repr": "return repr([object() for _ in range(8)][-1])[-5:]",
 }
 
