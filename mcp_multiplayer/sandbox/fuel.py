@@ -18,7 +18,7 @@ from typing import Any, NoReturn
 
 #: How far an error is followed to the one it came of.
 _CHAIN = 100
-_MEMORY = "a hook has 512 MB of memory"
+_MEMORY = "one object of a hook has 16 MB, all of them together 512 MB"
 
 
 class FuelLimit(BaseException):

@@ -13,6 +13,7 @@ them up does not run. Where no filter of system calls can be had, see `sandbox/i
 from __future__ import annotations
 
 import ctypes
+import functools
 import os
 import resource
 import signal
@@ -34,8 +35,12 @@ _PDEATHSIG, _DUMPABLE, _CAP_DROP, _NO_NEW_PRIVS, _AMBIENT, _AMBIENT_CLEAR = 1, 4
 _NEWUTS, _NEWIPC, _NEWNET = 0x04000000, 0x08000000, 0x40000000
 #: CAP_KILL, CAP_SETGID, CAP_SETUID: what is left of root to who gives each worker a user.
 _TO_FORK = 1 << 5 | 1 << 6 | 1 << 7
+#: From so many bytes on the C library asks the kernel for each block by itself, and so is refused
+#: what is larger than `seccomp.OBJECT`.
+_MMAP_THRESHOLD, _LARGE = -3, 1 << 20
 _AWAY = 60  #: from here on are descriptors on their way to their places
 _libc = ctypes.CDLL(None, use_errno=True)
+_libc.sbrk.restype = ctypes.c_void_p
 #: Called with Python's lock held, which a child then holds.
 _locked_libc = ctypes.PyDLL(None, use_errno=True)
 
@@ -122,8 +127,9 @@ def surround(walls: Walls, allowance: Allowance) -> None:
     _no_new_privs()
     if walls.landlock:
         landlock.install(walls.landlock)
+    _libc.mallopt(_MMAP_THRESHOLD, _LARGE)
     if walls.seccomp:
-        seccomp.lesser()  # made once, here, for all workers
+        seccomp.lesser(_heap_end())  # made once, here, for all workers
         seccomp.install(seccomp.program(forking=True))
 
 
@@ -157,7 +163,7 @@ def enter(answers: int, unconnected: int, walls: Walls, cpu_seconds: int, uid: i
     if walls.landlock:
         landlock.install(walls.landlock)  # its own: it may not signal its neighbours
     if walls.seccomp:
-        seccomp.install(seccomp.lesser())
+        seccomp.install(seccomp.lesser(_heap_end()))
 
 
 def die_with_parent(parent: int) -> None:
@@ -239,6 +245,12 @@ def _drop_capabilities(kept: int) -> None:
 
 def _no_new_privs() -> None:
     _prctl(_NO_NEW_PRIVS, 1)
+
+
+@functools.cache
+def _heap_end() -> int:
+    """Where the heap of the zygote ends, as the C library knows it."""
+    return int(_libc.sbrk(0))
 
 
 def _prctl(option: int, value: int) -> None:

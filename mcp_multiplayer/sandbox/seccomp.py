@@ -40,6 +40,13 @@ _SOCKET_OPTIONS = (2, 3, 4, 7, 8, 9, 13, 20, 21, 30, 38, 39, 66, 67)
 #: NODELAY, MAXSEG, KEEPIDLE, KEEPINTVL, KEEPCNT, INFO, USER_TIMEOUT.
 _TCP_OPTIONS = (1, 2, 4, 5, 6, 11, 18)
 
+#: The largest block of memory that a worker is given at once, in bytes.
+OBJECT = 16 << 20
+_ROUNDED = 1 << 16  #: what an object and the C library add: heads, whole pages
+_NO_MEMORY = 0x00050000 | errno.ENOMEM
+#: brk returns where the heap ends, and the C library reads 0 as: not where you wanted.
+_BREAK_STAYS = 0x00050000
+
 Code = list[tuple[int, int, int, int]]
 
 
@@ -67,14 +74,22 @@ def program(machine: str = "", *, forking: bool = False) -> bytes:
     return _packed(code)
 
 
-@functools.cache
-def lesser() -> bytes:
-    """What makes of the filter of a forking process, together with it, that of a worker."""
+def lesser(top: int = 0) -> bytes:
+    """What makes of the filter of a forking process, together with it, that of a worker.
+
+    ``top``: where the heap of the process ends (`sbrk`). A worker is given at most `OBJECT` bytes
+    of memory at once, by whatever call: what asks for more fails on every machine alike, long
+    before memory ends.
+    """
     machine = platform.machine()
     killed = numbers(KILLED, machine)
     code = _load(_NUMBER)
     for name, number in numbers(FORKING, machine).items():
         code += _when(number, [_return(_KILL if name in killed else _REFUSE)])
+    allowed = numbers(ALLOWED, machine)
+    code += _when(allowed["mmap"], _at_most(1, OBJECT + _ROUNDED, _NO_MEMORY))
+    code += _when(allowed["mremap"], _at_most(2, OBJECT + _ROUNDED, _NO_MEMORY))
+    code += _when(allowed["brk"], _at_most(0, top + OBJECT, _BREAK_STAYS))
     return _packed([*code, _return(_ALLOW)])
 
 
@@ -148,6 +163,20 @@ def _one_of(values: tuple[int, ...]) -> Code:
     for value in values:
         lines += _when(value, [_return(_ALLOW)])
     return [*lines, _return(_REFUSE)]
+
+
+def _at_most(argument: int, most: int, otherwise: int) -> Code:
+    """Allow what is not larger, in both halves."""
+    high, low = most >> 32, most & 0xFFFFFFFF
+    return [
+        *_high(argument),
+        _skip(_AT_LEAST, high + 1, 4),
+        _unless(_EQUAL, high, 2),
+        *_low(argument),
+        _skip(_AT_LEAST, low + 1, 1),
+        _return(_ALLOW),
+        _return(otherwise),
+    ]
 
 
 def _not_executable() -> Code:

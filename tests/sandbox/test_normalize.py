@@ -226,3 +226,33 @@ async def test_values_are_put_into_form_in_one_place() -> None:
     assert json.dumps(plain(value, "v")) == json.dumps(
         {"a": {"\U0001f600": 1, "\uffff": 2}, "b": [1, [2]]}
     )
+
+
+#: What one object may take, and what is too much, however it is asked for.
+LARGE = {
+    "a text": "len('x' * {})",
+    "bytes": "len(bytes({}))",
+    "bytes by calloc": "len(bytearray({}))",
+    "a list": "8 * len([0] * ({} // 8))",
+    "a number": "((1 << 8 * {} - 64).bit_length() + 63) // 8",
+    "what grows": "(lambda b: [b.extend(bytes(1 << 16)) for _ in range({} >> 16)] and len(b))(bytearray())",
+    "a list that grows": "8 * len(list(filter(None, range(1, {} // 9))))",
+}
+MB = 1 << 20
+
+
+@pytest.mark.parametrize("name", LARGE)
+async def test_one_object_has_so_much_memory_and_no_more(pool: Pool, name: str) -> None:
+    for before in ("", "for _ in range(40):\n    'x' * 9000000\n"):
+        for size, fits in ((15 * MB, True), (20 * MB, False), (40 * MB, False)):
+            result = await pool.run(bot(f"{before}return {LARGE[name].format(size)} > 0"))
+            if fits:
+                assert not isinstance(result, Failed), (size, result)
+            else:
+                assert isinstance(result, Failed), (size, result)
+                assert (result.error, result.killed) == ("MemoryLimit", True), (size, result)
+
+
+async def test_many_objects_have_more(pool: Pool) -> None:
+    body = "lot = ['x' * 15000000 for _ in range(20)]\nmore = [str(n) * 9 for n in range(400000)]\nreturn sum(map(len, lot))"
+    assert await said(pool, body) == 20 * 15_000_000

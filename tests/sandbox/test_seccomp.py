@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import platform
 import re
 import struct
 from pathlib import Path
@@ -15,14 +16,16 @@ ALLOW, KILL, REFUSE = 0x7FFF0000, 0x80000000, 0x00050001
 MACHINES = sorted(ARCHITECTURE)
 
 
-def verdict(machine: str, number: int, *arguments: int, arch: int | None = None) -> int:
+def verdict(
+    machine: str, number: int, *arguments: int, arch: int | None = None, code: bytes = b""
+) -> int:
     """Run the filter as the kernel would."""
-    code = list(struct.iter_unpack("HBBI", seccomp.program(machine)))
+    code_ = list(struct.iter_unpack("HBBI", code or seccomp.program(machine)))
     wide = [value & (2**64 - 1) for value in (*arguments, *[0] * 6)[:6]]
     data = struct.pack("IIQ6Q", number & (2**32 - 1), arch or ARCHITECTURE[machine], 0, *wide)
     at = held = 0
     while True:
-        operation, yes, no, value = code[at]
+        operation, yes, no, value = code_[at]
         if operation == 0x06:
             return int(value)
         if operation == 0x20:
@@ -112,6 +115,37 @@ def test_arguments_are_looked_at(
     machine: str, name: str, arguments: tuple[int, ...], expected: int
 ) -> None:
     assert verdict(machine, numbers(ALLOWED, machine)[name], *arguments) == expected
+
+
+TOP = 0x5555_5777_8000
+LARGEST = seccomp.OBJECT + (1 << 16)
+STAYS, NO_MEMORY = 0x00050000, 0x0005000C
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments", "expected"),
+    [
+        ("mmap", (0, LARGEST), ALLOW),
+        ("mmap", (0, LARGEST + 1), NO_MEMORY),
+        ("mmap", (0, 1 << 32), NO_MEMORY),
+        ("mmap", (0, 1 << 40 | 1), NO_MEMORY),
+        ("mremap", (TOP, 4096, LARGEST), ALLOW),
+        ("mremap", (TOP, 4096, LARGEST + 1), NO_MEMORY),
+        ("brk", (0,), ALLOW),
+        ("brk", (TOP,), ALLOW),
+        ("brk", (TOP + seccomp.OBJECT,), ALLOW),
+        ("brk", (TOP + seccomp.OBJECT + 1,), STAYS),
+        ("brk", (TOP + (1 << 32),), STAYS),
+        ("brk", (TOP - (1 << 32),), ALLOW),
+        ("read", (3, 0, 1 << 40), ALLOW),
+    ],
+)
+def test_no_block_of_memory_is_larger_than_an_object_may_be(
+    name: str, arguments: tuple[int, ...], expected: int
+) -> None:
+    machine = platform.machine()
+    code = seccomp.lesser(TOP)
+    assert verdict(machine, numbers(ALLOWED, machine)[name], *arguments, code=code) == expected
 
 
 @pytest.mark.skipif(
