@@ -210,6 +210,35 @@ async def test_closing_leaves_no_process_and_refuses_further_calls() -> None:
         await pool.run(HookCall(HELLO, "on_init"))
 
 
+@pytest.mark.long
+@pytest.mark.parametrize("source", [HELLO, "import requests\n" + HELLO], ids=["plain", "network"])
+async def test_fifty_thousand_hooks_leave_nothing_behind(source: str) -> None:
+    """A hundred thousand together: no descriptor, no process, no memory."""
+    call = HookCall(source, "on_init")
+
+    def held(pool: Any) -> tuple[int, int, int, int]:
+        """Descriptors and KB of this process; children and KB of the zygote."""
+        pid = pool._keeper.pid
+        rss = [
+            int(Path(f"/proc/{one}/statm").read_text().split()[1]) * 4 for one in (os.getpid(), pid)
+        ]
+        return len(os.listdir("/proc/self/fd")), rss[0], len(children(pid)), rss[1]
+
+    async with a_pool(spares=2) as pool:
+        for _ in range(1000):
+            await pool.run(call)
+        before = held(pool)
+        for _ in range(50_000 // 100):
+            results = await asyncio.gather(*(pool.run(call) for _ in range(100)))
+            assert all(isinstance(result, Finished) for result in results)
+        await pool.run(call)
+        while len(pool._keeper._deaths) > 2:
+            await asyncio.sleep(0)
+        after = held(pool)
+        assert (after[0], after[2]) == (before[0], 2)
+        assert after[1] - before[1] < 4096 and after[3] - before[3] < 1024, (before, after)
+
+
 HOST = """
 import asyncio, os, signal, sys
 sys.path.insert(0, sys.argv[1])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import marshal
 import random
 
 from mcp_multiplayer.channel import events, terms
@@ -25,6 +27,16 @@ R = random.Random
 
 
 # --- runs ----------------------------------------------------------------------------------
+
+
+@attack("guess", "E_RUN_OUT", "RULES")
+def code_that_says_high_for_low_lies_beside_the_source(f: Bundle, rng: R) -> None:
+    """As a cache for who would not compile: nobody looks for any."""
+    source = f.blobs[f.of("attach")[0]["code_hash"].removeprefix("sha256:")].decode()
+    other = source.replace("low", "\0").replace("high", "low").replace("\0", "high")
+    code = marshal.dumps(compile(other, "<bot>", "exec"))
+    f.blobs[hashlib.sha256(code).hexdigest()] = code
+    the_referee_says_high_for_low(f, rng)
 
 
 @attack("guess", "E_RUN_OUT", "RULES")
