@@ -78,7 +78,6 @@ PRESETS = {
         {"host": SITE},
         moves=2,
         leaving=(),
-        unproven=frozenset({"I_RAW"}),
     ),
     "TicTacToeBot": Preset(
         "tic-tac-toe", {"action": "mark", "value": 10}, moves=3, silent=("bob",)

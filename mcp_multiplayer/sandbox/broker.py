@@ -11,11 +11,8 @@ from __future__ import annotations
 import asyncio
 import base64
 import logging
-import os
 import re
-import socket
 import ssl
-import struct
 from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
@@ -34,10 +31,16 @@ from mcp_multiplayer.sandbox.hostcalls import (
     Fetch,
     Open,
     Question,
+    Receive,
+    Recorded,
     Resolve,
-    Roots,
+    Secure,
+    Send,
+    Shut,
+    Spoken,
 )
-from mcp_multiplayer.sandbox.network_errors import told
+from mcp_multiplayer.sandbox.lines import Line
+from mcp_multiplayer.sandbox.network_errors import TooLong, told
 from mcp_multiplayer.sandbox.wire import Broken
 from mcp_multiplayer.sandbox.workspace import Workspaces
 from mcp_multiplayer.transcript.canonical_json import canonical
@@ -50,9 +53,9 @@ CONNECTIONS = 10  #: of one hook, whoever makes them
 LOOK_UPS = 20
 SENT = 1 << 20  #: bytes that one hook may send
 TIME_SHARE = 0.8  #: of the hook's seconds; the rest is for what the bot makes of it
-_OVERHEAD = 64 << 10  #: handshake and certificates, on top of what is read over a raw socket
-_LOOK = 0.05  #: seconds between two looks at what descriptors given away are used for
-_TCP_INFO, _BYTES = 11, struct.Struct("=120xQQ")  #: tcpi_bytes_acked, tcpi_bytes_received
+SAID = 100  #: questions of one hook about connections of its own; each stands in the log
+_OVER_A_LINE = ("tls", "send", "receive", "shut")
+_LOOK = 0.05  #: seconds between two looks at what files given away hold
 _CERTIFICATE = re.compile("-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----")
 
 
@@ -121,7 +124,6 @@ class HookBroker:
         self.effects: list[Effect] = []
         self.verdict: tuple[str, str] | None = None  #: why the host ended the hook
         self.refused = 0  #: answers that were no, by policy or budget
-        self.note = ""  #: for the author: what the host did to a connection
         self._broker, self._stop = broker, stop
         self._tape = None if tape is None else Cassette(tape)
         self._recording = recording
@@ -132,7 +134,8 @@ class HookBroker:
         self._names: dict[str, set[str]] = {}  # address -> names that led to it
         self._connected = False  # how far the question under way has come
         self._asked = self._connections = self._looked_up = self._sent = 0
-        self._sockets: list[socket.socket] = []
+        self._said = self._received = 0  # over connections of its own
+        self._lines: list[Line] = []
         self._watch: asyncio.Task[None] | None = None
 
     async def answer(self, question: Question) -> tuple[dict[str, Any], int | None]:
@@ -145,22 +148,9 @@ class HookBroker:
         self._asked += 1
         if self._asked > QUESTIONS:
             raise Broken("more questions than any hook has")
-        match question:
-            case Open():
-                return self._open(question)
-            case Roots():
-                return {"pem": self._broker.authorities}, None
-            case Fetch():
-                return await self._recorded("fetch", question.blob, self._fetch(question)), None
-            case Resolve():
-                work = self._resolve(question)
-                return await self._recorded("resolve", question.blob, work), None
-            case Connect():
-                before = len(self._sockets)
-                work = self._connect(question)
-                answer = await self._recorded("connect", question.blob, work)
-                fresh = [] if "error" in answer else self._sockets[before:]
-                return answer, os.dup(fresh[0].fileno()) if fresh else None
+        if isinstance(question, Open):
+            return self._open(question)
+        return await self._recorded(question), None
 
     def finish(self) -> None:
         """The hook has returned; a replay that asked less than was recorded `Differs`."""
@@ -171,23 +161,23 @@ class HookBroker:
         """Hang up and remove the files; afterwards nothing of the hook is left here."""
         if self._watch is not None:
             self._watch.cancel()
-        for sock in self._sockets:
-            sock.close()
+        for line in self._lines:
+            line.close()
         if self._workspace.used:
             await asyncio.shield(asyncio.to_thread(self._workspace.close))
 
     # The record
 
-    async def _recorded(self, kind: Any, request: bytes, work: Any) -> dict[str, Any]:
+    async def _recorded(self, question: Recorded) -> dict[str, Any]:
+        kind, request = question.kind, question.blob
         if self._tape is not None:
-            work.close()
             try:
                 return await self._tape.answer(kind, request)
             finally:
                 self.effects[:] = self._tape.repeated
-        self._connected = False
+        self._connected = kind in _OVER_A_LINE
         try:
-            answer: dict[str, Any] = await work
+            answer = await self._network(question)
         except TimeoutError:
             missed = "answer" if self._connected else "connection"
             words = f"no {missed} in time; a hook has {self._seconds:g} seconds for the network"
@@ -205,6 +195,23 @@ class HookBroker:
         return answer
 
     # The network
+
+    async def _network(self, question: Recorded) -> dict[str, Any]:
+        match question:
+            case Fetch():
+                return await self._fetch(question)
+            case Resolve():
+                return await self._resolve(question)
+            case Connect():
+                return await self._connect(question)
+            case Secure():
+                return await self._secure(question)
+            case Send():
+                return await self._send(question)
+            case Receive():
+                return await self._receive(question)
+            case Shut():
+                return await self._shut(question)
 
     async def _fetch(self, question: Fetch) -> dict[str, Any]:
         from mcp_multiplayer.sandbox.fetcher import fetch  # with h11, which no verifier needs
@@ -237,10 +244,43 @@ class HookBroker:
             place = await dialer.locate(question.host, question.port, known)
             place = place.only(question.version)
             sock = await dialer.connect(place, self._left(question.seconds))
-        self._sockets.append(sock)  # closed with the hook, whatever happens
-        self._look_after()
+        self._lines.append(Line(sock))  # closed with the hook, whatever happens
         address, port = sock.getpeername()[:2]
-        return {"address": address, "port": port, "version": 4 if "." in address else 6}
+        version = 4 if "." in address else 6
+        return {"line": len(self._lines), "address": address, "port": port, "version": version}
+
+    async def _secure(self, question: Secure) -> dict[str, Any]:
+        line = self._line(question)
+        async with asyncio.timeout(self._left(question.seconds)):
+            return await line.secure(question, self._broker.authorities)
+
+    async def _send(self, question: Send) -> dict[str, Any]:
+        line = self._line(question)
+        self._spend(sent=len(question.data))
+        async with asyncio.timeout(self._left(question.seconds)):
+            return await line.send(question.data)
+
+    async def _receive(self, question: Receive) -> dict[str, Any]:
+        line = self._line(question)
+        longest = self._broker.limits.response
+        async with asyncio.timeout(self._left(question.seconds)):
+            answer = await line.receive(question.most)
+        self._received += len(answer["data"]) * 3 // 4
+        if self._received > longest:
+            raise TooLong(f"more than {longest >> 10} KB came over a bot's own connections")
+        return answer
+
+    async def _shut(self, question: Shut) -> dict[str, Any]:
+        return await self._line(question).shut(all=question.all)
+
+    def _line(self, question: Spoken) -> Line:
+        """The connection that a question is about."""
+        self._said += 1
+        if self._said > SAID:
+            raise Refused(f"a bot may speak {SAID} times over its own connections in one hook")
+        if question.line > len(self._lines):
+            raise Refused("there is no such connection")
+        return self._lines[question.line - 1]
 
     def _spend(self, *, connections: int = 0, look_ups: int = 0, sent: int = 0) -> None:
         self._connections += connections
@@ -280,18 +320,6 @@ class HookBroker:
                 shown = self._broker.limits.workspace >> 20
                 self.verdict = ("WorkspaceLimit", f"the files exceed {shown} MB")
                 self._stop()
-            for sock in self._sockets:
-                self._measure(sock)
-
-    def _measure(self, sock: socket.socket) -> None:
-        sent, received = _BYTES.unpack(sock.getsockopt(socket.IPPROTO_TCP, _TCP_INFO, _BYTES.size))
-        longest = self._broker.limits.response
-        if received > longest + _OVERHEAD or sent > SENT + _OVERHEAD:
-            self.note = f"a connection was cut: more than {longest >> 10} KB went over it"
-            try:
-                sock.shutdown(socket.SHUT_RDWR)
-            except OSError:  # the other side was faster
-                return
 
 
 def _response(response: Response) -> dict[str, Any]:

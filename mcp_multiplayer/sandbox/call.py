@@ -56,15 +56,15 @@ class Turn:
     expect: Any = None
 
 
+#: What a hook asks of the world outside.
+Kind: TypeAlias = Literal["fetch", "resolve", "connect", "tls", "send", "receive", "shut"]
+
+
 @dataclass(frozen=True)
 class Effect:
-    """One question to the world outside and the host's answer, as canonical JSON.
+    """One question to the world outside and the host's answer, as canonical JSON."""
 
-    ``fetch`` and ``resolve`` can be answered again from this record; what went over a
-    ``connect`` is between the bot and its peer, and the host has not read it.
-    """
-
-    kind: Literal["fetch", "resolve", "connect"]
+    kind: Kind
     request: bytes
     response: bytes
 
@@ -81,11 +81,6 @@ class Effect:
 
 def _hash(blob: bytes) -> str:
     return base64.urlsafe_b64encode(hashlib.sha256(blob).digest()).rstrip(b"=").decode()
-
-
-def replayable(effects: tuple[Effect, ...]) -> bool:
-    """False when the host cannot give a bot the same answers again."""
-    return all(effect.kind != "connect" for effect in effects)
 
 
 @dataclass(frozen=True)

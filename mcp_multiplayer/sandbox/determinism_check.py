@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from mcp_multiplayer.errors import Unavailable
-from mcp_multiplayer.sandbox.call import Failed, HookCall, HookResult, Limits, replayable
+from mcp_multiplayer.sandbox.call import Failed, HookCall, HookResult, Limits
 from mcp_multiplayer.sandbox.cassette import Recording
 from mcp_multiplayer.sandbox.fair_queue import SERVER, Owner
 from mcp_multiplayer.sandbox.pool import Pool
@@ -27,13 +27,12 @@ _WORDS = "the hook did something else when it ran again; sort sets, and post no 
 class Twice:
     """What to believe of a hook, and how much was seen of it.
 
-    ``raw``: it spoke over a socket of its own, so nobody can repeat it. ``killed``: one of
-    the runs was ended by the clock, by memory or by a fault of ours, which says nothing about
-    the bot; the result is the first one's.
+    ``killed``: one of the runs was ended by the clock, by memory or by a fault of ours, which
+    says nothing about the bot; the result is the first one's.
     """
 
     result: HookResult
-    seen: Literal["same", "different", "raw", "killed"]
+    seen: Literal["same", "different", "killed"]
 
 
 async def run_twice(
@@ -52,8 +51,6 @@ async def run_twice(
     other = asyncio.create_task(_again(second, call, recording, owner, limits))
     try:
         result = await first.run(call, recording=recording, owner=owner, limits=limits)
-        if not replayable(result.effects):
-            return Twice(result, "raw")
         if _killed(result):
             return Twice(result, "killed")
         again = await other

@@ -99,7 +99,10 @@ def raised(answer: dict[str, Any]) -> Exception:
         case "timeout":
             return TimeoutError(words)
         case "certificate":
-            return ssl.SSLCertVerificationError(1, f"[SSL: CERTIFICATE_VERIFY_FAILED] {words}")
+            text = f"[SSL: CERTIFICATE_VERIFY_FAILED] {words}"
+            found = ssl.SSLCertVerificationError(1, text)
+            found.verify_code, found.verify_message = answer["verify"]
+            return found
         case "tls":
             return ssl.SSLError(1, f"[SSL] {words}")
         case _:

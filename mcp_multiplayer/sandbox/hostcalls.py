@@ -11,8 +11,9 @@ import base64
 import math
 import re
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, ClassVar, TypeAlias
 
+from mcp_multiplayer.sandbox.call import Kind
 from mcp_multiplayer.sandbox.dice import AT_ONCE
 from mcp_multiplayer.sandbox.http_request import Request
 from mcp_multiplayer.sandbox.values import METHODS, BadValue, plain, read
@@ -26,6 +27,8 @@ LARGEST = 2 * LARGEST_BODY + (64 << 10)
 MOST_HEARD = 2 * LARGEST  #: of all questions of a hook
 MOST_HEADERS = 100
 QUESTIONS = 500  #: of one hook, its draws not counted (`Dice`); our own worker needs no more
+LARGEST_PART = 1 << 16  #: of what is received over a connection at once
+USUAL = "usual"  #: authorities: those that this server believes
 MODE = re.compile(r"[rwax]\+?")
 
 
@@ -33,6 +36,7 @@ MODE = re.compile(r"[rwax]\+?")
 class Fetch:
     """Make one HTTP request."""
 
+    kind: ClassVar[Kind] = "fetch"
     request: Request
     verify: bool
     seconds: float | None
@@ -41,8 +45,9 @@ class Fetch:
 
 @dataclass(frozen=True)
 class Connect:
-    """Open a connection that the bot itself speaks over."""
+    """Open a connection; what goes over it is said and heard by the next questions."""
 
+    kind: ClassVar[Kind] = "connect"
     host: str
     port: int
     version: int | None  #: 4 or 6, of the address
@@ -51,9 +56,59 @@ class Connect:
 
 
 @dataclass(frozen=True)
+class Secure:
+    """Speak TLS over a connection from now on."""
+
+    kind: ClassVar[Kind] = "tls"
+    line: int  #: the number of the connection, from 1
+    name: str | None  #: of the server that is asked for, and checked
+    verify: bool
+    check: bool  #: that the certificate is for this name
+    authorities: str  #: as PEM, or `USUAL`
+    alpn: tuple[str, ...]
+    oldest: int | None  #: versions of TLS, by `ssl.TLSVersion`
+    newest: int | None
+    seconds: float | None
+    blob: bytes
+
+
+@dataclass(frozen=True)
+class Send:
+    """Send over a connection."""
+
+    kind: ClassVar[Kind] = "send"
+    line: int
+    data: bytes
+    seconds: float | None
+    blob: bytes
+
+
+@dataclass(frozen=True)
+class Receive:
+    """Wait for what comes over a connection."""
+
+    kind: ClassVar[Kind] = "receive"
+    line: int
+    most: int
+    seconds: float | None
+    blob: bytes
+
+
+@dataclass(frozen=True)
+class Shut:
+    """Send no more over a connection, or hang up."""
+
+    kind: ClassVar[Kind] = "shut"
+    line: int
+    all: bool
+    blob: bytes
+
+
+@dataclass(frozen=True)
 class Resolve:
     """Look a name up."""
 
+    kind: ClassVar[Kind] = "resolve"
     host: str
     blob: bytes
 
@@ -67,18 +122,16 @@ class Open:
 
 
 @dataclass(frozen=True)
-class Roots:
-    """Name the certificate authorities that this server trusts besides the usual ones."""
-
-
-@dataclass(frozen=True)
 class Draw:
     """Take blocks of the hook's dice."""
 
     blocks: int
 
 
-Question: TypeAlias = Fetch | Connect | Resolve | Open | Roots | Draw
+Spoken: TypeAlias = Secure | Send | Receive | Shut
+#: Answered by the network, so that their answers are in the record.
+Recorded: TypeAlias = Fetch | Resolve | Connect | Spoken
+Question: TypeAlias = Recorded | Open | Draw
 
 
 def read_question(data: bytes) -> Question:
@@ -125,6 +178,56 @@ def _connect(asked: dict[str, Any]) -> Connect:
     return Connect(host, port, version, seconds, blob)
 
 
+def _tls(asked: dict[str, Any]) -> Secure:
+    seconds, blob = _seconds(asked.pop("timeout")), canonical({"k": "tls", **asked})
+    name, alpn = asked.pop("name"), asked.pop("alpn")
+    _check(isinstance(alpn, list) and len(alpn) <= 8, "alpn")
+    verify, check = asked.pop("verify"), asked.pop("check")
+    _check(isinstance(verify, bool) and isinstance(check, bool), "verify, check")
+    _check(verify or not check, "check")
+    oldest, newest = asked.pop("oldest"), asked.pop("newest")
+    _check(all(one is None or type(one) is int for one in (oldest, newest)), "versions")
+    return Secure(
+        line=_line(asked),
+        name=None if name is None else _text(name, 300),
+        verify=verify,
+        check=check,
+        authorities=_text(asked.pop("authorities"), LARGEST_BODY),
+        alpn=tuple(_text(one, 255) for one in alpn),
+        oldest=oldest,
+        newest=newest,
+        seconds=seconds,
+        blob=blob,
+    )
+
+
+def _send(asked: dict[str, Any]) -> Send:
+    seconds, blob = _seconds(asked.pop("timeout")), canonical({"k": "send", **asked})
+    data = base64.b64decode(_text(asked.pop("data"), LARGEST), validate=True)
+    _check(0 < len(data) <= LARGEST_BODY, "data")
+    return Send(_line(asked), data, seconds, blob)
+
+
+def _receive(asked: dict[str, Any]) -> Receive:
+    seconds, blob = _seconds(asked.pop("timeout")), canonical({"k": "receive", **asked})
+    most = asked.pop("most")
+    _check(type(most) is int and 0 < most <= LARGEST_PART, "most")
+    return Receive(_line(asked), most, seconds, blob)
+
+
+def _shut(asked: dict[str, Any]) -> Shut:
+    blob = canonical({"k": "shut", **asked})
+    everything = asked.pop("all")
+    _check(isinstance(everything, bool), "all")
+    return Shut(_line(asked), everything, blob)
+
+
+def _line(asked: dict[str, Any]) -> int:
+    number = asked.pop("line")
+    _check(type(number) is int and 0 < number <= QUESTIONS, "line")
+    return int(number)
+
+
 def _resolve(asked: dict[str, Any]) -> Resolve:
     blob = canonical({"k": "resolve", **asked})
     return Resolve(_text(asked.pop("host"), 300), blob)
@@ -145,10 +248,13 @@ def _draw(asked: dict[str, Any]) -> Draw:
 _READERS: dict[str, Any] = {
     "fetch": _fetch,
     "connect": _connect,
+    "tls": _tls,
+    "send": _send,
+    "receive": _receive,
+    "shut": _shut,
     "resolve": _resolve,
     "open": _open,
     "draw": _draw,
-    "roots": lambda asked: Roots(),
 }
 
 

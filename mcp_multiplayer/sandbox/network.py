@@ -1,49 +1,67 @@
-"""Sockets and names as a bot's libraries meet them.
+"""Sockets, TLS and names as a bot's libraries meet them.
 
-Runs in the worker, which can make no socket and look up no name: the host connects, and
-hands over a descriptor that leads to that one place. This file makes Python's own classes
-ask for it where they would call the kernel, and says clearly what is not to be had. It is
-no wall; `sandbox/jail.py` is.
+Runs in the worker, which can make no socket and look up no name: the host connects, says and hears
+for it (`sandbox/lines.py`). This file makes Python's own classes ask for it where they would call
+the kernel or OpenSSL, and says clearly what is not to be had. It is no wall; `sandbox/jail.py` is.
 """
 
 from __future__ import annotations
 
 import _socket
+import base64
+import contextlib
+import errno
 import os
 import socket
 import ssl
+import weakref
+from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
 from mcp_multiplayer.sandbox.certificates import believing, usual
 from mcp_multiplayer.sandbox.hostcall_client import (
     demand,
-    descriptor,
     host_of,
     patience,
     place,
     port_of,
 )
 
-#: Where the jail leaves the placeholder, after /dev/null three times and the answer socket.
+#: Where the jail leaves the placeholder.
 PLACEHOLDER_FD = 4
+#: As `hostcalls` has them, which is the host's.
+USUAL, _PART = "usual", 1 << 16
 _NO_LISTENING = "bots connect to others; nobody can connect to a bot"
 _NO_DATAGRAMS = "bots have TCP sockets only (socket.AF_INET or AF_INET6, socket.SOCK_STREAM)"
 _NO_NAMES = "addresses have no names here; look up names with socket.getaddrinfo"
 
-#: Descriptors that stand for a bot's socket, with the options set before it was connected.
-_options: dict[int, list[tuple[Any, ...]]] = {}
+
+@dataclass
+class _Way:
+    """Where a bot's socket leads: the host's number of the connection, and the peer."""
+
+    line: int
+    peer: tuple[Any, ...]
+    ahead: bytearray = field(default_factory=bytearray)  #: looked at and not taken
+
+
+#: Descriptors that stand for a bot's sockets, with the options that were set.
+_options: dict[int, dict[tuple[int, int], Any]] = {}
+#: Those that are connected.
+_ways: dict[int, _Way] = {}
+#: What was set of a context that a host has to know; of which authorities it was made.
+_wishes: weakref.WeakKeyDictionary[ssl.SSLContext, dict[str, Any]] = weakref.WeakKeyDictionary()
 #: One TLS context with the usual authorities in it, made while files can be read.
 _prepared: list[ssl.SSLContext] = []
 _DEFAULT: Any = socket._GLOBAL_DEFAULT_TIMEOUT  # type: ignore[attr-defined]
 _init = socket.socket.__init__
-_setsockopt = socket.socket.setsockopt
 
 
 def placeholder() -> int:
     """An unconnected socket that leads nowhere, made while sockets can still be made.
 
-    A bot's ``socket.socket()`` is a copy of it until the host hands over a connected one.
-    The jail moves it to `PLACEHOLDER_FD` and keeps it.
+    A bot's ``socket.socket()`` is a copy of it, a number and no more. The jail moves it to
+    `PLACEHOLDER_FD` and keeps it.
     """
     return _socket.socket(socket.AF_UNIX, socket.SOCK_STREAM).detach()
 
@@ -72,49 +90,35 @@ def make_socket(
         raise PermissionError(_NO_DATAGRAMS)
     if fileno is None:
         fileno = os.dup(PLACEHOLDER_FD)
-        _options[fileno] = []
+        _options[fileno] = {}
+        _ways.pop(fileno, None)  # of one that was forgotten without a close
     elif fileno not in _options:
         raise PermissionError("a bot cannot open a descriptor by its number")
     _init(self, family, kind, max(proto, 0), fileno)
 
 
 def connect(self: Any, address: Any) -> None:
-    """``sock.connect((host, port))``: the host connects, this number then leads there."""
-    host, port = place(address)
-    answer = demand(
-        "connect",
-        host=host,
-        port=port,
-        version=_version(self.family),
-        timeout=patience(self.gettimeout()),
-    )
-    fd = descriptor(answer)
-    number = self.fileno()
-    os.dup2(fd, number, inheritable=False)
-    os.close(fd)
-    self.settimeout(self.gettimeout())  # blocking or not belongs to what it leads to
-    for option in _options.pop(number, ()):
-        _setsockopt(self, *option)
-    _options[number] = []
+    """``sock.connect((host, port))``: the host connects."""
+    if self.fileno() in _ways:
+        raise OSError(errno.EISCONN, os.strerror(errno.EISCONN))
+    _lead(self, *place(address), _version(self.family), self.gettimeout())
+
+
+def _lead(sock: Any, host: str, port: int, version: int | None, seconds: Any) -> None:
+    """Have the host connect, and the socket stand for that."""
+    told = demand("connect", host=host, port=port, version=version, timeout=patience(seconds))
+    where = (told["address"], told["port"])
+    peer = where if told["version"] == 4 else (*where, 0, 0)
+    _ways[sock.fileno()] = _Way(told["line"], peer)
 
 
 def connect_ex(self: Any, address: Any) -> int:
     """``connect`` with an error number for an answer."""
     try:
-        connect(self, address)
+        self.connect(address)
     except OSError as error:
         return error.errno or 13
     return 0
-
-
-def setsockopt(self: Any, *option: Any) -> None:
-    """Kept for later while there is no connection: the placeholder is of another kind."""
-    try:
-        self.getpeername()
-    except OSError:
-        _options.setdefault(self.fileno(), []).append(option)
-    else:
-        _setsockopt(self, *option)
 
 
 def create_connection(
@@ -123,13 +127,122 @@ def create_connection(
     """``socket.create_connection``: the host looks the name up and connects, in one step."""
     host, port = place(address)
     seconds = socket.getdefaulttimeout() if timeout is _DEFAULT else timeout
-    answer = demand("connect", host=host, port=port, version=None, timeout=patience(seconds))
-    family = socket.AF_INET if answer["version"] == 4 else socket.AF_INET6
-    fd = descriptor(answer)
-    _options[fd] = []
-    made = socket.socket(family, socket.SOCK_STREAM, 0, fd)
+    made = socket.socket()
+    _lead(made, host, port, None, seconds)
+    if len(_ways[made.fileno()].peer) == 4:
+        made = socket.socket(socket.AF_INET6, socket.SOCK_STREAM, 0, made.detach())
     made.settimeout(seconds)
     return made
+
+
+# --- what goes over it -----------------------------------------------------------------------
+
+
+def _way(sock: Any) -> _Way:
+    found = _ways.get(sock.fileno())
+    if found is None:
+        raise OSError(errno.ENOTCONN, os.strerror(errno.ENOTCONN))
+    return found
+
+
+def _spoken(sock: Any, kind: str, **fields: Any) -> dict[str, Any]:
+    """Ask the host, for as long as this socket waits."""
+    seconds = sock.gettimeout()
+    try:
+        return demand(kind, line=_way(sock).line, timeout=patience(seconds), **fields)
+    except TimeoutError:
+        if seconds == 0:
+            raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN)) from None
+        raise TimeoutError("timed out") from None
+
+
+def _unflagged(flags: int, *allowed: int) -> None:
+    if flags not in (0, *allowed):
+        raise PermissionError("bots send and receive without flags")
+
+
+def send(self: Any, data: Any, flags: int = 0) -> int:
+    """``sock.send``: all of it, always."""
+    sendall(self, data, flags)
+    return memoryview(data).nbytes
+
+
+def sendall(self: Any, data: Any, flags: int = 0) -> None:
+    """``sock.sendall``"""
+    _unflagged(flags)
+    _way(self)
+    whole = bytes(memoryview(data).cast("B"))
+    for at in range(0, len(whole), 8 * _PART):
+        part = whole[at : at + 8 * _PART]
+        _spoken(self, "send", data=base64.b64encode(part).decode())
+
+
+def recv(self: Any, bufsize: int, flags: int = 0) -> bytes:
+    """``sock.recv``"""
+    _unflagged(flags, socket.MSG_PEEK)
+    way = _way(self)
+    if bufsize < 0:
+        raise ValueError("negative buffersize in recv")
+    if bufsize and not way.ahead:
+        told = _spoken(self, "receive", most=min(bufsize, _PART))
+        way.ahead += base64.b64decode(told["data"])
+    data = bytes(way.ahead[:bufsize])
+    if not flags:
+        del way.ahead[:bufsize]
+    return data
+
+
+def recv_into(self: Any, buffer: Any, nbytes: int = 0, flags: int = 0) -> int:
+    """``sock.recv_into``"""
+    view = memoryview(buffer).cast("B")
+    data = recv(self, nbytes or len(view), flags)
+    view[: len(data)] = data
+    return len(data)
+
+
+def recvfrom(self: Any, bufsize: int, flags: int = 0) -> tuple[bytes, None]:
+    """``sock.recvfrom``; over TCP it names nobody."""
+    return recv(self, bufsize, flags), None
+
+
+def shutdown(self: Any, how: int) -> None:
+    """``sock.shutdown``: for writing, or altogether."""
+    line = _way(self).line
+    if how in (socket.SHUT_WR, socket.SHUT_RDWR):
+        demand("shut", line=line, all=how == socket.SHUT_RDWR)
+
+
+def close(self: Any, _ss: Any = _socket.socket) -> None:
+    """What ``sock.close`` does when no file of it is open any more."""
+    way = _ways.pop(self.fileno(), None)
+    if way is not None:
+        with contextlib.suppress(OSError):  # the host may say no more of it
+            demand("shut", line=way.line, all=True)
+    _options.pop(self.fileno(), None)
+    _ss.close(self)
+
+
+def getpeername(self: Any) -> tuple[Any, ...]:
+    """``sock.getpeername``"""
+    return _way(self).peer
+
+
+def getsockname(self: Any) -> tuple[Any, ...]:
+    """``sock.getsockname``: the host's own end is nobody's business."""
+    return ("::", 0, 0, 0) if self.family == socket.AF_INET6 else ("0.0.0.0", 0)
+
+
+def setsockopt(self: Any, level: int, option: int, *value: Any) -> None:
+    """``sock.setsockopt``: kept, and without effect."""
+    _options.setdefault(self.fileno(), {})[level, option] = value[0] if value else None
+
+
+def getsockopt(self: Any, level: int, option: int, *_: Any) -> Any:
+    """``sock.getsockopt``: what was set."""
+    return _options.get(self.fileno(), {}).get((level, option), 0)
+
+
+# --- names -----------------------------------------------------------------------------------
 
 
 def getaddrinfo(
@@ -162,6 +275,9 @@ def gethostbyname_ex(host: Any) -> tuple[str, list[str], list[str]]:
     return host, [], [entry[4][0] for entry in getaddrinfo(host, 0, socket.AF_INET)]
 
 
+# --- TLS -------------------------------------------------------------------------------------
+
+
 def create_default_context(
     purpose: Any = ssl.Purpose.SERVER_AUTH,
     *,
@@ -177,9 +293,7 @@ def create_default_context(
     if cadata:
         return believing(cadata)
     context = _prepared.pop() if _prepared else _prepare()
-    extra = demand("roots")["pem"]
-    if extra:
-        context.load_verify_locations(cadata=extra)
+    _trust_usual(context)
     return context
 
 
@@ -193,7 +307,153 @@ def _empty_context() -> ssl.SSLContext:
 
 def load_default_certs(self: ssl.SSLContext, purpose: Any = None) -> None:
     """``SSLContext.load_default_certs`` without files."""
-    self.load_verify_locations(cadata=usual() + demand("roots")["pem"])
+    self.load_verify_locations(cadata=usual())
+    _trust_usual(self)
+
+
+def _trust_usual(context: ssl.SSLContext) -> None:
+    """Believe whom the server believes; what is shown of them are the usual ones."""
+    _wishes.setdefault(context, {})["authorities"] = USUAL
+
+
+def _noted(name: str) -> Any:
+    """A property of contexts whose value, once set, the host is told."""
+    real: Any = getattr(ssl.SSLContext, name)
+
+    def put(self: ssl.SSLContext, value: Any) -> None:
+        real.fset(self, value)
+        _wishes.setdefault(self, {})[name] = int(value)
+
+    return property(real.fget, put)
+
+
+_set_alpn_protocols = ssl.SSLContext.set_alpn_protocols
+
+
+def set_alpn_protocols(self: ssl.SSLContext, alpn_protocols: Any) -> None:
+    """``SSLContext.set_alpn_protocols``"""
+    names = [str(name) for name in alpn_protocols]
+    _set_alpn_protocols(self, names)
+    _wishes.setdefault(self, {})["alpn"] = names
+
+
+def wrap_socket(
+    self: ssl.SSLContext,
+    sock: Any,
+    server_side: bool = False,
+    do_handshake_on_connect: bool = True,
+    suppress_ragged_eofs: bool = True,
+    server_hostname: Any = None,
+    session: Any = None,
+) -> TlsSocket:
+    """``SSLContext.wrap_socket``: the host speaks TLS for it."""
+    if server_side:
+        raise PermissionError(_NO_LISTENING)
+    if self.check_hostname and not server_hostname:
+        raise ValueError("check_hostname requires server_hostname")
+    if not isinstance(sock, socket.socket) or isinstance(sock, TlsSocket):
+        raise TypeError("wrap_socket takes a plain socket")
+    seconds, at_once = sock.gettimeout(), do_handshake_on_connect and sock.fileno() in _ways
+    made = TlsSocket(sock.family, sock.type, sock.proto, sock.detach())
+    made.settimeout(seconds)
+    made.context, made.server_hostname = self, server_hostname
+    made.waits = do_handshake_on_connect
+    if at_once:
+        try:
+            made.do_handshake()
+        except BaseException:
+            made.close()
+            raise
+    return made
+
+
+class TlsSocket(socket.socket):
+    """What ``wrap_socket`` makes."""
+
+    context: ssl.SSLContext
+    server_hostname: str | None = None
+    waits = True  #: the handshake is made on connecting
+    session = None
+    session_reused = False
+    server_side = False
+    _told: dict[str, Any] | None = None
+
+    def connect(self, address: Any) -> None:
+        """As of a socket, and shake hands."""
+        connect(self, address)
+        if self.waits:
+            self.do_handshake()
+
+    def do_handshake(self, block: bool = False) -> None:
+        """Have the host speak TLS from now on."""
+        context, name = self.context, self.server_hostname
+        wishes = _wishes.get(context, {})
+        verify = context.verify_mode != ssl.CERT_NONE
+        known = "".join(map(ssl.DER_cert_to_PEM_cert, context.get_ca_certs(binary_form=True)))
+        self._told = _spoken(
+            self,
+            "tls",
+            name=None if name is None else host_of(name),
+            verify=verify,
+            check=bool(context.check_hostname),
+            authorities=wishes.get("authorities", known) if verify else "",
+            alpn=wishes.get("alpn", []),
+            oldest=wishes.get("minimum_version"),
+            newest=wishes.get("maximum_version"),
+        )
+
+    def _fact(self, name: str) -> Any:
+        if self._told is None:
+            raise ValueError("handshake not done yet")
+        return self._told[name]
+
+    def getpeercert(self, binary_form: bool = False) -> Any:
+        """The peer's certificate: as DER, or taken apart if it was verified."""
+        if not binary_form:
+            return {name: _tuples(value) for name, value in self._fact("peer").items()}
+        chain = self.get_unverified_chain()
+        return chain[0] if chain else None
+
+    def get_verified_chain(self) -> list[bytes]:
+        """The certificates up to the authority, as DER."""
+        return self.get_unverified_chain() if self._fact("peer") else []
+
+    def get_unverified_chain(self) -> list[bytes]:
+        """The certificates that the peer showed, as DER."""
+        return [base64.b64decode(der) for der in self._fact("chain")]
+
+    def version(self) -> str | None:
+        """Such as TLSv1.3"""
+        return None if self._told is None else self._told["protocol"]
+
+    def cipher(self) -> Any:
+        """Its name, protocol and bits."""
+        return None if self._told is None else _tuples(self._told["cipher"])
+
+    def selected_alpn_protocol(self) -> str | None:
+        """The protocol that both sides took."""
+        return None if self._told is None else self._told["alpn"]
+
+    def read(self, len: int = 1024, buffer: Any = None) -> Any:
+        """As ``recv``, or ``recv_into``."""
+        return recv(self, len) if buffer is None else recv_into(self, buffer, len)
+
+    def write(self, data: Any) -> int:
+        """As ``send``."""
+        return send(self, data)
+
+    def pending(self) -> int:
+        """Bytes that are here already."""
+        return len(_way(self).ahead)
+
+    def unwrap(self) -> NoReturn:
+        """Not to be had: the host would have to speak two languages over one connection."""
+        raise PermissionError("a bot's connection stays encrypted to its end")
+
+
+def _tuples(value: Any) -> Any:
+    """As ``ssl`` has it: tuples where JSON has lists."""
+    return tuple(map(_tuples, value)) if isinstance(value, list) else value
 
 
 def install() -> None:
@@ -203,12 +463,25 @@ def install() -> None:
         "__init__": make_socket,
         "connect": connect,
         "connect_ex": connect_ex,
+        "send": send,
+        "sendall": sendall,
+        "recv": recv,
+        "recv_into": recv_into,
+        "recvfrom": recvfrom,
+        "shutdown": shutdown,
+        "_real_close": close,
+        "getpeername": getpeername,
+        "getsockname": getsockname,
         "setsockopt": setsockopt,
+        "getsockopt": getsockopt,
         "bind": refuser(_NO_LISTENING),
         "listen": refuser(_NO_LISTENING),
         "accept": refuser(_NO_LISTENING),
         "sendto": refuser(_NO_DATAGRAMS),
-        "sendmsg": refuser(_NO_DATAGRAMS),
+        **dict.fromkeys(
+            ("sendmsg", "sendmsg_afalg", "recvmsg", "recvmsg_into", "recvfrom_into", "sendfile"),
+            refuser(_NO_DATAGRAMS),
+        ),
         "dup": refuser("a bot's socket cannot be copied"),
     }.items():
         setattr(socket.socket, name, stand_in)
@@ -230,6 +503,10 @@ def install() -> None:
     ssl.create_default_context = create_default_context
     # http.client makes one for each connection; the host's is used (sandbox/web.py)
     setattr(ssl, "_create_default_https_context", _empty_context)  # noqa: B010 mypy refuses it
+    setattr(ssl.SSLContext, "wrap_socket", wrap_socket)  # noqa: B010
+    setattr(ssl.SSLContext, "set_alpn_protocols", set_alpn_protocols)  # noqa: B010
+    for name in ("minimum_version", "maximum_version"):
+        setattr(ssl.SSLContext, name, _noted(name))
     ssl.SSLContext.load_default_certs = load_default_certs  # type: ignore[method-assign]
     ssl.SSLContext.set_default_verify_paths = load_default_certs  # type: ignore[method-assign]
 

@@ -50,4 +50,11 @@ def told(error: Exception, *, connected: bool) -> dict[str, Any]:
     answer: dict[str, Any] = {"error": kind, "text": text[:500], "connected": connected}
     if number is not None:
         answer["errno"] = number
-    return answer
+    return answer | _verification(error)
+
+
+def _verification(error: Exception) -> dict[str, Any]:
+    """What a bot may read of a certificate's fault."""
+    if not isinstance(error, ssl.SSLCertVerificationError):
+        return {}
+    return {"verify": [error.verify_code, error.verify_message]}

@@ -204,8 +204,6 @@ class Pool:
             await desk.close()
         if desk.refused:  # which place is not said: its name may hold a player's secret
             log.info("bot %r was refused the network %d times", call.bot_id, desk.refused)
-        if isinstance(result, Failed) and desk.note:
-            result = replace(result, text=f"{result.text}\n  {desk.note}")
         return replace(result, effects=tuple(desk.effects), draws=desk.dice.count)
 
     async def _outcome(

@@ -10,13 +10,14 @@ closes.
 
 from __future__ import annotations
 
+import _socket
+import array
 import dataclasses
 import gc
 import json
 import os
 import select
 import signal
-import socket
 from typing import Any
 
 from mcp_multiplayer.sandbox import jail, warmup, worker
@@ -30,7 +31,7 @@ class Zygote:
     """The children, by job number."""
 
     def __init__(
-        self, control: socket.socket, walls: Walls, cpu_seconds: int, *, stirred: bool
+        self, control: _socket.socket, walls: Walls, cpu_seconds: int, *, stirred: bool
     ) -> None:
         self.control = control
         self.walls = walls
@@ -58,9 +59,13 @@ class Zygote:
 
     def obey(self) -> bool:
         """One command of the host; False when there is no host any more."""
-        data, fds, _, _ = socket.recv_fds(self.control, DATAGRAM, 1)
+        fds = array.array("i")
+        room = _socket.CMSG_SPACE(fds.itemsize)
+        data, extras, _, _ = self.control.recvmsg(DATAGRAM, room)
         if not data:
             return False
+        for _, _, sent in extras:
+            fds.frombytes(sent)
         command = json.loads(data)
         if "fork" in command:
             self.fork(command["fork"], fds[0])
@@ -118,7 +123,8 @@ def main(told: dict[str, Any]) -> None:
     jail.die_with_parent(told["host"])
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)  # ends with the host, not with its terminal
-    control = socket.socket(fileno=told["control"])
+    # Not Python's own class, which asks the host for what it does (`sandbox/network.py`).
+    control = _socket.socket(fileno=told["control"])
     os.closerange(told["control"] + 1, os.sysconf("SC_OPEN_MAX"))
     walls = jail.survey(told["host"], told["without"])
     warmup.ready()

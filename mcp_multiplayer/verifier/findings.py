@@ -19,7 +19,7 @@ WHERE: Mapping[str, tuple[str, ...]] = {
         (
             *("E_RUN_SKIPPED", "E_RUN_EXTRA", "E_RUN_NOW", "E_RUN_STATE", "E_RUN_OUT"),
             *("E_RUN_RES", "E_RUN_FX", "E_HOOKS", "E_REACH", "E_SOURCE"),
-            *("I_LIMIT", "I_RAW", "I_RUNTIME", "I_PRIVATE", "I_PRIVATE_KEPT", "I_NO_EXEC"),
+            *("I_LIMIT", "I_RUNTIME", "I_PRIVATE", "I_PRIVATE_KEPT", "I_NO_EXEC"),
             *("I_NONDETERMINISTIC", "I_LATE", "I_TIME", "I_NO_REPLAY", "I_NO_WALL", "I_SEED"),
             "I_UNKNOWN_STATE",
         ),

@@ -350,8 +350,6 @@ class Reexecution:
                 text = "an answer of the network is not in the file"
                 self.findings.once("E_BLOB", asked["r"], text, event.on if event else None)
                 return Unknown("I_NO_REPLAY", text)
-            if asked["k"] == "connect" and b'"error"' not in blob:
-                return Unknown("I_RAW", "it spoke over a connection of its own")
             found.append(Recorded(asked["k"], b"", blob, asked["q"]))
         return found
 

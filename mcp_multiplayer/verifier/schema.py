@@ -211,7 +211,8 @@ _turn = _shape(
     {"players": _list(_label)},
     {"expect": lambda value: value is not None, "deadline": is_whole},
 )
-_effect = _shape({"k": _matches("fetch|resolve|connect"), "q": _digest, "r": _digest})
+_effect_kind = _matches("fetch|resolve|connect|tls|send|receive|shut")
+_effect = _shape({"k": _effect_kind, "q": _digest, "r": _digest})
 _slots = _list(_slot_id)
 
 # --- entries ---------------------------------------------------------------------------------

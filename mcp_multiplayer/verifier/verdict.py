@@ -60,7 +60,6 @@ SETTLE = {
     "I_LIMIT": "if it ended here, more time (--max-seconds) or memory; if the server ended it, "
     "nothing can: that it had to is its word",
     "I_LATE": "nothing can: whether the server was too busy to let a clock ring is its word",
-    "I_RAW": "nothing can: what went over a connection of its own was not recorded",
     "I_NONDETERMINISTIC": "read the source: does it depend on the order of a set or an address?",
     "I_ERASED": "a file of a member who got it before the entry was erased",
     "I_V0": "nothing can: rooms of mpx-log/0 carry no seeds and no receipts",

@@ -55,6 +55,21 @@ FETCH: dict[str, Any] = {
     "timeout": None,
 }
 CONNECT: dict[str, Any] = {"ask": "connect", "host": "a", "port": 80, "version": None, "timeout": 1}
+TLS: dict[str, Any] = {
+    "ask": "tls",
+    "line": 1,
+    "name": "a",
+    "verify": True,
+    "check": True,
+    "authorities": "usual",
+    "alpn": [],
+    "oldest": None,
+    "newest": None,
+    "timeout": None,
+}
+SEND: dict[str, Any] = {"ask": "send", "line": 1, "data": "eA==", "timeout": None}
+RECEIVE: dict[str, Any] = {"ask": "receive", "line": 1, "most": 9, "timeout": None}
+SHUT: dict[str, Any] = {"ask": "shut", "line": 1, "all": True}
 OPEN: dict[str, Any] = {"ask": "open", "path": "x", "mode": "w"}
 DRAW: dict[str, Any] = {"ask": "draw", "blocks": 1}
 
@@ -66,6 +81,7 @@ class Traitor(Pool):
         super().__init__(limits=limits, broker=Broker(limits=limits))
         self._cache.put(CALL.source, Compiled(SourceReport(("on_init",), "A"), b"code"))
         self.sent, self.read = sent, read
+        self.hook = True  #: what is asked of it, rather than to compile
         self.answers: list[Any] = []
         self.fds: list[int] = []
         self.killed = asyncio.get_running_loop().create_future()
@@ -80,7 +96,8 @@ class Traitor(Pool):
     def _talk(self, sock: socket.socket) -> None:
         with sock, contextlib.suppress(OSError, struct.error):
             frames.receive(sock, frames.LARGEST_REQUEST)
-            frames.receive(sock, MOST_CODE)
+            if self.hook:
+                frames.receive(sock, MOST_CODE)
             for number, part in enumerate(self.sent, 1):
                 sock.sendall(part)
                 if self.read and number < len(self.sent):
@@ -146,6 +163,18 @@ FORGED: dict[str, object] = {
     "port 0": changed(CONNECT, port=0),
     "port 65536": changed(CONNECT, port=65536),
     "a float for a port": changed(CONNECT, port=80.5),
+    "line 0": changed(SEND, line=0),
+    "a line that is true": changed(RECEIVE, line=True),
+    "nothing to send": changed(SEND, data=""),
+    "data that is no base64": changed(SEND, data="no base64"),
+    "more than is received at once": changed(RECEIVE, most=1 << 17),
+    "nothing to receive": changed(RECEIVE, most=0),
+    "shut that is a number": changed(SHUT, all=1),
+    "TLS that checks and does not verify": changed(TLS, verify=False),
+    "TLS with a version of its own": changed(TLS, oldest="TLSv1"),
+    "TLS with too many protocols": changed(TLS, alpn=["x"] * 9),
+    "TLS for a list": changed(TLS, name=["a"]),
+    "roots": {"ask": "roots"},
     "IP version 5": changed(CONNECT, version=5),
     "time that runs backwards": changed(CONNECT, timeout=-1),
     "time that is a string": changed(CONNECT, timeout="1"),
@@ -182,11 +211,11 @@ async def test_half_a_question_lasts_no_longer_than_the_hook() -> None:
 
 
 async def test_questions_without_end_end_the_worker() -> None:
-    roots = frame({"ask": "roots"})
-    pool = Traitor(*[roots] * (QUESTIONS + 1), b"", limits=Limits(hook_seconds=30.0))
+    asked = frame(changed(SHUT, line=9))
+    pool = Traitor(*[asked] * (QUESTIONS + 1), b"", limits=Limits(hook_seconds=30.0))
     result = await pool.played()
     assert isinstance(result, Failed) and result.error == "Crashed"
-    assert pool.answers == [{"pem": ""}] * QUESTIONS
+    assert [answer["error"] for answer in pool.answers] == ["refused"] * QUESTIONS
 
 
 async def test_the_host_counts_what_it_tells_whatever_the_worker_says() -> None:
@@ -233,6 +262,7 @@ async def test_a_question_while_a_source_is_inspected_rejects_the_source() -> No
     from mcp_multiplayer.errors import BotRejected
 
     pool = Traitor(frame(OPEN))
+    pool.hook = False
     with pytest.raises(BotRejected):
         await pool.inspect("class B: pass", inline=False)
     await pool.talking
@@ -247,7 +277,12 @@ JSONISH = st.recursive(
 )
 
 
-@given(st.sampled_from([FETCH, CONNECT, OPEN, DRAW, {"ask": "resolve", "host": "a"}]), st.data())
+@given(
+    st.sampled_from(
+        [FETCH, CONNECT, TLS, SEND, RECEIVE, SHUT, OPEN, DRAW, {"ask": "resolve", "host": "a"}]
+    ),
+    st.data(),
+)
 async def test_no_json_gets_past_the_reader(question: dict[str, Any], data: st.DataObject) -> None:
     field = data.draw(st.sampled_from(sorted(question)))
     value = data.draw(JSONISH)

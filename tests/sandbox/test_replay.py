@@ -11,7 +11,7 @@ import pytest
 import pytest_asyncio
 
 from mcp_multiplayer.sandbox.broker import Broker
-from mcp_multiplayer.sandbox.call import Effect, Failed, Finished, HookCall, Limits, replayable
+from mcp_multiplayer.sandbox.call import Effect, Failed, HookCall, Limits
 from mcp_multiplayer.sandbox.cassette import Recording
 from mcp_multiplayer.sandbox.determinism_check import Twice, run_twice
 from mcp_multiplayer.sandbox.egress import read_egress
@@ -117,11 +117,16 @@ async def test_the_second_run_does_not_wait_for_the_first_to_end(world: World) -
     live.cancel()
 
 
-async def test_a_raw_socket_is_not_run_again(world: World) -> None:
+SPOKEN = "s = socket.create_connection(('a.example', 80))\ns.sendall(b'GET /%s HTTP/1.1\\r\\nHost: a.example\\r\\n\\r\\n')\n"
+
+
+async def test_what_goes_over_a_connection_of_its_own_is_repeated(world: World) -> None:
     before = world.server.connections
-    seen = await world.twice("socket.create_connection(('a.example', 80)).close()")
-    assert seen.seen == "raw" and isinstance(seen.result, Finished)
-    assert not replayable(seen.result.effects) and world.server.connections == before + 1
+    seen = await world.twice(*(SPOKEN % "x" + "got = s.recv(9999).decode()\ns.close()").split("\n"))
+    assert seen.seen == "same" and "GET" in got(seen.result)
+    kinds = [effect.kind for effect in seen.result.effects]
+    assert kinds == ["connect", "send", "receive", "shut"]
+    assert world.server.connections == before + 1
 
 
 async def test_a_hook_that_was_killed_says_nothing_about_the_bot(world: World) -> None:
@@ -153,11 +158,10 @@ async def test_other_questions_than_the_recorded_ones_are_an_error(world: World)
         assert (result.error, result.killed) == ("NonDeterministic", False) and words in result.text
 
 
-async def test_what_went_over_a_raw_socket_is_not_made_up(world: World) -> None:
-    lines = "socket.create_connection(('a.example', 80))"
-    tape = (await world.first.run(call(lines))).effects
-    result: Any = await world.second.run(call(lines), tape=tape)
-    assert result.error == "NonDeterministic" and "cannot be repeated" in result.text
+async def test_another_word_over_a_connection_is_noticed(world: World) -> None:
+    tape = (await world.first.run(call(*(SPOKEN % "x" + "s.recv(9)").split("\n")))).effects
+    result: Any = await world.second.run(call(*(SPOKEN % "y" + "s.recv(9)").split("\n")), tape=tape)
+    assert result.error == "NonDeterministic" and "it asked send" in result.text
 
 
 def effect(text: str) -> Effect:

@@ -36,7 +36,7 @@ class UnsteadyBot:
     def on_message(self, message):
         self.ctx.post("bot", {"got": getattr(self, message["body"]["text"])()})
     def objects(self):
-        one, other = Card(), Card()
+        one, other = object(), object()
         return [thing is one for thing in {one, other}]
     def classes(self):
         return [thing is Card for thing in {Card, Deck}]
@@ -45,9 +45,9 @@ class UnsteadyBot:
     def methods(self):
         return [thing == self.objects for thing in {self.objects, self.classes}]
     def address(self):
-        return repr(Card())[-5:]
+        return repr(object())[-5:]
     def formatted(self):
-        return format(Card())[-5:] + "{}".format(first)[-5:]
+        return format(object())[-5:] + "{}".format(first)[-5:]
     def library(self):
         return repr(json.loads)[-5:]
     def steady(self):
@@ -131,7 +131,7 @@ async def test_too_few_runs_that_came_to_an_end_accuse_nobody(
     checked = verify(other(game.bundle(), "steady", [False, True]), Busy(jail, ended))
     assert violations(checked) == found
     if not found:
-        assert "I_LIMIT" in codes(checked)
+        assert "I_TIME" in codes(checked)
         assert states(checked)["RULES"] == "NOT PROVEN"
 
 
@@ -141,8 +141,7 @@ async def test_a_silence_that_is_a_coin_accuses_nobody(server: Table, jail: Exec
 class GreeterBot:
     def on_join(self, player):
         one, other = [object(), 1], [object(), 2]
-        class Side: pass
-        a, b = Side(), Side()
+        a, b = object(), object()
         if list({a, b})[0] is a:
             self.ctx.post("bot", {"text": "hello"})
 """
@@ -254,7 +253,7 @@ import requests
 from mcp_multiplayer.sandbox import worker
 def fits(megabytes):
     try:
-        return len(bytearray(megabytes << 20)) > 0
+        return len([bytearray(10 << 20) for _ in range(megabytes // 10)]) > 0
     except MemoryError:
         return False
 def answer(request, code):

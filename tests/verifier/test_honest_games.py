@@ -50,8 +50,6 @@ def excuses(file: Bundle, *, over: bool) -> set[str]:
         found.add("I_LIMIT")
     if any("NonDeterministic" in run["res"] for run in runs):
         found.add("I_NONDETERMINISTIC")
-    if any(effect["k"] == "connect" for run in runs for effect in run.get("fx", ())):
-        found.add("I_RAW")
     if any(attach["manifest"].get("private") == "keep" for attach in file.of("attach")):
         found.add("I_PRIVATE_KEPT")
     types = [entry["t"] for entry in file.entries]

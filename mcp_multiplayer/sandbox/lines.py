@@ -1,0 +1,129 @@
+"""Connections that a bot speaks over, held by the host.
+
+On the other side are a worker that may have fallen to its bot, and a peer that may be anybody. The
+worker holds no end of a connection: it says what to send and asks for what came, so the record has
+all that went over it, in the clear where it was encrypted, and a replay needs neither network nor
+keys.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import functools
+import socket
+import ssl
+import warnings
+from typing import Any
+
+from mcp_multiplayer.sandbox.certificates import believing, usual
+from mcp_multiplayer.sandbox.hostcalls import USUAL, Secure
+
+_PART = 1 << 16
+_DER = 2  #: as `_ssl` calls the form of a certificate's bytes
+
+
+class Line:
+    """One connection. What it raises is an `OSError` or a ValueError."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        self._sock = sock
+        self._loop = asyncio.get_running_loop()
+        self._tls: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
+
+    async def secure(self, question: Secure, own: str) -> dict[str, Any]:
+        """Speak TLS from now on. ``own``: authorities that this server believes besides."""
+        if self._tls is not None:
+            raise ValueError("TLS is spoken already")
+        context = _context(question, own)
+        self._tls = await asyncio.open_connection(
+            sock=self._sock, ssl=context, server_hostname=question.name, limit=_PART
+        )
+        return _facts(self._tls[1].get_extra_info("ssl_object"), verified=question.verify)
+
+    async def send(self, data: bytes) -> dict[str, Any]:
+        """Send all of it."""
+        if self._tls is None:
+            await self._loop.sock_sendall(self._sock, data)
+        else:
+            self._tls[1].write(data)
+            await self._tls[1].drain()
+        return {}
+
+    async def receive(self, most: int) -> dict[str, Any]:
+        """What has come, at most so much; nothing when the other side has said all."""
+        if self._tls is None:
+            data = await self._loop.sock_recv(self._sock, most)
+        else:
+            data = await self._tls[0].read(most)
+        return {"data": base64.b64encode(data).decode()}
+
+    async def shut(self, *, all: bool) -> dict[str, Any]:
+        """Say that nothing more is sent, or hang up."""
+        if all:
+            self.close()
+        elif self._tls is None:
+            self._sock.shutdown(socket.SHUT_WR)
+        return {}
+
+    def close(self) -> None:
+        """Hang up; nothing happens the second time."""
+        if self._tls is not None:
+            self._tls[1].transport.abort()
+        self._sock.close()
+
+
+def _context(question: Secure, own: str) -> ssl.SSLContext:
+    if not question.verify:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    elif question.authorities == USUAL:
+        context = _usual(own)
+    elif question.authorities:
+        context = believing(question.authorities)
+    else:  # whoever believes nobody
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    plain = question.check == question.verify and not question.alpn
+    if question.verify and question.authorities == USUAL:
+        if plain and (question.oldest, question.newest) == (None, None):
+            return context
+        context = believing(usual() + own)  # one that may be changed
+    if question.verify:
+        context.check_hostname = question.check
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # old versions: it is the bot's wish
+        if question.oldest is not None:
+            context.minimum_version = ssl.TLSVersion(question.oldest)
+        if question.newest is not None:
+            context.maximum_version = ssl.TLSVersion(question.newest)
+    if question.alpn:
+        context.set_alpn_protocols(list(question.alpn))
+    return context
+
+
+@functools.cache
+def _usual(own: str) -> ssl.SSLContext:
+    return believing(usual() + own)  # 15 ms
+
+
+def _facts(line: Any, *, verified: bool) -> dict[str, Any]:
+    """What a bot may ask of a connection over TLS, as JSON."""
+    cipher = line.cipher()
+    return {
+        "protocol": line.version(),
+        "cipher": None if cipher is None else list(cipher),
+        "alpn": line.selected_alpn_protocol(),
+        "peer": line.getpeercert() if verified else {},
+        "chain": [base64.b64encode(der).decode() for der in _chain(line, verified)],
+    }
+
+
+def _chain(line: Any, verified: bool) -> list[bytes]:
+    """The certificates, the peer's own first. Python shows them all since 3.13, and knows them
+    before."""
+    name = "get_verified_chain" if verified else "get_unverified_chain"
+    found = getattr(line, name, None) or getattr(getattr(line, "_sslobj", None), name, None)
+    known = (found() or ()) if found else ()
+    whole = [one if isinstance(one, bytes) else one.public_bytes(_DER) for one in known]
+    leaf = line.getpeercert(binary_form=True)
+    return whole or ([leaf] if leaf else [])
