@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 from mcp_multiplayer.sandbox.call import Effect, Limits
 from mcp_multiplayer.sandbox.cassette import Cassette, Recording
 from mcp_multiplayer.sandbox.certificates import believing, usual
+from mcp_multiplayer.sandbox.connections import Connection
 from mcp_multiplayer.sandbox.dialer import Dialer, Refused
 from mcp_multiplayer.sandbox.dice import Dice
 from mcp_multiplayer.sandbox.egress import BadEgress, Egress
@@ -39,7 +40,6 @@ from mcp_multiplayer.sandbox.hostcalls import (
     Shut,
     Spoken,
 )
-from mcp_multiplayer.sandbox.lines import Line
 from mcp_multiplayer.sandbox.network_errors import TooLong, told
 from mcp_multiplayer.sandbox.wire import Broken
 from mcp_multiplayer.sandbox.workspace import Workspaces
@@ -54,7 +54,7 @@ LOOK_UPS = 20
 SENT = 1 << 20  #: bytes that one hook may send
 TIME_SHARE = 0.8  #: of the hook's seconds; the rest is for what the bot makes of it
 SAID = 100  #: questions of one hook about connections of its own; each stands in the log
-_OVER_A_LINE = ("tls", "send", "receive", "shut")
+_OVER_ONE = ("tls", "send", "receive", "shut")
 _LOOK = 0.05  #: seconds between two looks at what files given away hold
 _CERTIFICATE = re.compile("-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----")
 
@@ -135,7 +135,7 @@ class HookBroker:
         self._connected = False  # how far the question under way has come
         self._asked = self._connections = self._looked_up = self._sent = 0
         self._said = self._received = 0  # over connections of its own
-        self._lines: list[Line] = []
+        self._held: list[Connection] = []
         self._watch: asyncio.Task[None] | None = None
 
     async def answer(self, question: Question) -> tuple[dict[str, Any], int | None]:
@@ -161,8 +161,8 @@ class HookBroker:
         """Hang up and remove the files; afterwards nothing of the hook is left here."""
         if self._watch is not None:
             self._watch.cancel()
-        for line in self._lines:
-            line.close()
+        for connection in self._held:
+            connection.close()
         if self._workspace.used:
             await asyncio.shield(asyncio.to_thread(self._workspace.close))
 
@@ -175,7 +175,7 @@ class HookBroker:
                 return await self._tape.answer(kind, request)
             finally:
                 self.effects[:] = self._tape.repeated
-        self._connected = kind in _OVER_A_LINE
+        self._connected = kind in _OVER_ONE
         try:
             answer = await self._network(question)
         except TimeoutError:
@@ -244,43 +244,43 @@ class HookBroker:
             place = await dialer.locate(question.host, question.port, known)
             place = place.only(question.version)
             sock = await dialer.connect(place, self._left(question.seconds))
-        self._lines.append(Line(sock))  # closed with the hook, whatever happens
+        self._held.append(Connection(sock))  # closed with the hook, whatever happens
         address, port = sock.getpeername()[:2]
         version = 4 if "." in address else 6
-        return {"line": len(self._lines), "address": address, "port": port, "version": version}
+        return {"connection": len(self._held), "address": address, "port": port, "version": version}
 
     async def _secure(self, question: Secure) -> dict[str, Any]:
-        line = self._line(question)
+        connection = self._connection(question)
         async with asyncio.timeout(self._left(question.seconds)):
-            return await line.secure(question, self._broker.authorities)
+            return await connection.secure(question, self._broker.authorities)
 
     async def _send(self, question: Send) -> dict[str, Any]:
-        line = self._line(question)
+        connection = self._connection(question)
         self._spend(sent=len(question.data))
         async with asyncio.timeout(self._left(question.seconds)):
-            return await line.send(question.data)
+            return await connection.send(question.data)
 
     async def _receive(self, question: Receive) -> dict[str, Any]:
-        line = self._line(question)
+        connection = self._connection(question)
         longest = self._broker.limits.response
         async with asyncio.timeout(self._left(question.seconds)):
-            answer = await line.receive(question.most)
+            answer = await connection.receive(question.most)
         self._received += len(answer["data"]) * 3 // 4
         if self._received > longest:
             raise TooLong(f"more than {longest >> 10} KB came over a bot's own connections")
         return answer
 
     async def _shut(self, question: Shut) -> dict[str, Any]:
-        return await self._line(question).shut(all=question.all)
+        return await self._connection(question).shut(all=question.all)
 
-    def _line(self, question: Spoken) -> Line:
+    def _connection(self, question: Spoken) -> Connection:
         """The connection that a question is about."""
         self._said += 1
         if self._said > SAID:
             raise Refused(f"a bot may speak {SAID} times over its own connections in one hook")
-        if question.line > len(self._lines):
+        if question.connection > len(self._held):
             raise Refused("there is no such connection")
-        return self._lines[question.line - 1]
+        return self._held[question.connection - 1]
 
     def _spend(self, *, connections: int = 0, look_ups: int = 0, sent: int = 0) -> None:
         self._connections += connections

@@ -60,7 +60,7 @@ class Secure:
     """Speak TLS over a connection from now on."""
 
     kind: ClassVar[Kind] = "tls"
-    line: int  #: the number of the connection, from 1
+    connection: int  #: the number of the connection, from 1
     name: str | None  #: of the server that is asked for, and checked
     verify: bool
     check: bool  #: that the certificate is for this name
@@ -77,7 +77,7 @@ class Send:
     """Send over a connection."""
 
     kind: ClassVar[Kind] = "send"
-    line: int
+    connection: int
     data: bytes
     seconds: float | None
     blob: bytes
@@ -88,7 +88,7 @@ class Receive:
     """Wait for what comes over a connection."""
 
     kind: ClassVar[Kind] = "receive"
-    line: int
+    connection: int
     most: int
     seconds: float | None
     blob: bytes
@@ -99,7 +99,7 @@ class Shut:
     """Send no more over a connection, or hang up."""
 
     kind: ClassVar[Kind] = "shut"
-    line: int
+    connection: int
     all: bool
     blob: bytes
 
@@ -188,7 +188,7 @@ def _tls(asked: dict[str, Any]) -> Secure:
     oldest, newest = asked.pop("oldest"), asked.pop("newest")
     _check(all(one is None or type(one) is int for one in (oldest, newest)), "versions")
     return Secure(
-        line=_line(asked),
+        connection=_connection(asked),
         name=None if name is None else _text(name, 300),
         verify=verify,
         check=check,
@@ -205,26 +205,26 @@ def _send(asked: dict[str, Any]) -> Send:
     seconds, blob = _seconds(asked.pop("timeout")), canonical({"k": "send", **asked})
     data = base64.b64decode(_text(asked.pop("data"), LARGEST), validate=True)
     _check(0 < len(data) <= LARGEST_BODY, "data")
-    return Send(_line(asked), data, seconds, blob)
+    return Send(_connection(asked), data, seconds, blob)
 
 
 def _receive(asked: dict[str, Any]) -> Receive:
     seconds, blob = _seconds(asked.pop("timeout")), canonical({"k": "receive", **asked})
     most = asked.pop("most")
     _check(type(most) is int and 0 < most <= LARGEST_PART, "most")
-    return Receive(_line(asked), most, seconds, blob)
+    return Receive(_connection(asked), most, seconds, blob)
 
 
 def _shut(asked: dict[str, Any]) -> Shut:
     blob = canonical({"k": "shut", **asked})
     everything = asked.pop("all")
     _check(isinstance(everything, bool), "all")
-    return Shut(_line(asked), everything, blob)
+    return Shut(_connection(asked), everything, blob)
 
 
-def _line(asked: dict[str, Any]) -> int:
-    number = asked.pop("line")
-    _check(type(number) is int and 0 < number <= QUESTIONS, "line")
+def _connection(asked: dict[str, Any]) -> int:
+    number = asked.pop("connection")
+    _check(type(number) is int and 0 < number <= QUESTIONS, "connection")
     return int(number)
 
 

@@ -1,8 +1,9 @@
 """Sockets, TLS and names as a bot's libraries meet them.
 
 Runs in the worker, which can make no socket and look up no name: the host connects, says and hears
-for it (`sandbox/lines.py`). This file makes Python's own classes ask for it where they would call
-the kernel or OpenSSL, and says clearly what is not to be had. It is no wall; `sandbox/jail.py` is.
+for it (`sandbox/connections.py`). This file makes Python's own classes ask for it where they would
+call the kernel or OpenSSL, and says clearly what is not to be had. It is no wall;
+`sandbox/jail.py` is.
 """
 
 from __future__ import annotations
@@ -40,7 +41,7 @@ _NO_NAMES = "addresses have no names here; look up names with socket.getaddrinfo
 class _Way:
     """Where a bot's socket leads: the host's number of the connection, and the peer."""
 
-    line: int
+    connection: int
     peer: tuple[Any, ...]
     ahead: bytearray = field(default_factory=bytearray)  #: looked at and not taken
 
@@ -109,7 +110,7 @@ def _lead(sock: Any, host: str, port: int, version: int | None, seconds: Any) ->
     told = demand("connect", host=host, port=port, version=version, timeout=patience(seconds))
     where = (told["address"], told["port"])
     peer = where if told["version"] == 4 else (*where, 0, 0)
-    _ways[sock.fileno()] = _Way(told["line"], peer)
+    _ways[sock.fileno()] = _Way(told["connection"], peer)
 
 
 def connect_ex(self: Any, address: Any) -> int:
@@ -149,7 +150,7 @@ def _spoken(sock: Any, kind: str, **fields: Any) -> dict[str, Any]:
     """Ask the host, for as long as this socket waits."""
     seconds = sock.gettimeout()
     try:
-        return demand(kind, line=_way(sock).line, timeout=patience(seconds), **fields)
+        return demand(kind, connection=_way(sock).connection, timeout=patience(seconds), **fields)
     except TimeoutError:
         if seconds == 0:
             raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN)) from None
@@ -207,9 +208,9 @@ def recvfrom(self: Any, bufsize: int, flags: int = 0) -> tuple[bytes, None]:
 
 def shutdown(self: Any, how: int) -> None:
     """``sock.shutdown``: for writing, or altogether."""
-    line = _way(self).line
+    connection = _way(self).connection
     if how in (socket.SHUT_WR, socket.SHUT_RDWR):
-        demand("shut", line=line, all=how == socket.SHUT_RDWR)
+        demand("shut", connection=connection, all=how == socket.SHUT_RDWR)
 
 
 def close(self: Any, _ss: Any = _socket.socket) -> None:
@@ -217,7 +218,7 @@ def close(self: Any, _ss: Any = _socket.socket) -> None:
     way = _ways.pop(self.fileno(), None)
     if way is not None:
         with contextlib.suppress(OSError):  # the host may say no more of it
-            demand("shut", line=way.line, all=True)
+            demand("shut", connection=way.connection, all=True)
     _options.pop(self.fileno(), None)
     _ss.close(self)
 

@@ -157,9 +157,8 @@ class Replayer:
     def run(self, call: HookCall, tape: Sequence[Effect] = ()) -> HookResult:
         """Call one hook; what it asks of the network is answered from ``tape``.
 
-        Another question than the recorded one, one more or one less is `NonDeterministic`, and so
-        is a connection of its own: look at `replayable` first. `OutOfTime` when ``total`` is
-        used up, `CannotReplay` when this machine starts no hook.
+        Another question than the recorded one, one more or one less is `NonDeterministic`.
+        `OutOfTime` when ``total`` is used up, `CannotReplay` when this machine starts no hook.
         """
         strangers = dataclasses.replace(call, inline=True)  # whoever the record says it is of
         result = self._timed(lambda pool: pool.run(strangers, tape=tape))

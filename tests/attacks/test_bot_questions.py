@@ -57,7 +57,7 @@ FETCH: dict[str, Any] = {
 CONNECT: dict[str, Any] = {"ask": "connect", "host": "a", "port": 80, "version": None, "timeout": 1}
 TLS: dict[str, Any] = {
     "ask": "tls",
-    "line": 1,
+    "connection": 1,
     "name": "a",
     "verify": True,
     "check": True,
@@ -67,9 +67,9 @@ TLS: dict[str, Any] = {
     "newest": None,
     "timeout": None,
 }
-SEND: dict[str, Any] = {"ask": "send", "line": 1, "data": "eA==", "timeout": None}
-RECEIVE: dict[str, Any] = {"ask": "receive", "line": 1, "most": 9, "timeout": None}
-SHUT: dict[str, Any] = {"ask": "shut", "line": 1, "all": True}
+SEND: dict[str, Any] = {"ask": "send", "connection": 1, "data": "eA==", "timeout": None}
+RECEIVE: dict[str, Any] = {"ask": "receive", "connection": 1, "most": 9, "timeout": None}
+SHUT: dict[str, Any] = {"ask": "shut", "connection": 1, "all": True}
 OPEN: dict[str, Any] = {"ask": "open", "path": "x", "mode": "w"}
 DRAW: dict[str, Any] = {"ask": "draw", "blocks": 1}
 
@@ -163,8 +163,8 @@ FORGED: dict[str, object] = {
     "port 0": changed(CONNECT, port=0),
     "port 65536": changed(CONNECT, port=65536),
     "a float for a port": changed(CONNECT, port=80.5),
-    "line 0": changed(SEND, line=0),
-    "a line that is true": changed(RECEIVE, line=True),
+    "connection 0": changed(SEND, connection=0),
+    "a connection that is true": changed(RECEIVE, connection=True),
     "nothing to send": changed(SEND, data=""),
     "data that is no base64": changed(SEND, data="no base64"),
     "more than is received at once": changed(RECEIVE, most=1 << 17),
@@ -211,7 +211,7 @@ async def test_half_a_question_lasts_no_longer_than_the_hook() -> None:
 
 
 async def test_questions_without_end_end_the_worker() -> None:
-    asked = frame(changed(SHUT, line=9))
+    asked = frame(changed(SHUT, connection=9))
     pool = Traitor(*[asked] * (QUESTIONS + 1), b"", limits=Limits(hook_seconds=30.0))
     result = await pool.played()
     assert isinstance(result, Failed) and result.error == "Crashed"

@@ -23,7 +23,7 @@ _PART = 1 << 16
 _DER = 2  #: as `_ssl` calls the form of a certificate's bytes
 
 
-class Line:
+class Connection:
     """One connection. What it raises is an `OSError` or a ValueError."""
 
     def __init__(self, sock: socket.socket) -> None:
@@ -106,24 +106,24 @@ def _usual(own: str) -> ssl.SSLContext:
     return believing(usual() + own)  # 15 ms
 
 
-def _facts(line: Any, *, verified: bool) -> dict[str, Any]:
+def _facts(tls: Any, *, verified: bool) -> dict[str, Any]:
     """What a bot may ask of a connection over TLS, as JSON."""
-    cipher = line.cipher()
+    cipher = tls.cipher()
     return {
-        "protocol": line.version(),
+        "protocol": tls.version(),
         "cipher": None if cipher is None else list(cipher),
-        "alpn": line.selected_alpn_protocol(),
-        "peer": line.getpeercert() if verified else {},
-        "chain": [base64.b64encode(der).decode() for der in _chain(line, verified)],
+        "alpn": tls.selected_alpn_protocol(),
+        "peer": tls.getpeercert() if verified else {},
+        "chain": [base64.b64encode(der).decode() for der in _chain(tls, verified)],
     }
 
 
-def _chain(line: Any, verified: bool) -> list[bytes]:
+def _chain(tls: Any, verified: bool) -> list[bytes]:
     """The certificates, the peer's own first. Python shows them all since 3.13, and knows them
     before."""
     name = "get_verified_chain" if verified else "get_unverified_chain"
-    found = getattr(line, name, None) or getattr(getattr(line, "_sslobj", None), name, None)
+    found = getattr(tls, name, None) or getattr(getattr(tls, "_sslobj", None), name, None)
     known = (found() or ()) if found else ()
     whole = [one if isinstance(one, bytes) else one.public_bytes(_DER) for one in known]
-    leaf = line.getpeercert(binary_form=True)
+    leaf = tls.getpeercert(binary_form=True)
     return whole or ([leaf] if leaf else [])
