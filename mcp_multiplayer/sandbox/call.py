@@ -16,6 +16,8 @@ HOOKS = ("on_init", "on_join", "on_start", "on_message", "on_leave", "on_timer")
 
 #: Of the code of one source, in bytes: a folded constant is a thousand times its expression.
 MOST_CODE = 4 << 20
+#: Of a manifest, as JSON.
+MOST_MANIFEST = 64 << 10
 
 Hook: TypeAlias = Literal["on_init", "on_join", "on_start", "on_message", "on_leave", "on_timer"]
 

@@ -26,6 +26,7 @@ class Recording:
     def __init__(self, effects: Sequence[Effect] = (), *, over: bool = False) -> None:
         self.effects = list(effects)
         self.over = over
+        self.begun = asyncio.Event()  #: the run has a worker, or will never have one
         self._grown = asyncio.Event()
 
     def add(self, effect: Effect) -> None:
@@ -36,6 +37,7 @@ class Recording:
     def end(self) -> None:
         """It will be given no more."""
         self.over = True
+        self.begun.set()
         self._wake()
 
     async def nth(self, number: int) -> Effect | None:

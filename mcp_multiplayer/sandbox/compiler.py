@@ -7,14 +7,13 @@ may exhaust memory or the stack. `sandbox/wire.py` gives the answer its types.
 from __future__ import annotations
 
 import ast
-import base64
 import marshal
 import types
 from typing import Any
 
 from mcp_multiplayer.sandbox import language, mistakes, normalize, source
-from mcp_multiplayer.sandbox.call import MOST_CODE
-from mcp_multiplayer.sandbox.values import plain
+from mcp_multiplayer.sandbox.call import MOST_CODE, MOST_MANIFEST
+from mcp_multiplayer.sandbox.values import plain, size
 
 #: What is known of a contract in plain words.
 _TEXT: dict[str, Any] = {
@@ -27,30 +26,31 @@ _TEXT: dict[str, Any] = {
 _LONGEST = 8000
 
 
-def compile_source(text: str) -> dict[str, Any]:
-    """The facts of `call.Compiled`, as JSON."""
+def compile_source(text: str) -> tuple[dict[str, Any], bytes]:
+    """The facts of `call.Compiled`, as JSON, and the code."""
     with normalize.same_depth():
         return _answer(text)
 
 
-def _answer(text: str) -> dict[str, Any]:
+def _answer(text: str) -> tuple[dict[str, Any], bytes]:
     try:
         tree = language.parse(text)
     except (SyntaxError, language.Rejected) as error:
-        return _rejected(error) if source.looks_like_code(text) else {"report": _TEXT}
+        told = _rejected(error) if source.looks_like_code(text) else {"report": _TEXT}
+        return told, b""
     try:
         report = source.report(tree)
         report["manifest"] = plain(report["manifest"], "MANIFEST")
+        if size(report["manifest"]) > MOST_MANIFEST:
+            raise ValueError(f"MANIFEST is larger than {MOST_MANIFEST >> 10} KB")
         found = mistakes.find(tree)  # first: what follows changes the tree
         code = marshal.dumps(_restricted(tree, found))
         if len(code) > MOST_CODE:
             raise ValueError(f"The source compiles to more than {MOST_CODE >> 20} MB")
     except (SyntaxError, language.Rejected, ValueError, RecursionError) as error:
-        return _rejected(error)
-    if report["class_name"] is None:
-        return {"report": report}
-    told = {"report": report, "code": base64.b64encode(code).decode()}
-    return told | (_rejected(language.Rejected(found)) if found else {})
+        return _rejected(error), b""
+    told = {"report": report} | (_rejected(language.Rejected(found)) if found else {})
+    return told, b"" if report["class_name"] is None else code
 
 
 def _restricted(tree: ast.Module, found: list[mistakes.Found]) -> types.CodeType:

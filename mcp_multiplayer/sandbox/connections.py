@@ -10,7 +10,9 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import errno
 import functools
+import os
 import socket
 import ssl
 import warnings
@@ -30,19 +32,27 @@ class Connection:
         self._sock = sock
         self._loop = asyncio.get_running_loop()
         self._tls: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
+        self._tried = self._closed = False
 
     async def secure(self, question: Secure, own: str) -> dict[str, Any]:
-        """Speak TLS from now on. ``own``: authorities that this server believes besides."""
-        if self._tls is not None:
-            raise ValueError("TLS is spoken already")
-        context = _context(question, own)
-        self._tls = await asyncio.open_connection(
-            sock=self._sock, ssl=context, server_hostname=question.name, limit=_PART
-        )
+        """Speak TLS from now on, or hang up: once. ``own``: authorities that this server believes
+        besides."""
+        if self._tried:
+            raise ValueError("TLS was tried already")
+        self._tried = True
+        try:
+            context = await asyncio.to_thread(_context, question, own)
+            self._tls = await asyncio.open_connection(
+                sock=self._sock, ssl=context, server_hostname=question.name or "", limit=_PART
+            )
+        except BaseException:
+            self.close()  # nothing is ever said in the clear that was meant for TLS
+            raise
         return _facts(self._tls[1].get_extra_info("ssl_object"), verified=question.verify)
 
     async def send(self, data: bytes) -> dict[str, Any]:
         """Send all of it."""
+        self._check()
         if self._tls is None:
             await self._loop.sock_sendall(self._sock, data)
         else:
@@ -52,58 +62,70 @@ class Connection:
 
     async def receive(self, most: int) -> dict[str, Any]:
         """What has come, at most so much; nothing when the other side has said all."""
+        self._check()
         if self._tls is None:
             data = await self._loop.sock_recv(self._sock, most)
         else:
             data = await self._tls[0].read(most)
         return {"data": base64.b64encode(data).decode()}
 
+    def _check(self) -> None:
+        if self._closed:
+            raise OSError(errno.ENOTCONN, os.strerror(errno.ENOTCONN))
+
     async def shut(self, *, all: bool) -> dict[str, Any]:
         """Say that nothing more is sent, or hang up."""
         if all:
             self.close()
-        elif self._tls is None:
+        elif self._tls is None and not self._closed:
             self._sock.shutdown(socket.SHUT_WR)
         return {}
 
     def close(self) -> None:
         """Hang up; nothing happens the second time."""
+        self._closed = True
         if self._tls is not None:
             self._tls[1].transport.abort()
         self._sock.close()
 
 
 def _context(question: Secure, own: str) -> ssl.SSLContext:
+    """What a bot wishes; made in a thread, because reading certificates takes its time."""
+    if question.authorities == USUAL:
+        return _usual(own, question.check, question.alpn, question.oldest, question.newest)
     if not question.verify:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-    elif question.authorities == USUAL:
-        context = _usual(own)
     elif question.authorities:
         context = believing(question.authorities)
+        context.check_hostname = question.check
     else:  # whoever believes nobody
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    plain = question.check == question.verify and not question.alpn
-    if question.verify and question.authorities == USUAL:
-        if plain and (question.oldest, question.newest) == (None, None):
-            return context
-        context = believing(usual() + own)  # one that may be changed
-    if question.verify:
-        context.check_hostname = question.check
+    return _as_wished(context, question.alpn, question.oldest, question.newest)
+
+
+@functools.lru_cache(maxsize=32)
+def _usual(
+    own: str, check: bool, alpn: tuple[str, ...], oldest: int | None, newest: int | None
+) -> ssl.SSLContext:
+    """With the usual authorities: 15 ms."""
+    context = believing(usual() + own)
+    context.check_hostname = check
+    return _as_wished(context, alpn, oldest, newest)
+
+
+def _as_wished(
+    context: ssl.SSLContext, alpn: tuple[str, ...], oldest: int | None, newest: int | None
+) -> ssl.SSLContext:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # old versions: it is the bot's wish
-        if question.oldest is not None:
-            context.minimum_version = ssl.TLSVersion(question.oldest)
-        if question.newest is not None:
-            context.maximum_version = ssl.TLSVersion(question.newest)
-    if question.alpn:
-        context.set_alpn_protocols(list(question.alpn))
+        if oldest is not None:
+            context.minimum_version = ssl.TLSVersion(oldest)
+        if newest is not None:
+            context.maximum_version = ssl.TLSVersion(newest)
+    if alpn:
+        context.set_alpn_protocols(list(alpn))
     return context
-
-
-@functools.cache
-def _usual(own: str) -> ssl.SSLContext:
-    return believing(usual() + own)  # 15 ms
 
 
 def _facts(tls: Any, *, verified: bool) -> dict[str, Any]:

@@ -71,7 +71,9 @@ async def run_twice(
 async def _again(
     pool: Pool, call: HookCall, tape: Recording, owner: Owner, limits: Limits | None
 ) -> HookResult | None:
-    """The second run; None when this server cannot make one now."""
+    """The second run; None when this server cannot make one now. It begins when the first has a
+    worker: who waits for answers does so in time of its own, however busy the other pool is."""
+    await tape.begun.wait()
     try:
         return await pool.run(call, tape=tape, owner=owner, limits=limits)
     except Unavailable as error:

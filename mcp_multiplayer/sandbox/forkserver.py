@@ -8,6 +8,7 @@ kernel ends its children with it (tests/sandbox/test_pool.py).
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 import logging
 import os
@@ -39,6 +40,7 @@ ENVIRONMENT = {
     "HOME": "/nonexistent",
 }
 _CONTROL_FD = 3
+_numbers = itertools.count()
 _LONGEST = 4096  #: of a report
 NOT_HERE = f"Bots run on Linux only, and this server runs on {sys.platform}."
 
@@ -82,6 +84,7 @@ class ForkServer:
             ],
             "control": _CONTROL_FD,
             "host": os.getpid(),
+            "number": next(_numbers),
             "stirred": surroundings.stirred,
             "allowance": allowance,
             "without": sorted(without),

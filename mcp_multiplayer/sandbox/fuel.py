@@ -10,6 +10,7 @@ A tick is one call of a C iterator, because it is paid everywhere: see docs/sand
 
 from __future__ import annotations
 
+import errno
 import itertools
 import sys
 from collections.abc import Iterable, Iterator
@@ -18,21 +19,29 @@ from typing import Any, NoReturn
 
 #: How far an error is followed to the one it came of.
 _CHAIN = 100
-_MEMORY = "one object of a hook has 16 MB, all of them together 512 MB"
+_FULL = (errno.EFBIG, errno.EDQUOT, errno.ENOSPC)
+_WORDS = {
+    "MemoryLimit": "one object of a hook has 16 MB, all of them together 512 MB",
+    "WorkspaceLimit": "the files of a hook are larger than they may be",
+}
 
 
 class FuelLimit(BaseException):
     """The hook took more ticks than it has."""
 
 
-def ran_out_of_memory(error: BaseException | None) -> bool:
-    """True for a MemoryError and for what a library has made of one: where memory ends, no two
-    machines agree."""
+def ran_out(error: BaseException | None) -> str:
+    """MemoryLimit or WorkspaceLimit for an error that tells of either, and for what a library has
+    made of one; else nothing. Where memory or a disk ends, no two machines agree."""
     for _ in range(_CHAIN):
-        if error is None or isinstance(error, MemoryError):
+        if isinstance(error, MemoryError):
+            return "MemoryLimit"
+        if isinstance(error, OSError) and error.errno in _FULL:
+            return "WorkspaceLimit"
+        if error is None:
             break
         error = error.__context__
-    return isinstance(error, MemoryError)
+    return ""
 
 
 class Fuel:
@@ -40,7 +49,7 @@ class Fuel:
 
     def __init__(self, ticks: int, filename: str) -> None:
         """``ticks`` 0 means without limit; ``filename`` is the source's in its code objects."""
-        self.ended = ""  #: why nothing the bot did counts: FuelLimit or MemoryLimit
+        self.ended = ""  #: why nothing the bot did counts: FuelLimit, or as `ran_out`
         self.line: int | None = None  #: of the source, where that was
         self.text = f"the hook took more than {ticks} ticks (turns of loops, calls of functions)"
         self._filename = filename
@@ -56,16 +65,16 @@ class Fuel:
         """At the start of every ``except`` and ``finally`` of a bot, and at the end of what stands
         in a ``with``: what it may not catch goes on."""
         error = sys.exc_info()[1]
-        if ran_out_of_memory(error):
-            self._end("MemoryLimit", _MEMORY)
+        if why := ran_out(error):
+            self._end(why, _WORDS[why])
         if error is not None and (self.ended or isinstance(error, FuelLimit)):
             raise error
 
     def unraisable(self, told: sys.UnraisableHookArgs) -> None:
         """What Python drops: an error in a callback of a weak reference, or in a generator that
         nobody wants any more."""
-        if ran_out_of_memory(told.exc_value):
-            self._end("MemoryLimit", _MEMORY)
+        if why := ran_out(told.exc_value):
+            self._end(why, _WORDS[why])
 
     def __iter__(self) -> Fuel:
         return self

@@ -15,7 +15,7 @@ from mcp_multiplayer.sandbox import hostcall_client, language, normalize
 from mcp_multiplayer.sandbox.builtins import bot_globals
 from mcp_multiplayer.sandbox.clock import Clock
 from mcp_multiplayer.sandbox.context import Context
-from mcp_multiplayer.sandbox.fuel import Fuel, ran_out_of_memory
+from mcp_multiplayer.sandbox.fuel import Fuel, ran_out
 from mcp_multiplayer.sandbox.guards import bot_classes
 from mcp_multiplayer.sandbox.hints import hint_for
 from mcp_multiplayer.sandbox.modules import Modules
@@ -60,7 +60,7 @@ def run(
     prints = Stdio(limits["prints"], call["source"])
     chance, clock = Rng(take), Clock(call["now"])
     fuel = Fuel(limits["fuel"], language.FILENAME)
-    normalize.hold(chance, clock, limits["hook_seconds"])
+    normalize.hold(chance, clock)
     sys.unraisablehook = fuel.unraisable
     ctx = Context(call, limits, chance, clock)
     failure = None
@@ -125,8 +125,8 @@ def _hint(error: BaseException, line: str) -> str:
 
 def _name(error: BaseException) -> str:
     kind = type(error)
-    if ran_out_of_memory(error):
-        return "MemoryLimit"
+    if why := ran_out(error):
+        return why
     return f"{kind.__name__}_" if kind in bot_classes and kind.__name__ in OURS else kind.__name__
 
 

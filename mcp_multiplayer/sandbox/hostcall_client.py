@@ -91,7 +91,7 @@ def raised(answer: dict[str, Any]) -> Exception:
         case "refused":
             return PermissionError(words)
         case "too_long":
-            return OSError(errno.EFBIG, words)
+            return OSError(errno.EMSGSIZE, words)
         case "garbled":
             return http.client.RemoteDisconnected(words)
         case "name":

@@ -28,6 +28,8 @@ MOST_HEARD = 2 * LARGEST  #: of all questions of a hook
 MOST_HEADERS = 100
 QUESTIONS = 500  #: of one hook, its draws not counted (`Dice`); our own worker needs no more
 LARGEST_PART = 1 << 16  #: of what is received over a connection at once
+#: Of authorities that a bot brings, in bytes of PEM, and how many.
+LARGEST_AUTHORITIES, MOST_AUTHORITIES = 64 << 10, 32
 USUAL = "usual"  #: authorities: those that this server believes
 MODE = re.compile(r"[rwax]\+?")
 
@@ -182,7 +184,10 @@ def _tls(asked: dict[str, Any]) -> Secure:
     seconds, blob = _seconds(asked.pop("timeout")), canonical({"k": "tls", **asked})
     name, alpn = asked.pop("name"), asked.pop("alpn")
     _check(isinstance(alpn, list) and len(alpn) <= 8, "alpn")
+    authorities = _text(asked.pop("authorities"), LARGEST_AUTHORITIES)
+    _check(authorities.count("-----BEGIN") <= MOST_AUTHORITIES, "authorities")
     verify, check = asked.pop("verify"), asked.pop("check")
+    _check(verify or not authorities, "authorities")
     _check(isinstance(verify, bool) and isinstance(check, bool), "verify, check")
     _check(verify or not check, "check")
     oldest, newest = asked.pop("oldest"), asked.pop("newest")
@@ -192,7 +197,7 @@ def _tls(asked: dict[str, Any]) -> Secure:
         name=None if name is None else _text(name, 300),
         verify=verify,
         check=check,
-        authorities=_text(asked.pop("authorities"), LARGEST_BODY),
+        authorities=authorities,
         alpn=tuple(_text(one, 255) for one in alpn),
         oldest=oldest,
         newest=newest,

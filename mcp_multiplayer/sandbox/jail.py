@@ -29,8 +29,9 @@ ANSWER_FD = 3
 PLACEHOLDER_FD = 4
 DESCRIPTORS = 64
 NICE = 5
-#: Users that nobody is: each server has 256 of them to itself, most likely.
-FIRST_UID, HOSTS, UIDS = 20_000, 64, 256
+#: Users that nobody is: each zygote of a server has 256 of them to itself, and each server, most
+#: likely.
+FIRST_UID, HOSTS, ZYGOTES, UIDS = 20_000, 32, 2, 256
 _PDEATHSIG, _DUMPABLE, _CAP_DROP, _NO_NEW_PRIVS, _AMBIENT, _AMBIENT_CLEAR = 1, 4, 24, 38, 47, 4
 _NEWUTS, _NEWIPC, _NEWNET = 0x04000000, 0x08000000, 0x40000000
 #: CAP_KILL, CAP_SETGID, CAP_SETUID: what is left of root to who gives each worker a user.
@@ -54,9 +55,10 @@ class Allowance:
     file_size: int
 
 
-def survey(host: int, without: Collection[str] = ()) -> Walls:
-    """Try each wall in a child. ``without`` names walls to leave out, as if there were none."""
-    first = FIRST_UID + host % HOSTS * UIDS
+def survey(host: int, without: Collection[str] = (), number: int = 0) -> Walls:
+    """Try each wall in a child. ``without`` names walls to leave out, as if there were none.
+    ``number``: which of its host's zygotes this is."""
+    first = FIRST_UID + (host % HOSTS * ZYGOTES + number % ZYGOTES) * UIDS
     abi, no_landlock = landlock.version()
     missing = {
         "seccomp": _no_filter(),

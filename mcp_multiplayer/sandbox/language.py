@@ -97,7 +97,7 @@ def restrict(tree: ast.Module) -> types.CodeType:
             ast.fix_missing_locations(tree), FILENAME, "exec", dont_inherit=True
         )
         return code
-    except (RecursionError, MemoryError):
+    except RecursionError:
         raise Rejected([(None, "The source is nested too deep")]) from None
 
 

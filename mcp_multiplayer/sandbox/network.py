@@ -19,7 +19,7 @@ import weakref
 from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
-from mcp_multiplayer.sandbox.certificates import believing, usual
+from mcp_multiplayer.sandbox.certificates import usual
 from mcp_multiplayer.sandbox.hostcall_client import (
     demand,
     host_of,
@@ -32,6 +32,7 @@ from mcp_multiplayer.sandbox.hostcall_client import (
 PLACEHOLDER_FD = 4
 #: As `hostcalls` has them, which is the host's.
 USUAL, _PART = "usual", 1 << 16
+_PATIENCE = 4.0
 _NO_LISTENING = "bots connect to others; nobody can connect to a bot"
 _NO_DATAGRAMS = "bots have TCP sockets only (socket.AF_INET or AF_INET6, socket.SOCK_STREAM)"
 _NO_NAMES = "addresses have no names here; look up names with socket.getaddrinfo"
@@ -52,8 +53,13 @@ _options: dict[int, dict[tuple[int, int], Any]] = {}
 _ways: dict[int, _Way] = {}
 #: What was set of a context that a host has to know; of which authorities it was made.
 _wishes: weakref.WeakKeyDictionary[ssl.SSLContext, dict[str, Any]] = weakref.WeakKeyDictionary()
-#: One TLS context with the usual authorities in it, made while files can be read.
-_prepared: list[ssl.SSLContext] = []
+#: What a bot has of a TLS context, and what is needed here to make one.
+_OF_CONTEXTS = (
+    *("check_hostname", "verify_mode", "minimum_version", "maximum_version", "protocol"),
+    *("set_alpn_protocols", "wrap_socket", "load_default_certs", "set_default_verify_paths"),
+    *("load_verify_locations", "load_cert_chain", "keylog_filename"),
+    *("sslobject_class", "sslsocket_class", "post_handshake_auth"),
+)
 _DEFAULT: Any = socket._GLOBAL_DEFAULT_TIMEOUT  # type: ignore[attr-defined]
 _init = socket.socket.__init__
 
@@ -67,9 +73,10 @@ def placeholder() -> int:
     return _socket.socket(socket.AF_UNIX, socket.SOCK_STREAM).detach()
 
 
-def be_patient(seconds: float) -> None:
-    """Before a bot runs: nothing on a socket lasts longer than the time for the network."""
-    socket.setdefaulttimeout(seconds * 0.8)
+def be_patient() -> None:
+    """Before a bot runs: nothing on a socket lasts longer than the time for the network. A bot can
+    read this, so it is the same wherever a hook runs, whatever seconds it has there."""
+    socket.setdefaulttimeout(_PATIENCE)
 
 
 def refuser(words: str) -> Any:
@@ -291,15 +298,17 @@ def create_default_context(
         raise PermissionError("bots read no certificate files; the usual authorities are loaded")
     if purpose is not ssl.Purpose.SERVER_AUTH:
         raise PermissionError(_NO_LISTENING)
+    context = _empty_context()
     if cadata:
-        return believing(cadata)
-    context = _prepared.pop() if _prepared else _prepare()
-    _trust_usual(context)
+        context.load_verify_locations(cadata=cadata)  # raises for what is none
+        _wishes[context] = {"authorities": _pem(cadata)}
+    else:
+        load_default_certs(context)
     return context
 
 
-def _prepare() -> ssl.SSLContext:
-    return believing(usual())
+def _pem(cadata: Any) -> str:
+    return cadata if isinstance(cadata, str) else ssl.DER_cert_to_PEM_cert(bytes(cadata))
 
 
 def _empty_context() -> ssl.SSLContext:
@@ -307,25 +316,33 @@ def _empty_context() -> ssl.SSLContext:
 
 
 def load_default_certs(self: ssl.SSLContext, purpose: Any = None) -> None:
-    """``SSLContext.load_default_certs`` without files."""
-    self.load_verify_locations(cadata=usual())
-    _trust_usual(self)
+    """``SSLContext.load_default_certs``: believe whom the server believes."""
+    _wishes.setdefault(self, {})["authorities"] = USUAL
 
 
-def _trust_usual(context: ssl.SSLContext) -> None:
-    """Believe whom the server believes; what is shown of them are the usual ones."""
-    _wishes.setdefault(context, {})["authorities"] = USUAL
-
-
-def _noted(name: str) -> Any:
-    """A property of contexts whose value, once set, the host is told."""
+def _noted(name: str, usual: ssl.TLSVersion) -> Any:
+    """A property of contexts that the host is told once it is set; what it is before depends on
+    the machine, so a bot reads ``usual``."""
     real: Any = getattr(ssl.SSLContext, name)
+
+    def get(self: ssl.SSLContext) -> ssl.TLSVersion:
+        return ssl.TLSVersion(_wishes.get(self, {}).get(name, usual))
 
     def put(self: ssl.SSLContext, value: Any) -> None:
         real.fset(self, value)
         _wishes.setdefault(self, {})[name] = int(value)
 
-    return property(real.fget, put)
+    return property(get, put)
+
+
+def _lacking(name: str) -> Any:
+    """An attribute of contexts that bots do not have: it tells of this machine's OpenSSL, or asks
+    for what the host would not do."""
+
+    def get(self: Any) -> NoReturn:
+        raise AttributeError(f"'SSLContext' has no attribute {name!r} for bots")
+
+    return property(get)
 
 
 _set_alpn_protocols = ssl.SSLContext.set_alpn_protocols
@@ -390,14 +407,13 @@ class TlsSocket(socket.socket):
         context, name = self.context, self.server_hostname
         wishes = _wishes.get(context, {})
         verify = context.verify_mode != ssl.CERT_NONE
-        known = "".join(map(ssl.DER_cert_to_PEM_cert, context.get_ca_certs(binary_form=True)))
         self._told = _spoken(
             self,
             "tls",
             name=None if name is None else host_of(name),
             verify=verify,
             check=bool(context.check_hostname),
-            authorities=wishes.get("authorities", known) if verify else "",
+            authorities=wishes.get("authorities", "") if verify else "",
             alpn=wishes.get("alpn", []),
             oldest=wishes.get("minimum_version"),
             newest=wishes.get("maximum_version"),
@@ -459,7 +475,7 @@ def _tuples(value: Any) -> Any:
 
 def install() -> None:
     """Put the stand-ins in place, in this process, for good. For the zygote only."""
-    _prepared.append(_prepare())
+    usual()  # while files can be read
     for name, stand_in in {
         "__init__": make_socket,
         "connect": connect,
@@ -506,8 +522,12 @@ def install() -> None:
     setattr(ssl, "_create_default_https_context", _empty_context)  # noqa: B010 mypy refuses it
     setattr(ssl.SSLContext, "wrap_socket", wrap_socket)  # noqa: B010
     setattr(ssl.SSLContext, "set_alpn_protocols", set_alpn_protocols)  # noqa: B010
-    for name in ("minimum_version", "maximum_version"):
-        setattr(ssl.SSLContext, name, _noted(name))
+    versions = ssl.TLSVersion
+    setattr(ssl.SSLContext, "minimum_version", _noted("minimum_version", versions.TLSv1_2))  # noqa: B010
+    setattr(ssl.SSLContext, "maximum_version", _noted("maximum_version", versions.TLSv1_3))  # noqa: B010
+    for name in dir(ssl.SSLContext):
+        if not name.startswith("_") and name not in _OF_CONTEXTS:
+            setattr(ssl.SSLContext, name, _lacking(name))
     ssl.SSLContext.load_default_certs = load_default_certs  # type: ignore[method-assign]
     ssl.SSLContext.set_default_verify_paths = load_default_certs  # type: ignore[method-assign]
 

@@ -72,7 +72,7 @@ def _stand_ins() -> dict[object, object]:
     return rng.stand_ins() | clock.stand_ins()
 
 
-def hold(dice: rng.Rng, now: clock.Clock, seconds: float) -> None:
+def hold(dice: rng.Rng, now: clock.Clock) -> None:
     """Time zone, collector of cycles, and what libraries ask of chance and time."""
     os.environ["TZ"] = "UTC0"
     time.tzset()
@@ -81,7 +81,7 @@ def hold(dice: rng.Rng, now: clock.Clock, seconds: float) -> None:
         raise RuntimeError("libraries in this process would ask the machine for chance and time")
     rng.govern_libraries(dice)
     clock.govern_libraries(now)
-    network.be_patient(seconds)
+    network.be_patient()
 
 
 def release() -> None:

@@ -23,6 +23,7 @@ from mcp_multiplayer.errors import BotRejected, TooLarge, Unavailable
 from mcp_multiplayer.sandbox import frames, selftest, wire
 from mcp_multiplayer.sandbox.broker import Broker, HookBroker
 from mcp_multiplayer.sandbox.call import (
+    MOST_CODE,
     Compiled,
     Effect,
     Failed,
@@ -195,6 +196,8 @@ class Pool:
             return Failed("StateLimit", text="the hook's inputs are too large")
         request = frames.pack(request) + frames.pack(compiled.code)
         worker = await self._take(owner, hash((call.source, call.hook)), inline=call.inline)
+        if recording is not None:
+            recording.begun.set()
         dice = Dice(call.key)
         desk = self.broker.desk(worker.end, dice=dice, tape=tape, recording=recording)
         try:
@@ -287,7 +290,7 @@ class Pool:
         try:
             async with asyncio.timeout(self._deadline(self.limits)):
                 data = await self._ask(worker, wire.compile_request(source))
-            return wire.compiled(data)
+                return wire.compiled(data, await self._receive(worker.sock, MOST_CODE))
         except TimeoutError:
             return Failed("TimeLimit", text="the source could not be compiled in time", killed=True)
         except (frames.BadFrame, OSError) as error:

@@ -54,7 +54,8 @@ def ready() -> None:
 
 def compile_here(source: str) -> Compiled:
     """A source of ours, compiled in this very process."""
-    return wire.compiled(values.text(compile_source(source)).encode())
+    told, code = compile_source(source)
+    return wire.compiled(values.text(told).encode(), code)
 
 
 @functools.cache

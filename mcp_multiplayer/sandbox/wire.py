@@ -7,15 +7,14 @@ and anything else is `Broken` (tests/attacks/test_bot_frames.py).
 
 from __future__ import annotations
 
-import base64
 import dataclasses
 import json
 from typing import Any
 
-from mcp_multiplayer.sandbox import frames
 from mcp_multiplayer.sandbox.call import (
     HOOKS,
     MOST_CODE,
+    MOST_MANIFEST,
     Compiled,
     Failed,
     Finished,
@@ -75,8 +74,8 @@ def largest_answer(limits: Limits) -> int:
     return limits.output + limits.state + 6 * limits.prints + 8 * TEXT
 
 
-#: No other answer is: a manifest is part of a source.
-LARGEST_COMPILED = 4 * MOST_CODE // 3 + frames.LARGEST_REQUEST
+#: Nor is what is said of a source: a manifest, and why it is refused.
+LARGEST_COMPILED = 2 * MOST_MANIFEST + 8 * TEXT
 
 
 def hook_result(data: bytes, call: HookCall, limits: Limits) -> HookResult:
@@ -97,7 +96,7 @@ def _failed(told: dict[str, Any], limits: Limits) -> Failed:
     line = told["line"]
     return Failed(
         error=error,
-        killed=error == "MemoryLimit",  # where memory ends, no two machines agree
+        killed=error in ("MemoryLimit", "WorkspaceLimit"),  # no two machines agree where these end
         line=None if line is None else _whole(line),
         text=_text(told["text"], TEXT),
         prints=_text(told["prints"], limits.prints + 100),
@@ -156,14 +155,13 @@ def _timers(told: dict[str, Any]) -> dict[str, float | None]:
     return {name: None if s is None else _seconds(s) for name, s in told.items()}
 
 
-def compiled(data: bytes) -> Compiled:
+def compiled(data: bytes, code: bytes) -> Compiled:
     """What a worker makes of a source, or Broken."""
     try:
         told = plain(read(data), "answer", -AROUND)
-        _check(set(told) <= {"report", "code", "rejected", "line"}, "answer")
+        _check(set(told) <= {"report", "rejected", "line"}, "answer")
         _check("report" in told or bool(told["rejected"]), "neither report nor rejected")
         report = _report(told["report"]) if "report" in told else SourceReport()
-        code = base64.b64decode(told.get("code", ""), validate=True)
         _check(len(code) <= MOST_CODE, "size of code")
         _check(bool(code) == (report.class_name is not None), "code")
         line = told.get("line")
@@ -183,6 +181,7 @@ def _report(told: dict[str, Any]) -> SourceReport:
     _check(name is None or (isinstance(name, str) and name.isidentifier()), "class_name")
     _check(name is not None or not hooks, "hooks of no class")
     _check(manifest is None or isinstance(manifest, dict), "manifest")
+    _check(size(manifest) <= MOST_MANIFEST, "size of manifest")
     network, dice = told["network"], told["dice"]
     _check(isinstance(network, bool) and isinstance(dice, bool), "network, dice")
     return SourceReport(hooks, name, manifest, network, dice)

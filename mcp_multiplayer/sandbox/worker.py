@@ -54,7 +54,9 @@ def serve_one(*, stirred: bool) -> None:
         _write(text(selftest_attacks.attempt(request["attack"])).encode())
         os._exit(0)
     if request["do"] == "compile":
-        _write(text(compile_source(request["source"])).encode())
+        told, code = compile_source(request["source"])
+        _write(text(told).encode())
+        _write(code)
         os._exit(0)
     code = _read()
     _write(text(answer(request, code)).encode())

@@ -159,7 +159,7 @@ class Workspace:
             raise OSError(errno.EDQUOT, f"ctx.workspace is full: {shown} MB in all")
         if held >= MOST_FILES:
             words = f"ctx.workspace holds at most {MOST_FILES} files and directories"
-            raise OSError(errno.EDQUOT, words)
+            raise OSError(errno.EMFILE, words)
 
     def _sizes(self) -> tuple[int, int]:
         """How much there is, and the sizes of all files together: the same on every disk."""

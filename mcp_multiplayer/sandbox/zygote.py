@@ -126,7 +126,7 @@ def main(told: dict[str, Any]) -> None:
     # Not Python's own class, which asks the host for what it does (`sandbox/network.py`).
     control = _socket.socket(fileno=told["control"])
     os.closerange(told["control"] + 1, os.sysconf("SC_OPEN_MAX"))
-    walls = jail.survey(told["host"], told["without"])
+    walls = jail.survey(told["host"], told["without"], told["number"])
     warmup.ready()
     allowance = jail.Allowance(**told["allowance"])
     zygote = Zygote(control, walls, allowance.cpu_seconds, stirred=told["stirred"])

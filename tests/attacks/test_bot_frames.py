@@ -17,7 +17,15 @@ from hypothesis import strategies as st
 
 from mcp_multiplayer.errors import BotRejected
 from mcp_multiplayer.sandbox import frames, wire
-from mcp_multiplayer.sandbox.call import Compiled, Failed, Finished, HookCall, Limits, SourceReport
+from mcp_multiplayer.sandbox.call import (
+    MOST_CODE,
+    Compiled,
+    Failed,
+    Finished,
+    HookCall,
+    Limits,
+    SourceReport,
+)
 from mcp_multiplayer.sandbox.forkserver import Death
 from mcp_multiplayer.sandbox.pool import Pool, Worker
 
@@ -191,13 +199,11 @@ async def test_an_honest_answer_is_believed() -> None:
                 "dice": False,
             }
         },
-        {"report": {**NOTHING, "hooks": ["on_init"]}, "code": "AA=="},
-        {"report": {**NOTHING, "class_name": "A"}},
-        {"report": NOTHING, "code": 5},
-        {"report": NOTHING, "code": "no base64"},
-        {"report": NOTHING, "code": "A" * (8 << 20)},
+        {"report": {**NOTHING, "hooks": ["on_init"]}},
         {"report": NOTHING, "more": 1},
-        {"rejected": "", "code": "AA=="},
+        {"report": {**NOTHING, "manifest": {"x": "y" * 70_000}}},
+        {"report": {**NOTHING, "manifest": {"x": [[]] * 40_000}}},
+        {"rejected": ""},
         {"rejected": "x", "line": "1"},
         {
             "report": {
@@ -221,7 +227,20 @@ async def test_an_honest_answer_is_believed() -> None:
 )
 async def test_a_forged_report_rejects_the_source(report: Any) -> None:
     with pytest.raises(BotRejected):
-        await Traitor(frame(report)).inspect("class B: pass")
+        await Traitor(frame(report), frame(b"")).inspect("class B: pass")
+
+
+@pytest.mark.parametrize(
+    ("report", "code"),
+    [
+        (NOTHING, b"code of nothing"),
+        ({**NOTHING, "class_name": "B"}, b""),
+        ({**NOTHING, "class_name": "B"}, b"x" * (MOST_CODE + 1)),
+    ],
+)
+async def test_forged_code_rejects_the_source(report: Any, code: bytes) -> None:
+    with pytest.raises(BotRejected):
+        await Traitor(frame({"report": report}), frames.pack(code)).inspect("class B: pass")
 
 
 JSONISH = st.recursive(

@@ -31,9 +31,11 @@ class World:
     pool: Pool
     secure: Server
     plain: Server
+    ca: str
 
     async def run(self, *body: str) -> Any:
-        return await self.pool.run(HookCall(bot(*body), "on_init", key=b"s" * 32))
+        source = bot(*body).replace("=CA)", f"={self.ca!r})")
+        return await self.pool.run(HookCall(source, "on_init", key=b"s" * 32))
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -47,7 +49,7 @@ async def world(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[World
         broker = Broker(read_egress("none", "80,443", resolve), limits=limits, ca_file=ca)
         pool = Pool(limits=limits, broker=broker)
         await pool.start()
-        yield World(pool, secure, plain)
+        yield World(pool, secure, plain, ca.read_text())
         await pool.close()
 
 
@@ -197,8 +199,19 @@ RUN = {
         "TLS",
     ),
     "two contexts": (
-        "a, b = ssl.create_default_context(), ssl.create_default_context()\ngot = [len(a.get_ca_certs()) == len(b.get_ca_certs()), len(a.get_ca_certs()) > 50]",
-        [True, True],
+        "a, b = ssl.create_default_context(), ssl.create_default_context()\na.maximum_version = ssl.TLSVersion.TLSv1_2\n"
+        "got = [a.maximum_version == b.maximum_version, a.minimum_version == b.minimum_version, hasattr(a, 'get_ciphers'), hasattr(a, 'options')]",
+        [False, True, False, False],
+    ),
+    "an authority of its own": (
+        "c = ssl.create_default_context(cadata=CA)\n"
+        "got = c.wrap_socket(socket.create_connection(('api.example.com', 443)), server_hostname='api.example.com').version()",
+        "TLSv1.3",
+    ),
+    "no name for the server": (
+        "c = ssl.create_default_context()\nc.check_hostname = False\n"
+        "got = c.wrap_socket(socket.create_connection(('api.example.com', 443))).version()",
+        "TLSv1.3",
     ),
     "a plain socket, resolved first": (
         "family, kind, proto, _, where = socket.getaddrinfo('api.example.com', 80, type=socket.SOCK_STREAM)[0]\n"

@@ -179,7 +179,8 @@ async def test_a_workspace_is_empty_at_the_start_of_every_hook_and_of_one_bot_on
 async def test_one_file_is_as_large_as_allowed_and_no_larger(pool: Pool) -> None:
     lines = "f = open(w + '/big', 'wb', 0)", "for i in range(3):", "    f.write(b'x' * (1 << 20))"
     result = await run(pool, *lines)
-    assert (result.error, result.killed) == ("OSError", False) and "File too large" in result.text
+    assert (result.error, result.killed) == ("WorkspaceLimit", True)
+    assert "File too large" in result.text
 
 
 async def test_all_files_together_are_as_large_as_allowed(pool: Pool) -> None:
@@ -189,7 +190,22 @@ async def test_all_files_together_are_as_large_as_allowed(pool: Pool) -> None:
         "        f.write(b'x' * (1 << 19))",
     )
     result = await run(pool, *lines)
-    assert result.error == "OSError" and "ctx.workspace is full: 2 MB in all" in result.text
+    assert (result.error, result.killed) == ("WorkspaceLimit", True)
+    assert "ctx.workspace is full: 2 MB in all" in result.text
+
+
+async def test_a_full_workspace_ends_the_hook_whatever_is_made_of_it(pool: Pool) -> None:
+    """How large it may be is the server's setting, and in no record."""
+    lines = (
+        "f = open(w + '/big', 'wb', 0)",
+        "for i in range(3):",
+        "    try:",
+        "        f.write(b'x' * (1 << 20))",
+        "    except OSError:",
+        "        got = 'full'",
+    )
+    result = await run(pool, *lines)
+    assert (result.error, result.killed) == ("WorkspaceLimit", True)
 
 
 async def test_files_that_grow_side_by_side_end_the_hook(pool: Pool, disk: Path) -> None:

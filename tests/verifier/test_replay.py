@@ -272,8 +272,6 @@ async def test_other_answers_than_the_recorded_ones_are_an_error(world: World) -
         assert isinstance(result, Failed) and words in result.text
         assert (result.error, result.killed) == ("NonDeterministic", False)
         assert result == await world.again.run(call(lines), tape=tape)
-    result = world.replayer.run(call("socket.create_connection(('a.example', 80))"), [raw])
-    assert isinstance(result, Failed) and "cannot be repeated" in result.text
 
 
 @pytest.mark.parametrize("blob", [b"", b"[]", b"\xff", b"{", b"[" * 100000, b'{"status": []}'])
@@ -337,7 +335,7 @@ async def test_files_are_below_a_directory_that_is_gone_afterwards(
         assert got(replayer.run(call("open('a', 'w').write('x')\ngot = 1"))) == 1
         full = "for n in range(9):\n    f = open(f'a{n}', 'w')\n    f.write('x' * 500000)\n    f.flush()\nwhile True:\n    pass"
         result = replayer.run(call(*full.split("\n")))
-        assert isinstance(result, Failed) and result.error in ("WorkspaceLimit", "OSError"), result
+        assert isinstance(result, Failed) and result.error == "WorkspaceLimit", result
     assert os.listdir(tmp_path) == []
 
 
@@ -404,7 +402,7 @@ async def test_a_machine_that_starts_no_process_is_told_so(monkeypatch: pytest.M
         Replayer(LIMITS).__enter__()
 
 
-HARM = ["os.kill(os.getpid(), 9)", "os._exit(0)", "'x' * 9"]
+HARM = ["os.kill(os.getpid(), 9)", "os._exit(0)", "('x' * 9, b'')"]
 
 
 @pytest.mark.parametrize("harm", sample(HARM, {HARM[0]}))
