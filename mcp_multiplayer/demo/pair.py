@@ -59,8 +59,8 @@ class Pair:
         self._supervised = supervised
         self._server = server
         self.environment = {
-            "PYTHONPATH": str(ROOT),
             **os.environ,
+            "PYTHONPATH": os.pathsep.join(filter(None, [str(ROOT), os.getenv("PYTHONPATH")])),
             "PROXY_PORT": str(outer),
             "MCP_PORT": str(inner),
             "DATA_DIR": str(directory / "data"),

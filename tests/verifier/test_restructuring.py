@@ -26,6 +26,8 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 FREE = {
     "drop msg",  # the last of its author, and ignored by all referees: only the author knows
     "drop takeover",  # of a seat whose account nothing depends on later
+    "drop invite",  # that nobody used: only who holds it knows
+    "twice rename",  # the same name again changes nothing
     "drop key",  # the old key may go on signing
     "swap key/msg",  # when the server took up the new key
     "swap msg/accept",  # words that nobody answered, and consent, arrive in either order
@@ -36,6 +38,9 @@ FREE = {
     "strip attach.isolation",  # the server's word about its own walls
     "strip attach.ref",  # that the source is one of those shipped
 }
+
+#: Of these, what the games here have no entry for, or none of which nothing depends.
+NOT_HERE = {"drop takeover", "twice propose"}
 
 Change = Callable[[Bundle], Any]
 
@@ -151,4 +156,4 @@ async def test_every_record_has_one_shape_but_where_it_is_free(
     played: dict[str, Bundle], judge: Executor
 ) -> None:
     found = {kind: passing(game, [*changes(game)], judge) for kind, game in played.items()}
-    assert set().union(*found.values()) == FREE
+    assert set().union(*found.values()) == FREE - NOT_HERE
