@@ -1,8 +1,8 @@
 """How strangers' code runs: one process per hook, JSON in, JSON out.
 
-A referee is source text. The host never compiles it. A zygote, started with an empty
-environment and no way back, is forked once per hook; the child is jailed, reads one
-`HookCall`, runs it in a closed language, answers with one `HookResult` and ends. The
+A referee is source text. The host never compiles it: a worker does, once. A zygote, started with
+an empty environment and behind walls itself, is forked once per hook; the child is jailed, reads
+one `HookCall`, runs it in a closed language, answers with one `HookResult` and ends. The
 language is a courtesy to authors and a first fence, never the wall: that is the jail. The
 host believes nothing in the answer, waits no longer than the deadline, and commits
 the effects itself or not at all.
@@ -10,9 +10,10 @@ the effects itself or not at all.
     host: pool > keeper ~~control~~> zygote > worker: jail > hook > language, guards, modules
             wire <~~~~~~~~~~~~~~~~~~~~~ frames ~~~~~~~~~~~~~~~> context, chance, clock
             broker <~~~~~~~~~ questions, answers, descriptors ~> web, network, files
-              > dialer (egress), fetcher, workspace
+              > dialer (egress), fetcher, connections, workspace
 
 Read: ``call`` (the boundary), ``pool``, ``wire`` (what the host believes), ``hook``,
 ``context`` (what a bot can do), ``imports`` (what a bot can name), ``jail``, then ``broker``
-(what the host does for a bot), ``egress`` (where to) and ``twice`` (whether it repeats itself).
+(what the host does for a bot), ``egress`` (where to) and ``determinism_check`` (whether it
+repeats itself).
 """

@@ -27,11 +27,9 @@ from mcp_multiplayer.sandbox.hostcall_client import (
     place,
     port_of,
 )
+from mcp_multiplayer.sandbox.hostcalls import LARGEST_PART, USUAL
+from mcp_multiplayer.sandbox.jail import PLACEHOLDER_FD
 
-#: Where the jail leaves the placeholder.
-PLACEHOLDER_FD = 4
-#: As `hostcalls` has them, which is the host's.
-USUAL, _PART = "usual", 1 << 16
 _PATIENCE = 4.0
 _NO_LISTENING = "bots connect to others; nobody can connect to a bot"
 _NO_DATAGRAMS = "bots have TCP sockets only (socket.AF_INET or AF_INET6, socket.SOCK_STREAM)"
@@ -180,8 +178,8 @@ def sendall(self: Any, data: Any, flags: int = 0) -> None:
     _unflagged(flags)
     _way(self)
     whole = bytes(memoryview(data).cast("B"))
-    for at in range(0, len(whole), 8 * _PART):
-        part = whole[at : at + 8 * _PART]
+    for at in range(0, len(whole), 8 * LARGEST_PART):
+        part = whole[at : at + 8 * LARGEST_PART]
         _spoken(self, "send", data=base64.b64encode(part).decode())
 
 
@@ -192,7 +190,7 @@ def recv(self: Any, bufsize: int, flags: int = 0) -> bytes:
     if bufsize < 0:
         raise ValueError("negative buffersize in recv")
     if bufsize and not way.ahead:
-        told = _spoken(self, "receive", most=min(bufsize, _PART))
+        told = _spoken(self, "receive", most=min(bufsize, LARGEST_PART))
         way.ahead += base64.b64decode(told["data"])
     data = bytes(way.ahead[:bufsize])
     if not flags:

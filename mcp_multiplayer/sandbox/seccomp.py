@@ -74,6 +74,7 @@ def program(machine: str = "", *, forking: bool = False) -> bytes:
     return _packed(code)
 
 
+@functools.cache
 def lesser(top: int = 0) -> bytes:
     """What makes of the filter of a forking process, together with it, that of a worker.
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import logging
 import sys
 from collections.abc import Sequence
 from functools import partial
@@ -61,6 +62,8 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
+    # What the pool logs is for operators of servers; the report says what matters here.
+    logging.getLogger("mcp_multiplayer").addHandler(logging.NullHandler())
     made = parser()
     try:
         given = made.parse_args(arguments)

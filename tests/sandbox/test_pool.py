@@ -18,6 +18,7 @@ import pytest_asyncio
 from mcp_multiplayer.errors import BotRejected, Unavailable
 from mcp_multiplayer.sandbox import forkserver as keeper_module
 from mcp_multiplayer.sandbox.call import Failed, Finished, HookCall, Limits
+from mcp_multiplayer.sandbox.cassette import Recording
 from mcp_multiplayer.sandbox.fair_queue import Owner
 from mcp_multiplayer.sandbox.pool import Pool
 
@@ -179,12 +180,19 @@ async def test_endless_recursion_is_told_with_its_line(pool: Any) -> None:
     assert "hint" in result.text
 
 
+async def under_way(pool: Any) -> asyncio.Task[Any]:
+    """A hook without end that has its worker."""
+    recording = Recording()
+    call = HookCall(FOREVER, "on_init")
+    running = asyncio.create_task(pool.run(call, recording=recording))
+    await recording.begun.wait()
+    return running
+
+
 async def test_the_zygote_dying_fails_calls_under_way_and_the_next_call_works() -> None:
     async with a_pool() as pool:
         zygote = pool._keeper.pid
-        running = asyncio.create_task(pool.run(HookCall(FOREVER, "on_init")))
-        while len(pool._keeper._deaths) < 3:  # one running, two spares
-            await asyncio.sleep(0)
+        running = await under_way(pool)
         workers = children(zygote)
         os.kill(zygote, signal.SIGKILL)
         result = await running
@@ -196,12 +204,7 @@ async def test_the_zygote_dying_fails_calls_under_way_and_the_next_call_works() 
 
 async def test_closing_leaves_no_process_and_refuses_further_calls() -> None:
     async with a_pool(spares=3) as pool:
-        await pool.compiled(FOREVER)
-        while len(pool._keeper._deaths) > 3:
-            await asyncio.sleep(0)
-        running = asyncio.create_task(pool.run(HookCall(FOREVER, "on_init")))
-        while len(pool._keeper._deaths) < 4:
-            await asyncio.sleep(0)
+        running = await under_way(pool)
         zygote = pool._keeper.pid
         pids = [zygote, *children(zygote)]
     assert all([await asyncio.to_thread(ended, pid) for pid in pids])
