@@ -147,13 +147,16 @@ def fork() -> int:
     return pid
 
 
-def enter(answers: int, unconnected: int, walls: Walls, cpu_seconds: int, uid: int) -> None:
-    """In a worker: keep these two descriptors, give up the rest, or raise OSError.
+def enter(
+    answers: int, unconnected: int, zygote: int, walls: Walls, cpu_seconds: int, uid: int
+) -> None:
+    """In a worker: keep these two descriptors, give up the rest, or raise OSError. ``zygote`` is
+    its parent's pid, known before the fork: a zygote that ends right after it has no worker left.
 
     Order matters: files first, then limits, then the user, whose change undoes some wishes,
     and the filter last.
     """
-    parent = os.getppid()
+    die_with_parent(zygote)
     _give_way()
     _keep(answers, unconnected)
     _lower(resource.RLIMIT_NPROC, 0)  # asked only of who forks: nobody else of this user suffers
@@ -161,7 +164,7 @@ def enter(answers: int, unconnected: int, walls: Walls, cpu_seconds: int, uid: i
     if walls.uids:
         _become(uid)
         _prctl(_DUMPABLE, 0)
-    die_with_parent(parent)
+        die_with_parent(zygote)  # again: the kernel forgets the wish when the user changes
     if walls.landlock:
         landlock.install(walls.landlock)  # its own: it may not signal its neighbours
     if walls.seccomp:

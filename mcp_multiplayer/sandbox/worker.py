@@ -27,11 +27,13 @@ from mcp_multiplayer.sandbox.values import read, text
 READY = b"{}"
 
 
-def serve(answers: int, walls: Walls, cpu_seconds: int, uid: int, *, stirred: bool) -> NoReturn:
+def serve(
+    answers: int, zygote: int, walls: Walls, cpu_seconds: int, uid: int, *, stirred: bool
+) -> NoReturn:
     """Run one request to its end; never returns, runs no exit handler of anybody."""
     try:
         _reset_signals()
-        jail.enter(answers, network.placeholder(), walls, cpu_seconds, uid)
+        jail.enter(answers, network.placeholder(), zygote, walls, cpu_seconds, uid)
         serve_one(stirred=stirred)
     finally:
         os._exit(1)

@@ -76,7 +76,7 @@ class Zygote:
 
     def fork(self, job: int, answers: int) -> None:
         """Start a worker that answers on this socket."""
-        uid = self.free_uid()
+        zygote, uid = os.getpid(), self.free_uid()
         try:
             pid = jail.fork()
         except OSError:
@@ -84,7 +84,7 @@ class Zygote:
             self.report(dead=job, status=-1, cpu=0.0)
             return
         if not pid:
-            worker.serve(answers, self.walls, self.cpu_seconds, uid, stirred=self.stirred)
+            worker.serve(answers, zygote, self.walls, self.cpu_seconds, uid, stirred=self.stirred)
         self.jobs[pid], self.uids[pid] = job, uid
         os.close(answers)
 
