@@ -9,6 +9,7 @@ from __future__ import annotations
 import _strptime  # type: ignore[import-not-found]
 import calendar
 import datetime as real
+import functools
 import time
 from time import asctime as _asctime
 from time import gmtime as _gmtime
@@ -26,6 +27,11 @@ class Clock:
 
     def __init__(self, at: float = 0.0) -> None:
         self.at = float(at)
+
+    @functools.cached_property
+    def names(self) -> dict[str, Any]:
+        """What `time` is by this clock."""
+        return time_names(self)
 
     def now(self) -> float:
         """The time of the event."""
@@ -135,18 +141,17 @@ for _made in (date, datetime):
 
 # --- what libraries ask of the time ---------------------------------------------------------------
 
-#: The ``time`` module of the hook that runs in this process, for whoever asks the machine.
-_running: list[dict[str, Any]] = []
+#: The clock of the hook that runs in this process, for whoever asks the machine.
+_running: list[Clock] = []
 
 
 def _now() -> float:
-    now: float = (_running[0]["time"] if _running else _time)()
-    return now
+    return _running[0].now() if _running else _time()
 
 
 def govern_libraries(clock: Clock | None) -> None:
     """From here on libraries see this hook's time; None: the machine's again."""
-    _running[:] = [] if clock is None else [time_names(clock)]
+    _running[:] = [] if clock is None else [clock]
 
 
 def stand_ins() -> dict[Any, Any]:
@@ -161,6 +166,6 @@ def stand_ins() -> dict[Any, Any]:
 
 def _standing_in(function: Any, name: str) -> Any:
     def told(*args: Any) -> Any:
-        return (_running[0][name] if _running else function)(*args)
+        return (_running[0].names[name] if _running else function)(*args)
 
     return told

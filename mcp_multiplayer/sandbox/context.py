@@ -13,7 +13,7 @@ from typing import Any
 
 from mcp_multiplayer.sandbox.clock import Clock
 from mcp_multiplayer.sandbox.files import WORKSPACE
-from mcp_multiplayer.sandbox.modules import proxy
+from mcp_multiplayer.sandbox.modules import Module
 from mcp_multiplayer.sandbox.rng import CONTEXT, Rng
 from mcp_multiplayer.sandbox.values import KIND, LONGEST, TIMERS, plain, size
 
@@ -42,7 +42,7 @@ class Context:
         self._broken: Exception | None = None
         self._clock = clock
         self._bot_id = call["bot_id"]
-        self._random = proxy("ctx.random", {name: getattr(chance, name) for name in CONTEXT})
+        self._random = Module("ctx.random", {name: getattr(chance, name) for name in CONTEXT})
 
     @property
     def bot_id(self) -> str:

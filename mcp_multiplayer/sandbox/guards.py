@@ -35,13 +35,15 @@ INPLACE: dict[str, Callable[[Any, Any], Any]] = {
 }
 
 #: The last one's ``clone`` sets every attribute, of any name, without a guard.
-_HIDDEN = (
-    types.ModuleType,
-    types.FrameType,
-    types.CodeType,
-    types.TracebackType,
-    types.CellType,
-    Policy,
+_HIDDEN = frozenset(
+    [
+        types.ModuleType,
+        types.FrameType,
+        types.CodeType,
+        types.TracebackType,
+        types.CellType,
+        Policy,
+    ]
 )
 #: Handed out without a second look: values, and functions, whose insides begin with "_".
 _PLAIN = frozenset(
@@ -110,7 +112,7 @@ def hand_out(value: Any, name: object) -> Any:
 
 def refuse_hidden(value: Any, name: object) -> Any:
     """The value, unless it is one of those from which the whole process can be reached."""
-    if issubclass(type(value), _HIDDEN):
+    if not _HIDDEN.isdisjoint(type(value).__mro__):
         raise AttributeError(f"{name!r} is not available to bots")
     return value
 

@@ -130,7 +130,7 @@ TABLE: dict[str, str] = {
     "weakref": "proxy ref ReferenceType WeakKeyDictionary WeakSet WeakValueDictionary",
 }
 
-#: Names of this package's own, made by `sandbox/modules.py` for each hook.
+#: Names of this package's own, made by `sandbox/modules.py`.
 OWN: dict[str, str] = {
     "certifi": "contents where",
     "datetime": "date datetime",

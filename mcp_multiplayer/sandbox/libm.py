@@ -61,7 +61,7 @@ def power(base: Any, exponent: Any, *modulus: Any) -> Any:
 
 
 def math_names() -> dict[str, Any]:
-    """The ``math`` of a bot, as far as it is not Python's."""
+    """What of ``math`` depends on the C library."""
     return {name: _settling(getattr(math, name)) for name in _MATH if hasattr(math, name)}
 
 

@@ -1,7 +1,7 @@
 """What ``import`` gives a referee: closed objects with listed names, never a module. Runs in the
 worker; the import statements come from a stranger. They may not lead to a module object, by any
-fallback of Python's own: a proxy has no ``__name__``, because ``from x import y`` would look it up
-in ``sys.modules`` (tests/attacks/test_bot_gadgets.py).
+fallback of Python's own: a `Module` has no ``__name__``, because ``from x import y`` would look it
+up in ``sys.modules`` (tests/attacks/test_bot_gadgets.py).
 """
 
 from __future__ import annotations
@@ -67,30 +67,39 @@ def _find(path: str) -> type:
     return found
 
 
-def proxy(path: str, names: Mapping[str, Any]) -> object:
-    """An object with exactly these attributes, which nothing can change."""
-    known = dict(names)
+class Module:
+    """An object with exactly the names of some mappings, the first before the others, which nothing
+    can change. The mappings are looked into, not copied: a copy writes to each of their values,
+    and in a worker every page that is written to has its price."""
 
-    class Module:
-        __slots__ = ()
+    __slots__ = ("_names", "_path")
 
-        def __getattribute__(self, name: str) -> Any:
-            if type(name) is str and name in known:
-                return known[name]
-            if name == "__class__":  # asked by isinstance; bots get it from guards.type_of
-                return Module
-            raise AttributeError(imports.lacking(path, str(name)))
+    def __init__(self, path: str, *names: Mapping[str, Any]) -> None:
+        _set_path(self, path)
+        _set_names(self, names)
 
-        def __setattr__(self, name: str, value: Any) -> None:
-            raise AttributeError(f"module '{path}' is read-only")
+    def __getattribute__(self, name: str) -> Any:
+        if type(name) is str:
+            for names in _names_of(self):
+                if name in names:
+                    return names[name]
+        if name == "__class__":  # asked by isinstance; bots get it from guards.type_of
+            return Module
+        raise AttributeError(imports.lacking(_path_of(self), str(name)))
 
-        def __delattr__(self, name: str) -> None:
-            raise AttributeError(f"module '{path}' is read-only")
+    def __setattr__(self, name: str, value: Any) -> None:
+        raise AttributeError(f"module '{_path_of(self)}' is read-only")
 
-        def __repr__(self) -> str:
-            return f"<module '{path}' for bots>"
+    def __delattr__(self, name: str) -> None:
+        raise AttributeError(f"module '{_path_of(self)}' is read-only")
 
-    return Module()
+    def __repr__(self) -> str:
+        return f"<module '{_path_of(self)}' for bots>"
+
+
+_places: Any = vars(Module)
+_path_of, _set_path = _places["_path"].__get__, _places["_path"].__set__
+_names_of, _set_names = _places["_names"].__get__, _places["_names"].__set__
 
 
 def deepcopy(x: Any) -> Any:
@@ -151,28 +160,18 @@ def hmac_names() -> dict[str, Any]:
 
 
 class Modules:
-    """Every importable path with its proxy, for one hook, each made when it is first asked for."""
+    """Every importable path with its `Module`, for one hook, made when it is first asked for."""
 
     def __init__(self, chance: Rng, clock: Clock, prints: Stdio, *, networked: bool) -> None:
         """``networked``: does the source import what reaches the network? Only then it may."""
         self._networked = networked
         self._made: dict[str, object] = {}
         self._own: dict[str, Callable[[], dict[str, Any]]] = {
-            "certifi": lambda: {"contents": certificates.usual, "where": lambda: "cacert.pem"},
-            "collections": lambda: {"namedtuple": namedtuple},
-            "copy": lambda: {"deepcopy": deepcopy},
-            "datetime": lambda: {"date": clocks.date, "datetime": clocks.datetime},
-            "functools": lambda: {"wraps": wraps},
-            "hashlib": hashlib_names,
-            "hmac": hmac_names,
-            "math": libm.math_names,
             "random": lambda: random_names(chance),
             "secrets": lambda: secrets_names(chance),
             "sys": lambda: system_names(prints),
             "time": lambda: time_names(clock),
             "traceback": lambda: traceback_names(prints),
-            "typing": typehints.typing_names,
-            "urllib.request": lambda: {"urlopen": web.urlopen},
             "uuid": lambda: uuid_names(chance),
             "warnings": lambda: warning_names(prints),
         }
@@ -181,13 +180,12 @@ class Modules:
         if path not in self._made:
             own = self.own(path)
             guards.lend(own.values())
-            names = dict(_listed(path)) | own
-            names |= {child.rpartition(".")[2]: self[child] for child in self._inside(path)}
-            self._made[path] = proxy(path, names)
+            inside = {child.rpartition(".")[2]: self[child] for child in self._inside(path)}
+            self._made[path] = Module(path, inside, own, _listed(path))
         return self._made[path]
 
     def own(self, path: str) -> dict[str, Any]:
-        """What in a module is not the library's."""
+        """What in a module is this hook's."""
         return self._own[path]() if path in self._own else {}
 
     def _inside(self, path: str) -> list[str]:
@@ -195,12 +193,33 @@ class Modules:
         return [child for child in children(path) if not reaches(child, NETWORK) or self._networked]
 
 
+_STAND_INS: dict[str, Callable[[], dict[str, Any]]] = {
+    "certifi": lambda: {"contents": certificates.usual, "where": lambda: "cacert.pem"},
+    "collections": lambda: {"namedtuple": namedtuple},
+    "copy": lambda: {"deepcopy": deepcopy},
+    "datetime": lambda: {"date": clocks.date, "datetime": clocks.datetime},
+    "functools": lambda: {"wraps": wraps},
+    "hashlib": hashlib_names,
+    "hmac": hmac_names,
+    "math": libm.math_names,
+    "typing": typehints.typing_names,
+    "urllib.request": lambda: {"urlopen": web.urlopen},
+}
+
+
+@functools.cache
+def stand_ins(path: str) -> dict[str, Any]:
+    """What of a module is this package's, whatever the hook."""
+    return _STAND_INS[path]() if path in _STAND_INS else {}
+
+
 @functools.cache
 def _listed(path: str) -> dict[str, Any]:
-    """What a bot gets from the library itself; `Modules` has stand-ins for some of it."""
+    """What a bot gets of a module, but for what is its hook's own."""
     module = importlib.import_module(path)
     wanted = TABLE.get(path, "").split()
     names = {name: getattr(module, name) for name in wanted if hasattr(module, name)}
+    names |= stand_ins(path)
     guards.know(names.values())
     for name, value in names.items():
         guards.refuse_hidden(value, f"{path}.{name}")

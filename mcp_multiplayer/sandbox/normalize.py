@@ -9,12 +9,10 @@ import functools
 import gc
 import operator
 import os
-import re
 import sys
 import time
 import types
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 
 from mcp_multiplayer.sandbox import clock, network, rng
 from mcp_multiplayer.sandbox.runtime import DEEPEST
@@ -32,15 +30,17 @@ _MOST_LARGE = 8
 _stirred: list[object] = []
 
 
-@contextmanager
-def same_depth() -> Iterator[None]:
-    """Let the stack end `DEEPEST` calls below this one, and not below the process's first."""
-    before = sys.getrecursionlimit()
-    sys.setrecursionlimit(_depth() + DEEPEST)
-    try:
-        yield
-    finally:
-        sys.setrecursionlimit(before)
+class same_depth:
+    """Within, the stack ends `DEEPEST` calls below, and not below the process's first."""
+
+    __slots__ = ("_before",)
+
+    def __enter__(self) -> None:
+        self._before = sys.getrecursionlimit()
+        sys.setrecursionlimit(_depth() + 1 + DEEPEST)
+
+    def __exit__(self, *_: object) -> None:
+        sys.setrecursionlimit(self._before)
 
 
 def _depth() -> int:
@@ -48,15 +48,20 @@ def _depth() -> int:
     try:
         sys.setrecursionlimit(1)
     except RecursionError as error:
-        said = re.search(r"depth (\d+)", str(error))
-        if said:
-            return int(said[1])
+        said = str(error).partition("depth ")[2].partition(":")[0]
+        if said.isdecimal():
+            return int(said)
     raise RuntimeError("this Python does not say how deep its stack is")
 
 
 def install() -> None:
     """Have every module that is loaded ask us for chance and time, whatever it took hold of when
-    it was imported. In this process, for good; `hold` says whose they are. For the zygote only."""
+    it was imported; `hold` says whose they are. One time zone, and no collector of cycles: when it
+    runs depends on what was made before, and memory has its limit. In this process, for good; for
+    the zygote only."""
+    os.environ["TZ"] = "UTC0"
+    time.tzset()
+    gc.disable()
     found = {id(real): stand_in for real, stand_in in _stand_ins().items()}
     for name, module in list(sys.modules.items()):
         if not isinstance(module, types.ModuleType) or name.startswith("mcp_multiplayer."):
@@ -73,10 +78,7 @@ def _stand_ins() -> dict[object, object]:
 
 
 def hold(dice: rng.Rng, now: clock.Clock) -> None:
-    """Time zone, collector of cycles, and what libraries ask of chance and time."""
-    os.environ["TZ"] = "UTC0"
-    time.tzset()
-    gc.disable()  # when it runs depends on what was made before; memory has its limit
+    """Whose chance and time libraries are told from here on."""
     if not _stand_ins.cache_info().currsize:
         raise RuntimeError("libraries in this process would ask the machine for chance and time")
     rng.govern_libraries(dice)

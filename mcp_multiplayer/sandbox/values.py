@@ -96,11 +96,13 @@ def _object(value: dict[Any, Any], path: str, depth: int) -> dict[str, Any]:
         name = _text(key, f"{path} key")
         shown = f"{path}.{name}" if name.isidentifier() else f"{path}[{name[:40]!r}]"
         result[name] = plain(item, shown, depth + 1)
-    return {name: result[name] for name in sorted(result, key=_place)}
+    plainly = all(map(str.isascii, result))
+    return {name: result[name] for name in sorted(result, key=None if plainly else _place)}
 
 
 def _place(name: str) -> bytes:
-    """Where a member stands among others: by UTF-16 code units (RFC 8785 section 3.2.3)."""
+    """Where a member stands among others: by UTF-16 code units (RFC 8785 section 3.2.3), which for
+    names of ASCII is their order as texts."""
     return name.encode("utf-16-be")
 
 
@@ -114,7 +116,7 @@ def _remedy(value: Any) -> str:
 
 def text(value: Any) -> str:
     """The JSON text of a plain value, as sizes are counted."""
-    return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    return _WRITER.encode(value)
 
 
 def size(value: Any) -> int:
@@ -125,10 +127,14 @@ def size(value: Any) -> int:
 def read(data: bytes) -> Any:
     """The value of a JSON text; ValueError for anything else, NaN and deep nesting included."""
     try:
-        return json.loads(data.decode(), parse_constant=_no_constant)
+        return _READER.decode(data.decode())
     except RecursionError:
         raise ValueError("nested too deep") from None
 
 
 def _no_constant(name: str) -> Any:
     raise ValueError(f"{name} is not JSON")
+
+
+_WRITER = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+_READER = json.JSONDecoder(parse_constant=_no_constant)

@@ -45,7 +45,6 @@ from mcp_multiplayer.sandbox import (
     normalize,
     source,
     stdio,
-    typehints,
     values,
     warmup,
     web,
@@ -430,9 +429,12 @@ def names_of_typing() -> dict[str, Any]:
     return {name: getattr(typing, name) for name in imports.names("typing")}
 
 
-def bare(path: str, names: Mapping[str, Any]) -> object:
+def bare(path: str, *names: Mapping[str, Any]) -> object:
+    known: dict[str, Any] = {}
+    for one in reversed(names):
+        known |= one
     whole = vars(sys.modules[path]) if path in sys.modules else {}
-    return type(path, (types.SimpleNamespace,), {})(**whole | dict(names))
+    return type(path, (types.SimpleNamespace,), {})(**whole | known)
 
 
 def real_type() -> None:
@@ -462,9 +464,9 @@ REMOVED: dict[str, Callable[[], None]] = {
     "setattr is guarded": given("setattr", setattr),
     "hasattr is guarded": given("hasattr", hasattr),
     "open asks the host": put(files, "open_file", open),
-    "modules are proxies": put(modules, "proxy", bare),
+    "modules are proxies": put(modules, "Module", bare),
     "deepcopy has no memo": put(modules, "deepcopy", copy.deepcopy),
-    "typing is ours": put(typehints, "typing_names", names_of_typing),
+    "typing is ours": lambda: modules._STAND_INS.update(typing=names_of_typing),
 }
 
 

@@ -12,7 +12,7 @@ import pytest
 from mcp_multiplayer.errors import BotRejected
 from mcp_multiplayer.sandbox import imports, mistakes
 from mcp_multiplayer.sandbox.call import HOOKS
-from mcp_multiplayer.sandbox.modules import Modules
+from mcp_multiplayer.sandbox.modules import Modules, stand_ins
 from mcp_multiplayer.sandbox.pool import Pool
 from mcp_multiplayer.sandbox.stdio import Stdio
 
@@ -82,7 +82,7 @@ def test_a_name_that_this_python_lacks_is_refused() -> None:
 def test_the_list_of_names_is_what_a_bot_finds() -> None:
     made = Modules(MagicMock(), MagicMock(), Stdio(100, ""), networked=True)
     for path in imports.TABLE:
-        library, own = importlib.import_module(path), made.own(path)
+        library, own = importlib.import_module(path), made.own(path) | stand_ins(path)
         for name in imports.names(path):
             assert name in own or hasattr(library, name), f"{path}.{name}"
         assert own.keys() <= imports.names(path), f"names of {path} that are in no list"
