@@ -10,6 +10,7 @@ now passed before the host has a hook to run.
 
 from __future__ import annotations
 
+import ctypes
 import functools
 import socket
 
@@ -27,6 +28,7 @@ from mcp_multiplayer.sandbox.compiler import compile_source
 from mcp_multiplayer.transcript.drbg import SIZE
 
 _TIMES = 20
+_HUGE, _COLLAPSE = 2 << 20, 25  #: bytes of a huge page; MADV_COLLAPSE, see madvise(2)
 #: Nobody's.
 EXERCISE = """
 import json, math, re
@@ -50,6 +52,21 @@ def ready() -> None:
     normalize.install()
     exercise(_TIMES)
     interpreter_state.settle()
+
+
+def collapse() -> None:
+    """Have the kernel keep the memory of this process in huge pages as far as it can: a fork then
+    copies and drops few entries instead of thousands, a tenth of what a worker costs. Where it
+    cannot (before Linux 6.1, or memory in pieces), everything stays as it is."""
+    libc = ctypes.CDLL(None)
+    with open("/proc/self/maps", encoding="ascii") as maps:
+        mapped = [line.split() for line in maps]
+    for place, allowed, *_, name in (line if len(line) > 5 else [*line, ""] for line in mapped):
+        if allowed != "rw-p" or name not in ("", "[heap]"):
+            continue
+        start, end = (int(number, 16) for number in place.split("-"))
+        for page in range(-(-start // _HUGE) * _HUGE, end - _HUGE + 1, _HUGE):
+            libc.madvise(ctypes.c_void_p(page), ctypes.c_size_t(_HUGE), _COLLAPSE)
 
 
 def compile_here(source: str) -> Compiled:

@@ -128,6 +128,7 @@ def main(told: dict[str, Any]) -> None:
     os.closerange(told["control"] + 1, os.sysconf("SC_OPEN_MAX"))
     walls = jail.survey(told["host"], told["without"], told["number"])
     warmup.ready()
+    warmup.collapse()
     allowance = jail.Allowance(**told["allowance"])
     zygote = Zygote(control, walls, allowance.cpu_seconds, stirred=told["stirred"])
     jail.surround(walls, allowance)
