@@ -16,12 +16,14 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
-from mcp_multiplayer.sandbox import hook, modules, normalize, values, warmup, wire
 from mcp_multiplayer.sandbox.call import Finished, HookCall
-from mcp_multiplayer.sandbox.determinism_check import run_twice
-from mcp_multiplayer.sandbox.dice import Dice
-from mcp_multiplayer.sandbox.forkserver import ELSEWHERE
-from mcp_multiplayer.sandbox.pool import Pool
+from mcp_multiplayer.sandbox.host.determinism_check import run_twice
+from mcp_multiplayer.sandbox.host.forkserver import ELSEWHERE
+from mcp_multiplayer.sandbox.host.pool import Pool
+from mcp_multiplayer.sandbox.hostcalls.dice import Dice
+from mcp_multiplayer.sandbox.language import modules
+from mcp_multiplayer.sandbox.protocol import values, wire
+from mcp_multiplayer.sandbox.worker import hook, normalize, warmup
 
 MESSAGE = {"id": 1, "sender": "alice", "kind": "user", "body": {"text": "hi"}, "ts": "2026"}
 ECHO = """

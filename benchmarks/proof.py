@@ -30,8 +30,8 @@ from mcp_multiplayer.edge.api.operations.base import Status
 from mcp_multiplayer.edge.api.operations.combined import Operations
 from mcp_multiplayer.edge.identity import Caller, Signer
 from mcp_multiplayer.multiplayer_server import room_limits
-from mcp_multiplayer.sandbox.forkserver import ELSEWHERE
-from mcp_multiplayer.sandbox.pool import Pool
+from mcp_multiplayer.sandbox.host.forkserver import ELSEWHERE
+from mcp_multiplayer.sandbox.host.pool import Pool
 from mcp_multiplayer.service import key_files
 from mcp_multiplayer.service.bot_manager import BotManager
 from mcp_multiplayer.service.channel_manager import ChannelManager

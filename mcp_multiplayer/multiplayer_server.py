@@ -24,11 +24,11 @@ from mcp_multiplayer.edge.api.operations.base import Status
 from mcp_multiplayer.edge.api.operations.combined import Operations
 from mcp_multiplayer.edge.identity import Checker
 from mcp_multiplayer.errors import Unavailable
-from mcp_multiplayer.sandbox.broker import Broker
 from mcp_multiplayer.sandbox.call import Limits
-from mcp_multiplayer.sandbox.egress import BadEgress, read_egress
-from mcp_multiplayer.sandbox.forkserver import ELSEWHERE
-from mcp_multiplayer.sandbox.pool import Pool
+from mcp_multiplayer.sandbox.host.forkserver import ELSEWHERE
+from mcp_multiplayer.sandbox.host.pool import Pool
+from mcp_multiplayer.sandbox.hostcalls.broker import Broker
+from mcp_multiplayer.sandbox.hostcalls.egress import BadEgress, read_egress
 from mcp_multiplayer.service import key_files
 from mcp_multiplayer.service.bot_manager import BotManager
 from mcp_multiplayer.service.channel_manager import ChannelManager

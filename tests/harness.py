@@ -13,9 +13,9 @@ from typing import Any, cast
 
 from mcp_multiplayer.channel.identifiers import slot_specs
 from mcp_multiplayer.sandbox.call import HOOKS, Finished, HookCall, HookResult, Limits, SourceReport
-from mcp_multiplayer.sandbox.fair_queue import SERVER, Owner
-from mcp_multiplayer.sandbox.isolation import Isolation
-from mcp_multiplayer.sandbox.pool import Pool
+from mcp_multiplayer.sandbox.host.fair_queue import SERVER, Owner
+from mcp_multiplayer.sandbox.host.pool import Pool
+from mcp_multiplayer.sandbox.jail.isolation import Isolation
 from mcp_multiplayer.service.bot_manager import BotManager, BotSpec
 from mcp_multiplayer.service.channel_manager import Bot, ChannelManager
 from mcp_multiplayer.service.replica import Replica

@@ -23,8 +23,8 @@ from mcp_multiplayer.errors import (
     Unavailable,
 )
 from mcp_multiplayer.sandbox.call import Failed, Finished, HookCall, HookResult, Said, Turn
-from mcp_multiplayer.sandbox.fair_queue import SERVER, Owner
-from mcp_multiplayer.sandbox.pool import Pool
+from mcp_multiplayer.sandbox.host.fair_queue import SERVER, Owner
+from mcp_multiplayer.sandbox.host.pool import Pool
 from mcp_multiplayer.sandbox.runtime import runtime
 from mcp_multiplayer.service import bot_output
 from mcp_multiplayer.service.bot_manager import BotManager, BotSpec, default_slots

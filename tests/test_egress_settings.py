@@ -7,7 +7,7 @@ import pytest
 
 from mcp_multiplayer import multiplayer_server
 from mcp_multiplayer.config import BadSetting, Settings
-from mcp_multiplayer.sandbox.pool import Pool
+from mcp_multiplayer.sandbox.host.pool import Pool
 
 
 def settings(**values: Any) -> Settings:

@@ -152,7 +152,7 @@ class Limits:
     """All sizes in bytes, times in seconds. Defaults are the contract's."""
 
     hook_seconds: float = 5.0
-    fuel: int = 800_000  #: ticks, see `sandbox/fuel.py`; 0: no limit but the clock
+    fuel: int = 800_000  #: ticks, see `sandbox/language/fuel.py`; 0: no limit but the clock
     memory: int = 512 << 20
     output: int = 48 << 10  #: all posts of a hook as JSON
     posts: int = 256

@@ -15,7 +15,7 @@ from mcp_multiplayer.channel import decide, invite_codes
 from mcp_multiplayer.channel.identifiers import CHANNEL_ID
 from mcp_multiplayer.channel.model import Slot
 from mcp_multiplayer.errors import ChannelNotFound, InvalidRequest, NotMember
-from mcp_multiplayer.sandbox.fair_queue import Owner
+from mcp_multiplayer.sandbox.host.fair_queue import Owner
 from mcp_multiplayer.service import hooks
 from mcp_multiplayer.service.replica import CLOCK, Replica
 from mcp_multiplayer.service.results import Seat

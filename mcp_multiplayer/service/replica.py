@@ -17,7 +17,7 @@ from mcp_multiplayer.channel.events import Abort, Erased, Event, Genesis, Join, 
 from mcp_multiplayer.channel.model import Channel
 from mcp_multiplayer.channel.view import Message, Opening
 from mcp_multiplayer.errors import BrokenLog
-from mcp_multiplayer.sandbox.fair_queue import Owner
+from mcp_multiplayer.sandbox.host.fair_queue import Owner
 from mcp_multiplayer.service.notifier import Notifier
 from mcp_multiplayer.storage.base import Append, Leaf, Row, Store, Table
 from mcp_multiplayer.transcript import merkle

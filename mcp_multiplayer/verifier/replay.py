@@ -10,9 +10,9 @@ room, on another machine. Each hook has a process of its own; what it asks of th
 answered from the record.
 
 There is none without a wall: the kernel's filter of system calls, installed, and every attack of
-`sandbox/selftest_attacks.py` refused to a process behind it. Landlock and another user are more of
-the same and not enough by themselves (docs/sandbox.md). A record may attack its reader, so before
-that nothing of it is compiled, let alone executed.
+`sandbox/jail/selftest_attacks.py` refused to a process behind it. Landlock and another user are
+more of the same and not enough by themselves (docs/sandbox.md). A record may attack its reader, so
+before that nothing of it is compiled, let alone executed.
 
 Before a server is accused by what comes of a hook, it is executed again where other things than
 the log's values are different (`Replayer.others`): who asks where objects lie, how much memory is
@@ -36,12 +36,12 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from mcp_multiplayer.errors import Unavailable
-from mcp_multiplayer.sandbox.broker import Broker
 from mcp_multiplayer.sandbox.call import Effect, Failed, HookCall, HookResult, Limits, SourceReport
-from mcp_multiplayer.sandbox.forkserver import HERE, Surroundings
-from mcp_multiplayer.sandbox.isolation import Walls
-from mcp_multiplayer.sandbox.pool import NotIsolated, Pool
-from mcp_multiplayer.sandbox.workspace import Workspaces
+from mcp_multiplayer.sandbox.host.forkserver import HERE, Surroundings
+from mcp_multiplayer.sandbox.host.pool import NotIsolated, Pool
+from mcp_multiplayer.sandbox.hostcalls.broker import Broker
+from mcp_multiplayer.sandbox.hostcalls.workspace import Workspaces
+from mcp_multiplayer.sandbox.jail.isolation import Walls
 
 #: What sources are read with; verifier.pyz carries it, a bare Python does not.
 NEEDED = "RestrictedPython"

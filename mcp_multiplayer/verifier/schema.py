@@ -14,7 +14,7 @@ from typing import Any
 from mcp_multiplayer.channel.identifiers import LABEL, RESERVED, players_kind, room_name
 from mcp_multiplayer.errors import MultiplayerError
 from mcp_multiplayer.sandbox.call import HOOKS
-from mcp_multiplayer.sandbox.values import KIND as BOT_KIND
+from mcp_multiplayer.sandbox.protocol.values import KIND as BOT_KIND
 from mcp_multiplayer.transcript import checkpoint
 from mcp_multiplayer.transcript.canonical_json import canonical
 from mcp_multiplayer.transcript.entries import b64u

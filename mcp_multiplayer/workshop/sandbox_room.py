@@ -14,8 +14,8 @@ from mcp_multiplayer.config import BadSetting, bots_dir, load
 from mcp_multiplayer.edge.api import errors
 from mcp_multiplayer.errors import MultiplayerError
 from mcp_multiplayer.multiplayer_server import broker, hook_limits, room_limits
-from mcp_multiplayer.sandbox.forkserver import ELSEWHERE
-from mcp_multiplayer.sandbox.pool import Pool
+from mcp_multiplayer.sandbox.host.forkserver import ELSEWHERE
+from mcp_multiplayer.sandbox.host.pool import Pool
 from mcp_multiplayer.service.bot_manager import BotManager
 from mcp_multiplayer.service.channel_manager import ChannelManager
 from mcp_multiplayer.storage.memory import MemoryStore

@@ -9,10 +9,10 @@ from typing import Any, Protocol
 
 from mcp_multiplayer.config import bots_dir
 from mcp_multiplayer.sandbox.call import Finished, Hook, HookCall, HookResult, Limits, Said, Turn
-from mcp_multiplayer.sandbox.clock import Clock
-from mcp_multiplayer.sandbox.context import Context
-from mcp_multiplayer.sandbox.dice import Dice
-from mcp_multiplayer.sandbox.rng import Rng
+from mcp_multiplayer.sandbox.hostcalls.dice import Dice
+from mcp_multiplayer.sandbox.worker.clock import Clock
+from mcp_multiplayer.sandbox.worker.context import Context
+from mcp_multiplayer.sandbox.worker.rng import Rng
 from mcp_multiplayer.transcript.drbg import hook_key
 
 BOTS = bots_dir()

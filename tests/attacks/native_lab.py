@@ -37,18 +37,18 @@ from typing import Any
 
 sys.path.insert(0, sys.argv[1])
 
-from mcp_multiplayer.sandbox import jail
-from mcp_multiplayer.sandbox.isolation import Walls
-from mcp_multiplayer.sandbox.network import placeholder
+from mcp_multiplayer.sandbox.jail import confinement
+from mcp_multiplayer.sandbox.jail.isolation import Walls
+from mcp_multiplayer.sandbox.worker.network import placeholder
 from tests.attacks import native
 
 libc = ctypes.CDLL(None, use_errno=True)
 libc.syscall.restype = ctypes.c_long
-FD, EMPTY = jail.ANSWER_FD, jail.PLACEHOLDER_FD
+FD, EMPTY = confinement.ANSWER_FD, confinement.PLACEHOLDER_FD
 KEPT = ctypes.create_string_buffer(b"the server's secret")
 SIZE, ADDRESS = len(KEPT), ctypes.addressof(KEPT)
 SERVER = os.getpid()
-ALLOWANCE = jail.Allowance(memory=512 << 20, cpu_seconds=5, file_size=1 << 20)
+ALLOWANCE = confinement.Allowance(memory=512 << 20, cpu_seconds=5, file_size=1 << 20)
 SECONDS = 10.0
 _KEEP: list[Any] = []
 
@@ -130,7 +130,9 @@ def attempt(code: str) -> str:
 
 def worker(code: str, answers: int, walls: Walls, uid: int) -> None:
     try:
-        jail.enter(answers, placeholder(), globals()["ZYGOTE"], walls, ALLOWANCE.cpu_seconds, uid)
+        confinement.enter(
+            answers, placeholder(), globals()["ZYGOTE"], walls, ALLOWANCE.cpu_seconds, uid
+        )
         os.write(FD, attempt(code).encode())
     finally:
         os._exit(0)
@@ -140,7 +142,7 @@ def zygotes(report: int, without: list[str]) -> None:
     """A zygote with one worker for each attack, one after the other."""
     found = {}
     try:
-        walls = jail.survey(SERVER, without)
+        walls = confinement.survey(SERVER, without)
         for name, (code, _) in native.rows().items():
             found[name] = one(code, walls)
         os.write(report, json.dumps(found).encode())
@@ -167,8 +169,8 @@ def zygote(code: str, answers: socket.socket, walls: Walls) -> None:
     globals()["ZYGOTE"] = os.getpid()
     try:
         ours, theirs = socket.socketpair()
-        jail.surround(walls, ALLOWANCE)
-        pid = jail.fork()
+        confinement.surround(walls, ALLOWANCE)
+        pid = confinement.fork()
         if not pid:
             worker(code, theirs.fileno(), walls, walls.uids)
         theirs.close()

@@ -10,7 +10,7 @@ import pytest
 import pytest_asyncio
 
 from mcp_multiplayer.sandbox.call import Failed, HookCall, Limits
-from mcp_multiplayer.sandbox.pool import Pool
+from mcp_multiplayer.sandbox.host.pool import Pool
 from tests.edge.api.house import House, Pair, Said, open_house
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")

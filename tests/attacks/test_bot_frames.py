@@ -16,7 +16,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mcp_multiplayer.errors import BotRejected
-from mcp_multiplayer.sandbox import frames, wire
 from mcp_multiplayer.sandbox.call import (
     MOST_CODE,
     Compiled,
@@ -26,8 +25,9 @@ from mcp_multiplayer.sandbox.call import (
     Limits,
     SourceReport,
 )
-from mcp_multiplayer.sandbox.forkserver import Death
-from mcp_multiplayer.sandbox.pool import Pool, Worker
+from mcp_multiplayer.sandbox.host.forkserver import Death
+from mcp_multiplayer.sandbox.host.pool import Pool, Worker
+from mcp_multiplayer.sandbox.protocol import frames, wire
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 CALL = HookCall("class A: pass", "on_init", players=("alice",))

@@ -13,7 +13,7 @@ import pytest_asyncio
 
 from mcp_multiplayer.errors import BotRejected
 from mcp_multiplayer.sandbox.call import Failed, HookCall
-from mcp_multiplayer.sandbox.pool import Pool
+from mcp_multiplayer.sandbox.host.pool import Pool
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -34,7 +34,7 @@ GADGETS = {
     "threading": "import threading\nreturn 1",
     "multiprocessing": "import multiprocessing\nreturn 1",
     "asyncio": "import asyncio\nreturn 1",
-    "the sandbox itself": "import mcp_multiplayer.sandbox.guards\nreturn 1",
+    "the sandbox itself": "import mcp_multiplayer.sandbox.language.guards\nreturn 1",
     "restricted python": "import RestrictedPython\nreturn 1",
     "star import": "from json import *\nreturn 1",
     "relative import": "from . import worker\nreturn 1",

@@ -1,4 +1,4 @@
-"""Bots that want the machine, not the game. Stopped by sandbox/pool.py and jail.py.
+"""Bots that want the machine, not the game. Stopped by sandbox/host/pool.py and sandbox/jail/.
 
 Eight at once spin, allocate, print, post, fork, sleep, recurse and send garbage while another
 room's hook is called again and again: that one gets its answers, each of the eight gets its
@@ -20,7 +20,7 @@ from typing import Any
 import pytest
 
 from mcp_multiplayer.sandbox.call import Failed, Finished, HookCall, Limits
-from mcp_multiplayer.sandbox.pool import Pool
+from mcp_multiplayer.sandbox.host.pool import Pool
 from mcp_multiplayer.storage.memory import MemoryStore
 from tests.harness import House, flushed
 

@@ -1,4 +1,5 @@
-"""The language is lost: what can native code do inside the jail? Stopped by sandbox/jail.py.
+"""The language is lost: what can native code do inside the jail? Stopped by
+sandbox/jail/confinement.py.
 
 Each run is a program of its own (`tests/attacks/native_lab.py`): something like the server, a
 zygote, and a jailed worker for each row of `tests/attacks/native.py`. The same rows are then

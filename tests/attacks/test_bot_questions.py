@@ -17,8 +17,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mcp_multiplayer.sandbox import frames
-from mcp_multiplayer.sandbox.broker import Broker
 from mcp_multiplayer.sandbox.call import (
     MOST_CODE,
     Compiled,
@@ -29,11 +27,13 @@ from mcp_multiplayer.sandbox.call import (
     Limits,
     SourceReport,
 )
-from mcp_multiplayer.sandbox.dice import AT_ONCE, BLOCKS
-from mcp_multiplayer.sandbox.forkserver import Death
-from mcp_multiplayer.sandbox.hostcalls import LARGEST, QUESTIONS, read_question
-from mcp_multiplayer.sandbox.pool import Pool, Worker
-from mcp_multiplayer.sandbox.wire import Broken
+from mcp_multiplayer.sandbox.host.forkserver import Death
+from mcp_multiplayer.sandbox.host.pool import Pool, Worker
+from mcp_multiplayer.sandbox.hostcalls.broker import Broker
+from mcp_multiplayer.sandbox.hostcalls.dice import AT_ONCE, BLOCKS
+from mcp_multiplayer.sandbox.protocol import frames
+from mcp_multiplayer.sandbox.protocol.hostcalls import LARGEST, QUESTIONS, read_question
+from mcp_multiplayer.sandbox.protocol.wire import Broken
 from mcp_multiplayer.transcript.drbg import Drbg
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")

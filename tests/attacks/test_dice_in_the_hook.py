@@ -1,7 +1,7 @@
 """Code that breaks out of its hook, or a word that breaks a referee, looks for dice to come.
 
 Whatever such code can read is what its process was told: the call, and the blocks it asked for.
-Stopped by: sandbox/dice.py, which draws in the host; transcript/drbg.py, where each
+Stopped by: sandbox/hostcalls/dice.py, which draws in the host; transcript/drbg.py, where each
 hook's stream has a key of its own.
 """
 
@@ -14,9 +14,9 @@ from typing import Any
 
 import pytest
 
-from mcp_multiplayer.sandbox import wire
 from mcp_multiplayer.sandbox.call import Compiled, Failed, HookCall, Limits
-from mcp_multiplayer.sandbox.pool import Pool
+from mcp_multiplayer.sandbox.host.pool import Pool
+from mcp_multiplayer.sandbox.protocol import wire
 from mcp_multiplayer.service.hook_io import Epoch
 from mcp_multiplayer.transcript import seeds
 from mcp_multiplayer.transcript.drbg import Drbg, block, hook_key, scale

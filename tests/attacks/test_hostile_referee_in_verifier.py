@@ -1,5 +1,5 @@
 # ruff: noqa: E501 the rows are read as a table
-"""A referee that attacks whoever verifies its game. Stopped by sandbox/jail.py and
+"""A referee that attacks whoever verifies its game. Stopped by sandbox/jail/confinement.py and
 verifier/replay.py.
 
 Each row runs in the verifier's own replayer (`tests/attacks/verifier_lab.py`), first as root, then
@@ -201,7 +201,7 @@ ROWS: dict[str, tuple[str, set[str]]] = {
     "hangs up and goes on": (native("os.close(3)", "while True:", "    pass"), {"Crashed"}),
     "answers and goes on": (
         native(
-            "import mcp_multiplayer.sandbox.worker as w",
+            "import mcp_multiplayer.sandbox.worker.serve as w",
             'w._write(b\'{"finished":{"said":[],"state":null,"turn":null,"end":null,"timers":{},"prints":""}}\')',
             "while True:",
             "    pass",

@@ -1,5 +1,5 @@
 # ruff: noqa: E501 the rows are read as a table
-"""Bots that ask how much memory is left, and get away with the answer. Stopped by sandbox/fuel.py.
+"""Bots that ask how much memory is left, and get away with the answer. Stopped by sandbox/language/fuel.py.
 
 Where memory ends no two machines agree, so a hook that has met the end of it must not go on: else
 an honest server is accused by whoever has another limit.
@@ -13,7 +13,7 @@ import pytest
 import pytest_asyncio
 
 from mcp_multiplayer.sandbox.call import Failed, HookCall
-from mcp_multiplayer.sandbox.pool import Pool
+from mcp_multiplayer.sandbox.host.pool import Pool
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

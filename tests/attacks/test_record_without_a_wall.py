@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from mcp_multiplayer.sandbox import forkserver, selftest
+from mcp_multiplayer.sandbox.host import forkserver, selftest
 from mcp_multiplayer.verifier.verdict import CONTAINER
 from tests.verifier.games import Bundle, codes, states, table, verify, violations
 
@@ -28,24 +28,25 @@ class ServantBot:
 #: In the hooks' parent: the language is lost, and nothing else stands.
 LOST = """
 import _socket
-from mcp_multiplayer.sandbox import jail, seccomp, worker
-from mcp_multiplayer.sandbox.isolation import Walls
-guarded, read = worker.answer, worker.compile_source
+from mcp_multiplayer.sandbox.jail import confinement, seccomp
+from mcp_multiplayer.sandbox.worker import serve
+from mcp_multiplayer.sandbox.jail.isolation import Walls
+guarded, read = serve.answer, serve.compile_source
 def steal():
     caller = _socket.socket(_socket.AF_INET, _socket.SOCK_STREAM)
     caller.connect(("127.0.0.1", {port}))
     with open({private!r}, "rb") as file:
         caller.sendall(file.read())
-worker.answer = lambda request, code: (steal(), guarded(request, code))[1]
-worker.compile_source = lambda text: (steal(), read(text))[1]
+serve.answer = lambda request, code: (steal(), guarded(request, code))[1]
+serve.compile_source = lambda text: (steal(), read(text))[1]
 seccomp.install = lambda *_: None
 """
 #: What a machine has instead of the kernel's filter.
 INSTEAD = {
-    "nothing": "jail.survey = lambda *_: Walls()",
+    "nothing": "confinement.survey = lambda *_: Walls()",
     "a processor without a table": "seccomp.fault = lambda: 'seccomp: no table for riscv64'",
     "Landlock, another user and namespaces": "seccomp.fault = lambda: 'seccomp: none'",
-    "a filter that only claims to be there": "jail.survey = lambda *_: Walls(seccomp=True)",
+    "a filter that only claims to be there": "confinement.survey = lambda *_: Walls(seccomp=True)",
 }
 SECRET = b"of-the-reader-51c0"
 

@@ -1,5 +1,5 @@
 """A referee that asks whether an earlier hook ran in its process. Stopped by
-sandbox/zygote.py.
+sandbox/worker/zygote.py.
 
 Caches of libraries outlive a hook: whether a pattern is still the one that was compiled says how
 many were compiled before. Where hooks shared a process in the verifier, a server could have a

@@ -3,7 +3,7 @@
 
 The boundary of a form, a nonce, a jitter: fixed by the server alone while the verifier said "No
 dice were drawn". All of it is a draw of the hook now, from dice in which the members have a say.
-Stopped by: sandbox/rng.py, sandbox/normalize.py.
+Stopped by: sandbox/worker/rng.py, sandbox/worker/normalize.py.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import pytest
 import pytest_asyncio
 
 from mcp_multiplayer.sandbox.call import Failed, HookCall
-from mcp_multiplayer.sandbox.pool import Pool
+from mcp_multiplayer.sandbox.host.pool import Pool
 from mcp_multiplayer.verifier.executor import Executor
 from mcp_multiplayer.verifier.replay import Replayer
 from tests.verifier.games import Table, codes, reforge, states, table, verify, violations
@@ -155,7 +155,8 @@ clocks = ["time", "monotonic", "perf_counter", "process_time", "thread_time"]
 clocks += [n + "_ns" for n in clocks] + ["sleep", "ctime", "gmtime", "localtime", "asctime", "strftime"]
 real = {id(v): n for n, v in [("urandom", os.urandom), ("datetime", datetime.datetime), ("date", datetime.date),
     *((n, getattr(random, n)) for n in names), *((n, getattr(time, n)) for n in clocks)]}
-from mcp_multiplayer.sandbox import modules, normalize
+from mcp_multiplayer.sandbox.language import modules
+from mcp_multiplayer.sandbox.worker import normalize
 modules.preload()
 normalize.install()
 found = sorted(f"{name}.{key}" for name, module in sys.modules.items() if isinstance(module, types.ModuleType)

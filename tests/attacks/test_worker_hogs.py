@@ -1,7 +1,7 @@
 """Fifty free accounts of one address whose referees never stop: everybody else's referee is to
-wait for none of them. Stopped by sandbox/fair_queue.py, with what the proxy states of an
+wait for none of them. Stopped by sandbox/host/fair_queue.py, with what the proxy states of an
 account's network (edge/auth). That all three ways to get an account are counted alike is in
-tests/edge/auth/test_networks.py, whose turn it is in tests/sandbox/test_fair_queue.py.
+tests/edge/auth/test_networks.py, whose turn it is in tests/sandbox/host/test_fair_queue.py.
 """
 
 from __future__ import annotations

@@ -18,8 +18,8 @@ from typing import Any
 ROOT = Path(__file__).parents[2]
 #: In the zygote: a native source is executed without any guard.
 NATIVE = """
-from mcp_multiplayer.sandbox import worker
-guarded, compiled = worker.answer, worker.compile_source
+from mcp_multiplayer.sandbox.worker import serve
+guarded, compiled = serve.answer, serve.compile_source
 REPORT = {"hooks": ["on_init"], "class_name": "Native", "manifest": None,
           "network": False, "dice": False}
 def read(source):
@@ -38,14 +38,14 @@ def answer(request, code):
         said = type(error).__name__
     return {"finished": {"said": [{"kind": "bot", "body": {"got": said}}], "state": None,
                          "turn": None, "end": None, "timers": {}, "prints": ""}}
-worker.answer, worker.compile_source = answer, read
+serve.answer, serve.compile_source = answer, read
 """
 
 
 def main(told: dict[str, Any]) -> dict[str, Any]:
     """Every row once, then what is left."""
-    from mcp_multiplayer.sandbox import forkserver
     from mcp_multiplayer.sandbox.call import Failed, HookCall, Limits
+    from mcp_multiplayer.sandbox.host import forkserver
     from mcp_multiplayer.verifier.replay import Replayer
 
     first, last = forkserver.PROGRAM.strip().rsplit("\n", 1)

@@ -31,28 +31,23 @@ from typing import Any
 
 sys.path.insert(0, sys.argv[1])
 
-from mcp_multiplayer.sandbox import builtins as vocabulary
-from mcp_multiplayer.sandbox import (
+from mcp_multiplayer.sandbox.call import HookCall, Limits
+from mcp_multiplayer.sandbox.hostcalls.dice import Dice
+from mcp_multiplayer.sandbox.language import builtins as vocabulary
+from mcp_multiplayer.sandbox.language import fuel, guards, imports, modules, source
+from mcp_multiplayer.sandbox.protocol import values, wire
+from mcp_multiplayer.sandbox.worker import (
     context,
     files,
-    fuel,
-    guards,
     hook,
     hostcall_client,
-    imports,
-    modules,
     network,
     normalize,
-    source,
     stdio,
-    values,
     warmup,
     web,
-    wire,
 )
-from mcp_multiplayer.sandbox.call import HookCall, Limits
-from mcp_multiplayer.sandbox.clock import Clock
-from mcp_multiplayer.sandbox.dice import Dice
+from mcp_multiplayer.sandbox.worker.clock import Clock
 from mcp_multiplayer.transcript.drbg import Drbg
 
 NETWORKED = sys.argv[2] == "network"

@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mcp_multiplayer.sandbox.call import (HOOKS, Failed, HookCall, Said)
-from mcp_multiplayer.sandbox.pool import Pool
+from mcp_multiplayer.sandbox.host.pool import Pool
 from mcp_multiplayer.workshop.table import (Plain, Runner, Table, source_of)
 
 SOURCE = source_of("blackjack_bot.py")

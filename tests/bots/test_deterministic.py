@@ -18,9 +18,9 @@ import pytest_asyncio
 
 from mcp_multiplayer.config import bots_dir
 from mcp_multiplayer.sandbox.call import HookCall, HookResult
-from mcp_multiplayer.sandbox.determinism_check import receipt
-from mcp_multiplayer.sandbox.forkserver import ELSEWHERE
-from mcp_multiplayer.sandbox.pool import Pool
+from mcp_multiplayer.sandbox.host.determinism_check import receipt
+from mcp_multiplayer.sandbox.host.forkserver import ELSEWHERE
+from mcp_multiplayer.sandbox.host.pool import Pool
 from mcp_multiplayer.service.bot_manager import DETERMINISTIC
 from tests.verifier.games import table
 from tests.verifier.matches import HOOK, PRESETS, World, match, replayer, world

@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mcp_multiplayer.sandbox.call import (HOOKS, Failed, Finished, Hook, HookCall)
-from mcp_multiplayer.sandbox.pool import Pool
+from mcp_multiplayer.sandbox.host.pool import Pool
 
 SOURCE = (Path(__file__).parents[2] / "bots" / "guess_bot.py").read_text()
 pytestmark = pytest.mark.asyncio(loop_scope="module")

@@ -18,10 +18,10 @@ import requests
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from mcp_multiplayer.sandbox.broker import Broker
+from mcp_multiplayer.sandbox.hostcalls.broker import Broker
 from mcp_multiplayer.sandbox.call import (HOOKS, Failed, Finished, HookCall, HookResult, Limits)
-from mcp_multiplayer.sandbox.egress import read_egress
-from mcp_multiplayer.sandbox.pool import Pool
+from mcp_multiplayer.sandbox.hostcalls.egress import read_egress
+from mcp_multiplayer.sandbox.host.pool import Pool
 from tests.bots.certificates import serving, sign
 from mcp_multiplayer.workshop.table import (Plain, Runner, Table, source_of)
 from tests.bots.wandering import heard_by, public, wander

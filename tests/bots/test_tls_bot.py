@@ -17,10 +17,10 @@ from cryptography import x509
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from mcp_multiplayer.sandbox.broker import Broker
+from mcp_multiplayer.sandbox.hostcalls.broker import Broker
 from mcp_multiplayer.sandbox.call import (HOOKS, Failed, HookCall)
-from mcp_multiplayer.sandbox.egress import read_egress
-from mcp_multiplayer.sandbox.pool import Pool
+from mcp_multiplayer.sandbox.hostcalls.egress import read_egress
+from mcp_multiplayer.sandbox.host.pool import Pool
 from tests.bots.certificates import Signed, serving, sign
 from mcp_multiplayer.workshop.table import (Plain, Table, source_of)
 from tests.bots.wandering import wander

@@ -6,7 +6,7 @@ import pytest
 
 from mcp_multiplayer.channel.ops import read_ops
 from mcp_multiplayer.errors import InvalidRequest
-from mcp_multiplayer.sandbox.fair_queue import Owner
+from mcp_multiplayer.sandbox.host.fair_queue import Owner
 from mcp_multiplayer.service.channel_manager import ChannelManager
 from mcp_multiplayer.service.replica import Replica
 from mcp_multiplayer.storage.base import Store

@@ -14,9 +14,9 @@ from typing import Any, Protocol
 import pytest
 
 from mcp_multiplayer.sandbox.call import Limits
-from mcp_multiplayer.sandbox.clock import Clock
-from mcp_multiplayer.sandbox.context import Context
-from mcp_multiplayer.sandbox.rng import Rng
+from mcp_multiplayer.sandbox.worker.clock import Clock
+from mcp_multiplayer.sandbox.worker.context import Context
+from mcp_multiplayer.sandbox.worker.rng import Rng
 from mcp_multiplayer.transcript.drbg import Drbg, hook_key
 from tests.sample import sample
 

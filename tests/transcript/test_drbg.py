@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mcp_multiplayer.sandbox.rng import Rng
+from mcp_multiplayer.sandbox.worker.rng import Rng
 from mcp_multiplayer.transcript.drbg import Drbg, block, hook_key, scale, unit
 
 K = bytes.fromhex("c8949c10eb9caa2cd0c6225565913ef75b898f818138107f123ce4ec1293c511")

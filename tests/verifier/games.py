@@ -21,11 +21,11 @@ from typing import Any
 from mcp_multiplayer.channel.identifiers import slot_specs
 from mcp_multiplayer.channel.ops import read_ops
 from mcp_multiplayer.channel.timers import next_due
-from mcp_multiplayer.sandbox.broker import Broker
-from mcp_multiplayer.sandbox.egress import Egress
-from mcp_multiplayer.sandbox.fair_queue import Owner
-from mcp_multiplayer.sandbox.forkserver import ELSEWHERE
-from mcp_multiplayer.sandbox.pool import Pool
+from mcp_multiplayer.sandbox.host.fair_queue import Owner
+from mcp_multiplayer.sandbox.host.forkserver import ELSEWHERE
+from mcp_multiplayer.sandbox.host.pool import Pool
+from mcp_multiplayer.sandbox.hostcalls.broker import Broker
+from mcp_multiplayer.sandbox.hostcalls.egress import Egress
 from mcp_multiplayer.service import export
 from mcp_multiplayer.service.bot_manager import BotManager, BotSpec
 from mcp_multiplayer.service.channel_manager import ChannelManager

@@ -17,12 +17,12 @@ from mcp_multiplayer.channel.identifiers import slot_specs
 from mcp_multiplayer.channel.ops import read_ops
 from mcp_multiplayer.channel.timers import next_due
 from mcp_multiplayer.errors import MultiplayerError
-from mcp_multiplayer.sandbox.broker import Broker
 from mcp_multiplayer.sandbox.call import Limits
-from mcp_multiplayer.sandbox.egress import read_egress
-from mcp_multiplayer.sandbox.fair_queue import Owner
-from mcp_multiplayer.sandbox.forkserver import ELSEWHERE
-from mcp_multiplayer.sandbox.pool import Pool
+from mcp_multiplayer.sandbox.host.fair_queue import Owner
+from mcp_multiplayer.sandbox.host.forkserver import ELSEWHERE
+from mcp_multiplayer.sandbox.host.pool import Pool
+from mcp_multiplayer.sandbox.hostcalls.broker import Broker
+from mcp_multiplayer.sandbox.hostcalls.egress import read_egress
 from mcp_multiplayer.service.bot_manager import BotManager, BotSpec
 from mcp_multiplayer.service.log_keys import LogKey, LogKeys
 from mcp_multiplayer.service.rollback_guard import RollbackGuard

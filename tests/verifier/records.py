@@ -11,7 +11,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 from mcp_multiplayer.channel.identifiers import slot_specs
-from mcp_multiplayer.sandbox.fair_queue import Owner
+from mcp_multiplayer.sandbox.host.fair_queue import Owner
 from mcp_multiplayer.service.bot_manager import BotSpec
 from mcp_multiplayer.service.log_keys import LogKey
 from mcp_multiplayer.transcript.seeds import commit_member

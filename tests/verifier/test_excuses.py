@@ -10,7 +10,7 @@ from mcp_multiplayer.channel import events, terms
 from mcp_multiplayer.channel.model import Channel
 from mcp_multiplayer.channel.ops import read_ops
 from mcp_multiplayer.channel.proposals import ahead
-from mcp_multiplayer.sandbox.fair_queue import Owner
+from mcp_multiplayer.sandbox.host.fair_queue import Owner
 from mcp_multiplayer.service.bot_manager import BotSpec
 from mcp_multiplayer.transcript import merkle, proofs
 from mcp_multiplayer.transcript.canonical_json import canonical

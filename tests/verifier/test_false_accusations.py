@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
-from mcp_multiplayer.sandbox import forkserver
 from mcp_multiplayer.sandbox.call import Effect, Failed, HookCall, HookResult, SourceReport
-from mcp_multiplayer.sandbox.pool import Pool
+from mcp_multiplayer.sandbox.host import forkserver
+from mcp_multiplayer.sandbox.host.pool import Pool
 from mcp_multiplayer.verifier import replay
 from mcp_multiplayer.verifier.executor import Executor
 from mcp_multiplayer.verifier.replay import ELSEWHERE, TIMES, Replayer
@@ -250,7 +250,7 @@ class DrawBot:
 
 SEES = """
 import requests
-from mcp_multiplayer.sandbox import worker
+from mcp_multiplayer.sandbox.worker import serve
 def fits(megabytes):
     try:
         return len([bytearray(10 << 20) for _ in range(megabytes // 10)]) > 0
@@ -260,7 +260,7 @@ def answer(request, code):
     got = [[fits(300), fits(600)], requests.__file__, id(object())]
     return {"finished": {"said": [{"kind": "bot", "body": {"got": got}}], "state": None,
                          "turn": None, "end": None, "timers": {}, "prints": ""}}
-worker.answer = answer
+serve.answer = answer
 """
 
 
@@ -297,12 +297,12 @@ async def test_it_is_executed_again_with_other_memory_paths_and_addresses(
 #: Says what is loaded instead of running the hook.
 LOADED = """
 import sys
-from mcp_multiplayer.sandbox import worker
+from mcp_multiplayer.sandbox.worker import serve
 def loaded(request, code):
     body = {"got": sorted(sys.modules)}
     return {"finished": {"said": [{"kind": "bot", "body": body}], "state": None,
                          "turn": None, "end": None, "timers": {}, "prints": ""}}
-worker.answer = loaded
+serve.answer = loaded
 """
 
 

@@ -14,8 +14,8 @@ import pytest
 import pytest_asyncio
 
 from mcp_multiplayer.channel.ops import read_ops
-from mcp_multiplayer.sandbox.egress import read_egress
-from mcp_multiplayer.sandbox.fair_queue import Owner
+from mcp_multiplayer.sandbox.host.fair_queue import Owner
+from mcp_multiplayer.sandbox.hostcalls.egress import read_egress
 from mcp_multiplayer.service.bot_manager import BotSpec
 from mcp_multiplayer.service.hook_io import message_json
 from mcp_multiplayer.transcript.entries import b64u

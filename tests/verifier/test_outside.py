@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from mcp_multiplayer.sandbox.egress import read_egress
+from mcp_multiplayer.sandbox.hostcalls.egress import read_egress
 from mcp_multiplayer.transcript.entries import b64u
 from mcp_multiplayer.verifier.executor import Executor
 from tests.sample import sample

@@ -17,17 +17,17 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from mcp_multiplayer.sandbox import forkserver
-from mcp_multiplayer.sandbox.broker import Broker
 from mcp_multiplayer.sandbox.call import Effect, Failed, Finished, HookCall, HookResult, Limits
-from mcp_multiplayer.sandbox.egress import read_egress
-from mcp_multiplayer.sandbox.pool import Pool
+from mcp_multiplayer.sandbox.host import forkserver
+from mcp_multiplayer.sandbox.host.pool import Pool
+from mcp_multiplayer.sandbox.hostcalls.broker import Broker
+from mcp_multiplayer.sandbox.hostcalls.egress import read_egress
 from mcp_multiplayer.verifier.replay import CannotReplay, NoWall, OutOfTime, Replayer
 from mcp_multiplayer.workshop.table import Runner, Table, source_of
 from tests.sample import sample
+from tests.sandbox.host.test_replay import DIFFERENT, SAME
+from tests.sandbox.language.test_grammar import ORDINARY
 from tests.sandbox.outside import Server, bot, got, listening
-from tests.sandbox.test_language import ORDINARY
-from tests.sandbox.test_replay import DIFFERENT, SAME
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 LIMITS = Limits(hook_seconds=5.0)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from mcp_multiplayer.channel.identifiers import slot_specs
-from mcp_multiplayer.sandbox.fair_queue import Owner
+from mcp_multiplayer.sandbox.host.fair_queue import Owner
 from mcp_multiplayer.service.bot_manager import BotSpec
 from mcp_multiplayer.verifier.executor import Executor
 from tests.verifier.games import Game, Table, codes, states, verify

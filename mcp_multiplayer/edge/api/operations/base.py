@@ -14,7 +14,7 @@ from mcp_multiplayer.edge.api import render_text
 from mcp_multiplayer.edge.api.try_bot.runner import Trials
 from mcp_multiplayer.edge.identity import Caller
 from mcp_multiplayer.errors import InvalidRequest
-from mcp_multiplayer.sandbox.fair_queue import Owner
+from mcp_multiplayer.sandbox.host.fair_queue import Owner
 from mcp_multiplayer.service.bot_manager import BotManager
 from mcp_multiplayer.service.channel_manager import ChannelManager
 from mcp_multiplayer.service.posting import live_secret

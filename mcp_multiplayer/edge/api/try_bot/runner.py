@@ -21,7 +21,7 @@ from mcp_multiplayer.channel.view import Message
 from mcp_multiplayer.edge.api.try_bot.events import Event, read
 from mcp_multiplayer.errors import MultiplayerError, RateLimited, Unavailable
 from mcp_multiplayer.sandbox.call import Effect, Failed, HookCall, HookResult
-from mcp_multiplayer.sandbox.fair_queue import SERVER, Owner
+from mcp_multiplayer.sandbox.host.fair_queue import SERVER, Owner
 from mcp_multiplayer.service.bot_manager import BotManager, BotSpec, default_slots
 from mcp_multiplayer.service.channel_manager import Bot, ChannelManager
 from mcp_multiplayer.service.hooks import Due

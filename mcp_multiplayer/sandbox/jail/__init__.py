@@ -1,0 +1,1 @@
+"""What the kernel takes away from a worker, and whether it has."""

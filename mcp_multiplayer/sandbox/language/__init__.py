@@ -1,0 +1,1 @@
+"""What a referee may say, and what stands behind each word of it."""

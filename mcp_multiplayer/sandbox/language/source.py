@@ -1,0 +1,171 @@
+"""What can be read from a source before it runs.
+
+Runs in the worker: on the other side is a stranger's text, and even parsing it
+may exhaust memory or the stack (tests/sandbox/language/test_source.py).
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from mcp_multiplayer.sandbox.call import HOOKS
+
+#: A line that can only be meant as Python: then a syntax error is worth telling.
+CLASS_LINE = re.compile(r"^\s*class\s+\w+\s*[(:]", re.MULTILINE)
+#: Imports that can reach the network; urllib.parse and the like cannot.
+NETWORK = ("socket", "ssl", "http.client", "urllib.request", "urllib3", "requests")
+#: Imports that are there to draw; a mail does, for its boundary. Others may now and then (a form
+#: of `requests`): that is counted, and not announced.
+DICE = ("random", "secrets", "uuid", "email")
+
+
+def looks_like_code(source: str) -> bool:
+    """False for prose: a contract in plain words is accepted as a text."""
+    return CLASS_LINE.search(source) is not None
+
+
+def report(tree: ast.Module) -> dict[str, Any]:
+    """The facts of `SourceReport`, as JSON."""
+    name, hooks = referee(tree)
+    paths = set(_imported(tree))
+    return {
+        "hooks": list(hooks),
+        "class_name": name,
+        "manifest": manifest(tree),
+        "network": networked(tree),
+        "dice": any(reaches(path, DICE) for path in paths) or _draws(tree),
+    }
+
+
+@dataclass
+class Class:
+    """A class at the top level. ``hooks`` are its own and inherited ones; ``used``: the rest of
+    the source names it, so it is a helper or a base. Looked for only where several have hooks."""
+
+    name: str
+    node: ast.ClassDef
+    hooks: set[str]
+    used: bool
+
+
+def classes(tree: ast.Module) -> dict[str, Class]:
+    """The classes at the top level, by name; of two of one name the later one counts."""
+    found: dict[str, Class] = {}
+    for node in top_level(tree.body):
+        if isinstance(node, ast.ClassDef):
+            bases = [found[name].hooks for name in _bases(node) if name in found]
+            own = {name for item in node.body for name in defined(item)}.intersection(HOOKS)
+            found[node.name] = Class(node.name, node, own.union(*bases), used=False)
+    if sum(bool(one.hooks) for one in found.values()) > 1:
+        for name in _named(tree):
+            if name in found:
+                found[name].used = True
+    return found
+
+
+def referee(tree: ast.Module) -> tuple[str | None, tuple[str, ...]]:
+    """The class whose hooks are called: the one that no other part of the source uses, of these
+    the one with most hooks, the later of equals.
+
+    Not the first one: helper classes stand above it as often as below.
+    """
+    every = classes(tree).values()
+    hearing = [one for one in every if one.hooks]
+    best: Class | None = None
+    for one in [one for one in hearing if not one.used] or hearing or every:
+        if best is None or len(one.hooks) >= len(best.hooks):
+            best = one
+    if best is None:
+        return None, ()
+    return best.name, tuple(hook for hook in HOOKS if hook in best.hooks)
+
+
+def above(every: Mapping[str, Class], name: str | None) -> set[str]:
+    """The names of the classes that one inherits from."""
+    found: set[str] = set()
+    ways = [name] if name in every else []
+    while ways:
+        for base in _bases(every[ways.pop() or ""].node):
+            if base in every and base not in found:
+                found.add(base)
+                ways.append(base)
+    return found
+
+
+def defined(item: ast.stmt) -> list[str]:
+    """The names that a statement of a class's body makes methods or attributes of."""
+    if isinstance(item, ast.Assign):
+        return [target.id for target in item.targets if isinstance(target, ast.Name)]
+    if isinstance(item, ast.AnnAssign) and item.value and isinstance(item.target, ast.Name):
+        return [item.target.id]
+    return [item.name] if isinstance(item, ast.FunctionDef) else []
+
+
+def _bases(node: ast.ClassDef) -> list[str]:
+    return [base.id for base in node.bases if isinstance(base, ast.Name)]
+
+
+def _named(tree: ast.AST) -> Iterator[str]:
+    """Every name that is read, but that of a class in its own body."""
+    nodes: list[tuple[ast.AST, frozenset[str]]] = [(tree, frozenset())]
+    while nodes:
+        node, within = nodes.pop()
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load) and node.id not in within:
+            yield node.id
+        if isinstance(node, ast.ClassDef):
+            within |= {node.name}
+        nodes += [(child, within) for child in ast.iter_child_nodes(node)]
+
+
+def manifest(tree: ast.Module) -> dict[str, Any] | None:
+    """The literal ``MANIFEST = {...}`` at the top level, read without running anything."""
+    for node in tree.body:
+        if isinstance(node, ast.Assign) and any(_is_name(t, "MANIFEST") for t in node.targets):
+            try:
+                value = ast.literal_eval(node.value)
+            except (ValueError, TypeError, MemoryError, RecursionError):
+                raise SyntaxError("MANIFEST must be a literal", ("", node.lineno, 0, "")) from None
+            if not isinstance(value, dict):
+                raise SyntaxError("MANIFEST must be a dict", ("", node.lineno, 0, ""))
+            return value
+    return None
+
+
+def top_level(body: list[ast.stmt]) -> Iterator[ast.stmt]:
+    """The statements of a module, those under a condition, too."""
+    for node in body:
+        yield node
+        if isinstance(node, ast.If | ast.Try):
+            yield from top_level(node.body)
+            yield from top_level(node.orelse)
+
+
+def _is_name(node: ast.expr, name: str | None = None) -> bool:
+    return isinstance(node, ast.Name) and name in (None, node.id)
+
+
+def _imported(tree: ast.Module) -> Iterator[str]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield node.module
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def networked(tree: ast.Module) -> bool:
+    """True when a source imports what can reach the network; it then may, else not."""
+    return any(reaches(path, NETWORK) for path in _imported(tree))
+
+
+def reaches(path: str, roots: Iterable[str]) -> bool:
+    """True for a module that is one of these or below one."""
+    return any(path == root or path.startswith(root + ".") for root in roots)
+
+
+def _draws(tree: ast.Module) -> bool:
+    return any(isinstance(n, ast.Attribute) and n.attr == "random" for n in ast.walk(tree))

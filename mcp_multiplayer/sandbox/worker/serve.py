@@ -1,0 +1,80 @@
+"""A process that serves one request and ends.
+
+Forked by the zygote, jailed, then told what to do by the host over one socket. The
+stranger's code runs here; whatever it does to this process ends with this process.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+from typing import Any, NoReturn
+
+from mcp_multiplayer.sandbox.jail import confinement, selftest_attacks
+from mcp_multiplayer.sandbox.jail.isolation import Walls
+from mcp_multiplayer.sandbox.protocol import frames
+from mcp_multiplayer.sandbox.protocol.values import read, text
+from mcp_multiplayer.sandbox.worker import hostcall_client, network, normalize, warmup
+from mcp_multiplayer.sandbox.worker.compiler import compile_source
+from mcp_multiplayer.sandbox.worker.hook import answer
+
+READY = b"{}"
+
+
+def run(
+    answers: int, zygote: int, walls: Walls, cpu_seconds: int, uid: int, *, stirred: bool
+) -> NoReturn:
+    """Run one request to its end; never returns, runs no exit handler of anybody."""
+    try:
+        _reset_signals()
+        confinement.enter(answers, network.placeholder(), zygote, walls, cpu_seconds, uid)
+        serve_one(stirred=stirred)
+    finally:
+        os._exit(1)
+
+
+def _reset_signals() -> None:
+    signal.set_wakeup_fd(-1)
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+
+
+def serve_one(*, stirred: bool) -> None:
+    """Say that it is ready, be told what to do, do it, answer, end."""
+    warmup.exercise()
+    hostcall_client.begin()
+    if stirred:
+        normalize.stir()
+    _write(READY)
+    request: dict[str, Any] = read(_read())
+    if request["do"] == "attack":
+        _write(text(selftest_attacks.attempt(request["attack"])).encode())
+        os._exit(0)
+    if request["do"] == "compile":
+        told, code = compile_source(request["source"])
+        _write(text(told).encode())
+        _write(code)
+        os._exit(0)
+    code = _read()
+    _write(text(answer(request, code)).encode())
+    os._exit(0)
+
+
+def _read() -> bytes:
+    header = _exactly(frames.HEADER.size)
+    return _exactly(frames.length(header, frames.LARGEST_REQUEST))
+
+
+def _exactly(n: int) -> bytes:
+    data = bytearray()
+    while len(data) < n:
+        part = os.read(confinement.ANSWER_FD, n - len(data))
+        if not part:
+            os._exit(0)  # the host needs no answer any more
+        data += part
+    return bytes(data)
+
+
+def _write(payload: bytes) -> None:
+    view = memoryview(frames.pack(payload))
+    while view:
+        view = view[os.write(confinement.ANSWER_FD, view) :]
