@@ -51,7 +51,7 @@ def _ours() -> dict[str, bytes]:
     """The verifier's modules and all of ours that they import, wherever in the file."""
     found: dict[str, bytes] = {}
     left = [f"{OURS}.verifier.{path.stem}" for path in sorted(Path(__file__).parent.glob("*.py"))]
-    left.append(f"{OURS}.sandbox.zygote")  # a program that is started
+    left.append(f"{OURS}.sandbox.worker.zygote")  # a program that is started
     while left:
         name = left.pop()
         path = _file(name)

@@ -33,8 +33,9 @@ from mcp_multiplayer.sandbox.call import (
 )
 from mcp_multiplayer.sandbox.host import selftest
 from mcp_multiplayer.sandbox.host.compile_cache import CompileCache
-from mcp_multiplayer.sandbox.host.fair_queue import LEAST, SERVER, FairQueue, Owner
+from mcp_multiplayer.sandbox.host.fair_queue import LEAST, SERVER, FairQueue, Owner, Place
 from mcp_multiplayer.sandbox.host.forkserver import HERE, Death, ForkServer, Surroundings
+from mcp_multiplayer.sandbox.host.load import HALF_LIFE, Load
 from mcp_multiplayer.sandbox.hostcalls.broker import Broker, HookBroker
 from mcp_multiplayer.sandbox.hostcalls.cassette import Differs, Recording
 from mcp_multiplayer.sandbox.hostcalls.dice import Dice
@@ -88,7 +89,8 @@ class Pool:
         surroundings: Surroundings = HERE,
         seconds: float | None = None,
     ) -> None:
-        """``broker`` is what bots reach; left out, nothing but their own files. ``without``
+        """``broker`` is what bots reach; left out, nothing but their own files. ``spares``:
+        workers to have ready, more after a rush (`Load`), none at all if 0. ``without``
         leaves walls out, by name: for tests, and to see what each one costs. ``seconds``: the
         deadline of a hook here, whatever a room's is.
         """
@@ -103,9 +105,13 @@ class Pool:
         self._surroundings = surroundings
         self._seconds = seconds
         cores = os.cpu_count() or 1
-        self._shares = FairQueue(at_once or min(max(LEAST, 2 * cores), MOST_AT_ONCE))
+        self._at_once = at_once or min(max(LEAST, 2 * cores), MOST_AT_ONCE)
+        self._shares = FairQueue(self._at_once)
+        self._load = Load()
+        self._at_work = 0
         self._cache = CompileCache()
         self._ready: deque[Worker] = deque()
+        self._trim: asyncio.TimerHandle | None = None
         self._keeper: ForkServer | None = None
         self._starting = asyncio.Lock()
         self._closed = False
@@ -118,9 +124,9 @@ class Pool:
     async def close(self) -> None:
         """End every process; calls under way become `Failed`."""
         self._closed = True
-        for worker in self._ready:
-            worker.drop()
-        self._ready.clear()
+        if self._trim is not None:
+            self._trim.cancel()
+        self._keep(0)
         if self._keeper is not None:
             await self._keeper.close()
         self.broker.close()
@@ -314,12 +320,18 @@ class Pool:
         except BaseException:
             self._shares.give(place, 0.0)
             raise
-        worker.death.add_done_callback(lambda death: self._shares.give(place, death.result().cpu))
+        self._at_work += 1
+        self._load.see(self._at_work)
+        worker.death.add_done_callback(lambda death: self._done(place, death.result()))
         self._refill()
         if inline and (why := self.isolation.refusal()):
             worker.drop()
             raise NotIsolated(why)
         return worker
+
+    def _done(self, place: Place, death: Death) -> None:
+        self._at_work -= 1
+        self._shares.give(place, death.cpu)
 
     async def _ready_worker(self) -> Worker:
         for _ in range(2 + len(self._ready)):
@@ -348,8 +360,26 @@ class Pool:
 
     def _refill(self) -> None:
         keeper = self._keeper
-        while keeper and not keeper.lost and not self._closed and len(self._ready) < self.spares:
+        if keeper is None or keeper.lost or self._closed:
+            return
+        wanted = self._wanted()
+        while len(self._ready) < wanted:
             self._ready.append(self._fork(keeper))
+        if len(self._ready) > self.spares and self._trim is None:
+            self._trim = asyncio.get_running_loop().call_later(HALF_LIFE, self._after_a_rush)
+
+    def _wanted(self) -> int:
+        return min(max(self.spares, self._load.lately()), self._at_once) if self.spares else 0
+
+    def _after_a_rush(self) -> None:
+        self._trim = None
+        self._keep(self._wanted())
+        self._refill()
+
+    def _keep(self, many: int) -> None:
+        """Let the rest of the workers that are ready go."""
+        while len(self._ready) > many:
+            self._ready.pop().drop()
 
     async def _kept(self) -> ForkServer:
         """The zygote's keeper; a dead zygote is replaced, one caller doing it for all."""
@@ -360,9 +390,7 @@ class Pool:
                 if self._keeper is not None:
                     log.error("the sandbox zygote died; starting another")
                     await self._keeper.close()
-                for worker in self._ready:
-                    worker.drop()
-                self._ready.clear()
+                self._keep(0)
                 keeper = ForkServer(self._allowance(), self._surroundings, self._without)
                 await keeper.start(START_SECONDS)
                 try:

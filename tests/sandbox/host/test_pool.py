@@ -19,6 +19,7 @@ from mcp_multiplayer.errors import BotRejected, Unavailable
 from mcp_multiplayer.sandbox.call import Failed, Finished, HookCall, Limits
 from mcp_multiplayer.sandbox.host import forkserver as keeper_module
 from mcp_multiplayer.sandbox.host.fair_queue import Owner
+from mcp_multiplayer.sandbox.host.load import Load
 from mcp_multiplayer.sandbox.host.pool import Pool
 from mcp_multiplayer.sandbox.hostcalls.cassette import Recording
 
@@ -213,6 +214,25 @@ async def test_closing_leaves_no_process_and_refuses_further_calls() -> None:
         await pool.run(HookCall(HELLO, "on_init"))
 
 
+async def after_a_rush(pool: Any) -> None:
+    """Forget the rush, and wait until the workers that it had ready are gone."""
+    pool._load = Load()
+    pool._after_a_rush()
+    while len(pool._keeper._deaths) > pool.spares:
+        await asyncio.sleep(0)
+
+
+async def test_workers_that_are_ready_follow_the_load() -> None:
+    async with a_pool(spares=1, at_once=4) as pool:
+        assert len(pool._ready) == 1
+        running = [await under_way(pool) for _ in range(4)]
+        assert len(pool._ready) == 4
+        for hook in running:
+            hook.cancel()
+        await after_a_rush(pool)
+        assert len(pool._ready) == 1 and pool._trim is None
+
+
 @pytest.mark.long
 @pytest.mark.parametrize("source", [HELLO, "import requests\n" + HELLO], ids=["plain", "network"])
 async def test_fifty_thousand_hooks_leave_nothing_behind(source: str) -> None:
@@ -234,9 +254,7 @@ async def test_fifty_thousand_hooks_leave_nothing_behind(source: str) -> None:
         for _ in range(50_000 // 100):
             results = await asyncio.gather(*(pool.run(call) for _ in range(100)))
             assert all(isinstance(result, Finished) for result in results)
-        await pool.run(call)
-        while len(pool._keeper._deaths) > 2:
-            await asyncio.sleep(0)
+        await after_a_rush(pool)
         after = held(pool)
         assert (after[0], after[2]) == (before[0], 2)
         assert after[1] - before[1] < 4096 and after[3] - before[3] < 1024, (before, after)
