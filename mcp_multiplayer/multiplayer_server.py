@@ -25,6 +25,7 @@ from mcp_multiplayer.edge.api.operations.combined import Operations
 from mcp_multiplayer.edge.identity import Checker
 from mcp_multiplayer.errors import Unavailable
 from mcp_multiplayer.sandbox.call import Limits
+from mcp_multiplayer.sandbox.executor import Executor
 from mcp_multiplayer.sandbox.host.forkserver import ELSEWHERE
 from mcp_multiplayer.sandbox.host.pool import Pool
 from mcp_multiplayer.sandbox.hostcalls.broker import Broker
@@ -83,7 +84,7 @@ def broker(settings: Settings) -> Broker:
         raise BadSetting(f"{error}. See .env.example.") from None
 
 
-def status(settings: Settings, pool: Pool) -> Status:
+def status(settings: Settings, pool: Executor) -> Status:
     """What health_check tells every caller; not which places an operator has listed."""
     listed = settings.bot_egress not in ("none", "public")
     limits = {

@@ -29,9 +29,9 @@ from mcp_multiplayer.channel.view import Message
 from mcp_multiplayer.errors import BotNotFound, BotRejected, HeadMoved, InvalidRequest, RateLimited
 from mcp_multiplayer.ratelimit import RateLimit
 from mcp_multiplayer.sandbox.call import Effect, Failed, HookCall, HookResult, SourceReport
+from mcp_multiplayer.sandbox.executor import Executor
 from mcp_multiplayer.sandbox.host.determinism_check import run_twice
 from mcp_multiplayer.sandbox.host.fair_queue import SERVER, Owner
-from mcp_multiplayer.sandbox.host.pool import Pool
 from mcp_multiplayer.service import bot_output, hook_io, hooks
 from mcp_multiplayer.service.channel_manager import Bot, ChannelManager
 from mcp_multiplayer.service.params import check as check_params
@@ -73,9 +73,9 @@ class BotManager:
     def __init__(
         self,
         channels: ChannelManager,
-        pool: Pool,
+        pool: Executor,
         *,
-        second: Pool | None = None,
+        second: Executor | None = None,
         bots_dir: Path,
         inline: bool = True,
         hooks_per_minute: int = 120,

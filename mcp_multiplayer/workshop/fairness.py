@@ -32,7 +32,7 @@ from mcp_multiplayer.edge.api.try_bot.events import Event
 from mcp_multiplayer.edge.api.try_bot.runner import Step, Trial
 from mcp_multiplayer.errors import InvalidRequest
 from mcp_multiplayer.sandbox.call import Failed, HookCall, HookResult
-from mcp_multiplayer.sandbox.host.pool import Pool
+from mcp_multiplayer.sandbox.executor import Executor
 from mcp_multiplayer.service.bot_manager import BotSpec, default_slots
 from mcp_multiplayer.service.channel_manager import Bot
 from mcp_multiplayer.workshop.sandbox_room import Workshop, run, workshop
@@ -49,7 +49,7 @@ RANGE = re.compile(r"(?P<words>.*)\bN\b.*?(?P<low>-?\d+) to (?P<high>-?\d+)", re
 class Here:
     """The sandbox's place for our own referees: this process, without walls."""
 
-    def __init__(self, pool: Pool) -> None:
+    def __init__(self, pool: Executor) -> None:
         self.limits, self.isolation = pool.limits, pool.isolation
         self._plain = Plain()
 
@@ -272,7 +272,7 @@ async def main() -> int:
     async with workshop() as shop:
         bot = await shop.bots.prepare(BotSpec(code=source, params=options.params))
         if own:
-            shop.bots.pool = cast(Pool, Here(shop.bots.pool))
+            shop.bots.pool = cast(Executor, Here(shop.bots.pool))
         shop.bots.second = None  # try_bot and rooms say whether it is deterministic
         where = "in this process, without walls: a file below bots/" if own else "in the sandbox"
         print(f"{bot.new.name}: {options.games} games at random, seats moved on, {where}")

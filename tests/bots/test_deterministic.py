@@ -42,7 +42,7 @@ async def test_the_list_holds_every_preset_as_it_is() -> None:
 async def test_what_is_on_the_list_runs_once_and_all_else_twice() -> None:
     async with table(twice=True) as server:
         second = server.bots.second
-        assert second is not None
+        assert isinstance(second, Pool)
         for more, again in (("", 0), ("# as a player would bring it\n", 1)):
             code = (bots_dir() / "coin_bot.py").read_text() + more
             game = await (await server.open(code=code)).seated()

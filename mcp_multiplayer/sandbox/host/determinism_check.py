@@ -14,8 +14,8 @@ from typing import Any, Literal
 
 from mcp_multiplayer.errors import Unavailable
 from mcp_multiplayer.sandbox.call import Failed, HookCall, HookResult, Limits
+from mcp_multiplayer.sandbox.executor import Executor
 from mcp_multiplayer.sandbox.host.fair_queue import SERVER, Owner
-from mcp_multiplayer.sandbox.host.pool import Pool
 from mcp_multiplayer.sandbox.hostcalls.cassette import Recording
 from mcp_multiplayer.transcript.canonical_json import canonical
 
@@ -36,8 +36,8 @@ class Twice:
 
 
 async def run_twice(
-    first: Pool,
-    second: Pool,
+    first: Executor,
+    second: Executor,
     call: HookCall,
     *,
     owner: Owner = SERVER,
@@ -45,7 +45,7 @@ async def run_twice(
 ) -> Twice:
     """Run a hook, and once more without the network; a difference is `NonDeterministic`.
 
-    Raises what the first `Pool.run` raises.
+    Raises what the first `Executor.run` raises.
     """
     recording = Recording()
     other = asyncio.create_task(_again(second, call, recording, owner, limits))
@@ -69,7 +69,7 @@ async def run_twice(
 
 
 async def _again(
-    pool: Pool, call: HookCall, tape: Recording, owner: Owner, limits: Limits | None
+    pool: Executor, call: HookCall, tape: Recording, owner: Owner, limits: Limits | None
 ) -> HookResult | None:
     """The second run; None when this server cannot make one now. It begins when the first has a
     worker: who waits for answers does so in time of its own, however busy the other pool is."""

@@ -147,15 +147,7 @@ class Pool:
         owner: Owner = SERVER,
         limits: Limits | None = None,
     ) -> HookResult:
-        """Call one hook. Returns at the deadline at the latest; a failing bot is a result.
-        ``owner`` is whose share of the workers it takes. ``limits`` are the room's,
-        of the day it was opened; of memory, network and files there are the pool's.
-
-        With ``tape``, another result's effects, the network is not touched: questions are
-        answered from it, and another question than the recorded one is `NonDeterministic`. It may
-        be the ``recording`` of a run under way, which is given each answer of the network.
-        Unavailable only if no worker can be had. Cancelling kills the worker.
-        """
+        """See `Executor`. ``owner`` is whose share of the workers it takes."""
         if tape is not None and not isinstance(tape, Recording):
             tape = Recording(tape, over=True)
         try:
@@ -241,15 +233,14 @@ class Pool:
             return Failed("Crashed", text="the answer was not one of ours", killed=True)
 
     def report(self) -> dict[str, Any]:
-        """For health_check: the walls, and what has come of hooks so far."""
+        """See `Executor`."""
         counted = {name: self.counts[name] for name in COUNTED}
         return {**self.isolation.report(), "counts": counted}
 
     async def inspect(
         self, source: str, *, inline: bool = True, owner: Owner = SERVER
     ) -> SourceReport:
-        """What a source is, compiled in a worker and not run. BotRejected with line and reason.
-        The limit of a source is for those that a player brings (``inline``)."""
+        """See `Executor`: it is compiled in a worker that runs nothing else."""
         try:
             return await self._inspect(source, inline, owner)
         except (BotRejected, TooLarge) as rejection:
