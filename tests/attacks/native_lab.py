@@ -1,6 +1,6 @@
 """A server, a zygote and jailed workers that attack them; prints what came of it as JSON. Run by
-test_bot_native.py as a program: ``python native_lab.py ROOT UID WITHOUT``. Nothing here runs in the
-tests' own process.
+test_bot_native.py as a program: ``python native_lab.py UID WITHOUT``. Nothing here runs in the
+tests' own process. For test_language_off.py, the rows are run by bots of a real pool instead.
 
 The "server" keeps a secret in memory and in a file, listens, and would notice a signal. The
 workers enter the jail exactly as workers do, and then run rows of `tests.attacks.native`.
@@ -35,7 +35,7 @@ from pathlib import Path
 from struct import pack
 from typing import Any
 
-sys.path.insert(0, sys.argv[1])
+sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from mcp_multiplayer.sandbox.jail import confinement
 from mcp_multiplayer.sandbox.jail.isolation import Walls
@@ -276,4 +276,4 @@ def main(uid: int, without: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[2]), json.loads(sys.argv[3]))
+    main(int(sys.argv[1]), json.loads(sys.argv[2]))

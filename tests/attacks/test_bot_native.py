@@ -25,7 +25,6 @@ from tests.attacks import native
 pytestmark = pytest.mark.skipif(
     platform.machine() != "x86_64", reason="the rows name system calls of x86-64"
 )
-ROOT = Path(__file__).parents[2]
 LAB = Path(native.__file__).with_name("native_lab.py")
 ROWS = native.rows()
 as_root = pytest.mark.skipif(os.getuid() != 0, reason="only root can become somebody else")
@@ -35,7 +34,7 @@ OWN, SHARED = 0, 1000  #: bots have users of their own; bots and server are all 
 @functools.cache
 def lab(uid: int, *without: str) -> dict[str, Any]:
     """Run every attack once: outcomes by name, and what changed outside."""
-    command = [sys.executable, str(LAB), str(ROOT), str(uid), json.dumps(without)]
+    command = [sys.executable, str(LAB), str(uid), json.dumps(without)]
     done = subprocess.run(command, capture_output=True, timeout=120, check=False)
     assert done.returncode == 0, done.stderr.decode()
     found: dict[str, Any] = json.loads(done.stdout)
