@@ -72,11 +72,11 @@ class Abroad:
     def __init__(self, place: Path) -> None:
         self.python = another_python()
         self.place = place
-        self._libraries = place / "elsewhere" / "lib"
+        self.libraries = place / "elsewhere" / "lib"
         (place / "verifier.pyz").write_bytes(build.build())
         with zipfile.ZipFile(place / "verifier.pyz") as packed:
-            packed.extractall(self._libraries)
-        compile_ = [self.python, "-I", "-S", "-m", "compileall", "-q", str(self._libraries)]
+            packed.extractall(self.libraries)
+        compile_ = [self.python, "-I", "-S", "-m", "compileall", "-q", str(self.libraries)]
         subprocess.run(compile_, check=True)
         shutil.copy(str(stranger.__file__), place)
 
@@ -90,7 +90,7 @@ class Abroad:
         command = [self.python, "-I", "-S", str(self.place / "stranger.py")]
         line = f'ulimit -v {MEMORY}; exec "$@"'
         done = subprocess.run(
-            ["sh", "-c", line, "sh", *command, str(self._libraries), str(directory)],
+            ["sh", "-c", line, "sh", *command, str(self.libraries), str(directory)],
             cwd=directory,
             env={"TMPDIR": str(directory), "PATH": "/usr/bin:/bin"},
             capture_output=True,
