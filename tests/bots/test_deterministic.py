@@ -24,7 +24,7 @@ from mcp_multiplayer.sandbox.host.pool import Pool
 from mcp_multiplayer.service.bot_manager import DETERMINISTIC
 from tests.verifier.games import table
 from tests.verifier.matches import HOOK, PRESETS, World, match, replayer, world
-from tests.verifier.test_elsewhere import shipped
+from tests.verifier.records import shipped
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 GAMES = 12

@@ -7,7 +7,7 @@ answers of the network, several epochs, changes by consent. All are honest, and 
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 
 from mcp_multiplayer.channel.identifiers import slot_specs
@@ -17,7 +17,7 @@ from mcp_multiplayer.service.log_keys import LogKey
 from mcp_multiplayer.transcript.seeds import commit_member
 from tests.harness import BOTS_DIR
 from tests.verifier.games import KEY, Bundle
-from tests.verifier.matches import Match, World
+from tests.verifier.matches import PRESETS, Match, World
 from tests.verifier.wild import NETTED
 
 NEXT = LogKey(b"n" * 32)
@@ -161,3 +161,27 @@ KINDS: dict[str, Play] = {
     "wild": wild,
     "change": change,
 }
+
+
+async def shipped(house: World, preset: str, rng: random.Random) -> Bundle:
+    """A short game of a referee that is shipped, closed so that all of it can be proven."""
+    game = await opened(house, rng, preset="TLSBot" if preset == "TlsBot" else preset)
+    for who in ("alice", "bob"):
+        await game.sit(who, f"{who} says {rng.getrandbits(96):024x}")
+    for _ in range(6):
+        word = rng.choice(PRESETS[preset]).replace("#", str(rng.randint(1, 100)))
+        await game._quietly(game.speak(rng.choice(("alice", "bob")), word))
+    for who in ("alice", "bob"):
+        await game._quietly(game.leave(who))
+    return game.bundle("bob")
+
+
+async def games(house: World, seeds: Sequence[int]) -> dict[str, Bundle]:
+    """The games of these seeds: of every kind there is, one after the other."""
+    found = {}
+    names = [*KINDS, *PRESETS]
+    for seed in seeds:
+        name, rng = names[seed % len(names)], random.Random(f"elsewhere {seed}")
+        play = KINDS[name](house, rng) if name in KINDS else shipped(house, name, rng)
+        found[f"{seed:05}-{name}"] = await play
+    return found

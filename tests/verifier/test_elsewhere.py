@@ -27,8 +27,8 @@ from mcp_multiplayer.verifier import build
 from tests.verifier import stranger
 from tests.verifier.forging import ATTACKS
 from tests.verifier.games import Bundle
-from tests.verifier.matches import PRESETS, World, world
-from tests.verifier.records import KINDS, opened
+from tests.verifier.matches import World, world
+from tests.verifier.records import KINDS, games, opened
 from tests.verifier.test_tamper_corpus import NAMED  # and with it the whole list of attacks
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -109,30 +109,6 @@ def abroad() -> Iterator[Abroad]:
     with tempfile.TemporaryDirectory() as name:
         Path(name).chmod(0o755)
         yield Abroad(Path(name))
-
-
-async def shipped(house: World, preset: str, rng: random.Random) -> Bundle:
-    """A short game of a referee that is shipped, closed so that all of it can be proven."""
-    game = await opened(house, rng, preset="TLSBot" if preset == "TlsBot" else preset)
-    for who in ("alice", "bob"):
-        await game.sit(who, f"{who} says {rng.getrandbits(96):024x}")
-    for _ in range(6):
-        word = rng.choice(PRESETS[preset]).replace("#", str(rng.randint(1, 100)))
-        await game._quietly(game.speak(rng.choice(("alice", "bob")), word))
-    for who in ("alice", "bob"):
-        await game._quietly(game.leave(who))
-    return game.bundle("bob")
-
-
-async def games(house: World, seeds: Sequence[int]) -> dict[str, Bundle]:
-    """The games of these seeds: of every kind there is, one after the other."""
-    found = {}
-    names = [*KINDS, *PRESETS]
-    for seed in seeds:
-        name, rng = names[seed % len(names)], random.Random(f"elsewhere {seed}")
-        play = KINDS[name](house, rng) if name in KINDS else shipped(house, name, rng)
-        found[f"{seed:05}-{name}"] = await play
-    return found
 
 
 def judged(said: dict[str, dict[str, Any]]) -> int:
