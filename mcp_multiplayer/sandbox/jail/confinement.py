@@ -39,6 +39,7 @@ _TO_FORK = 1 << 5 | 1 << 6 | 1 << 7
 #: From so many bytes on the C library asks the kernel for each block by itself, and so is refused
 #: what is larger than `seccomp.OBJECT`.
 _MMAP_THRESHOLD, _LARGE = -3, 1 << 20
+_BATCH = os.sched_param(0)
 _AWAY = 60  #: from here on are descriptors on their way to their places
 _libc = ctypes.CDLL(None, use_errno=True)
 _libc.sbrk.restype = ctypes.c_void_p
@@ -156,7 +157,6 @@ def enter(
     Order matters: files first, then limits, then the user, whose change undoes some wishes,
     and the filter last.
     """
-    die_with_parent(zygote)
     _give_way()
     _keep(answers, unconnected)
     _lower(resource.RLIMIT_NPROC, 0)  # asked only of who forks: nobody else of this user suffers
@@ -164,7 +164,7 @@ def enter(
     if walls.uids:
         _become(uid)
         _prctl(_DUMPABLE, 0)
-        die_with_parent(zygote)  # again: the kernel forgets the wish when the user changes
+    die_with_parent(zygote)  # not before: the kernel forgets the wish when the user changes
     if walls.landlock:
         landlock.install(walls.landlock)  # its own: it may not signal its neighbours
     if walls.seccomp:
@@ -182,7 +182,7 @@ def _give_way() -> None:
     """Let everybody else on this machine go first, and not have all of it: a deadline is by the
     wall's clock, and beside programs that never pause, 19 would leave a hook a hundredth of it."""
     os.nice(NICE)
-    os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
+    os.sched_setscheduler(0, os.SCHED_BATCH, _BATCH)
 
 
 def _go_first() -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import ctypes
 import errno
+import functools
 
 #: The same on every machine, as all calls of recent years.
 _CREATE, _RESTRICT = 444, 446
@@ -51,12 +52,16 @@ def rights(abi: int) -> tuple[int, int, int]:
     return files, _NET if abi >= _NET_FROM else 0, _SCOPE if abi >= _SCOPE_FROM else 0
 
 
-def install(abi: int) -> None:
-    """Give everything up for good. Needs ``no_new_privs``; opens and closes one descriptor."""
+@functools.cache
+def _everything(abi: int) -> tuple[object, ctypes.c_size_t]:
     attributes = _Attributes(*rights(abi))
     # An older kernel takes the longer structure as long as what it does not know is zero.
-    size = ctypes.c_size_t(ctypes.sizeof(attributes))
-    ruleset = _libc.syscall(_CREATE, ctypes.byref(attributes), size, 0)
+    return ctypes.byref(attributes), ctypes.c_size_t(ctypes.sizeof(attributes))
+
+
+def install(abi: int) -> None:
+    """Give everything up for good. Needs ``no_new_privs``; opens and closes one descriptor."""
+    ruleset = _libc.syscall(_CREATE, *_everything(abi), 0)
     if ruleset < 0 or _libc.syscall(_RESTRICT, ctypes.c_int(ruleset), 0):
         raise OSError(ctypes.get_errno(), "landlock")
     _libc.close(ctypes.c_int(ruleset))

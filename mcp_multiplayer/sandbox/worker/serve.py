@@ -26,16 +26,11 @@ def run(
 ) -> NoReturn:
     """Run one request to its end; never returns, runs no exit handler of anybody."""
     try:
-        _reset_signals()
+        signal.set_wakeup_fd(-1)  # its handlers of signals do nothing
         confinement.enter(answers, network.placeholder(), zygote, walls, cpu_seconds, uid)
         serve_one(stirred=stirred)
     finally:
         os._exit(1)
-
-
-def _reset_signals() -> None:
-    signal.set_wakeup_fd(-1)
-    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
 
 
 def serve_one(*, stirred: bool) -> None:
