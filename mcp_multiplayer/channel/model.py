@@ -5,12 +5,31 @@ size does not grow with what is said.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import functools
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias, TypeVar
 
 SlotState: TypeAlias = Literal["free", "taken", "left", "closed"]
 Status: TypeAlias = Literal["open", "playing", "ended", "closed"]
+
+
+_T = TypeVar("_T")
+
+
+def once(fact: Callable[[Channel], _T]) -> Callable[[Channel], _T]:
+    """What follows from a state, made when it is first asked for: no state ever changes."""
+    name = f"{fact.__module__}.{fact.__qualname__}"
+
+    @functools.wraps(fact)
+    def known(channel: Channel) -> _T:
+        beside = vars(channel)  # no field of it, so not of another state that is made from it
+        if name not in beside:
+            beside[name] = fact(channel)
+        value: _T = beside[name]
+        return value
+
+    return known
 
 
 @dataclass(frozen=True)
@@ -172,16 +191,19 @@ class Channel:
         return bool(self.bytes > self.limits["channel_mb"] << 20)
 
     @property
+    @once
     def seats(self) -> tuple[Slot, ...]:
         """The players' slots, in the order given."""
         return tuple(slot for slot in self.slots if slot.plays)
 
     @property
+    @once
     def places(self) -> tuple[Slot, ...]:
         """The seats and the spectators' places, in the order given."""
         return tuple(slot for slot in self.slots if slot.kind != "bot")
 
     @property
+    @once
     def seated(self) -> tuple[Slot, ...]:
         """The taken seats, in order of joining."""
         return tuple(sorted((s for s in self.seats if s.state == "taken"), key=lambda s: s.since))

@@ -11,7 +11,7 @@ import hashlib
 from collections.abc import Mapping
 from typing import Any
 
-from mcp_multiplayer.channel.model import Channel
+from mcp_multiplayer.channel.model import Channel, once
 from mcp_multiplayer.transcript.canonical_json import canonical
 
 
@@ -41,7 +41,9 @@ def digest(terms: Mapping[str, Any]) -> str:
     return "sha256:" + hashlib.sha256(canonical(terms)).hexdigest()
 
 
+@once
 def of(channel: Channel) -> str:
+    """Return the digest of the document."""
     return digest(document(channel))
 
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from mcp_multiplayer.channel import entropy
 from mcp_multiplayer.channel.events import Run
-from mcp_multiplayer.channel.model import Channel, Timer
+from mcp_multiplayer.channel.model import Channel, Timer, once
 
 TURN = "turn"
 MOST = 32  #: clocks of one referee at a time, not counting the turn's
@@ -65,6 +65,7 @@ def first(channel: Channel) -> Timer | None:
     return channel.timers[0] if channel.timers and not channel.full else None
 
 
+@once
 def next_due(channel: Channel) -> int | None:
     """When the next clock of any kind runs out, in ms since the epoch."""
     timer = first(channel)
