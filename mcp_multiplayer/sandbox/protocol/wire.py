@@ -7,7 +7,6 @@ and anything else is `Broken` (tests/attacks/test_bot_frames.py).
 
 from __future__ import annotations
 
-import dataclasses
 import json
 from typing import Any
 
@@ -57,7 +56,7 @@ def hook_request(call: HookCall, compiled: Compiled, limits: Limits) -> bytes:
         "now": call.now,
         "bot_id": call.bot_id,  # and not its key: the dice stay with the host
     }
-    return _encoded({"do": "hook", "call": told, "limits": dataclasses.asdict(limits)})
+    return _encoded({"do": "hook", "call": told, "limits": vars(limits)})
 
 
 def compile_request(source: str) -> bytes:
