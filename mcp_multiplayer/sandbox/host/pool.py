@@ -46,6 +46,8 @@ from mcp_multiplayer.sandbox.protocol.hostcalls import LARGEST, MARK, MOST_HEARD
 log = logging.getLogger(__name__)
 #: How long a zygote may take to load its modules, and a worker to be forked.
 START_SECONDS = 30.0
+#: How long a worker that has answered may take to end.
+LEAVING = 0.2
 COUNTED = ("ran", "failed", "timed_out", "killed", "rejected")
 #: However many cores there are: every worker has a user of its own.
 MOST_AT_ONCE = 128
@@ -68,6 +70,11 @@ class Worker:
         """End it, if it has not ended by itself."""
         self.sock.close()
         self.end()
+
+    def leave(self) -> None:
+        """It has answered, and ends by itself; it is ended if it does not."""
+        self.sock.close()
+        asyncio.get_running_loop().call_later(LEAVING, self.end)
 
     def end(self) -> None:
         """End it while somebody reads from it, who then hears of it."""
@@ -199,10 +206,13 @@ class Pool:
             recording.begun.set()
         dice = Dice(call.key)
         desk = self.broker.desk(worker.end, dice=dice, tape=tape, recording=recording)
+        part = worker.drop
         try:
             result = await self._outcome(worker, request, call, desk, limits)
+            if isinstance(result, Finished):
+                part = worker.leave
         finally:
-            worker.drop()
+            part()
             await desk.close()
         if desk.refused:  # which place is not said: its name may hold a player's secret
             log.info("bot %r was refused the network %d times", call.bot_id, desk.refused)

@@ -37,6 +37,11 @@ def bot(*body: str) -> str:
     return f"class Bot:\n    def on_init(self):\n{lines}"
 
 
+#: In the zygote: whoever should end goes on instead.
+STAYS = """
+from mcp_multiplayer.sandbox.worker import serve
+serve.os = type("Os", (), {**vars(serve.os), "_exit": staticmethod(lambda status: sum(iter(int, 1)))})
+"""
 HELLO = bot('self.ctx.post("bot", "hello")')
 FOREVER = bot("sum(iter(int, 1))  # a loop of C's, without ticks")
 
@@ -350,3 +355,15 @@ def test_it_runs_on_uvloop_as_well() -> None:
 
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         assert runner.run(play()) == [Finished, Failed, Finished]
+
+
+async def test_a_worker_that_answers_and_does_not_end_is_ended(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Its answer counts all the same."""
+    program = keeper_module.PROGRAM.replace("main(told)", f"{STAYS}\nmain(told)")
+    monkeypatch.setattr(keeper_module, "PROGRAM", program)
+    async with a_pool(spares=0) as pool:
+        assert isinstance(await pool.run(HookCall(HELLO, "on_init")), Finished)
+        (death,) = pool._keeper._deaths.values()
+        assert (await death).status == -signal.SIGKILL
