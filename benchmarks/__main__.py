@@ -22,7 +22,7 @@ from benchmarks.delivery import delivery
 from benchmarks.eras import ERAS
 from benchmarks.history import history
 from benchmarks.idle import idle
-from benchmarks.posting import echo, post, turn
+from benchmarks.posting import echo, post, referee, turn
 from benchmarks.stage import Json, Stage, stage
 from mcp_multiplayer.edge.serve import raise_descriptor_limit
 
@@ -31,6 +31,7 @@ SCENARIOS: dict[str, Callable[[Stage], Awaitable[list[Json]]]] = {
     "post": post,
     "turn": turn,
     "echo": echo,
+    "referee": referee,
     "history": history,
     "delivery": delivery,
     "idle": idle,

@@ -2,7 +2,8 @@
 
 All sessions of a room post as fast as they are answered. ``post`` says only what and
 where; ``turn`` also brings the cursor, as agents do: then a repeated call is recognised,
-which costs an index row. ``echo`` has a referee that answers every post from its sandbox.
+which costs an index row. ``echo`` has a player's referee that answers every post from its sandbox,
+where it runs twice; ``referee`` has one that is shipped and runs once.
 """
 
 from __future__ import annotations
@@ -36,13 +37,17 @@ async def echo(stage: Stage) -> list[Json]:
     return await _compared(stage, cursor=False, bot_code=ECHO)
 
 
-async def _compared(stage: Stage, *, cursor: bool, bot_code: str | None = None) -> list[Json]:
+async def referee(stage: Stage) -> list[Json]:
+    return await _compared(stage, cursor=False, bot_preset="GuessBot")
+
+
+async def _compared(stage: Stage, *, cursor: bool, **bot: str) -> list[Json]:
     found = []
     for era in stage.eras:
         for count in stage.clients:
             ours = await rooms.sessions(stage.pair.port, era, stage.accounts[:count])
             theirs = await rooms.sessions(stage.bare.port, era, [""] * count)
-            room = await rooms.seated(ours, bot_code=bot_code)
+            room = await rooms.seated(ours, **bot)
             found.append(
                 {"era": era, "clients": count}
                 | await _interleaved(
@@ -82,7 +87,7 @@ def _poster(session: Session, channel_id: str, cursor: bool) -> Call:
 
 
 async def _post(session: Session, channel_id: str, number: int) -> None:
-    body = f"message number {number}"
+    body = f"guess {number % 100}"
     await session.call("post_message", {"channel_id": channel_id, "body": body})
 
 

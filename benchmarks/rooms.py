@@ -58,13 +58,14 @@ async def sessions(port: int, era: Era, accounts: Sequence[str]) -> list[Session
     return [await Session.open(port, era, token) for token in accounts]
 
 
-async def seated(members: Sequence[Session], *, bot_code: str | None = None) -> Room:
-    """Open a room and seat each member, all in one channel; the first one creates it."""
+async def seated(members: Sequence[Session], **bot: str) -> Room:
+    """Open a room and seat each member, all in one channel; the first one creates it. ``bot``:
+    bot_code or bot_preset, if there is one."""
     labels = tuple(f"p{number}" for number in range(len(members)))
     slots = [f"invite:{label}" for label in labels]
     wish: dict[str, Any] = {"slots": slots, "join_as": labels[0]}
-    if bot_code is not None:
-        wish = {**wish, "slots": ["bot:referee", *slots], "bot_code": bot_code}
+    if bot:
+        wish = {**wish, "slots": ["bot:referee", *slots], **bot}
     made = await members[0].data("create_channel", wish)
     for member, label in zip(members[1:], labels[1:], strict=True):
         await member.data("join_channel", {"invite_code": made["invite_links"][label]})
