@@ -12,7 +12,7 @@ import hashlib
 import sys
 
 #: The version of the rules, and only of them.
-RULES = 3
+RULES = 4
 _STAGES = {"alpha": "a", "beta": "b", "candidate": "rc"}
 #: How deep a referee's functions may call each other, from wherever a hook is started.
 DEEPEST = 1000
@@ -32,7 +32,7 @@ def _build() -> str:
 
 
 def runtime() -> str:
-    """``cpython-3.13.7+5f0c21ab/mpx-3``: Python's version, its build, our rules."""
+    """``cpython-3.13.7+5f0c21ab/mpx-4``: Python's version, its build, our rules."""
     version = sys.version_info
     stage = "" if version.releaselevel == "final" else _STAGES[version.releaselevel]
     number = f"{version.major}.{version.minor}.{version.micro}{stage}"

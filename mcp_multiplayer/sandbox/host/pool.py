@@ -209,7 +209,7 @@ class Pool:
         part = worker.drop
         try:
             result = await self._outcome(worker, request, call, desk, limits)
-            if isinstance(result, Finished):
+            if isinstance(result, Finished) and not desk.holds:
                 part = worker.leave
         finally:
             part()
@@ -370,7 +370,9 @@ class Pool:
             self._trim = asyncio.get_running_loop().call_later(HALF_LIFE, self._after_a_rush)
 
     def _wanted(self) -> int:
-        return min(max(self.spares, self._load.lately()), self._at_once) if self.spares else 0
+        """Half as many as may be at work at the most: all together have users of their own."""
+        most = max(self.spares, self._at_once // 2)
+        return min(max(self.spares, self._load.lately()), most) if self.spares else 0
 
     def _after_a_rush(self) -> None:
         self._trim = None

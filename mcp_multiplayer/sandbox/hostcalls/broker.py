@@ -157,6 +157,11 @@ class HookBroker:
         if self._tape is not None:
             self._tape.finish()
 
+    @property
+    def holds(self) -> bool:
+        """Something is held for the hook: a connection, a file."""
+        return bool(self._held) or self._workspace.used
+
     async def close(self) -> None:
         """Hang up and remove the files; afterwards nothing of the hook is left here."""
         if self._watch is not None:

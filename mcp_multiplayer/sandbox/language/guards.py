@@ -182,7 +182,8 @@ class Kind:
         return self._of.__name__
 
     def __repr__(self) -> str:
-        return repr(self._of)
+        ours = self._of.__module__.startswith("mcp_multiplayer.")  # where it is, is no bot's matter
+        return f"<class '{self._of.__name__}'>" if ours else repr(self._of)
 
 
 @functools.cache

@@ -7,7 +7,6 @@ multiplication, division and square root are exact everywhere (IEEE 754) and sta
 
 from __future__ import annotations
 
-import functools
 import math
 import random
 from collections.abc import Callable
@@ -66,10 +65,10 @@ def math_names() -> dict[str, Any]:
 
 
 def _settling(function: Callable[..., Any]) -> Callable[..., Any]:
-    @functools.wraps(function)
     def call(*args: Any, **kwargs: Any) -> Any:
         return settled(function(*args, **kwargs))
 
+    call.__name__, call.__doc__ = function.__name__, function.__doc__
     return call
 
 

@@ -175,12 +175,19 @@ class Modules:
         """``networked``: does the source import what reaches the network? Only then it may."""
         self._networked = networked
         self._made: dict[str, object] = {}
+        #: Not made beforehand, though the same for all hooks: else every fork would have them in
+        #: the same places, and a set of them one order, which another machine does not have.
         self._own: dict[str, Callable[[], dict[str, Any]]] = {
+            "certifi": lambda: {"contents": certificates.usual, "where": lambda: "cacert.pem"},
+            "hashlib": hashlib_names,
+            "hmac": hmac_names,
+            "math": libm.math_names,
             "random": lambda: random_names(chance),
             "secrets": lambda: secrets_names(chance),
             "sys": lambda: system_names(prints),
             "time": lambda: time_names(clock),
             "traceback": lambda: traceback_names(prints),
+            "typing": typehints.typing_names,
             "uuid": lambda: uuid_names(chance),
             "warnings": lambda: warning_names(prints),
         }
@@ -194,7 +201,7 @@ class Modules:
         return self._made[path]
 
     def own(self, path: str) -> dict[str, Any]:
-        """What in a module is this hook's."""
+        """What in a module is made for this hook."""
         return self._own[path]() if path in self._own else {}
 
     def _inside(self, path: str) -> list[str]:
@@ -203,15 +210,10 @@ class Modules:
 
 
 _STAND_INS: dict[str, Callable[[], dict[str, Any]]] = {
-    "certifi": lambda: {"contents": certificates.usual, "where": lambda: "cacert.pem"},
     "collections": lambda: {"namedtuple": namedtuple},
     "copy": lambda: {"deepcopy": deepcopy},
     "datetime": lambda: {"date": clocks.date, "datetime": clocks.datetime},
     "functools": lambda: {"wraps": wraps},
-    "hashlib": hashlib_names,
-    "hmac": hmac_names,
-    "math": libm.math_names,
-    "typing": typehints.typing_names,
     "urllib.request": lambda: {"urlopen": web.urlopen},
 }
 

@@ -17,11 +17,12 @@ from collections.abc import Callable
 from mcp_multiplayer.sandbox.runtime import DEEPEST
 from mcp_multiplayer.sandbox.worker import clock, network, rng
 
-#: How to make an object of each size that the interpreter keeps together; at most so many.
+#: How to make an object of each size that the interpreter keeps together, 16, 32, 48 bytes and so
+#: on; at most so many.
 _KINDS: tuple[Callable[[], object], ...] = (
     object,
     lambda: complex(1),
-    *(functools.partial(bytes, size) for size in range(0, 480, 16)),
+    *(functools.partial(bytes, size) for size in range(2, 480, 16)),
 )
 _MOST = 64
 #: Larger ones (classes among them) lie where the C library puts them.

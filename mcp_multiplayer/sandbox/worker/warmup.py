@@ -25,7 +25,7 @@ _TIMES = 20
 _HUGE, _COLLAPSE = 2 << 20, 25  #: bytes of a huge page; MADV_COLLAPSE, see madvise(2)
 #: Nobody's.
 EXERCISE = """
-import json, math, re
+import json, re
 class Exercise:
     def __init__(self, ctx, params):
         self.ctx = ctx
@@ -53,8 +53,11 @@ def collapse() -> None:
     copies and drops few entries instead of thousands, a tenth of what a worker costs. Where it
     cannot (before Linux 6.1, or memory in pieces), everything stays as it is."""
     libc = ctypes.CDLL(None)
-    with open("/proc/self/maps", encoding="ascii") as maps:
-        mapped = [line.split() for line in maps]
+    try:
+        with open("/proc/self/maps", encoding="ascii") as maps:
+            mapped = [line.split() for line in maps]
+    except OSError:
+        return
     for place, allowed, *_, name in (line if len(line) > 5 else [*line, ""] for line in mapped):
         if allowed != "rw-p" or name not in ("", "[heap]"):
             continue

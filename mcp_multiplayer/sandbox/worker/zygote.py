@@ -79,8 +79,10 @@ class Zygote:
         """Start a worker that answers on this socket."""
         zygote, uid = os.getpid(), self.free_uid()
         try:
-            pid = confinement.fork()
+            pid = confinement.fork() if uid < self.walls.uids + confinement.UIDS else None
         except OSError:
+            pid = None
+        if pid is None:
             os.close(answers)
             self.report(dead=job, status=-1, cpu=0.0)
             return

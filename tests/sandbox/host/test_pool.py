@@ -228,7 +228,7 @@ async def after_a_rush(pool: Any) -> None:
 
 
 async def test_workers_that_are_ready_follow_the_load() -> None:
-    async with a_pool(spares=1, at_once=4) as pool:
+    async with a_pool(spares=1, at_once=8) as pool:
         assert len(pool._ready) == 1
         running = [await under_way(pool) for _ in range(4)]
         assert len(pool._ready) == 4

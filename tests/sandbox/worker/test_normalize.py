@@ -22,6 +22,7 @@ from mcp_multiplayer.sandbox.host.pool import Pool
 from mcp_multiplayer.sandbox.language.libm import math_names, power, settled
 from mcp_multiplayer.sandbox.protocol.values import plain
 from mcp_multiplayer.sandbox.runtime import DEEPEST, RULES, runtime
+from mcp_multiplayer.sandbox.worker import normalize
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 ROOT = Path(__file__).parents[3]
@@ -148,6 +149,10 @@ async def test_what_tells_one_process_from_another_is_not_to_be_had(pool: Pool, 
 #: Where objects lie: the low digits are the same in every process, unless somebody stirs.
 LYING = {
     "the order of a set of objects": "lot = [object() for _ in range(5)]\nreturn [lot.index(c) for c in set(lot)]",
+    "the order of a set of functions of math": "import math\nlot = [math.sin, math.cos, math.tan, math.exp, math.log, math.sinh]\nreturn [lot.index(f) for f in set(lot)]",
+    "the order of a set of functions of hashes": "import hashlib, hmac\nlot = [hashlib.new, hashlib.pbkdf2_hmac, hmac.new, hmac.digest]\nreturn [lot.index(f) for f in set(lot)]",
+    "the order of a set of type hints": "import typing\nlot = [typing.Any, typing.Literal, typing.Final, typing.ClassVar, typing.NoReturn]\nreturn [lot.index(f) for f in set(lot)]",
+    "the order of a set of modules": "import json, re, copy, math, base64\nlot = [json, re, copy, math, base64]\nreturn [lot.index(m) for m in set(lot)]",
     "the end of a repr": "return repr([object() for _ in range(8)][-1])[-5:]",
 }
 
@@ -257,3 +262,18 @@ async def test_one_object_has_so_much_memory_and_no_more(pool: Pool, name: str) 
 async def test_many_objects_have_more(pool: Pool) -> None:
     body = "lot = ['x' * 15000000 for _ in range(20)]\nmore = [str(n) * 9 for n in range(400000)]\nreturn sum(map(len, lot))"
     assert await said(pool, body) == 20 * 15_000_000
+
+
+async def test_a_run_elsewhere_moves_objects_of_every_size() -> None:
+    """Those that the interpreter keeps together by size; one that is left out lies alike."""
+    sizes = {-(-sys.getsizeof(make()) // 16) * 16 for make in normalize._KINDS}
+    assert sizes == set(range(16, 513, 16))
+
+
+async def test_what_a_class_is_called_does_not_say_where_it_stands(pool: Pool) -> None:
+    body = "import json\nreturn [str(type(self.ctx)), str(type(json)), str(type(print))]"
+    assert await said(pool, body) == [
+        "<class 'Context'>",
+        "<class 'Module'>",
+        "<class 'method'>",
+    ]
