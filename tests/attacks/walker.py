@@ -34,7 +34,7 @@ sys.path.insert(0, sys.argv[1])
 from mcp_multiplayer.sandbox.call import HookCall, Limits
 from mcp_multiplayer.sandbox.hostcalls.dice import Dice
 from mcp_multiplayer.sandbox.language import builtins as vocabulary
-from mcp_multiplayer.sandbox.language import fuel, guards, imports, modules, source
+from mcp_multiplayer.sandbox.language import fuel, guards, imports, modules, source, typehints
 from mcp_multiplayer.sandbox.protocol import values, wire
 from mcp_multiplayer.sandbox.worker import (
     context,
@@ -461,7 +461,7 @@ REMOVED: dict[str, Callable[[], None]] = {
     "open asks the host": put(files, "open_file", open),
     "modules are proxies": put(modules, "Module", bare),
     "deepcopy has no memo": put(modules, "deepcopy", copy.deepcopy),
-    "typing is ours": lambda: modules._STAND_INS.update(typing=names_of_typing),
+    "typing is ours": put(typehints, "typing_names", names_of_typing),
 }
 
 
