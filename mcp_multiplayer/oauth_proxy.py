@@ -29,7 +29,7 @@ from mcp_multiplayer.edge.auth.secret import network
 from mcp_multiplayer.edge.auth.server import ISSUES_PER_HOUR, Server
 from mcp_multiplayer.edge.auth.tokens import Tokens
 from mcp_multiplayer.edge.jwks import Jwks
-from mcp_multiplayer.edge.pages import site
+from mcp_multiplayer.edge.pages import layout, site
 from mcp_multiplayer.edge.proxy.address import Addresses, parse_trusted
 from mcp_multiplayer.edge.proxy.app import INVITE_CARDS_PER_MINUTE, Parts, Proxy
 from mcp_multiplayer.edge.proxy.authentication import Authentication
@@ -48,6 +48,7 @@ def create_app(
     guesses: Guesses | None = None,
 ) -> Proxy:
     """Put the proxy together. Nothing runs until it is entered or served."""
+    layout.load()
     senders = Addresses(parse_trusted(settings.trusted_proxies))
     network_key = _key(settings, "network")
     signer = identity.Signer(_key(settings, "caller"), now=now)

@@ -80,8 +80,10 @@ async def test_a_turn_is_one_call_and_talk_of_the_other_side_ends_no_wait(
         await player.ask("post_message", {"channel_id": room, "body": thought})
 
     alice, bob, _ = await game(house, preset, PRESETS[preset], ("rest", "legacy"), aloud)
-    for player in (alice, bob):
-        calls = [step.name for step in player.steps]
+    sequences = [[step.name for step in player.steps] for player in (alice, bob)]
+    played = [calls for calls in sequences if "post_message" in calls]
+    assert played  # by luck the first guess of one may leave none for the other
+    for calls in played:
         first = calls.index("post_message")
         assert set(calls[first:]) == {"post_message"}
         assert sorted(set(calls[:first])) == sorted(calls[:first]), "more than one wait"

@@ -30,9 +30,17 @@ WAY_BACK = (
 )
 
 
+def load() -> None:
+    """Read every file of the pages, before there is an event loop that it could hold up."""
+    for name in _environment().list_templates():
+        if name.endswith(".html"):
+            _environment().get_template(name)
+        else:
+            text(name)
+
+
 @functools.cache
 def _environment() -> Environment:
-    """Made when the first page is shown: a server without visitors needs none."""
     made = Environment(
         loader=FileSystemLoader(TEMPLATES),
         autoescape=True,
