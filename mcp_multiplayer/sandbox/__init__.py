@@ -7,13 +7,13 @@ language is a courtesy to authors and a first fence, never the wall: that is the
 host believes nothing in the answer, waits no longer than the deadline, and commits
 the effects itself or not at all.
 
-    host: pool > keeper ~~control~~> zygote > worker: jail > hook > language, guards, modules
-            wire <~~~~~~~~~~~~~~~~~~~~~ frames ~~~~~~~~~~~~~~~> context, chance, clock
+    host: pool > forkserver ~~control~~> zygote > serve: confinement > hook > guards, modules
+            wire <~~~~~~~~~~~~~~~~~~~~~ frames ~~~~~~~~~~~~~~~> context, rng, clock
             broker <~~~~~~~~~ questions, answers, descriptors ~> web, network, files
               > dialer (egress), fetcher, connections, workspace
 
-Read: ``call`` (the boundary), ``pool``, ``wire`` (what the host believes), ``hook``,
-``context`` (what a bot can do), ``imports`` (what a bot can name), ``jail``, then ``broker``
-(what the host does for a bot), ``egress`` (where to) and ``determinism_check`` (whether it
-repeats itself).
+Read: ``call`` (the boundary), ``executor``, ``host/pool``, ``protocol/wire`` (what the host
+believes), ``worker/hook``, ``worker/context`` (what a bot can do), ``language/imports`` (what a
+bot can name), ``jail/confinement``, then ``hostcalls/broker`` (what the host does for a bot),
+``hostcalls/egress`` (where to) and ``host/determinism_check`` (whether it repeats itself).
 """

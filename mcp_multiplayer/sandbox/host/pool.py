@@ -39,7 +39,7 @@ from mcp_multiplayer.sandbox.host.load import HALF_LIFE, Load
 from mcp_multiplayer.sandbox.hostcalls.broker import Broker, HookBroker
 from mcp_multiplayer.sandbox.hostcalls.cassette import Differs, Recording
 from mcp_multiplayer.sandbox.hostcalls.dice import Dice
-from mcp_multiplayer.sandbox.jail.isolation import Isolation, Policy
+from mcp_multiplayer.sandbox.jail.isolation import UIDS, Isolation, Policy
 from mcp_multiplayer.sandbox.protocol import frames, wire
 from mcp_multiplayer.sandbox.protocol.hostcalls import LARGEST, MARK, MOST_HEARD, read_question
 
@@ -370,9 +370,10 @@ class Pool:
             self._trim = asyncio.get_running_loop().call_later(HALF_LIFE, self._after_a_rush)
 
     def _wanted(self) -> int:
-        """Half as many as may be at work at the most: all together have users of their own."""
-        most = max(self.spares, self._at_once // 2)
-        return min(max(self.spares, self._load.lately()), most) if self.spares else 0
+        """As many as were at work lately. There is a user for each worker of a zygote: at work,
+        ready, and let go but not buried yet."""
+        most = min(self._at_once, (UIDS - self._at_once) // 2)
+        return max(self.spares, min(self._load.lately(), most)) if self.spares else 0
 
     def _after_a_rush(self) -> None:
         self._trim = None

@@ -219,9 +219,8 @@ class HookBroker:
                 return await self._shut(question)
 
     async def _fetch(self, question: Fetch) -> dict[str, Any]:
-        from mcp_multiplayer.sandbox.hostcalls.fetcher import (
-            fetch,  # with h11, which no verifier needs
-        )
+        # With h11, which no verifier needs.
+        from mcp_multiplayer.sandbox.hostcalls.fetcher import fetch
 
         request, broker = question.request, self._broker
         self._spend(connections=1, sent=len(request.body) + len(request.target))

@@ -21,7 +21,7 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 from mcp_multiplayer.sandbox.jail import landlock, seccomp
-from mcp_multiplayer.sandbox.jail.isolation import Walls
+from mcp_multiplayer.sandbox.jail.isolation import UIDS, Walls
 
 #: The descriptors that lead out, after /dev/null three times.
 ANSWER_FD = 3
@@ -29,9 +29,9 @@ ANSWER_FD = 3
 PLACEHOLDER_FD = 4
 DESCRIPTORS = 64
 NICE = 5
-#: Users that nobody is: each zygote of a server has 256 of them to itself, and each server, most
+#: Users that nobody is: each zygote of a server has `UIDS` of them to itself, and each server, most
 #: likely.
-FIRST_UID, HOSTS, ZYGOTES, UIDS = 20_000, 32, 2, 256
+FIRST_UID, HOSTS, ZYGOTES = 20_000, 32, 2
 _PDEATHSIG, _DUMPABLE, _CAP_DROP, _NO_NEW_PRIVS, _AMBIENT, _AMBIENT_CLEAR = 1, 4, 24, 38, 47, 4
 _NEWUTS, _NEWIPC, _NEWNET = 0x04000000, 0x08000000, 0x40000000
 #: CAP_KILL, CAP_SETGID, CAP_SETUID: what is left of root to who gives each worker a user.
@@ -39,7 +39,6 @@ _TO_FORK = 1 << 5 | 1 << 6 | 1 << 7
 #: From so many bytes on the C library asks the kernel for each block by itself, and so is refused
 #: what is larger than `seccomp.OBJECT`.
 _MMAP_THRESHOLD, _LARGE = -3, 1 << 20
-_BATCH = os.sched_param(0)
 _AWAY = 60  #: from here on are descriptors on their way to their places
 _libc = ctypes.CDLL(None, use_errno=True)
 _libc.sbrk.restype = ctypes.c_void_p
@@ -182,7 +181,7 @@ def _give_way() -> None:
     """Let everybody else on this machine go first, and not have all of it: a deadline is by the
     wall's clock, and beside programs that never pause, 19 would leave a hook a hundredth of it."""
     os.nice(NICE)
-    os.sched_setscheduler(0, os.SCHED_BATCH, _BATCH)
+    os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
 
 
 def _go_first() -> None:

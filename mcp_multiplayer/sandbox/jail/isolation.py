@@ -12,6 +12,8 @@ from typing import Any, Literal, TypeAlias
 #: What bots that players bring need: seccomp and a passed self-test; every wall; nothing.
 Policy: TypeAlias = Literal["auto", "strict", "unsafe"]
 Level: TypeAlias = Literal["full", "strong", "none", "unsafe"]
+#: Users of one zygote's workers, each another.
+UIDS = 256
 _DOCKER = "With Docker they do: docker compose up"
 _UNSAFE = "BOT_ISOLATION=unsafe: bots of strangers run here whether or not they are jailed"
 

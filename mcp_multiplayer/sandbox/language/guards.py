@@ -182,7 +182,8 @@ class Kind:
         return self._of.__name__
 
     def __repr__(self) -> str:
-        ours = self._of.__module__.startswith("mcp_multiplayer.")  # where it is, is no bot's matter
+        # A file of ours that moves must not change what a log holds.
+        ours = self._of.__module__.startswith("mcp_multiplayer.")
         return f"<class '{self._of.__name__}'>" if ours else repr(self._of)
 
 

@@ -21,7 +21,7 @@ import signal
 from typing import Any
 
 from mcp_multiplayer.sandbox.jail import confinement
-from mcp_multiplayer.sandbox.jail.isolation import Walls
+from mcp_multiplayer.sandbox.jail.isolation import UIDS, Walls
 from mcp_multiplayer.sandbox.worker import serve, warmup
 
 #: Commands and reports are one datagram each.
@@ -79,7 +79,7 @@ class Zygote:
         """Start a worker that answers on this socket."""
         zygote, uid = os.getpid(), self.free_uid()
         try:
-            pid = confinement.fork() if uid < self.walls.uids + confinement.UIDS else None
+            pid = confinement.fork() if uid < self.walls.uids + UIDS else None
         except OSError:
             pid = None
         if pid is None:

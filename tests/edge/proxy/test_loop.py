@@ -6,10 +6,13 @@ from pathlib import Path
 
 from blockbuster import blockbuster_ctx
 
+from mcp_multiplayer.edge.pages import layout
 from tests.edge.harness import WEB_URI, fields, lab, wish_for
 
 
 async def test_a_whole_sign_in_never_blocks(tmp_path: Path) -> None:
+    layout._environment.cache_clear()  # as in a process that has shown no page yet
+    layout.text.cache_clear()
     async with lab(tmp_path) as it, it.browser() as browser:
         with blockbuster_ctx():
             client = await it.register(redirect_uris=[WEB_URI])

@@ -228,7 +228,7 @@ async def after_a_rush(pool: Any) -> None:
 
 
 async def test_workers_that_are_ready_follow_the_load() -> None:
-    async with a_pool(spares=1, at_once=8) as pool:
+    async with a_pool(spares=1, at_once=4) as pool:
         assert len(pool._ready) == 1
         running = [await under_way(pool) for _ in range(4)]
         assert len(pool._ready) == 4
@@ -367,3 +367,24 @@ async def test_a_worker_that_answers_and_does_not_end_is_ended(
         assert isinstance(await pool.run(HookCall(HELLO, "on_init")), Finished)
         deaths = await asyncio.gather(*pool._keeper._deaths.values())  # the compiler's, too
         assert {death.status for death in deaths} == {-signal.SIGKILL}
+
+
+#: As many as the self-test has at once, and one more.
+FEW = 18
+
+
+async def test_no_worker_has_a_user_of_another_zygote(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where no user is left there is no worker, and then no hook."""
+    few = f"from mcp_multiplayer.sandbox.worker import zygote\nzygote.UIDS = {FEW}\n"
+    program = keeper_module.PROGRAM.replace("main(told)", f"{few}main(told)")
+    monkeypatch.setattr(keeper_module, "PROGRAM", program)
+    async with a_pool(spares=0, at_once=32) as pool:
+        await pool.inspect(HELLO)
+        await pool.inspect(FOREVER)
+        while pool._keeper._deaths:
+            await asyncio.sleep(0)
+        running = [await under_way(pool) for _ in range(FEW)]
+        with pytest.raises(Unavailable):
+            await pool.run(HookCall(HELLO, "on_init"))
+        for hook in running:
+            hook.cancel()
