@@ -76,9 +76,10 @@ class Elsewhere:
     moved: bool
 
 
-ELSEWHERE = (Elsewhere(1, False), Elsewhere(0.5, False), Elsewhere(2, False), Elsewhere(1, True))
-#: Hooks in each of them. Where two objects lie is a coin; this many throws leave no luck.
-TIMES = 16
+ELSEWHERE = tuple(Elsewhere(memory, moved) for memory in (0.5, 1, 1, 2) for moved in (False, True))
+#: Hooks in each of them. Where two objects lie is a coin, of libraries for each zygote and of the
+#: bot's own for each hook; so many throws leave no luck.
+TIMES = 8
 
 
 class _Loop:
@@ -251,7 +252,7 @@ class Replayer:
         surroundings = HERE
         if self._elsewhere is not None:
             path = tuple(self._moved()) if self._elsewhere.moved else ()
-            surroundings = Surroundings(stirred=True, path=path)
+            surroundings = Surroundings(scattered=True, moved=True, path=path)
         workspaces = Workspaces(self._place(), self.limits.workspace)
         broker = Broker(limits=self.limits, workspaces=workspaces)
         return Pool(

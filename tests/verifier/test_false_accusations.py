@@ -283,11 +283,9 @@ async def test_it_is_executed_again_with_other_memory_paths_and_addresses(
         assert directory is not None and directory.exists()
     assert len(found) == times * len(ELSEWHERE)
     assert memory == [True, False]
+    half, same, double = [False, False], [True, False], [True, True]
     assert [one[0] for one in found[: len(ELSEWHERE)]] == [
-        [True, False],
-        [False, False],
-        [True, True],
-        [True, False],
+        *(half, half, same, same, same, same, double, double)
     ]
     assert {one[1] == path for one in found} == {True, False}
     assert len({one[2] for one in found}) > times

@@ -24,11 +24,16 @@ from mcp_multiplayer.sandbox.jail.isolation import Walls
 
 log = logging.getLogger(__name__)
 #: Where modules are is told, so that all may be found in one file, too (verifier.pyz).
+#: Its arguments: what `main` is told, whether libraries lie elsewhere, where modules are found.
 PROGRAM = """
-import json, sys
-told = json.loads(sys.argv[1])
-sys.path[:] = told["path"]
+import sys
+_, arguments, moved, *sys.path = sys.argv
 del sys.argv[1:]
+if moved == "True":
+    from mcp_multiplayer.sandbox.worker import scatter
+    scatter.begin_loading()
+import json
+told = json.loads(arguments)
 from mcp_multiplayer.sandbox.worker.zygote import main
 main(told)
 """
@@ -50,13 +55,14 @@ class Surroundings:
     """What a process has that no log holds, and another one has otherwise."""
 
     hash_seed: int = 0  #: decides the order of sets
-    stirred: bool = False  #: the objects of each worker lie elsewhere
+    scattered: bool = False  #: the objects of each worker lie elsewhere
+    moved: bool = False  #: what libraries made lies elsewhere, too; takes half a second to start
     path: tuple[str, ...] = ()  #: where modules are found; (): where this process finds them
 
 
 HERE = Surroundings()
 #: Where a hook comes to something else if it depends on any of that.
-ELSEWHERE = Surroundings(hash_seed=1, stirred=True)
+ELSEWHERE = Surroundings(hash_seed=1, scattered=True)
 
 
 class Death(NamedTuple):
@@ -79,16 +85,15 @@ class ForkServer:
         """``allowance``: of each worker, the fields of `confinement.Allowance`. ``without``:
         walls to leave out."""
         self._told = {
-            "path": [
-                os.path.abspath(entry or os.curdir) for entry in surroundings.path or sys.path
-            ],
             "control": _CONTROL_FD,
             "host": os.getpid(),
             "number": next(_numbers),
-            "stirred": surroundings.stirred,
+            "scattered": surroundings.scattered,
             "allowance": allowance,
             "without": sorted(without),
         }
+        path = [os.path.abspath(entry or os.curdir) for entry in surroundings.path or sys.path]
+        self._arguments = [json.dumps(self._told), str(surroundings.moved), *path]
         self._environment = ENVIRONMENT | {"PYTHONHASHSEED": str(surroundings.hash_seed)}
         self.walls = Walls()  #: what the zygote found on this machine
         self.pid = 0
@@ -118,7 +123,7 @@ class ForkServer:
             ) from error
 
     def _spawn(self, theirs: int) -> int:
-        program = ["-s", "-S", "-P", "-B", "-c", PROGRAM, json.dumps(self._told)]
+        program = ["-s", "-S", "-P", "-B", "-c", PROGRAM, *self._arguments]
         return os.posix_spawn(
             sys.executable,
             [sys.executable, *program],

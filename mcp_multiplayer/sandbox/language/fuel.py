@@ -47,15 +47,20 @@ def ran_out(error: BaseException | None) -> str:
 class Fuel:
     """The ticks of one hook. As an iterator: what follows the last tick."""
 
-    def __init__(self, ticks: int, filename: str) -> None:
-        """``ticks`` 0 means without limit; ``filename`` is the source's in its code objects."""
+    def __init__(
+        self, ticks: int, filename: str, meanwhile: Iterator[object] | None = None
+    ) -> None:
+        """``ticks`` 0 means without limit; ``filename`` is the source's in its code objects; each
+        tick takes one of ``meanwhile``, which has no end."""
         self.ended = ""  #: why nothing the bot did counts: FuelLimit, or as `ran_out`
         self.line: int | None = None  #: of the source, where that was
         self.text = f"the hook took more than {ticks} ticks (turns of loops, calls of functions)"
         self._filename = filename
-        full: Iterator[bool] = itertools.repeat(True, ticks) if ticks else itertools.repeat(True)
+        full: Iterator[object] = itertools.repeat(True, ticks) if ticks else itertools.repeat(True)
+        if meanwhile is not None:
+            full = zip(full, meanwhile, strict=False)
         self._left = itertools.chain(full, self)
-        self.tick = self._left.__next__  #: one tick; True, or FuelLimit
+        self.tick = self._left.__next__  #: one tick; something true, or FuelLimit
 
     def turns(self, items: Iterable[Any]) -> Iterator[Any]:
         """The items, one tick each."""

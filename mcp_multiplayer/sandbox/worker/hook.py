@@ -18,7 +18,7 @@ from mcp_multiplayer.sandbox.language.guards import bot_classes
 from mcp_multiplayer.sandbox.language.hints import hint_for
 from mcp_multiplayer.sandbox.language.modules import Modules
 from mcp_multiplayer.sandbox.protocol.values import AROUND, plain
-from mcp_multiplayer.sandbox.worker import hostcall_client, normalize
+from mcp_multiplayer.sandbox.worker import hostcall_client, normalize, scatter
 from mcp_multiplayer.sandbox.worker.clock import Clock
 from mcp_multiplayer.sandbox.worker.context import Context
 from mcp_multiplayer.sandbox.worker.rng import Rng
@@ -60,14 +60,16 @@ def run(
     call |= {name: plain(call[name], name, -AROUND) for name in ("args", "params", "state")}
     prints = Stdio(limits["prints"], call["source"])
     chance, clock = Rng(take), Clock(call["now"])
-    fuel = Fuel(limits["fuel"], grammar.FILENAME)
+    fuel = Fuel(limits["fuel"], grammar.FILENAME, scatter.moves)
     normalize.hold(chance, clock)
     sys.unraisablehook = fuel.unraisable
     ctx = Context(call, limits, chance, clock)
     failure = None
     try:
         modules = Modules(chance, clock, prints, networked=call["network"])
-        _execute(call, code, ctx, bot_globals(modules, prints, fuel))
+        space = bot_globals(modules, prints, fuel)
+        scatter.move()
+        _execute(call, code, ctx, space)
         if ctx._broken:
             raise ctx._broken
     except BaseException as error:  # noqa: BLE001 the boundary: what a bot raises is a result

@@ -7,28 +7,13 @@ from __future__ import annotations
 
 import functools
 import gc
-import operator
 import os
 import sys
 import time
 import types
-from collections.abc import Callable
 
 from mcp_multiplayer.sandbox.runtime import DEEPEST
 from mcp_multiplayer.sandbox.worker import clock, network, rng
-
-#: How to make an object of each size that the interpreter keeps together, 16, 32, 48 bytes and so
-#: on; at most so many.
-_KINDS: tuple[Callable[[], object], ...] = (
-    object,
-    lambda: complex(1),
-    *(functools.partial(bytes, size) for size in range(2, 480, 16)),
-)
-_MOST = 64
-#: Larger ones (classes among them) lie where the C library puts them.
-_LARGE = range(512, 2048, 16)
-_MOST_LARGE = 8
-_stirred: list[object] = []
 
 
 class same_depth:
@@ -91,19 +76,3 @@ def release() -> None:
     """Nobody's hook runs here any more."""
     rng.govern_libraries(None)
     clock.govern_libraries(None)
-
-
-def stir() -> None:
-    """Have objects lie elsewhere than in any other process, so that a bot that looks where
-    they lie (the order of a set of its own objects) is found out.
-
-    Some of what is made is let go again: new objects then fall into its holes, and lie not only
-    elsewhere but elsewhere from each other.
-    """
-    sizes = [(make, _MOST) for make in _KINDS]
-    # Not bytes(size), which takes from calloc what malloc has kept for the next of that size.
-    sizes += [(functools.partial(operator.mul, b".", size), _MOST_LARGE) for size in _LARGE]
-    drawn = os.urandom(len(sizes))
-    made = [make() for (make, most), n in zip(sizes, drawn, strict=True) for _ in range(n % most)]
-    kept = os.urandom(len(made))
-    _stirred.extend(one for one, n in zip(made, kept, strict=True) if n & 1)

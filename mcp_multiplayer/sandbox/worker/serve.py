@@ -14,7 +14,7 @@ from mcp_multiplayer.sandbox.jail import confinement, selftest_attacks
 from mcp_multiplayer.sandbox.jail.isolation import Walls
 from mcp_multiplayer.sandbox.protocol import frames
 from mcp_multiplayer.sandbox.protocol.values import read, text
-from mcp_multiplayer.sandbox.worker import hostcall_client, network, normalize, warmup
+from mcp_multiplayer.sandbox.worker import hostcall_client, network, scatter, warmup
 from mcp_multiplayer.sandbox.worker.compiler import compile_source
 from mcp_multiplayer.sandbox.worker.hook import answer
 
@@ -22,23 +22,23 @@ READY = b"{}"
 
 
 def run(
-    answers: int, zygote: int, walls: Walls, cpu_seconds: int, uid: int, *, stirred: bool
+    answers: int, zygote: int, walls: Walls, cpu_seconds: int, uid: int, *, scattered: bool
 ) -> NoReturn:
     """Run one request to its end; never returns, runs no exit handler of anybody."""
     try:
         signal.set_wakeup_fd(-1)  # its handlers of signals do nothing
         confinement.enter(answers, network.placeholder(), zygote, walls, cpu_seconds, uid)
-        serve_one(stirred=stirred)
+        serve_one(scattered=scattered)
     finally:
         os._exit(1)
 
 
-def serve_one(*, stirred: bool) -> None:
+def serve_one(*, scattered: bool) -> None:
     """Say that it is ready, be told what to do, do it, answer, end."""
     warmup.exercise()
     hostcall_client.begin()
-    if stirred:
-        normalize.stir()
+    if scattered:
+        scatter.begin()
     _write(READY)
     request: dict[str, Any] = read(_read())
     if request["do"] == "attack":

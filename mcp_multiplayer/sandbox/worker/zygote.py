@@ -22,7 +22,7 @@ from typing import Any
 
 from mcp_multiplayer.sandbox.jail import confinement
 from mcp_multiplayer.sandbox.jail.isolation import UIDS, Walls
-from mcp_multiplayer.sandbox.worker import serve, warmup
+from mcp_multiplayer.sandbox.worker import scatter, serve, warmup
 
 #: Commands and reports are one datagram each.
 DATAGRAM = 4096
@@ -32,12 +32,12 @@ class Zygote:
     """The children, by job number."""
 
     def __init__(
-        self, control: _socket.socket, walls: Walls, cpu_seconds: int, *, stirred: bool
+        self, control: _socket.socket, walls: Walls, cpu_seconds: int, *, scattered: bool
     ) -> None:
         self.control = control
         self.walls = walls
         self.cpu_seconds = cpu_seconds
-        self.stirred = stirred  #: the objects of each worker lie elsewhere
+        self.scattered = scattered  #: the objects of each worker lie elsewhere
         self.jobs: dict[int, int] = {}  # pid -> job
         self.uids: dict[int, int] = {}  # pid -> the user it is, unlike any other living worker
         self.woken, wake = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
@@ -87,7 +87,7 @@ class Zygote:
             self.report(dead=job, status=-1, cpu=0.0)
             return
         if not pid:
-            serve.run(answers, zygote, self.walls, self.cpu_seconds, uid, stirred=self.stirred)
+            serve.run(answers, zygote, self.walls, self.cpu_seconds, uid, scattered=self.scattered)
         self.jobs[pid], self.uids[pid] = job, uid
         os.close(answers)
 
@@ -131,9 +131,10 @@ def main(told: dict[str, Any]) -> None:
     os.closerange(told["control"] + 1, os.sysconf("SC_OPEN_MAX"))
     walls = confinement.survey(told["host"], told["without"], told["number"])
     warmup.ready()
+    scatter.loaded()
     warmup.collapse()
     allowance = confinement.Allowance(**told["allowance"])
-    zygote = Zygote(control, walls, allowance.cpu_seconds, stirred=told["stirred"])
+    zygote = Zygote(control, walls, allowance.cpu_seconds, scattered=told["scattered"])
     confinement.surround(walls, allowance)
     gc.collect()
     gc.freeze()

@@ -255,6 +255,7 @@ async def test_fifty_thousand_hooks_leave_nothing_behind(source: str) -> None:
     async with a_pool(spares=2) as pool:
         for _ in range(1000):
             await pool.run(call)
+        await after_a_rush(pool)
         before = held(pool)
         for _ in range(50_000 // 100):
             results = await asyncio.gather(*(pool.run(call) for _ in range(100)))

@@ -17,12 +17,11 @@ import pytest
 import pytest_asyncio
 
 from mcp_multiplayer.sandbox.call import Failed, HookCall
-from mcp_multiplayer.sandbox.host.forkserver import ELSEWHERE
+from mcp_multiplayer.sandbox.host.forkserver import ELSEWHERE, Surroundings
 from mcp_multiplayer.sandbox.host.pool import Pool
 from mcp_multiplayer.sandbox.language.libm import math_names, power, settled
 from mcp_multiplayer.sandbox.protocol.values import plain
 from mcp_multiplayer.sandbox.runtime import DEEPEST, RULES, runtime
-from mcp_multiplayer.sandbox.worker import normalize
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 ROOT = Path(__file__).parents[3]
@@ -153,14 +152,42 @@ LYING = {
     "the order of a set of functions of hashes": "import hashlib, hmac\nlot = [hashlib.new, hashlib.pbkdf2_hmac, hmac.new, hmac.digest]\nreturn [lot.index(f) for f in set(lot)]",
     "the order of a set of type hints": "import typing\nlot = [typing.Any, typing.Literal, typing.Final, typing.ClassVar, typing.NoReturn]\nreturn [lot.index(f) for f in set(lot)]",
     "the order of a set of modules": "import json, re, copy, math, base64\nlot = [json, re, copy, math, base64]\nreturn [lot.index(m) for m in set(lot)]",
+    "the order of a set of its own functions": "def a(): pass\ndef b(): pass\ndef c(): pass\nlot = [a, b, c]\nreturn [lot.index(f) for f in set(lot)]",
+    "the order of a set of its own methods": "lot = [self.f, self.on_init]\nreturn [lot.index(f) for f in set(lot)]",
+    "the order of a set of its own classes": "class A: pass\nclass B: pass\nclass C: pass\nlot = [A, B, C]\nreturn [lot.index(f) for f in set(lot)]",
+    "the order of functions made late": "for _ in range(9999):\n    made = [lambda: 1, lambda: 2, lambda: 3]\nreturn [made.index(f) for f in set(made)]",
+    "the order of functions made when many are": "made = [lambda: n for n in range(9999)][-4:]\nreturn [made.index(f) for f in set(made)]",
     "the end of a repr": "return repr([object() for _ in range(8)][-1])[-5:]",
 }
 
 
 @pytest.mark.parametrize("name", LYING)
 async def test_where_objects_lie_differs_and_is_found_out(other: Pool, name: str) -> None:
-    seen = {json.dumps(await said(other, LYING[name])) for _ in range(12)}
-    assert len(seen) > 1
+    """As often as a verifier tries it; every coin here falls on either side a quarter of the time
+    or more, so that the same side 64 times is no luck."""
+    first = await said(other, LYING[name])
+    for _ in range(63):
+        if await said(other, LYING[name]) != first:
+            return
+    pytest.fail(f"always {first}")
+
+
+#: What all hooks of a zygote have in common lies where it lay in the zygote.
+SHARED = {
+    "json and re": "import json, re\nlot = [json.dumps, json.loads, re.compile, re.match]\nreturn [lot.index(f) for f in set(lot)]",
+    "classes": "import json, collections\nlot = [json.JSONDecoder, json.JSONEncoder, collections.Counter]\nreturn [lot.index(f) for f in set(lot)]",
+}
+
+
+async def test_what_libraries_made_lies_elsewhere_in_each_zygote_of_a_verifier() -> None:
+    seen: dict[str, set[str]] = {name: set() for name in SHARED}
+    for _ in range(8):
+        async with Pool(spares=1, surroundings=Surroundings(scattered=True, moved=True)) as pool:
+            for name, body in SHARED.items():
+                seen[name].add(json.dumps(await said(pool, body)))
+        if all(len(orders) > 1 for orders in seen.values()):
+            return
+    pytest.fail(f"always {seen}")
 
 
 async def test_state_is_read_back_as_the_log_holds_it(pool: Pool) -> None:
@@ -262,12 +289,6 @@ async def test_one_object_has_so_much_memory_and_no_more(pool: Pool, name: str) 
 async def test_many_objects_have_more(pool: Pool) -> None:
     body = "lot = ['x' * 15000000 for _ in range(20)]\nmore = [str(n) * 9 for n in range(400000)]\nreturn sum(map(len, lot))"
     assert await said(pool, body) == 20 * 15_000_000
-
-
-async def test_a_run_elsewhere_moves_objects_of_every_size() -> None:
-    """Those that the interpreter keeps together by size; one that is left out lies alike."""
-    sizes = {-(-sys.getsizeof(make()) // 16) * 16 for make in normalize._KINDS}
-    assert sizes == set(range(16, 513, 16))
 
 
 async def test_what_a_class_is_called_does_not_say_where_it_stands(pool: Pool) -> None:
