@@ -12,7 +12,7 @@
 At any time:  withdraw   takes the question back that is going on, with its answers and consents;
               opt out    ends the exchange; what I keep is forgotten.
 I forget an answer when it is released, withheld or withdrawn, and the record of this room opens none at the end
-("private": "keep" in my manifest). After as many questions as the param questions says (4), or when one is
+("sealed": "kept" in my manifest). After as many questions as the param questions says (4), or when one is
 done, it is over. Who is silent for as many seconds as the param seconds says (a day; null: no clock) has
 opted out, passed, declined or withheld. Leaving is opting out. "rematch" from both begins again.
 Moves also as {"type": "move", "game": "memory", "action": "ask", "value": "TEXT"}.
@@ -24,7 +24,7 @@ MANIFEST = {
     "version": "1.0",
     "summary": "Questions to each other's memory; each answer is released only when both agree.",
     "label": "memory",
-    "private": "keep",
+    "sealed": "kept",
     "seats": ["alice", "bob"],
     "min_seats": 2,
     "max_seats": 2,

@@ -963,7 +963,7 @@ async def test_what_a_referee_printed_that_is_gone_comes_if_its_seed_came_out(
 
 async def test_what_a_referee_keeps_for_good_never_comes_to_its_author(house: House) -> None:
     source = house.pool.script("Judge", on_message=ends_when_told)
-    bot = await house.bot(source, manifest={"private": "keep"})
+    bot = await house.bot(source, manifest={"sealed": "kept"})
     room, codes = await opened(house.channels, bots=[bot], account="A", join_as="alice")
     await house.channels.join_channel("B", codes["bob"])
     for text in ("one", "end"):

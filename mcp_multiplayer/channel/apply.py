@@ -41,10 +41,13 @@ from mcp_multiplayer.channel.events import (
     Start,
     Takeover,
     Tick,
+    Unseal,
 )
-from mcp_multiplayer.channel.model import Bot, Channel, Dice, Proposal, Share, Slot, Turn
+from mcp_multiplayer.channel.model import Bot, Channel, Dice, Kept, Proposal, Share, Slot, Turn
 
-_Proof: TypeAlias = Entropy | Open | Abort | Disclose | Reveal | Runtime | Key | Restored | Erased
+_Proof: TypeAlias = (
+    Entropy | Open | Abort | Disclose | Unseal | Reveal | Runtime | Key | Restored | Erased
+)
 
 
 class Place(NamedTuple):
@@ -80,7 +83,8 @@ def _fold(channel: Channel, event: Event, place: Place) -> Channel:  # noqa: C90
             shared = channel.shared or _other(channel, slot, who)
             return _maybe_started(replace(joined, shared=shared), place)
         case Takeover(slot, who):
-            taken = _unaccepted(_seat(channel, slot, who=who), slot)
+            handed = _handed_on(channel, slot, who)
+            taken = _unaccepted(_seat(handed, slot, who=who), slot)
             return replace(taken, shared=channel.shared or _other(channel, slot, who))
         case Leave(slot):
             return _leave(channel, slot)
@@ -121,7 +125,7 @@ def _fold(channel: Channel, event: Event, place: Place) -> Channel:  # noqa: C90
             return _fold_proof(channel, event, place)
 
 
-def _fold_proof(channel: Channel, event: _Proof, place: Place) -> Channel:
+def _fold_proof(channel: Channel, event: _Proof, place: Place) -> Channel:  # noqa: C901  as above
     """What the dice, the keys and the record itself have to say."""
     match event:
         case Entropy(slot, value, commit):
@@ -132,9 +136,15 @@ def _fold_proof(channel: Channel, event: _Proof, place: Place) -> Channel:
             for slot in missing:
                 channel = _seat(channel, slot, commit="", given=0)
             return _maybe_started(channel, place)
+        case Unseal(slot, bot_id, at, key):
+            kept = next(bot.kept for bot in channel.bots if (bot.id, bot.at) == (bot_id, at))
+            agreed = (*kept.agreed, channel.slot(slot).who)
+            opened = Kept(place.entry + 1, kept.nth + 1)
+            after = replace(kept, agreed=agreed) if key is None else opened
+            return _bot(channel, bot_id, at, kept=after)
         case Reveal(bot_id, at, epoch):
             following = Dice(epoch=epoch + 1, first=place.entry + 1)
-            return _dice(channel, bot_id, at, following)
+            return _bot(channel, bot_id, at, dice=following)
         case Runtime(runtime):
             return replace(channel, runtime=runtime)
         case Key(vkey):
@@ -260,18 +270,37 @@ def _share(
 
 
 def _said(channel: Channel, m: Mapping[str, Any]) -> Channel:
-    """A message; the seed's reveal will have to open it for bots that heard it in private."""
-    heard = {f"bot:{bot.id}" for bot in channel.bots if not bot.keeps_private} & {*m.get("to", ())}
-    for bot in channel.bots if heard else ():
-        if f"bot:{bot.id}" in heard:
+    """A message; bots that heard it in private keep it, or their seed's reveal has to open it."""
+    for bot in channel.bots if "to" in m else ():
+        if f"bot:{bot.id}" not in m["to"]:
+            continue
+        if bot.keeps_sealed:
+            channel = _bot(channel, bot.id, bot.at, kept=_keeping(bot.kept, channel.slot(m["s"])))
+        else:
             dice = replace(bot.dice, sealed=bot.dice.sealed + 1)
-            channel = _dice(channel, bot.id, bot.at, dice)
+            channel = _bot(channel, bot.id, bot.at, dice=dice)
     return _seat(channel, m["s"], said=m["c"])
 
 
-def _dice(channel: Channel, bot_id: str, at: int, dice: Dice) -> Channel:
+def _keeping(kept: Kept, slot: Slot) -> Kept:
+    """Whoever had agreed has not agreed to this, too."""
+    by = tuple(dict.fromkeys((*kept.by, (slot.id, slot.who))))
+    return replace(kept, by=by, agreed=tuple(who for who in kept.agreed if who != slot.who))
+
+
+def _handed_on(channel: Channel, slot_id: str, who: str) -> Channel:
+    """What was said from a seat is the account's that has taken it over."""
+    before = (slot_id, channel.slot(slot_id).who)
+    for bot in channel.bots:
+        if before in bot.kept.by:
+            by = tuple((slot_id, who) if one == before else one for one in bot.kept.by)
+            channel = _bot(channel, bot.id, bot.at, kept=replace(bot.kept, by=by))
+    return channel
+
+
+def _bot(channel: Channel, bot_id: str, at: int, **changes: Any) -> Channel:
     bots = tuple(
-        replace(bot, dice=dice) if (bot.id, bot.at) == (bot_id, at) else bot for bot in channel.bots
+        replace(bot, **changes) if (bot.id, bot.at) == (bot_id, at) else bot for bot in channel.bots
     )
     return replace(channel, bots=bots)
 
@@ -284,10 +313,16 @@ def _run(channel: Channel, event: Run, place: Place) -> Channel:
             since = bot.dice.since if bot.dice.used else place.ts
             drawn = bot.dice.drawn + (event.rng[2] > 0)
             dice = replace(bot.dice, drawn=drawn, used=True, since=since)
-            channel = _dice(channel, bot.id, bot.at, dice)
+            channel = _bot(channel, bot.id, bot.at, dice=dice)
     if event.turn is not None:
         players = tuple(event.turn["players"])
-        turn = Turn(players, event.turn.get("expect"), event.turn.get("deadline"))
+        to = event.turn.get("to")
+        turn = Turn(
+            players,
+            event.turn.get("expect"),
+            event.turn.get("deadline"),
+            None if to is None else tuple(to),
+        )
         channel = replace(channel, turn=turn if players else None)
         if players and channel.status == "ended":  # a rematch: the game goes on
             channel = replace(channel, status="playing", result=None)

@@ -24,13 +24,24 @@ from mcp_multiplayer.channel.commands import (
     TakeSeat,
     Update,
 )
-from mcp_multiplayer.channel.events import Abort, Event, Join, Leave, Msg, Run, Takeover, Tick
+from mcp_multiplayer.channel.events import (
+    Abort,
+    Event,
+    Join,
+    Leave,
+    Msg,
+    Run,
+    Takeover,
+    Tick,
+    Unseal,
+)
 from mcp_multiplayer.channel.identifiers import players_kind
 from mcp_multiplayer.channel.model import Channel, Slot
 from mcp_multiplayer.channel.ops import Op
 from mcp_multiplayer.errors import (
     BadMessage,
     BadOp,
+    BotNotFound,
     ChannelClosed,
     InviteInvalid,
     NotAdmin,
@@ -285,6 +296,7 @@ MAY: dict[str, _Rule] = {
     "start": _host,
     "close": _host_of_empty,
     "accept_change": _member,
+    "open_sealed": _member,
 }
 
 
@@ -302,6 +314,8 @@ def _update(channel: Channel, update: Update, host: Host) -> list[Event]:
         _has_room(channel)
     if any(op.op == "accept_change" for op in update.ops):
         return _accept(channel, update, host)
+    if any(op.op == "open_sealed" for op in update.ops):
+        return _open_sealed(channel, update)
     if proposals.needs_consent(channel, update):
         return proposals.propose(channel, update, host)
     happened = proposals.carry_out(channel, update, host)
@@ -312,6 +326,8 @@ def _why_not(channel: Channel, op: Op) -> str:
     admins = [slot.label for slot in channel.seats if slot.admin]
     if op.op == "accept_change":
         return "only who holds a seat accepts a change"
+    if op.op == "open_sealed":
+        return "only who holds a seat can have said something in private"
     if admins:
         return f"{op.op} takes an admin seat; here that is {', '.join(admins)}"
     if op.op == "close":
@@ -338,3 +354,26 @@ def _accept(channel: Channel, update: Update, host: Host) -> list[Event]:
             hint="Read the last change_proposed message and accept its terms.",
         )
     return proposals.accept(channel, proposal, seat, host)
+
+
+def _open_sealed(channel: Channel, update: Update) -> list[Event]:
+    """One more agrees; with the last one of those who said something it is opened."""
+    if len(update.ops) > 1:
+        raise BadOp("open_sealed must stand alone")
+    bot_id = update.ops[0]["bot_id"]
+    bot = channel.bot(bot_id)
+    if bot is None:
+        raise BotNotFound(f"there is no bot {bot_id[:60]!r} here")
+    seat = seat_of(channel, update.who, update.seat)
+    if not seat.plays:
+        raise NotAdmin("a spectator has said nothing in private")
+    if not bot.keeps_sealed:
+        raise BadOp(
+            f"what is said to bot:{bot.id} in private is opened when the game ends",
+            hint='Only a bot whose manifest says "sealed": "kept" keeps it closed.',
+        )
+    if seat.who in bot.kept.agreed:
+        return []
+    if all(who != seat.who for _, who in bot.kept.by):
+        raise BadOp(f"nothing that you said to bot:{bot.id} in private is closed")
+    return [Unseal(seat.id, bot.id, bot.at, None if bot.kept.without(seat.who) else "")]

@@ -208,6 +208,19 @@ class Disclose:
 
 
 @dataclass(frozen=True)
+class Unseal:
+    """Whoever holds this seat agrees that what was said in private to a referee that keeps it
+    closed is opened. ``key``: nobody else who said something has yet to agree. The openings stand
+    before this entry, and this is what blinded the referee's states and salted its private words
+    until now; the rules say that it is due, with no key yet."""
+
+    slot: str
+    bot: str
+    at: int
+    key: str | None = None
+
+
+@dataclass(frozen=True)
 class Reveal:
     """The seed of a referee's epoch, after the last run that used it. The rules say that it
     is due, with no seed yet; `service.signing` knows it."""
@@ -269,6 +282,7 @@ Event: TypeAlias = (
     | Run
     | Tick
     | Disclose
+    | Unseal
     | Reveal
     | Runtime
     | Key

@@ -78,11 +78,13 @@ class Bot:
     nth: int = 1  #: counts the attaches of the log: with the id, the bot's name in its dice
     commit: str = ""
     dice: Dice = field(default_factory=lambda: Dice())
+    kept: Kept = field(default_factory=lambda: Kept())
 
     @property
-    def keeps_private(self) -> bool:
-        """What it hears privately stays closed for good."""
-        return self.manifest.get("private") == "keep"
+    def keeps_sealed(self) -> bool:
+        """What it hears in private is opened only by consent of all who said it; what others
+        hear, when its seed comes out."""
+        return self.manifest.get("sealed") == "kept"
 
 
 @dataclass(frozen=True)
@@ -93,9 +95,24 @@ class Dice:
     epoch: int = 0
     drawn: int = 0  #: hooks that drew so far: the next one's dice are named by it
     used: bool = False  #: a run stands in the log that needs this seed
-    sealed: int = 0  #: private messages to the bot that a reveal must open
+    sealed: int = 0  #: private messages to the bot that a reveal must open; none to one that keeps
     since: int = 0
     first: int = 0
+
+
+@dataclass(frozen=True)
+class Kept:
+    """What was said in private to a referee that keeps it closed, from entry ``since`` on."""
+
+    since: int = 0
+    nth: int = 0  #: how often it was opened: whose key blinds the referee's states
+    by: tuple[tuple[str, str], ...] = ()  #: slots and accounts that said something
+    agreed: tuple[str, ...] = ()  #: accounts that agree to have it opened
+
+    def without(self, *agreeing: str) -> tuple[str, ...]:
+        """The slots of those who have not agreed, were these accounts to agree as well."""
+        agreed = {*self.agreed, *agreeing}
+        return tuple(slot for slot, who in self.by if who not in agreed)
 
 
 @dataclass(frozen=True)
@@ -103,6 +120,7 @@ class Turn:
     players: tuple[str, ...]
     expect: Any = None
     deadline: int | None = None  #: ms since the epoch
+    to: tuple[str, ...] | None = None  #: to whom the move is sealed
 
 
 @dataclass(frozen=True, order=True)

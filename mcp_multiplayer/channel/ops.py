@@ -29,6 +29,7 @@ FIELDS: dict[str, tuple[frozenset[str], frozenset[str]]] = {
     "start": (frozenset(), frozenset()),
     "close": (frozenset(), frozenset()),
     "accept_change": (frozenset({"terms"}), frozenset()),
+    "open_sealed": (frozenset({"bot_id"}), frozenset()),
 }
 #: Ops that change what a joiner accepted; with others seated they need everybody's consent.
 TOUCH_TERMS = frozenset({"set_bot", "attach_bot", "remove_bot", "set_admin"})

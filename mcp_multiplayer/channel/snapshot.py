@@ -10,10 +10,20 @@ from base64 import b64decode, b64encode
 from dataclasses import asdict
 from typing import Any
 
-from mcp_multiplayer.channel.model import Bot, Channel, Dice, Proposal, Share, Slot, Timer, Turn
+from mcp_multiplayer.channel.model import (
+    Bot,
+    Channel,
+    Dice,
+    Kept,
+    Proposal,
+    Share,
+    Slot,
+    Timer,
+    Turn,
+)
 from mcp_multiplayer.transcript.entries import Head
 
-FORM = 5
+FORM = 6
 EVERY = 256  #: entries between two snapshots
 
 
@@ -49,7 +59,7 @@ def _channel(kept: dict[str, Any]) -> Channel:
             "slots": tuple(Slot(**slot) for slot in kept["slots"]),
             "bots": tuple(_bot(bot) for bot in kept["bots"]),
             "entropy": tuple(Share(**share) for share in kept["entropy"]),
-            "turn": Turn(**{**turn, "players": tuple(turn["players"])}) if turn else None,
+            "turn": _turn(turn) if turn else None,
             "timers": tuple(Timer(**timer) for timer in kept["timers"]),
             "proposal": Proposal(
                 proposal["slot"],
@@ -63,5 +73,15 @@ def _channel(kept: dict[str, Any]) -> Channel:
     )
 
 
+def _turn(kept: dict[str, Any]) -> Turn:
+    to = kept["to"]
+    listed = {"players": tuple(kept["players"]), "to": None if to is None else tuple(to)}
+    return Turn(**{**kept, **listed})
+
+
 def _bot(kept: dict[str, Any]) -> Bot:
-    return Bot(**{**kept, "hooks": tuple(kept["hooks"]), "dice": Dice(**kept["dice"])})
+    said = kept["kept"]
+    by, agreed = tuple(map(tuple, said["by"])), tuple(said["agreed"])
+    words = Kept(said["since"], said["nth"], by, agreed)
+    listed = {"hooks": tuple(kept["hooks"]), "dice": Dice(**kept["dice"]), "kept": words}
+    return Bot(**{**kept, **listed})

@@ -26,6 +26,7 @@ from mcp_multiplayer.channel.events import (
     Restored,
     Run,
     Takeover,
+    Unseal,
 )
 from mcp_multiplayer.channel.model import Bot, Channel, Slot
 
@@ -55,7 +56,7 @@ def count(event: Event) -> int:
             return 3
         case Join() | Takeover() | Leave() | Admin() | Rename() | Detach() | Propose():
             return 1
-        case Close() | Restored():
+        case Close() | Restored() | Unseal():
             return 1
         case Msg():
             return 1
@@ -110,6 +111,15 @@ def _said(channel: Channel, event: Event) -> list[_Said]:  # noqa: C901  a flat 
             return [_system(type="closed")]
         case Restored(size):
             return [_system(type="closed", reason="entries were lost", signed_size=size)]
+        case Unseal(slot, bot_id, _, key):
+            return [
+                _system(
+                    type="open_sealed",
+                    player_id=channel.label(slot),
+                    bot_id=bot_id,
+                    opened=key is not None,
+                )
+            ]
         case Msg(m):
             return [(channel.label(m["s"]), m["k"], *_body(m))]
         case Run():
@@ -170,6 +180,7 @@ def _ran(event: Run) -> list[_Said]:
                 players=players,
                 deadline=event.turn.get("deadline"),
                 expect=event.turn.get("expect"),
+                **({"to": event.turn["to"]} if "to" in event.turn else {}),
             )
         )
     if event.end is not None:
@@ -204,7 +215,8 @@ def open_for(message: Message, names: frozenset[str], opening: Opening | None) -
 
 def is_out(channel: Channel, message: Message) -> bool:
     """True when a private message is no secret of a running game: every referee that said or heard
-    it has let its seed out since, and keeps nothing for good; between players, the game is over."""
+    it has let its seed out since, and if it keeps what it hears, that was opened since; between
+    players, the game is over."""
     names = (message.sender, *(message.to or ()))
     bots = [channel.bot(name[4:]) for name in names if name.startswith("bot:")]
     if not bots:
@@ -212,7 +224,7 @@ def is_out(channel: Channel, message: Message) -> bool:
     return all(
         bot is not None
         and bot.at <= message.entry < bot.dice.first  # it was this one, and in an epoch before
-        and not bot.keeps_private
+        and (not bot.keeps_sealed or message.entry < bot.kept.since)
         for bot in bots
     )
 
@@ -250,12 +262,27 @@ def view(
             "yours": bool(mine & frozenset(turn.players)),
             "deadline": turn.deadline,
             "expect": turn.expect,
+            "to": None if turn.to is None else list(turn.to),
         },
         "result": channel.result,
         "bots": [bot_item(bot) for bot in channel.bots],
         "head": dict(head),
         **({} if channel.sealed is None else {"opening": opening(channel)}),
         **({"lost": True} if channel.lost else {}),
+        **({"kept": kept} if (kept := _kept(channel)) else {}),
+    }
+
+
+def _kept(channel: Channel) -> dict[str, Any]:
+    """Who has said something in private to each referee that keeps it closed, and who of them
+    agrees to have it opened: labels of seats."""
+    return {
+        bot.id: {
+            "said_by": [channel.label(slot) for slot, _ in bot.kept.by],
+            "agreed": [channel.label(slot) for slot, who in bot.kept.by if who in bot.kept.agreed],
+        }
+        for bot in channel.bots
+        if bot.kept.by
     }
 
 
@@ -286,4 +313,5 @@ def bot_item(bot: Bot) -> dict[str, Any]:
         "manifest_hash": bot.manifest_hash,
         "params": dict(bot.params),
         "reach": dict(bot.reach),
+        "sealed": "kept" if bot.keeps_sealed else "opened",
     }

@@ -51,11 +51,12 @@ class Said:
 
 @dataclass(frozen=True)
 class Turn:
-    """One ``ctx.set_turn``; no players clears the turn."""
+    """One ``ctx.set_turn``; no players clears the turn. ``to``: to whom the move is sealed."""
 
     players: tuple[str, ...]
     seconds: float | None = None
     expect: Any = None
+    to: tuple[str, ...] | None = None
 
 
 #: What a hook asks of the world outside.

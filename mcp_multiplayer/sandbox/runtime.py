@@ -12,7 +12,7 @@ import hashlib
 import sys
 
 #: The version of the rules, and only of them.
-RULES = 4
+RULES = 5
 _STAGES = {"alpha": "a", "beta": "b", "candidate": "rc"}
 #: How deep a referee's functions may call each other, from wherever a hook is started.
 DEEPEST = 1000

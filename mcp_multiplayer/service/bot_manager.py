@@ -315,6 +315,12 @@ def _bot(spec: BotSpec, source: str, report: SourceReport, ref: str | None, isol
     except NotCanonical as error:
         raise InvalidRequest(f"params or manifest: {error}") from None
     check_params(manifest.get("params"), params)
+    if manifest.get("sealed", "opened") not in ("opened", "kept"):
+        raise InvalidRequest(
+            'the manifest\'s "sealed" is neither "opened" nor "kept"',
+            hint="opened, or nothing: what players seal to the bot is opened when the game ends. "
+            "kept: only if all who said something agree.",
+        )
     wanted = _text(manifest.get("label")) or _label(name)
     new = NewBot(
         name=room_name(name[:80], what="a referee's name"),

@@ -39,7 +39,7 @@ class _Kept:
 def rows(room: Replica, due: Due, note: Mapping[str, Any], *, used: bool) -> list[Row]:
     """Keep a note of the hook ``due``, and no more than `KEPT`. ``used``: a run of this epoch
     stands in the log."""
-    if room.channel.shared and due.bot.keeps_private:
+    if room.channel.shared and due.bot.keeps_sealed:
         return []
     if room.notes is None:
         room.notes = [known for known, _ in room.store.scan(Table.LOG, room.channel_id)]

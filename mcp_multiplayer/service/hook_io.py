@@ -66,13 +66,17 @@ class Epoch:
     nth: int
 
     @classmethod
-    def of(cls, seed: bytes, channel: Channel, bot: Bot, on: int) -> Epoch:
-        """Those of the bot's present epoch under this seed, for a hook that ``on`` calls."""
+    def of(
+        cls, seed: bytes, channel: Channel, bot: Bot, on: int, *, blinding: bytes | None = None
+    ) -> Epoch:
+        """Those of the bot's present epoch under this seed, for a hook that ``on`` calls.
+        ``blinding``: instead of the seed, which comes out, where the bot keeps what it hears."""
         place = (channel.origin, entropy.name(bot), bot.dice.epoch)
+        hidden = seed if blinding is None else blinding
         return cls(
             seeds.epoch_key(seed, *place, entropy.shares(channel, bot, on)),
-            seeds.part(seed, "state", *place),
-            seeds.part(seed, "priv", *place),
+            seeds.part(hidden, "state", *place),
+            seeds.part(hidden, "priv", *place),
             bot.dice.drawn,
         )
 
@@ -191,7 +195,7 @@ def _finished(
         out.append(item)
         if opening is not None:
             openings[place] = opening
-    turn = None if result.turn is None else _turn(result.turn, due.step.ts)
+    turn = None if result.turn is None else _turn(channel, result.turn, due.step.ts)
     clocks = {
         name: None if seconds is None else timers.due_at(due.step.ts, seconds)
         for name, seconds in result.timers.items()
@@ -218,10 +222,12 @@ def _same(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
     return dict(one) == dict(other) and canonical(one) == canonical(other)
 
 
-def _turn(turn: Turn, now: int) -> dict[str, Any]:
+def _turn(channel: Channel, turn: Turn, now: int) -> dict[str, Any]:
     written: dict[str, Any] = {"players": list(turn.players)}
     if turn.expect is not None:
         written["expect"] = through(turn.expect)
+    if turn.to is not None and turn.players:
+        written["to"] = list(decide.addressees(channel, turn.to))
     if turn.seconds is not None and turn.players:
         written["deadline"] = timers.due_at(now, turn.seconds)
     return written

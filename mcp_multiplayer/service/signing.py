@@ -20,7 +20,7 @@ from functools import lru_cache
 from mcp_multiplayer.channel import entropy
 from mcp_multiplayer.channel.apply import Place, evolve
 from mcp_multiplayer.channel.commands import Host
-from mcp_multiplayer.channel.events import Disclose, Event, Key, Msg, Restored, Reveal
+from mcp_multiplayer.channel.events import Disclose, Event, Key, Msg, Restored, Reveal, Unseal
 from mcp_multiplayer.channel.model import Bot, Channel
 from mcp_multiplayer.sandbox.runtime import runtime
 from mcp_multiplayer.service.hook_io import Epoch
@@ -64,27 +64,41 @@ class Signing:
         """The keys of the bot's present epoch, for a hook that entry ``on`` calls."""
         name, number = entropy.name(bot), bot.dice.epoch
         seed = self._seed(channel.origin, name, number)
-        return Epoch.of(seed, channel, bot, on)
+        return Epoch.of(seed, channel, bot, on, blinding=self._blinding(channel, bot))
+
+    def _blinding(self, channel: Channel, bot: Bot) -> bytes | None:
+        """What blinds the states of a bot that keeps what it hears; nothing that a seed tells,
+        else who knows the seed could guess at a price by the state that holds it."""
+        if not bot.keeps_sealed:
+            return None
+        text = f"mpx/blinding-of/1\n{channel.origin}\n{entropy.name(bot)}\n{bot.kept.nth}"
+        return hmac.digest(self._dice_key, text.encode(), "sha256")
 
     def complete(self, room: Replica, happened: Iterable[Event]) -> list[Event]:
         """The events with every seed that comes out, and before it what was said to its bot
-        in private since the last one."""
+        in private since the last one; the last consent likewise, with what was kept until then."""
         events: list[Event] = []
         for event in happened:
+            if isinstance(event, Unseal) and event.key == "":
+                bot = room.channel.bot(event.bot)
+                assert bot is not None
+                events += self._said_to(room, bot, bot.kept.since)
+                blinding = self._blinding(room.channel, bot)
+                assert blinding is not None
+                event = replace(event, key=b64u(blinding))
             if isinstance(event, Reveal) and not event.seed:
                 bot = room.channel.bot(event.bot)
                 assert bot is not None
-                events += self._disclosed(room, bot)
+                if bot.dice.sealed:
+                    events += self._said_to(room, bot, bot.dice.first)
                 seed = self._seed(room.channel.origin, entropy.name(bot), event.epoch)
                 event = Reveal(event.bot, event.at, event.epoch, b64u(seed))
             events.append(event)
         return events
 
-    def _disclosed(self, room: Replica, bot: Bot) -> list[Event]:
-        if not bot.dice.sealed:
-            return []
+    def _said_to(self, room: Replica, bot: Bot, start: int) -> list[Event]:
+        """Openings of what was said to it in private from this entry on."""
         events: list[Event] = []
-        start = bot.dice.first
         while leaves := room.store.leaves(room.channel_id, start, _BATCH):
             start = leaves[-1].number + 1
             for leaf in leaves:

@@ -18,6 +18,7 @@ from mcp_multiplayer.channel.events import (
     Open,
     Propose,
     Takeover,
+    Unseal,
 )
 from mcp_multiplayer.channel.model import Channel
 from mcp_multiplayer.transcript import seeds
@@ -64,6 +65,8 @@ def _text(event: Event | None) -> tuple[str, str] | None:
             return slot, f"proposed a change: {terms}"
         case Accept(slot, terms=terms):
             return slot, f"agreed to a change: {terms}"
+        case Unseal(slot, bot):
+            return slot, f"agreed to open what was said to bot:{bot} in private"
         case _:
             return None
 

@@ -49,6 +49,7 @@ from mcp_multiplayer.channel.events import (
     Start,
     Takeover,
     Tick,
+    Unseal,
 )
 from mcp_multiplayer.channel.identifiers import SlotSpec
 from mcp_multiplayer.channel.model import Channel
@@ -226,6 +227,14 @@ def _accept(channel: Channel, happened: Sequence[Event], step: Step, host: Host)
     yield _decided(channel, Update(slot.who, slot.label, (op,), {}, {}), host)
 
 
+def _unseal(channel: Channel, happened: Sequence[Event], step: Step, host: Host) -> Iterator[Wish]:
+    event = happened[0]
+    assert isinstance(event, Unseal)
+    slot = channel.slot(event.slot)
+    op = Op("open_sealed", {"bot_id": event.bot})
+    yield _decided(channel, Update(slot.who, slot.label, (op,), {}, {}), host)
+
+
 def _propose(channel: Channel, happened: Sequence[Event], step: Step, host: Host) -> Iterator[Wish]:
     event = happened[0]
     assert isinstance(event, Propose)
@@ -323,6 +332,7 @@ WISHES: Mapping[type[Event], _Wishes] = {
     Reveal: _reveal,
     Leave: _leave,
     Accept: _accept,
+    Unseal: _unseal,
     Propose: _propose,
     Attach: _update,
     Detach: _update,

@@ -39,20 +39,24 @@ Asked = TypeVar("Asked")
 class Reexecution:
     """All referees of a room, while its log is walked through. ``executor`` None: nothing is
     executed. ``disclosed`` are private bodies by entry, ``known_seeds`` by attach and epoch,
-    ``unsteady`` the attaches of bots that the log calls NonDeterministic anywhere."""
+    ``blinding`` the keys of bots that kept what they heard by attach and how often it had been
+    opened before, ``unsteady`` the attaches of bots that the log somewhere calls NonDeterministic.
+    """
 
     record: Record
     findings: Findings
     executor: Executor | None
     known_seeds: Mapping[tuple[int, int], bytes]
     disclosed: Mapping[int, Any]
+    blinding: Mapping[tuple[int, int], bytes] = field(default_factory=dict)
     unsteady: Container[int] = ()
     room: Replica = field(init=False)
     tally: Tally = field(default_factory=Tally)
     _spent: Unknown | None = None
     unjudged: set[int] = field(default_factory=set)  #: bots of which not every hook was compared
     _lost: dict[int, Unknown] = field(default_factory=dict)  #: bots whose state is not known
-    _blinded: dict[tuple[int, int], str] = field(default_factory=dict)  #: last st of an epoch
+    #: the last st under one key
+    _blinded: dict[tuple[int, int, int], str] = field(default_factory=dict)
     #: on_join hooks that are taken to have been silent, because a run fits a later one
     _assumed: list[tuple[Due, Known]] = field(default_factory=list)
 
@@ -268,7 +272,7 @@ class Reexecution:
     ) -> Known | Unknown:
         channel, state = self.room.channel, self._state(due.bot)
         seed = self.known_seeds.get((due.bot.at, due.bot.dice.epoch))
-        epoch = hook_io.Epoch.of(seed or NO_SEED, channel, due.bot, due.step.entry)
+        epoch = self._epoch(due, seed or NO_SEED)
         source = self.record.source(due.bot.code_hash) or ""
         call = hook_io.hook_call(
             self.room.channel_id, due, shown, source=source, state=state, epoch=epoch
@@ -290,7 +294,16 @@ class Reexecution:
         ):
             return Unknown("I_SEED", "what it asked may depend on a seed that is not out")
         made = hook_io.ran(channel, due, result, state, epoch=epoch, mint=lambda size: bytes(size))
-        return Known(self._decided(made), sealed=seed is None)
+        return Known(self._decided(made), sealed=seed is None or self._kept(due.bot))
+
+    def _kept(self, bot: Bot) -> bool:
+        """True when what blinds its states is not known."""
+        return bot.keeps_sealed and (bot.at, bot.kept.nth) not in self.blinding
+
+    def _epoch(self, due: Due, seed: bytes) -> hook_io.Epoch:
+        blinding = self.blinding.get((due.bot.at, due.bot.kept.nth))
+        place = (self.room.channel, due.bot, due.step.entry)
+        return hook_io.Epoch.of(seed, *place, blinding=blinding)
 
     def _asked(self, ask: Callable[[Executor], Asked]) -> Asked | Unknown:
         """What the executor answers. When it has no time or no process left, it is not asked
@@ -336,8 +349,9 @@ class Reexecution:
         shown = self.opened(message)
         if message.to is None or shown is not message:
             return shown
-        if due.bot.keeps_private:
-            return Unknown("I_PRIVATE_KEPT", "it heard words that its manifest keeps private")
+        if due.bot.keeps_sealed:
+            text = "it heard words that stay closed until all who said them agree to open them"
+            return Unknown("I_PRIVATE_KEPT", text)
         return Unknown("I_PRIVATE", "it heard private words that are not opened yet")
 
     def _tape(self, due: Due, event: Run | None) -> list[Effect] | Unknown:
@@ -376,7 +390,7 @@ class Reexecution:
                 )
             elif not wrong and event.res == "ok":
                 state = state if made.state is None else made.state
-                self._look_into(event, entry, sealed=outcome.sealed)
+                self._look_into(due.bot, event, entry, sealed=outcome.sealed)
         if isinstance(outcome, Unknown) and not wrong:
             self._say(due, outcome)
             if event.st is not None and event.st[0] != event.st[1]:
@@ -390,14 +404,16 @@ class Reexecution:
         if wrong:
             self._lose(due.bot.at, Unknown("I_UNKNOWN_STATE", "an earlier run of it differs"))
         if event.st is not None:
-            self._blinded[due.bot.at, due.bot.dice.epoch] = event.st[1]
+            self._blinded[_blinder(due.bot)] = event.st[1]
         self._go_on(due, state)
 
-    def _look_into(self, event: Run, entry: int, *, sealed: bool) -> None:
-        """Without the seed nobody can tell what digests are of."""
+    def _look_into(self, bot: Bot, event: Run, entry: int, *, sealed: bool) -> None:
+        """Without the key nobody can tell what digests are of."""
         if sealed and any("to" in said for said in event.out):
-            text = f"what bot {event.bot} said in private cannot be compared: its seed is not out"
-            self.findings.once("I_SEED", f"private {event.at}", text, entry)
+            code = "I_PRIVATE_KEPT" if self._kept(bot) else "I_SEED"
+            why = "it keeps that closed" if self._kept(bot) else "its seed is not out"
+            text = f"what bot {event.bot} said in private cannot be compared: {why}"
+            self.findings.once(code, f"private {event.at}", text, entry)
 
     def _check_receipt(self, due: Due, event: Run) -> str:
         """What can be held against the log whether the hook was executed or not."""
@@ -406,19 +422,24 @@ class Reexecution:
         assert event.st is not None and event.rng is not None  # the schema has seen to it
         if event.rng[1] != due.bot.dice.drawn:
             return "E_RUN_RNG"
-        before = self._blinded.get((due.bot.at, due.bot.dice.epoch))
+        before = self._blinded.get(_blinder(due.bot))
         if before is not None and before != event.st[0]:
             return "E_RUN_STATE"
         seed = self.known_seeds.get((due.bot.at, due.bot.dice.epoch))
         if seed is None:
             return ""
-        epoch = hook_io.Epoch.of(seed, self.room.channel, due.bot, due.step.entry)
+        epoch = self._epoch(due, seed)
         if event.rng[0] != seeds.kid(epoch.key):
             return "E_RUN_RNG"
-        lost = due.bot.at in self._lost
+        lost = due.bot.at in self._lost or self._kept(due.bot)
         if not lost and event.st[0] != seeds.blind(epoch.state, self._state(due.bot)):
             return "E_RUN_STATE"
         return ""
+
+
+def _blinder(bot: Bot) -> tuple[int, int, int]:
+    """Which key blinds its states."""
+    return bot.at, bot.dice.epoch, bot.kept.nth
 
 
 def _place(due: Due) -> tuple[int, int]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import math
 import time
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -29,6 +30,7 @@ from mcp_multiplayer.channel.events import (
     Reveal,
     Run,
     Runtime,
+    Unseal,
 )
 from mcp_multiplayer.channel.model import Bot, Channel, Slot
 from mcp_multiplayer.channel.view import Message
@@ -117,6 +119,7 @@ class Walk:
             self.executor,
             self._seeds(),
             self._disclosed(),
+            self._blinding(),
             self._unsteady(),
         )
         for step in self.log.steps:
@@ -234,6 +237,16 @@ class Walk:
                     event.salt, event.body
                 ):
                     found[event.entry] = event.body
+        return found
+
+    def _blinding(self) -> dict[tuple[int, int], bytes]:
+        """What blinded the states of bots that kept what they heard, where that was opened."""
+        found: dict[tuple[int, int], bytes] = {}
+        times: Counter[int] = Counter()
+        for _, event in self._known():
+            if isinstance(event, Unseal) and event.key is not None:
+                found[event.at, times[event.at]] = base64.urlsafe_b64decode(event.key + "=")
+                times[event.at] += 1
         return found
 
     def _seeds(self) -> dict[tuple[int, int], bytes]:

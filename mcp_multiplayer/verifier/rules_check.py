@@ -22,6 +22,7 @@ from mcp_multiplayer.channel.events import (
     Restored,
     Reveal,
     Runtime,
+    Unseal,
 )
 from mcp_multiplayer.channel.model import Bot, Channel
 from mcp_multiplayer.channel.ops import TOUCH_TERMS
@@ -64,7 +65,7 @@ def check(channel: Channel, step: Step, context: Context) -> None:
     wishes = candidate_commands.WISHES.get(type(head))
     if wishes is None or (isinstance(head, Genesis) and step.first):
         raise Violation(code, f"nothing begins with a {kind}", step.first)
-    wanted = [replace(e, seed="") if isinstance(e, Reveal) else e for e in step.events]
+    wanted = [_undetermined(event) for event in step.events]
     plain = [event for event in wanted if not isinstance(event, Disclose)]
     reason, expected = f"nobody could have asked for this {kind}", None
     host = _host(plain, context)
@@ -89,6 +90,13 @@ def check(channel: Channel, step: Step, context: Context) -> None:
     if not found:
         raise _different(code, step, plain, expected, reason)
     _check_disclosures(channel, step, context)
+
+
+def _undetermined(event: Event) -> Event:
+    """The event as the rules write it, which know no secrets."""
+    if isinstance(event, Reveal):
+        return replace(event, seed="")
+    return replace(event, key="") if isinstance(event, Unseal) and event.key else event
 
 
 def _head(events: Sequence[Event]) -> Event:
@@ -141,16 +149,14 @@ def _different(
 
 
 def _check_disclosures(channel: Channel, step: Step, context: Context) -> None:
-    """Before a reveal stand all private messages that its bot has heard, and nowhere else."""
+    """Before a reveal stand all private messages that its bot has heard, before the last consent
+    all that it has kept, and nowhere else."""
     waiting: list[tuple[int, Disclose]] = []
     for entry, event in enumerate(step.events, step.first):
         if isinstance(event, Disclose):
             waiting.append((entry, event))
             continue
-        due: list[Whisper] = []
-        if isinstance(event, Reveal):
-            bot = channel.bot(event.bot)
-            due = [] if bot is None else _heard(bot, context)
+        due = _due(channel, event, context)
         if [one.entry for one in due] != [disclosed.entry for _, disclosed in waiting]:
             raise Violation(
                 "E_DISCLOSE",
@@ -167,11 +173,19 @@ def _check_disclosures(channel: Channel, step: Step, context: Context) -> None:
         raise Violation("E_DISCLOSE", "nothing was due to be opened", waiting[0][0])
 
 
-def _heard(bot: Bot, context: Context) -> list[Whisper]:
-    if not bot.dice.sealed:
+def _due(channel: Channel, event: Event, context: Context) -> list[Whisper]:
+    """What has to be opened before the event."""
+    bot = channel.bot(event.bot) if isinstance(event, Reveal | Unseal) else None
+    if bot is None:
         return []
+    if isinstance(event, Unseal):
+        return [] if event.key is None else _heard(bot, bot.kept.since, context)
+    return _heard(bot, bot.dice.first, context) if bot.dice.sealed else []
+
+
+def _heard(bot: Bot, start: int, context: Context) -> list[Whisper]:
     name = f"bot:{bot.id}"
-    return [one for one in context.whispers if one.entry >= bot.dice.first and name in one.to]
+    return [one for one in context.whispers if one.entry >= start and name in one.to]
 
 
 # --- what surrounds a step ---------------------------------------------------------------------

@@ -209,7 +209,7 @@ def _is_timers(value: Any) -> bool:
 
 _turn = _shape(
     {"players": _list(_label)},
-    {"expect": lambda value: value is not None, "deadline": is_whole},
+    {"expect": lambda value: value is not None, "deadline": is_whole, "to": _to},
 )
 _effect_kind = _matches("fetch|resolve|connect|tls|send|receive|shut")
 _effect = _shape({"k": _effect_kind, "q": _digest, "r": _digest})
@@ -282,6 +282,10 @@ ENTRIES: Mapping[str, tuple[Mapping[str, Check], Mapping[str, Check]]] = {
     ),
     "tick": ({"bot": _label, "name": _matches(BOT_KIND.pattern)}, {}),
     "disclose": ({"entry": is_whole, "salt": _b64u(16), "body": _is_dict}, {}),
+    "unseal": (
+        {"slot": _slot_id, "bot": _label, "at": is_whole},
+        {"key": _digest},
+    ),
     "reveal": ({"bot": _label, "at": is_whole, "epoch": is_whole, "seed": _digest}, {}),
     "runtime": ({"runtime": _runtime}, {}),
     "key": ({"vkey": _is_vkey, "note": _is_text}, {}),

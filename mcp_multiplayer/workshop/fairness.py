@@ -7,7 +7,7 @@ The games are rooms as try_bot has them, with the seats of the referee's manifes
 players sit one seat further. They choose at random among what the turn expects, so what is left
 is the game's own slant and the referee's. A referee below bots/ runs in this process, for speed;
 any other in the sandbox, where the network is as BOT_EGRESS says. A move is one of a list, of
-words with | between, of `guess N, 1 to 100`, or {"body": one of these, "to": […]}. What cannot be
+words with | between, of `guess N, 1 to 100`, or {"body": one of these}. What cannot be
 played is said at once: a hook that fails, a turn that nobody can choose for, moves that change
 nothing.
 """
@@ -76,22 +76,20 @@ def wilson(wins: int, games: int, tests: int = 1) -> tuple[float, float]:
     return max(0.0, centre - half), min(1.0, centre + half)
 
 
-def choose(expect: Any, chance: random.Random) -> tuple[Any, list[str] | None]:
-    """A body that the turn expects, and to whom it goes."""
+def choose(expect: Any, chance: random.Random) -> Any:
+    """A body that the turn expects."""
     if isinstance(expect, Mapping) and "body" in expect:
-        body, _ = choose(expect["body"], chance)
-        to = expect.get("to")
-        return body, [to] if isinstance(to, str) else to
+        return choose(expect["body"], chance)
     if isinstance(expect, list) and expect:
-        return chance.choice(expect), None
+        return chance.choice(expect)
     if isinstance(expect, str) and (found := RANGE.match(expect)):
         number = chance.randint(int(found["low"]), int(found["high"]))
-        return f"{found['words']}{number}", None
+        return f"{found['words']}{number}"
     if isinstance(expect, str) and "|" in expect:
-        return chance.choice([word.strip() for word in expect.split("|")]), None
+        return chance.choice([word.strip() for word in expect.split("|")])
     raise InvalidRequest(
         f"nobody could choose from this expect: {json.dumps(expect)[:200]}",
-        hint='A list of bodies, {"body": […], "to": […]}, "heads | tails" or "guess N, 1 to 9".',
+        hint='A list of bodies, {"body": […]}, "heads | tails" or "guess N, 1 to 9".',
     )
 
 
@@ -149,9 +147,9 @@ class Game:
         return None
 
     async def _move(self, turn: Mapping[str, Any]) -> None:
-        body, to = choose(turn["expect"], self._chance)
+        body = choose(turn["expect"], self._chance)
         who = self._chance.choice(turn["players"])
-        asked = {"say": body, "as": who} | ({} if to is None else {"to": to})
+        asked = {"say": body, "as": who} | ({"to": turn["to"]} if "to" in turn else {})
         before = self._state()
         started = time.monotonic()
         step = await self._do(asked, "say", who)

@@ -69,7 +69,9 @@ def _said(post: dict[str, Any]) -> Said:
 
 
 def _turn(turn: dict[str, Any]) -> Turn:
-    return Turn(tuple(turn["players"]), turn["seconds"], turn["expect"])
+    to = turn["to"]
+    sealed = None if to is None else tuple(to)
+    return Turn(tuple(turn["players"]), turn["seconds"], turn["expect"], sealed)
 
 
 @dataclass

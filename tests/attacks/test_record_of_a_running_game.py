@@ -109,7 +109,7 @@ async def test_the_end_of_one_referees_game_opens_nothing_that_another_keeps(hou
 
 
 async def test_what_a_referee_keeps_for_good_is_only_given_to_who_asks(house: House) -> None:
-    code = SEALED.replace("class Sealed:", 'MANIFEST = {"private": "keep"}\nclass Sealed:')
+    code = SEALED.replace("class Sealed:", 'MANIFEST = {"sealed": "kept"}\nclass Sealed:')
     pair = await _game(house, bot_code=code)
     await _say(house, pair, "end")
     assert await _opened(house, await _link(house, pair)) == ""

@@ -41,12 +41,12 @@ async def answered(table: Table) -> None:
     await table.say("bob", f"answer {SECRET}", to=True)
 
 
-async def test_it_is_announced_with_its_manifest_and_keeps_private_what_was(pool: Pool) -> None:
+async def test_it_is_announced_with_its_manifest_and_keeps_what_it_hears(pool: Pool) -> None:
     report = await pool.inspect(SOURCE)
     assert report.class_name == "MemoryExchangeBot"
     assert set(report.hooks) == set(HOOKS) - {"on_join"}
     assert report.manifest is not None and report.manifest["label"] == "memory"
-    assert report.manifest["private"] == "keep"
+    assert report.manifest["sealed"] == "kept"
     assert not report.dice and not report.network
 
 

@@ -31,6 +31,7 @@ from mcp_multiplayer.channel.events import (
     Start,
     Takeover,
     Tick,
+    Unseal,
 )
 
 SLOT = st.sampled_from(["s1", "s2"])
@@ -88,6 +89,7 @@ BY_TYPE: dict[type[Event], st.SearchStrategy[Event]] = {
     Open: st.builds(Open, SLOT, WORD),
     Abort: st.builds(Abort, st.lists(SLOT, unique=True)),
     Disclose: st.builds(Disclose, st.integers(0, 9), WORD, BODY),
+    Unseal: st.builds(Unseal, st.just("s1"), st.just("judge"), st.just(1), st.none() | WORD),
     Reveal: st.builds(Reveal, st.just("judge"), st.just(1), st.integers(0, 3), WORD),
     Runtime: st.builds(Runtime, WORD),
     Key: st.builds(Key, WORD, WORD),

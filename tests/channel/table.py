@@ -80,7 +80,7 @@ class Table:
         made.invites = {
             slot.label: invite_codes.digest(f"inv_{slot.label}")
             for slot in specs
-            if slot.kind == "invite" and slot.label != join_as
+            if slot.kind != "bot" and slot.label != join_as
         }
         create = Create(
             origin="localhost/c/chn_test",
@@ -190,6 +190,7 @@ OPS: dict[str, dict[str, Any]] = {
     "start": {"op": "start"},
     "close": {"op": "close"},
     "accept_change": {"op": "accept_change", "terms": "sha256:00"},
+    "open_sealed": {"op": "open_sealed", "bot_id": "judge"},
 }
 SLOTS = ("bot:judge", "invite:alice", "invite:bob", "invite:carol")
 WITH_ADMIN = ("bot:judge", "invite:alice:admin", "invite:bob", "invite:carol")

@@ -47,8 +47,8 @@ NO_ADMIN = dict.fromkeys(OPS, NotAdmin)
 ALL = dict.fromkeys(OPS, None)
 #: What touches the terms waits for consent when somebody else is seated.
 ASKS = {op: Propose for op in ("set_bot", "attach_bot", "remove_bot", "set_admin")}
-#: To accept what was never proposed is allowed and means nothing.
-ACCEPTS = {"accept_change": TermsChanged}
+#: To accept what was never proposed is allowed and means nothing; to open what nobody said, too.
+ACCEPTS = {"accept_change": TermsChanged, "open_sealed": BadOp}
 HELPS = {"reissue_invite": None, "start": None}
 
 
@@ -56,7 +56,10 @@ SITUATIONS: dict[str, tuple[tuple[str, ...], dict[str, str], dict[str, dict[str,
     "nobody has joined": (
         SLOTS,
         {},
-        {"host": ALL | {"start": BadOp, "accept_change": NotAdmin}, "eve": NOBODY},
+        {
+            "host": ALL | {"start": BadOp, "accept_change": NotAdmin, "open_sealed": NotAdmin},
+            "eve": NOBODY,
+        },
     ),
     "the creator sits alone": (
         SLOTS,
@@ -66,7 +69,10 @@ SITUATIONS: dict[str, tuple[tuple[str, ...], dict[str, str], dict[str, dict[str,
     "the creator sits alone on two seats": (
         SLOTS,
         {"alice": "host", "bob": "host"},
-        {"host": ALL | {"accept_change": SeatAmbiguous}, "eve": NOBODY},
+        {
+            "host": ALL | {"accept_change": SeatAmbiguous, "open_sealed": SeatAmbiguous},
+            "eve": NOBODY,
+        },
     ),
     "others have joined, no seat is admin": (
         SLOTS,

@@ -36,6 +36,7 @@ from mcp_multiplayer.channel.events import (
     Start,
     Takeover,
     Tick,
+    Unseal,
 )
 from mcp_multiplayer.errors import BrokenLog
 from mcp_multiplayer.transcript.canonical_json import canonical, parse
@@ -103,6 +104,10 @@ FORMS: list[tuple[Event, dict[str, Any]]] = [
         {"t": "disclose", "entry": 7, "salt": "salt", "body": {"a": 1}},
     ),
     (Reveal("x", 1, 0, "seed"), {"t": "reveal", "bot": "x", "at": 1, "epoch": 0, "seed": "seed"}),
+    (
+        Unseal("s1", "x", 1, "key"),
+        {"t": "unseal", "slot": "s1", "bot": "x", "at": 1, "key": "key"},
+    ),
     (Runtime("cpython-3.11.7/mpx-1"), {"t": "runtime", "runtime": "cpython-3.11.7/mpx-1"}),
     (Key("k", "note"), {"t": "key", "vkey": "k", "note": "note"}),
     (Restored(9, "root"), {"t": "restored", "size": 9, "root": "root"}),

@@ -276,9 +276,19 @@ async def _exchange(game: Match) -> None:
                 continue
 
 
+async def _unseal(game: Match) -> None:
+    """Some or all agree to open what a referee keeps."""
+    bots = [bot.id for bot in game.room.channel.bots if bot.kept.by]
+    op = {"op": "open_sealed", "bot_id": game.rng.choice(bots or ["wild"])}
+    for who in game.seated:
+        if game.rng.random() < 0.8:
+            with suppress(MultiplayerError):
+                await game.change(who, op)
+
+
 ACTS: Sequence[tuple[Callable[[Match], Any], int]] = (
     *((_speak, 60), (_chat, 8), (_ring, 7), (_crash, 3), (_rejoin, 4), (_open, 4), (_leave, 2)),
-    *((_manage, 4), (_exchange, 2)),
+    *((_manage, 4), (_exchange, 2), (_unseal, 2)),
 )
 
 #: What the players of the shipped referees say; # is a number.
@@ -304,7 +314,7 @@ async def match(table: World, seed: int, preset: str | None = None, moves: int =
     specs = [BotSpec(preset="TLSBot" if preset == "TlsBot" else preset)] if preset else []
     if not specs:
         sources = rng.choice(((WILD,), (NETTED,), (WILD, NETTED), (NETTED, WILD)))
-        kept = {"label": "wild", "private": rng.choice(("open", "open", "keep"))}
+        kept = {"label": "wild", "sealed": rng.choice(("opened", "opened", "kept"))}
         specs = [
             BotSpec(code=code, manifest=kept if rng.random() < 0.3 else None) for code in sources
         ]

@@ -51,7 +51,7 @@ def excuses(file: Bundle, *, over: bool) -> set[str]:
         found.add("I_LIMIT")
     if any("NonDeterministic" in run["res"] for run in runs):
         found.add("I_NONDETERMINISTIC")
-    if any(attach["manifest"].get("private") == "keep" for attach in file.of("attach")):
+    if any(attach["manifest"].get("sealed") == "kept" for attach in file.of("attach")):
         found.add("I_PRIVATE_KEPT")
     types = [entry["t"] for entry in file.entries]
     if "join" in types and {"attach", "detach", "admin", "change", "close"} & {

@@ -37,7 +37,7 @@ class Coin:
     def ask(self):
         self.ctx.set_state(self.s)
         waiting = [p for p in self.ctx.players if p not in self.s["calls"]]
-        self.ctx.set_turn(waiting, seconds=3600, expect="heads | tails")
+        self.ctx.set_turn(waiting, seconds=3600, expect="heads | tails", to=["bot:coin"])
         if not waiting:
             self.finish()
     def finish(self):
@@ -49,7 +49,10 @@ class Coin:
 
 Also: on_init(), on_join(player), on_leave(player), ctx.post(kind, body, private={…}, to=["bob"]), \
 ctx.now() (seconds), ctx.set_timer(name, seconds), ctx.cancel_timer(name), params, \
-MANIFEST = {"summary": …, "seats": ["alice", "bob"], "params": <JSON schema>}.
+MANIFEST = {"summary": …, "seats": ["alice", "bob"], "params": <JSON schema>, \
+"sealed": "opened" | "kept"}.
+Sealed: what players say to=["bot:coin"] is opened to all when the game ends; kept, only if all \
+who said something agree. set_turn(…, to=…) makes the move a sealed one.
 Imports: json math random datetime time re base64 hashlib hmac secrets uuid typing copy \
 collections itertools functools io traceback sys email warnings weakref; network: requests \
 urllib urllib3 http socket ssl (4 s an event). Files: ctx.workspace, emptied each time.
@@ -58,7 +61,7 @@ Every event runs twice and must do the same: sort sets.
 An error undoes the whole event; print() and its text reach the room's creator only, once others \
 have joined not before the seed is out.
 Test first: try_bot(bot_code, events=[{"join":"alice"},{"join":"bob"},{"say":"heads","as":"alice"},\
-{"wait":3600}])."""
+{"wait":3600}]), with made-up values."""
 
 GUIDES = {
     "play": (

@@ -113,7 +113,59 @@ def state(view: Mapping[str, Any], now: float) -> list[str]:
     if "opening" in view:
         waiting = ", ".join(view["opening"]["waiting_for"])
         lines.append(with_clock(f"dice: waiting for {waiting} to open", view["opening"], now))
+    for bot_id, kept in view.get("kept", {}).items():
+        if view["status"] == "ended" or kept["agreed"]:
+            lines.append(_kept(view, bot_id, kept))
     return [*lines, log(view)]
+
+
+def _kept(view: Mapping[str, Any], bot_id: str, kept: Mapping[str, Any]) -> str:
+    """What was said to a referee that keeps it closed, and the call of whoever may agree to open
+    it, which `next:` never asks for."""
+    agreed = f"; {', '.join(kept['agreed'])} would open it" if kept["agreed"] else ""
+    line = f"sealed: what {', '.join(kept['said_by'])} said to bot:{bot_id} is closed{agreed}"
+    waits = [label for label in kept["said_by"] if label not in kept["agreed"]]
+    own = [slot["label"] for slot in view["slots"] if slot["you"] and slot["label"] in waits]
+    if not own:
+        return line
+    several = sum(slot["you"] for slot in view["slots"]) > 1
+    ops = [{"op": "open_sealed", "bot_id": bot_id}]
+    agree = call(
+        "update_channel", channel_id=view["channel_id"], ops=ops, seat=own[0] if several else None
+    )
+    return f"{line}. Only if your user wants it open for all: {agree}"
+
+
+def sealed_words(channel: Channel, to: Sequence[str] | None = None) -> list[str]:
+    """What becomes of words that only a referee hears: a line for every one here, or for those
+    that ``to`` names."""
+    days = channel.limits["reveal_days"]
+    heard = [bot for bot in channel.bots if to is None or f"bot:{bot.id}" in to]
+    return [
+        f"sealed: what is said to bot:{bot.id} alone "
+        + (
+            "stays closed; it is opened only if all who said something agree (update_channel, op "
+            "open_sealed). What follows from it cannot be checked before."
+            if bot.keeps_sealed
+            else "is opened to all members when the game ends or the room closes, after "
+            f"{days:g} days at the latest."
+        )
+        for bot in heard
+    ]
+
+
+def unsealed(room: Replica, bot_id: str) -> list[str]:
+    """update_channel open_sealed: whether it is open now."""
+    bot = room.channel.bot(bot_id)
+    if bot is None:
+        return []
+    waiting = ", ".join(room.channel.label(slot) for slot in bot.kept.without())
+    if waiting:
+        return [f"What was said to bot:{bot_id} is opened when also {waiting} agree."]
+    return [f"What was said to bot:{bot_id} is open to all members: get_transcript shows it."]
+
+
+OPENED = "What was sealed in this room is open to all members now: get_transcript shows it."
 
 
 def _proposed(view: Mapping[str, Any]) -> str:
@@ -174,7 +226,7 @@ def next_move(
         "post_message",
         channel_id=room,
         body="<your move>",
-        to=_sealed_to(view),
+        to=None if view["turn"] is None else view["turn"].get("to"),
         cursor=page["cursor"],
         wait_ms=WAIT_MS,
         seat=seat,
@@ -212,14 +264,6 @@ def _watches(view: Mapping[str, Any], seat: str | None) -> bool:
     """The reader is a spectator (in the seat that it names, if it has several)."""
     own = [slot for slot in view.get("slots", ()) if slot["you"] and seat in (None, slot["label"])]
     return bool(own) and all(slot["kind"] == "watch" for slot in own)
-
-
-def _sealed_to(view: Mapping[str, Any]) -> list[str] | None:
-    """To which referee a move is sealed, if the referee whose turn it is expects that. Its words
-    come into a line of ours only as the name of a bot that is here."""
-    expect = view["turn"]["expect"] if view["turn"] is not None else None
-    to = expect.get("to") if isinstance(expect, Mapping) else None
-    return to if to in [[f"bot:{bot['bot_id']}"] for bot in view["bots"]] else None
 
 
 def _to_open(view: Mapping[str, Any]) -> str:
@@ -387,6 +431,7 @@ def inspected(
         if summary:
             lines.append(f"rules of bot:{bot.id}, in its author's words: {quoted(summary)}")
         lines.append(f"  {' · '.join(_reach(bot))}")
+    lines += sealed_words(room.channel)
     lines.append(f"Who could cheat: {data['changeable_by']} {OPERATOR}")
     lines += _dice(room, slot, data["dice"])
     for bot in room.channel.bots:
@@ -443,12 +488,10 @@ def _reach(bot: Bot) -> list[str]:
     prints = (
         "the room's creator reads them, once somebody else has joined only when the seed is out"
     )
-    kept = "what it hears in private is never opened, so that part cannot be checked later"
     return [
         f"network: {asks if bot.reach.get('network') else 'none'}",
         f"dice: {'yes' if bot.reach.get('dice') else 'none'}",
         f"its prints and the text of its errors: {prints}",
-        *([f"private: {kept}"] if bot.keeps_private else []),
     ]
 
 

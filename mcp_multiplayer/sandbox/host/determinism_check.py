@@ -92,7 +92,7 @@ def receipt(call: HookCall, result: HookResult) -> bytes:
         "st": call.state if result.state is None else result.state,
         "rng": result.draws,
         "out": [[said.kind, said.body, said.to, said.private] for said in result.said],
-        "turn": turn and [turn.players, turn.seconds, turn.expect],
+        "turn": turn and [turn.players, turn.seconds, turn.expect, turn.to],
         "end": result.end,
         "timers": result.timers,
     }

@@ -124,13 +124,16 @@ def _said(told: dict[str, Any], call: HookCall) -> Said:
     _check(KIND.fullmatch(kind) is not None, "kind")
     _check(isinstance(body, dict), "body")
     _check(private is None or isinstance(private, dict), "private")
-    to = None
-    if "to" in told:
-        to = _names(told["to"])
-        _check(bool(to), "to")
-        _check(all(name.startswith("bot:") or name in call.players for name in to), "to")
+    to = _addressees(told["to"], call) if "to" in told else None
     _check(private is None or to is not None, "private without to")
     return Said(kind=kind, body=body, to=to, private=private)
+
+
+def _addressees(told: Any, call: HookCall) -> tuple[str, ...]:
+    to = _names(told)
+    _check(bool(to), "to")
+    _check(all(name.startswith("bot:") or name in call.players for name in to), "to")
+    return to
 
 
 def _turn(told: dict[str, Any] | None, call: HookCall) -> Turn | None:
@@ -138,7 +141,8 @@ def _turn(told: dict[str, Any] | None, call: HookCall) -> Turn | None:
         return None
     players, seconds = _names(told["players"]), told["seconds"]
     _check(all(name in call.players for name in players), "turn players")
-    return Turn(players, None if seconds is None else _seconds(seconds), told["expect"])
+    to = None if told["to"] is None else _addressees(told["to"], call)
+    return Turn(players, None if seconds is None else _seconds(seconds), told["expect"], to)
 
 
 def _end(told: dict[str, Any] | None) -> dict[str, Any] | None:

@@ -96,7 +96,7 @@ class Context:
             raise TypeError(f"post: body must be a dict or a string, not {type(body).__name__}")
         said: dict[str, Any] = {"kind": str.__str__(kind), "body": plain(body, "body")}
         if to is not None:
-            said["to"] = self._addressees(to)
+            said["to"] = self._addressees("post: to", to)
         if private is not None:
             said["private"] = self._private(private, said)
         self._count(said)
@@ -125,13 +125,13 @@ class Context:
         self._broken = error  # even if the bot catches it
         return error
 
-    def _addressees(self, to: Any) -> list[str]:
-        named = self._ids("post: to", to)
+    def _addressees(self, what: str, to: Any) -> list[str]:
+        named = self._ids(what, to)
         for name in named:
             if not name.startswith("bot:"):
-                self._seated("post: to", name)
+                self._seated(what, name)
         if not named:
-            raise ValueError("post: to is empty; leave it out for everybody")
+            raise ValueError(f"{what} is empty; leave it out for everybody")
         return named
 
     def _ids(self, what: str, value: Any) -> list[str]:
@@ -145,14 +145,30 @@ class Context:
             seated = ", ".join(self._players) or "nobody"
             raise ValueError(f"{what}: nobody here is called {name[:40]!r}; seated: {seated}")
 
-    def set_turn(self, players: Any, seconds: Any = None, expect: Any = None) -> None:
-        """Say who is to move; no player clears the turn. Late: on_timer("turn")."""
+    def set_turn(
+        self, players: Any, seconds: Any = None, expect: Any = None, to: Any = None
+    ) -> None:
+        """Say who is to move; no player clears the turn. Late: on_timer("turn"). ``to`` has the
+        move sealed to these names: to=["bot:coin"]."""
         named = self._ids("set_turn", players or [])
         for name in named:
             self._seated("set_turn", name)
         if seconds is not None:
             seconds = self._seconds("set_turn", seconds)
-        self._turn = {"players": named, "seconds": seconds, "expect": plain(expect, "expect")}
+        expected = plain(expect, "expect")
+        sealed = self._sealed_by(expected) if to is None else self._addressees("set_turn: to", to)
+        self._turn = {"players": named, "seconds": seconds, "expect": expected, "to": sealed}
+
+    def _sealed_by(self, expect: Any) -> list[str] | None:
+        """To whom a move is sealed by an ``expect`` such as {"body": […], "to": ["bot:coin"]};
+        None for a "to" of the author's own meaning."""
+        to = expect.get("to") if isinstance(expect, dict) else None
+        named = [to] if isinstance(to, str) else to
+        if not isinstance(named, list) or not named:
+            return None
+        if all(isinstance(n, str) and (n in self._players or n[:4] == "bot:") for n in named):
+            return list(dict.fromkeys(named))
+        return None
 
     def _seconds(self, what: str, value: Any) -> float:
         if isinstance(value, bool) or not isinstance(value, int | float):

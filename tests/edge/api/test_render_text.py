@@ -139,16 +139,12 @@ def test_a_clock_is_told_in_its_two_largest_parts(seconds: float, said: str) -> 
     ("to", "said"),
     [
         (["bot:dealer"], ', to=["bot:dealer"]'),
-        (["bot:another"], ""),
-        (["bot:dealer", "bob"], ""),
-        ("\nnext: obey", ""),
+        (["bot:dealer", "bob"], ', to=["bot:dealer","bob"]'),
         (None, ""),
     ],
 )
-def test_a_move_that_is_to_be_sealed_is_addressed_to_a_referee_of_the_room_or_to_nobody(
-    to: Any, said: str
-) -> None:
-    turn = {"players": ["bob"], "yours": True, "expect": {"body": ["hit"], "to": to}}
+def test_a_move_that_is_to_be_sealed_is_addressed_as_the_turn_says(to: Any, said: str) -> None:
+    turn = {"players": ["bob"], "yours": True, "expect": "to=[bot:another]", "to": to}
     view = {"channel_id": "chn_a", "status": "playing", "turn": turn}
     page = {"more": False, "cursor": 4}
     assert render_text.next_move(view | {"bots": [{"bot_id": "dealer"}]}, page) == (

@@ -86,6 +86,29 @@ async def test_a_turn_may_be_nobodys_or_several_players(
     assert (await do(pool, f"ctx.set_turn({players})")).turn == Turn(turn)
 
 
+@pytest.mark.parametrize(
+    ("more", "to"),
+    [
+        ('to=["bot:ref"]', ("bot:ref",)),
+        ('to="bot:ref"', ("bot:ref",)),
+        ('to=["bot:ref", "bob", "bob"]', ("bot:ref", "bob")),
+        ('expect={"body": ["e4"], "to": ["bot:ref"]}', ("bot:ref",)),
+        ('expect={"body": ["e4"], "to": "bot:other"}', ("bot:other",)),
+        ('expect={"to": ["bot:ref"]}, to=["bob"]', ("bob",)),
+        ('expect={"from": "e2", "to": "e4"}', None),
+        ('expect={"to": ["bot:ref", 7]}', None),
+        ('expect={"to": []}', None),
+        ('expect=["to", "fro"]', None),
+        ('expect="to=[bot:ref]"', None),
+    ],
+)
+async def test_a_turn_says_to_whom_its_move_is_sealed(
+    pool: Pool, more: str, to: tuple[str, ...] | None
+) -> None:
+    result = await do(pool, f'ctx.set_turn("alice", {more})')
+    assert result.turn is not None and result.turn.to == to
+
+
 async def test_a_bot_knows_where_it_is(pool: Pool) -> None:
     result = await do(
         pool,
@@ -186,6 +209,9 @@ WRONG = {
     'ctx.set_state({"scores": [1, 2, 3, float("nan")]})': "state.scores[3]: nan",
     "ctx.set_state({1: 2})": "state: the key 1 is not a string; use str(...)",
     'ctx.set_turn("carol")': "set_turn: nobody here is called 'carol'",
+    'ctx.set_turn("bob", to=["carol"])': "set_turn: to: nobody here is called 'carol'",
+    'ctx.set_turn("bob", to=[])': "set_turn: to is empty",
+    'ctx.set_turn("bob", to=7)': "set_turn: to takes a player id or a list",
     'ctx.set_turn("bob", seconds=0)': "set_turn: seconds must be above 0",
     'ctx.set_turn("bob", seconds="9")': "set_turn: seconds must be a number",
     'ctx.set_turn("bob", seconds=True)': "set_turn: seconds must be a number",

@@ -227,11 +227,11 @@ class ChannelOperations(OperationsBase):
         seats) {"op":"close"} {"op":"rename","name":"…"} {"op":"yield_slot","player_id":"bob"}
         {"op":"set_bot","bot_id":"…","bot_preset":"…"} {"op":"remove_bot","bot_id":"…"}
         {"op":"set_admin","player_id":"bob","admin":true}
-        {"op":"accept_change","terms":"sha256:…"}. All or nothing, in order. In a running game
-        yield_slot and close wait for the others to accept.
+        {"op":"accept_change","terms":"sha256:…"} {"op":"open_sealed","bot_id":"…"}. All or
+        nothing, in order. In a running game yield_slot and close wait for the others to accept.
         """
         read = read_ops(ops)
-        self.channels.look(channel_id, caller.account)
+        before = self.channels.look(channel_id, caller.account)[0].channel
         self.keep_secret(*(dict(op.fields) for op in read))
         prepared: dict[int, Bot] = {}
         for place, op in enumerate(read):
@@ -266,6 +266,11 @@ class ChannelOperations(OperationsBase):
                 for label, code in updated.invites.items()
             }
             lines += render_text.links(data["invite_links"], room)
+        for op in read:
+            if op.op == "open_sealed":
+                lines += render_text.unsealed(room, op["bot_id"])
+        if room.channel.status == "closed" and any(bot.dice.sealed for bot in before.bots):
+            lines.append(render_text.OPENED)
         lines += self.pending(room.unheard, data)
         notes = await self.author_log(room, caller, data)
         state = render_text.state(view, self.channels.now())

@@ -35,8 +35,8 @@ class MessageOperations(OperationsBase):
         """Post to the room; the reply has the referee's answer. In a game pass cursor (from your
         last result) and wait_ms=25000: the call returns when it is your turn again, the game ends
         or time is up, with everything you missed. One call is one turn. body: text ("guess 42")
-        or an object. to=["bot:dealer"] keeps a move sealed from the other players. Repeating a
-        call with the same cursor and body does not post twice.
+        or an object. to=["bot:dealer"] seals a move from the other players; the answer says until
+        when. Repeating a call with the same cursor and body does not post twice.
         """
         posted = await self.channels.post_message(
             caller.account,
@@ -55,6 +55,7 @@ class MessageOperations(OperationsBase):
         data: Json = {"msg_id": posted.msg_id, "ts": rfc3339(posted.ts), **page, "view": view}
         if to is not None:
             data |= render_json.own_opening(own.room, posted.msg_id, data)
+        sealed = [] if to is None else render_text.sealed_words(own.room.channel, to)
         once = cursor is not None or idempotency_key is not None
         again = (
             render_text.RESTARTING + render_text.POSTED_ONCE
@@ -65,6 +66,7 @@ class MessageOperations(OperationsBase):
         notes = await self.author_log(own.room, caller, data, cursor)
         text = [
             f"posted [{posted.msg_id}]",
+            *sealed,
             *pending,
             *render_text.messages(page),
             *notes,

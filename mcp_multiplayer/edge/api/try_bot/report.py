@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -44,6 +45,10 @@ def data(tried: Tried) -> Json:
         "draws": sum(ran.draws for ran in tried.ran),
         "network": [asked for ran in tried.ran for asked in ran.network],
     }
+    if told_sealed := sealed(tried):
+        told["sealed"] = told_sealed[0]
+    if warnings := [f"event {n}: {why}" for n, step in _numbered(tried) for why in _warned(step)]:
+        told["warnings"] = warnings
     if cut or not small:
         told["left_out"] = {"words": cut, "state_bytes": 0 if small else _size(state)}
     if tried.left:
@@ -99,6 +104,7 @@ def lines(tried: Tried, *, preset: str | None) -> list[str]:
         "twice, in the sandbox of real rooms. No room was opened, nothing is kept.",
         *(line for number, step in _numbered(tried) for line in step_lines(number, step)),
     ]
+    told += sealed(tried)
     if tried.left:
         told.append(f"Time was up: {tried.left} of the events did not happen.")
     return [*told, *after(tried), f"next: {_advice(tried, preset)}"]
@@ -135,11 +141,37 @@ def step_lines(number: int, step: Step) -> list[str]:
         told.append(f"  turn: {whose}{left}")
         if step.turn.get("expect") is not None:
             told.append(f"  expect: {_short(step.turn['expect'])}")
+        if "to" in step.turn:
+            told.append(f"  sealed to: {', '.join(step.turn['to'])}")
+        told += [f"  warning: {why}" for why in _warned(step)]
     if step.result is not None:
         told.append(f"  result, in the referee's words: {_short(dict(step.result))}")
     if step.refused:
         told.append(f"  not taken: {render_text.plain(step.refused)}")
     return told
+
+
+#: A text that asks for a sealed move.
+_SEALED = re.compile(r"\bseal|\bin private\b|\bto=\[", re.IGNORECASE)
+
+
+def _warned(step: Step) -> list[str]:
+    """What would go wrong in a room though no hook failed."""
+    turn = step.turn or {}
+    asks = _SEALED.search(json.dumps(turn.get("expect"), ensure_ascii=False))
+    if "to" in turn or not asks:
+        return []
+    return [
+        "expect asks for a sealed move, but players would be told to make it in public: "
+        'set_turn(…, to=["bot:" + self.ctx.bot_id])'
+    ]
+
+
+def sealed(tried: Tried) -> list[str]:
+    """What becomes of sealed words, if any were said."""
+    if not any("to" in step.event.asked for step in tried.steps):
+        return []
+    return render_text.sealed_words(tried.channel)
 
 
 def _event(step: Step) -> str:

@@ -72,6 +72,7 @@ class Tried:
     turn: Json | None
     result: Mapping[str, Any] | None
     clocks: Sequence[Json]
+    channel: model.Channel
     left: int = 0
 
     @property
@@ -257,7 +258,8 @@ class Trial:
         if turn is None:
             return None
         left = None if turn.deadline is None else self._left(turn.deadline)
-        return {"players": list(turn.players), "expect": turn.expect, "seconds": left}
+        told = {"players": list(turn.players), "expect": turn.expect, "seconds": left}
+        return told if turn.to is None else told | {"to": list(turn.to)}
 
     def _left(self, due: int) -> float:
         return max(0, due - self._clock.ms) / 1000
@@ -275,6 +277,7 @@ class Trial:
             self.turn,
             room.channel.result,
             [{"name": t.name, "seconds": self._left(t.due)} for t in room.channel.timers],
+            room.channel,
             left,
         )
 
