@@ -32,7 +32,7 @@ def _build() -> str:
 
 
 def runtime() -> str:
-    """``cpython-3.13.7+5f0c21ab/mpx-4``: Python's version, its build, our rules."""
+    """``cpython-3.13.7+5f0c21ab/mpx-5``: Python's version, its build, our rules."""
     version = sys.version_info
     stage = "" if version.releaselevel == "final" else _STAGES[version.releaselevel]
     number = f"{version.major}.{version.minor}.{version.micro}{stage}"
