@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from mcp_multiplayer.channel.identifiers import slot_specs
-from mcp_multiplayer.sandbox.call import HOOKS, Finished, HookCall, HookResult, Limits, SourceReport
+from mcp_multiplayer.sandbox.call import Finished, HookCall, HookResult, Limits, SourceReport
 from mcp_multiplayer.sandbox.host.fair_queue import SERVER, Owner
 from mcp_multiplayer.sandbox.host.pool import Pool
 from mcp_multiplayer.sandbox.jail.isolation import Isolation
@@ -23,6 +23,7 @@ from mcp_multiplayer.storage.base import Append, Leaf, Store, Table
 from mcp_multiplayer.storage.to_asyncio import to_future
 from mcp_multiplayer.transcript import entries as chain
 from mcp_multiplayer.transcript.entries import Head
+from mcp_multiplayer.transcript.names import HOOKS
 
 LIMITS: Mapping[str, Any] = {
     "body_kb": 16,

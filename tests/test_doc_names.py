@@ -23,11 +23,11 @@ from mcp_multiplayer.edge.api.operations.table import TABLE
 from mcp_multiplayer.edge.api.prompts import PROMPTS
 from mcp_multiplayer.errors import MultiplayerError
 from mcp_multiplayer.multiplayer_server import room_limits
-from mcp_multiplayer.sandbox.call import HOOKS
 from mcp_multiplayer.sandbox.language.imports import TABLE as MODULES
 from mcp_multiplayer.sandbox.worker.context import Context
 from mcp_multiplayer.storage.base import Table
 from mcp_multiplayer.transcript.entries import place, read, verify
+from mcp_multiplayer.transcript.names import HOOKS
 from tests.bots.test_presets import FILES, manifest
 from tests.pages import EVERYTHING, PAGES, prose
 

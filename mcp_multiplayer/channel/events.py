@@ -1,6 +1,8 @@
 """What can have happened in a channel. Each event is one entry of its log. Values are plain JSON.
 Tokens appear only as hashes, accounts only as ``who`` (unlinkable across channels),
-private bodies only as salted digests, so a log can be published as it stands.
+private bodies only as salted digests, so a log can be published as it stands. A field's type says
+what it may hold (`channel.field_types`), and `channel.strict_reader` holds each to that; one with a
+default may be absent.
 """
 
 from __future__ import annotations
@@ -9,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, fields
 from typing import Any, TypeAlias, get_args
 
+from mcp_multiplayer.channel import field_types as of
 from mcp_multiplayer.errors import BrokenLog
 
 Json: TypeAlias = Any
@@ -18,14 +21,14 @@ Json: TypeAlias = Any
 class Genesis:
     """The room as it was opened. ``slots``: [{id, kind, label, admin?, invite?}]."""
 
-    v: str
-    origin: str
-    name: str
-    creator: str
-    slots: list[Json]
-    limits: Mapping[str, Json]
-    nonce: str
-    key: str | None = None  #: the vkey that signs the heads; none in mpx-log/0
+    v: of.Version
+    origin: of.Origin
+    name: of.Name
+    creator: of.Who
+    slots: of.Slots
+    limits: of.Limits
+    nonce: of.Nonce
+    key: of.Vkey | None = None  #: the vkey that signs the heads; none in mpx-log/0
 
 
 @dataclass(frozen=True)
@@ -35,120 +38,120 @@ class Attach:
     ``commit`` binds its dice, ``runtime`` says what its hooks run on.
     """
 
-    bot: str
-    slot: str
-    name: str
-    version: str
-    code_hash: str
-    manifest: Mapping[str, Json]
-    manifest_hash: str
-    params: Mapping[str, Json]
-    reach: Mapping[str, Json]
-    hooks: list[str]
-    ref: str | None = None  #: builtin://Name for a shipped referee
-    isolation: str | None = None  #: what stands between it and this server, by level
-    runtime: str | None = None
-    commit: str | None = None
+    bot: of.Label
+    slot: of.SlotId
+    name: of.Name
+    version: of.BotVersion
+    code_hash: of.Sha256
+    manifest: of.Object
+    manifest_hash: of.Sha256
+    params: of.Object
+    reach: of.Reach
+    hooks: of.Hooks
+    ref: of.Ref | None = None  #: builtin://Name for a shipped referee
+    isolation: of.Isolation | None = None  #: what stands between it and this server, by level
+    runtime: of.Runtime | None = None
+    commit: of.Digest | None = None
 
 
 @dataclass(frozen=True)
 class Join:
     """A seat is taken. ``entropy`` is its holder's part of the dice, ``commit`` a promise of it."""
 
-    slot: str
-    who: str
-    terms: str
-    entropy: str | None = None
-    commit: str | None = None
+    slot: of.SlotId
+    who: of.Who
+    terms: of.Sha256
+    entropy: of.Text | None = None
+    commit: of.Digest | None = None
 
 
 @dataclass(frozen=True)
 class Entropy:
     """A seat adds its part of the dice after it was taken and before the game begins."""
 
-    slot: str
-    value: str | None = None
-    commit: str | None = None
+    slot: of.SlotId
+    value: of.Text | None = None
+    commit: of.Digest | None = None
 
 
 @dataclass(frozen=True)
 class Open:
     """A seat opens what it had committed to."""
 
-    slot: str
-    value: str
+    slot: of.SlotId
+    value: of.Text
 
 
 @dataclass(frozen=True)
 class Abort:
     """These seats did not open in time; the game goes on without their part of the dice."""
 
-    missing: list[str]
+    missing: of.SomeSlotIds
 
 
 @dataclass(frozen=True)
 class Takeover:
-    slot: str
-    who: str
+    slot: of.SlotId
+    who: of.Who
 
 
 @dataclass(frozen=True)
 class Leave:
-    slot: str
+    slot: of.SlotId
 
 
 @dataclass(frozen=True)
 class Invite:
     """The seat is free again, or its invite was replaced."""
 
-    slot: str
-    hash: str
+    slot: of.SlotId
+    hash: of.Sha256Hex
 
 
 @dataclass(frozen=True)
 class Admin:
-    slot: str
-    on: bool
+    slot: of.SlotId
+    on: of.Flag
 
 
 @dataclass(frozen=True)
 class Rename:
-    name: str
+    name: of.Name
 
 
 @dataclass(frozen=True)
 class Detach:
-    bot: str
+    bot: of.Label
 
 
 @dataclass(frozen=True)
 class Propose:
     """A change of the terms waits for everybody's consent."""
 
-    slot: str
-    ops: list[Json]
-    terms: str
+    slot: of.SlotId
+    ops: of.Ops
+    terms: of.Sha256
 
 
 @dataclass(frozen=True)
 class Accept:
-    slot: str
-    terms: str
+    slot: of.SlotId
+    terms: of.Sha256
 
 
 @dataclass(frozen=True)
 class Change:
     """Everybody seated has accepted; the entries that follow carry it out."""
 
-    terms: str
-    accepted: list[str]
+    terms: of.Sha256
+    accepted: of.SlotIds
 
 
 @dataclass(frozen=True)
 class Start:
     """The seats still empty are closed; the game may begin."""
 
-    closed: list[str]
+    closed: of.SlotIds
 
 
 @dataclass(frozen=True)
@@ -160,7 +163,7 @@ class Close:
 class Msg:
     """A member's words: ``m`` = {s slot, c counter, k kind, b body | d digest, to?}."""
 
-    m: Mapping[str, Json]
+    m: of.Words
 
 
 @dataclass(frozen=True)
@@ -174,37 +177,37 @@ class Run:
     since the epoch, or null where one was stopped; the turn's own is its ``deadline``.
     """
 
-    bot: str
-    at: int
-    hook: str
-    on: int
-    res: str
-    out: list[Json]
-    turn: Mapping[str, Json] | None = None
-    end: Mapping[str, Json] | None = None
-    timers: Mapping[str, Json] | None = None
-    line: int | None = None
-    now: int | None = None
-    st: list[str] | None = None
-    rng: list[Json] | None = None
-    fx: list[Json] | None = None
+    bot: of.Label
+    at: of.Whole
+    hook: of.Hook
+    on: of.Whole
+    res: of.Outcome
+    out: of.Posts
+    turn: of.Turn | None = None
+    end: of.Object | None = None
+    timers: of.Timers | None = None
+    line: of.Whole | None = None
+    now: of.Whole | None = None
+    st: of.States | None = None
+    rng: of.Rng | None = None
+    fx: of.Effects | None = None
 
 
 @dataclass(frozen=True)
 class Tick:
     """A clock of a referee ran out, ``turn`` or one that it named."""
 
-    bot: str
-    name: str
+    bot: of.Label
+    name: of.TimerName
 
 
 @dataclass(frozen=True)
 class Disclose:
     """Opens the private message of entry ``entry``, which a referee had heard."""
 
-    entry: int
-    salt: str
-    body: Mapping[str, Json]
+    entry: of.Whole
+    salt: of.Salt
+    body: of.Object
 
 
 @dataclass(frozen=True)
@@ -214,10 +217,10 @@ class Unseal:
     before this entry, and this is what blinded the referee's states and salted its private words
     until now; the rules say that it is due, with no key yet."""
 
-    slot: str
-    bot: str
-    at: int
-    key: str | None = None
+    slot: of.SlotId
+    bot: of.Label
+    at: of.Whole
+    key: of.Digest | None = None
 
 
 @dataclass(frozen=True)
@@ -225,25 +228,25 @@ class Reveal:
     """The seed of a referee's epoch, after the last run that used it. The rules say that it
     is due, with no seed yet; `service.signing` knows it."""
 
-    bot: str
-    at: int
-    epoch: int
-    seed: str = ""
+    bot: of.Label
+    at: of.Whole
+    epoch: of.Whole
+    seed: of.Digest = ""
 
 
 @dataclass(frozen=True)
 class Runtime:
     """From here on the hooks run on another Python, or under other rules."""
 
-    runtime: str
+    runtime: of.Runtime
 
 
 @dataclass(frozen=True)
 class Key:
     """From here on the heads are signed by another key; ``note`` is signed by both."""
 
-    vkey: str
-    note: str
+    vkey: of.Vkey
+    note: of.Text
 
 
 @dataclass(frozen=True)
@@ -251,8 +254,8 @@ class Restored:
     """The server lost entries: it had signed the head of this size and root. The room is
     closed, and no head of it is signed again."""
 
-    size: int
-    root: str
+    size: of.Whole
+    root: of.Digest
 
 
 @dataclass(frozen=True)
@@ -290,13 +293,12 @@ Event: TypeAlias = (
     | Erased
 )
 
-_TYPES: dict[str, type[Event]] = {kind.__name__.lower(): kind for kind in get_args(Event)}
-_FIELDS = {kind: tuple(fields(kind)) for kind in _TYPES.values()}
-_REQUIRED = {
-    kind: frozenset(f.name for f in fields(kind) if f.default is MISSING)
-    for kind in _TYPES.values()
+TYPES: dict[str, type[Event]] = {kind.__name__.lower(): kind for kind in get_args(Event)}
+_FIELDS = {kind: tuple(fields(kind)) for kind in TYPES.values()}
+REQUIRED = {
+    kind: frozenset(f.name for f in fields(kind) if f.default is MISSING) for kind in TYPES.values()
 }
-_COMMON = frozenset({"i", "t", "p", "ts", "more"})
+COMMON = frozenset({"i", "t", "p", "ts", "more"})  #: fields of every entry, `transcript.entries`
 
 
 def write(event: Event) -> dict[str, Json]:
@@ -312,11 +314,11 @@ def write(event: Event) -> dict[str, Json]:
 
 def read(entry: Mapping[str, Json]) -> Event:
     """Return the event of a parsed entry, or raise `BrokenLog` for unknown fields."""
-    kind = _TYPES.get(entry["t"])
+    kind = TYPES.get(entry["t"])
     if kind is None or kind is Erased:
         raise BrokenLog(entry["i"], f"unknown type {entry['t']!r}")
-    own = {name: value for name, value in entry.items() if name not in _COMMON}
+    own = {name: value for name, value in entry.items() if name not in COMMON}
     known = {field.name for field in _FIELDS[kind]}
-    if not _REQUIRED[kind] <= own.keys() <= known:
+    if not REQUIRED[kind] <= own.keys() <= known:
         raise BrokenLog(entry["i"], f"has not the fields of {entry['t']!r}")
     return kind(**own)

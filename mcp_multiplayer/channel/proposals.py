@@ -29,13 +29,12 @@ from mcp_multiplayer.channel.events import (
     Rename,
     Start,
 )
+from mcp_multiplayer.channel.field_types import VERSION
 from mcp_multiplayer.channel.identifiers import room_name, unique
 from mcp_multiplayer.channel.model import Channel, Proposal, Slot
 from mcp_multiplayer.channel.ops import DECIDE_A_GAME, TOUCH_TERMS, Op
 from mcp_multiplayer.errors import BadOp, BotNotFound, InvalidRequest, TooLarge
 from mcp_multiplayer.transcript import seeds
-
-VERSION = "mpx-log/1"  #: a room keeps the version it was born with
 
 
 def opening(command: Create, host: Host) -> list[Event]:

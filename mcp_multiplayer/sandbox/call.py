@@ -11,9 +11,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
-#: The names a referee's class may define for the host to call, and nothing else.
-HOOKS = ("on_init", "on_join", "on_start", "on_message", "on_leave", "on_timer")
-
 #: Of the code of one source, in bytes: a folded constant is a thousand times its expression.
 MOST_CODE = 4 << 20
 #: Of a manifest, as JSON.

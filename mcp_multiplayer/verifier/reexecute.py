@@ -419,7 +419,7 @@ class Reexecution:
         """What can be held against the log whether the hook was executed or not."""
         if event.now != due.step.ts:
             return "E_RUN_NOW"
-        assert event.st is not None and event.rng is not None  # the schema has seen to it
+        assert event.st is not None and event.rng is not None  # the strict reader has seen to it
         if event.rng[1] != due.bot.dice.drawn:
             return "E_RUN_RNG"
         before = self._blinded.get(_blinder(due.bot))

@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from mcp_multiplayer.channel import entropy, events, invite_codes
+from mcp_multiplayer.channel import entropy, events, invite_codes, strict_reader
 from mcp_multiplayer.channel.apply import Place, evolve
 from mcp_multiplayer.channel.events import (
     Attach,
@@ -34,11 +34,10 @@ from mcp_multiplayer.channel.events import (
 )
 from mcp_multiplayer.channel.model import Bot, Channel, Slot
 from mcp_multiplayer.channel.view import Message
-from mcp_multiplayer.errors import BrokenLog
 from mcp_multiplayer.service.replica import step as placed_step
 from mcp_multiplayer.storage.base import Leaf
 from mcp_multiplayer.transcript import seeds
-from mcp_multiplayer.verifier import rules_check, schema
+from mcp_multiplayer.verifier import rules_check
 from mcp_multiplayer.verifier.archive import Record
 from mcp_multiplayer.verifier.candidate_commands import Step
 from mcp_multiplayer.verifier.compare import opens
@@ -103,11 +102,10 @@ class Walk:
             if line.entry is None:
                 self.events.append(None)
                 continue
-            schema.check(line.entry, line.index)
             try:
-                self.events.append(events.read(line.entry))
-            except (BrokenLog, TypeError) as error:
-                raise Violation("E_FIELDS", str(error), line.index) from None
+                self.events.append(strict_reader.read(line.entry))
+            except strict_reader.BadEntry as error:
+                raise Violation(error.code, str(error), line.index) from None
 
     def go(self) -> Walked:
         """Walk to the end, or to the first step that cannot be judged."""

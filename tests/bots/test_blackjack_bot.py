@@ -13,7 +13,8 @@ import pytest_asyncio
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from mcp_multiplayer.sandbox.call import (HOOKS, Failed, HookCall, Said)
+from mcp_multiplayer.sandbox.call import (Failed, HookCall, Said)
+from mcp_multiplayer.transcript.names import HOOKS
 from mcp_multiplayer.sandbox.host.pool import Pool
 from mcp_multiplayer.workshop.table import (Plain, Runner, Table, source_of)
 

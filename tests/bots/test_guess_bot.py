@@ -12,7 +12,8 @@ import pytest_asyncio
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from mcp_multiplayer.sandbox.call import (HOOKS, Failed, Finished, Hook, HookCall)
+from mcp_multiplayer.sandbox.call import (Failed, Finished, Hook, HookCall)
+from mcp_multiplayer.transcript.names import HOOKS
 from mcp_multiplayer.sandbox.host.pool import Pool
 
 SOURCE = (Path(__file__).parents[2] / "bots" / "guess_bot.py").read_text()

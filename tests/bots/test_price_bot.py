@@ -19,7 +19,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mcp_multiplayer.sandbox.hostcalls.broker import Broker
-from mcp_multiplayer.sandbox.call import (HOOKS, Failed, Finished, HookCall, HookResult, Limits)
+from mcp_multiplayer.sandbox.call import (Failed, Finished, HookCall, HookResult, Limits)
+from mcp_multiplayer.transcript.names import HOOKS
 from mcp_multiplayer.sandbox.hostcalls.egress import read_egress
 from mcp_multiplayer.sandbox.host.pool import Pool
 from tests.bots.certificates import serving, sign

@@ -14,8 +14,8 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 
-from mcp_multiplayer.sandbox.call import HOOKS
 from mcp_multiplayer.sandbox.language import imports, source
+from mcp_multiplayer.transcript.names import HOOKS
 
 #: The hooks as authors write them.
 CALLED = (

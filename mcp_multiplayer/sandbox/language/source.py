@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from mcp_multiplayer.sandbox.call import HOOKS
+from mcp_multiplayer.transcript.names import HOOKS
 
 #: A line that can only be meant as Python: then a syntax error is worth telling.
 CLASS_LINE = re.compile(r"^\s*class\s+\w+\s*[(:]", re.MULTILINE)

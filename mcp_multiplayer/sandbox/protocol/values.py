@@ -10,15 +10,12 @@ from __future__ import annotations
 
 import json
 import math
-import re
 from typing import Any
 
 from mcp_multiplayer.transcript.canonical_json import MAX_DEPTH, MAX_SAFE_INTEGER
 
 #: The largest whole number every JSON reader keeps exact.
 EXACT = MAX_SAFE_INTEGER
-#: A message's kind, and a timer's name.
-KIND = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:-]{0,31}")
 #: HTTP methods a bot may use.
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 #: No clock of a room runs longer, in seconds.

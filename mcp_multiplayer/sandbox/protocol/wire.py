@@ -11,7 +11,6 @@ import json
 from typing import Any
 
 from mcp_multiplayer.sandbox.call import (
-    HOOKS,
     MOST_CODE,
     MOST_MANIFEST,
     Compiled,
@@ -26,7 +25,6 @@ from mcp_multiplayer.sandbox.call import (
 )
 from mcp_multiplayer.sandbox.protocol.values import (
     AROUND,
-    KIND,
     LONGEST,
     TIMERS,
     BadValue,
@@ -34,6 +32,7 @@ from mcp_multiplayer.sandbox.protocol.values import (
     read,
     size,
 )
+from mcp_multiplayer.transcript.names import HOOKS, KIND
 
 TEXT = 1 << 14
 

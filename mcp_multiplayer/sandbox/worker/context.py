@@ -12,10 +12,11 @@ import math
 from typing import Any
 
 from mcp_multiplayer.sandbox.language.modules import Module
-from mcp_multiplayer.sandbox.protocol.values import KIND, LONGEST, TIMERS, plain, size
+from mcp_multiplayer.sandbox.protocol.values import LONGEST, TIMERS, plain, size
 from mcp_multiplayer.sandbox.worker.clock import Clock
 from mcp_multiplayer.sandbox.worker.files import WORKSPACE
 from mcp_multiplayer.sandbox.worker.rng import CONTEXT, Rng
+from mcp_multiplayer.transcript.names import KIND
 
 
 class OutputLimit(Exception):

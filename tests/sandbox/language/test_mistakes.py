@@ -10,11 +10,11 @@ from unittest.mock import MagicMock
 import pytest
 
 from mcp_multiplayer.errors import BotRejected
-from mcp_multiplayer.sandbox.call import HOOKS
 from mcp_multiplayer.sandbox.host.pool import Pool
 from mcp_multiplayer.sandbox.language import imports, mistakes
 from mcp_multiplayer.sandbox.language.modules import Modules, stand_ins
 from mcp_multiplayer.sandbox.worker.stdio import Stdio
+from mcp_multiplayer.transcript.names import HOOKS
 
 BOT = "\nclass Bot:\n    def on_message(self, msg):\n        self.ctx.post('bot', msg['body'])\n"
 

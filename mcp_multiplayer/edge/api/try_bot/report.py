@@ -9,7 +9,7 @@ from typing import Any
 
 from mcp_multiplayer.edge.api import render_text
 from mcp_multiplayer.edge.api.try_bot.runner import Ran, Step, Tried
-from mcp_multiplayer.sandbox.call import HOOKS
+from mcp_multiplayer.transcript.names import HOOKS
 
 MOST = 48 << 10  #: bytes of posts and prints in one answer, and of the state
 LINE = 1_000  #: characters of one value in the text

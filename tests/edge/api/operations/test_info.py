@@ -12,10 +12,10 @@ import pytest
 from mcp_multiplayer.config import VERSION
 from mcp_multiplayer.edge.api.guides import GUIDES, INSTRUCTIONS
 from mcp_multiplayer.edge.api.operations.table import TABLE
-from mcp_multiplayer.sandbox.call import HOOKS
 from mcp_multiplayer.sandbox.jail.selftest_attacks import ATTACKS
 from mcp_multiplayer.sandbox.language.imports import TABLE as MODULES
 from mcp_multiplayer.sandbox.worker.context import Context
+from mcp_multiplayer.transcript.names import HOOKS
 from tests.edge.api.house import House
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
