@@ -17,6 +17,7 @@ from mcp_multiplayer.channel.events import (
     Abort,
     Accept,
     Admin,
+    Ask,
     Attach,
     Change,
     Close,
@@ -119,6 +120,8 @@ def _fold(channel: Channel, event: Event, place: Place) -> Channel:  # noqa: C90
             return _said(channel, m)
         case Run():
             return _run(channel, event, place)
+        case Ask():
+            return channel
         case Tick(bot, name):
             return replace(channel, timers=timers.after_tick(channel, bot, name))
         case _:

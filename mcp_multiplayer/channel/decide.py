@@ -26,6 +26,7 @@ from mcp_multiplayer.channel.commands import (
 )
 from mcp_multiplayer.channel.events import (
     Abort,
+    Ask,
     Event,
     Join,
     Leave,
@@ -318,8 +319,24 @@ def _update(channel: Channel, update: Update, host: Host) -> list[Event]:
         return _open_sealed(channel, update)
     if proposals.needs_consent(channel, update):
         return proposals.propose(channel, update, host)
-    happened = proposals.carry_out(channel, update, host)
-    return [*happened, *proposals.agreed(proposals.ahead(channel, happened), host)]
+    asked: list[Event] = [_ask(channel, update)]
+    before = proposals.ahead(channel, asked)
+    happened = proposals.carry_out(before, update, host)
+    return [*asked, *happened, *proposals.agreed(proposals.ahead(before, happened), host)]
+
+
+def _ask(channel: Channel, update: Update) -> Ask:
+    """What is asked for, by the seat that was named, else an admin's, else the first of theirs."""
+    own = sorted(channel.seats_of(update.who), key=lambda slot: not slot.admin)
+    if update.seat is not None:
+        own = [seat_of(channel, update.who, update.seat)]
+    ops = [
+        proposals.write_op(op, update.bots.get(place), update.invites.get(place))
+        for place, op in enumerate(update.ops)
+    ]
+    for op in ops:
+        op.get("bot", {}).pop("manifest", None)
+    return Ask(update.who, ops, own[0].id if own else None)
 
 
 def _why_not(channel: Channel, op: Op) -> str:

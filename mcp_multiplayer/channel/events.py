@@ -125,6 +125,17 @@ class Detach:
 
 
 @dataclass(frozen=True)
+class Ask:
+    """Somebody asks for changes of the room, which the entries after this one carry out. ``slot``
+    is the seat that speaks; the creator may have none. A referee that an op brings stands here
+    without its manifest, which its attach has."""
+
+    who: of.Who
+    ops: of.AskedOps
+    slot: of.SlotId | None = None
+
+
+@dataclass(frozen=True)
 class Propose:
     """A change of the terms waits for everybody's consent."""
 
@@ -276,6 +287,7 @@ Event: TypeAlias = (
     | Admin
     | Rename
     | Detach
+    | Ask
     | Propose
     | Accept
     | Change

@@ -129,27 +129,29 @@ _is_isolation = _matches(r"[a-z]{1,20}")
 _is_ref = _matches(r"builtin://[A-Z][A-Za-z]{1,40}Bot")
 _is_to = _list(_matches(r"(bot:)?[A-Za-z0-9][A-Za-z0-9_-]{0,31}"), empty=False)
 _is_reach = _shape({"network": _is_bool, "dice": _is_bool})
-_is_op = _shape(
+_ABOUT = {"bot_id": _is_label, "player_id": _is_label, "admin": _is_bool}
+_BOT = {
+    "name": _is_name,
+    "version": _is_version,
+    "code_hash": _is_sha,
+    "manifest_hash": _is_sha,
+    "params": _is_object,
+    "reach": _is_reach,
+    "hooks": _list(_is_hook),
+    "label": _is_label,
+}
+_BOT_MAY = {"ref": _is_ref, "slot": _is_text, "isolation": _is_isolation}
+_is_proposed_op = _shape(
     {"op": _matches("set_bot|attach_bot|remove_bot|set_admin|yield_slot|close")},
+    {**_ABOUT, "bot": _shape({**_BOT, "manifest": _is_object}, _BOT_MAY)},
+)
+_is_asked_op = _shape(
     {
-        "bot_id": _is_label,
-        "player_id": _is_label,
-        "admin": _is_bool,
-        "bot": _shape(
-            {
-                "name": _is_name,
-                "version": _is_version,
-                "code_hash": _is_sha,
-                "manifest": _is_object,
-                "manifest_hash": _is_sha,
-                "params": _is_object,
-                "reach": _is_reach,
-                "hooks": _list(_is_hook),
-                "label": _is_label,
-            },
-            {"ref": _is_ref, "slot": _is_text, "isolation": _is_isolation},
-        ),
+        "op": _matches(
+            "set_bot|attach_bot|remove_bot|set_admin|yield_slot|close|rename|reissue_invite|start"
+        )
     },
+    {**_ABOUT, "name": _is_text, "invite": _is_hex, "bot": _shape(_BOT, _BOT_MAY)},
 )
 
 
@@ -256,7 +258,8 @@ Runtime: TypeAlias = Annotated[
         )
     ),
 ]
-Ops: TypeAlias = Annotated[list[Json], Holds(_list(_is_op, empty=False))]
+Ops: TypeAlias = Annotated[list[Json], Holds(_list(_is_proposed_op, empty=False))]
+AskedOps: TypeAlias = Annotated[list[Json], Holds(_list(_is_asked_op, empty=False))]
 Words: TypeAlias = Annotated[Mapping[str, Json], Holds(_is_words)]
 Outcome: TypeAlias = Annotated[str, Holds(_matches(r"ok|fuel|(error|killed):\w{1,64}"))]
 Posts: TypeAlias = Annotated[list[Json], Holds(_list(_is_post))]

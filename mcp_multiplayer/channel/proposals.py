@@ -152,7 +152,7 @@ def propose(channel: Channel, update: Update, host: Host) -> list[Event]:
             "a game runs also yield_slot and close, each alone.",
         )
     proposer = next(slot for slot in channel.seats_of(update.who) if slot.admin)
-    ops = [_write(op, update.bots.get(n)) for n, op in enumerate(update.ops)]
+    ops = [write_op(op, update.bots.get(n)) for n, op in enumerate(update.ops)]
     if deed:
         return [Propose(proposer.id, ops, terms.of_deed(channel, ops[0]))]
     return [Propose(proposer.id, ops, terms.of(ahead(channel, carry_out(channel, update, host))))]
@@ -183,9 +183,14 @@ def agreed(channel: Channel, host: Host) -> list[Event]:
     return [Change(proposal.terms, accepted), *carry_out(channel, update, host)]
 
 
-def _write(op: Op, bot: NewBot | None) -> dict[str, Any]:
-    own = {key: op[key] for key in ("bot_id", "player_id", "admin") if key in op.fields}
-    return {"op": op.op, **own} | ({"bot": _plain(bot)} if bot else {})
+def write_op(op: Op, bot: NewBot | None, invite: str | None = None) -> dict[str, Any]:
+    """The op as a log has it; ``invite`` is the hash of the code that it makes."""
+    about = ("bot_id", "player_id", "admin", "name")
+    own = {key: op[key] for key in about if key in op.fields and not (bot and key == "name")}
+    written: dict[str, Any] = {"op": op.op, **own}
+    if bot is not None:
+        written["bot"] = _plain(bot)
+    return written if invite is None else {**written, "invite": invite}
 
 
 def _plain(bot: NewBot) -> dict[str, Any]:
@@ -194,7 +199,7 @@ def _plain(bot: NewBot) -> dict[str, Any]:
 
 
 def read_op(op: Mapping[str, Any]) -> tuple[Op, NewBot | None]:
-    fields = {key: value for key, value in op.items() if key not in ("op", "bot")}
+    fields = {key: value for key, value in op.items() if key not in ("op", "bot", "invite")}
     bot = op.get("bot")
     return Op(op["op"], fields), NewBot(**{**bot, "hooks": tuple(bot["hooks"])}) if bot else None
 

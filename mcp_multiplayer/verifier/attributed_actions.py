@@ -11,6 +11,7 @@ from typing import TypeAlias
 
 from mcp_multiplayer.channel.events import (
     Accept,
+    Ask,
     Entropy,
     Event,
     Join,
@@ -63,6 +64,8 @@ def _text(event: Event | None) -> tuple[str, str] | None:
             return slot, "left, or was asked to"
         case Propose(slot, terms=terms):
             return slot, f"proposed a change: {terms}"
+        case Ask(_, ops, slot) if slot is not None:
+            return slot, f"asked for {', '.join(op['op'] for op in ops)}"
         case Accept(slot, terms=terms):
             return slot, f"agreed to a change: {terms}"
         case Unseal(slot, bot):

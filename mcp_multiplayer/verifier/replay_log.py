@@ -39,10 +39,10 @@ from mcp_multiplayer.storage.base import Leaf
 from mcp_multiplayer.transcript import seeds
 from mcp_multiplayer.verifier import rules_check
 from mcp_multiplayer.verifier.archive import Record
-from mcp_multiplayer.verifier.candidate_commands import Step
 from mcp_multiplayer.verifier.compare import opens
 from mcp_multiplayer.verifier.executor import Executor
 from mcp_multiplayer.verifier.findings import Findings, Violation
+from mcp_multiplayer.verifier.logged_command import Step
 from mcp_multiplayer.verifier.parse_log import Line, Log
 from mcp_multiplayer.verifier.reexecute import Reexecution
 

@@ -1,7 +1,6 @@
-"""Whether the rules of rooms could have written a step. `verifier.candidate_commands` makes every
-command that may have led to a step: if the rules answer none of them with exactly these events,
-nobody could have asked for them. What nobody can ask for is refused. On the other side is a server
-that writes what its own rules forbid.
+"""Whether the rules of rooms have written a step. Each begins with the command that it answers
+(`verifier.logged_command`), and the rules answer that with exactly these events or with a refusal.
+On the other side is a server that writes what its own rules forbid.
 """
 
 from __future__ import annotations
@@ -30,9 +29,9 @@ from mcp_multiplayer.errors import MultiplayerError
 from mcp_multiplayer.transcript import checkpoint, seeds
 from mcp_multiplayer.transcript.canonical_json import canonical
 from mcp_multiplayer.transcript.entries import b64u
-from mcp_multiplayer.verifier import candidate_commands
-from mcp_multiplayer.verifier.candidate_commands import Step
+from mcp_multiplayer.verifier import logged_command
 from mcp_multiplayer.verifier.findings import Violation
+from mcp_multiplayer.verifier.logged_command import Step
 
 UNKNOWN = "?"  #: stands for a commitment that the log does not tell
 
@@ -58,37 +57,21 @@ class Context:
 
 
 def check(channel: Channel, step: Step, context: Context) -> None:
-    """Raise `Violation` unless the rules can have answered somebody with these events."""
-    head = _head(step.events)
-    kind = type(head).__name__.lower()
-    code = f"E_{kind.upper()}"
-    wishes = candidate_commands.WISHES.get(type(head))
-    if wishes is None or (isinstance(head, Genesis) and step.first):
-        raise Violation(code, f"nothing begins with a {kind}", step.first)
-    wanted = [_undetermined(event) for event in step.events]
-    plain = [event for event in wanted if not isinstance(event, Disclose)]
-    reason, expected = f"nobody could have asked for this {kind}", None
+    """Raise `Violation` unless the rules answer the step's command with these events."""
+    plain = [_undetermined(event) for event in step.events if not isinstance(event, Disclose)]
+    code = f"E_{type(plain[0] if plain else step.events[0]).__name__.upper()}"
+    if not plain:
+        raise Violation(code, "nothing begins with a disclose", step.first)
     host = _host(plain, context)
-    found = False
+    context.asked = False
     try:
-        for wish in wishes(channel, plain, step, host):
-            context.asked = False
-            try:
-                made = wish()
-            except MultiplayerError as refusal:
-                reason = str(refusal)
-                continue
-            expected = made
-            if _same(made, plain, context):
-                found = True
-                break
-    except (
-        *(LookupError, TypeError, ValueError, AttributeError, AssertionError),
-        RuntimeError,  # what a generator makes of StopIteration: no such slot
-    ) as error:
-        raise Violation(code, f"it names what is not there ({error!r:.120})", step.first) from None
-    if not found:
-        raise _different(code, step, plain, expected, reason)
+        made = logged_command.of(channel, plain, step, host)()
+    except MultiplayerError as refusal:
+        raise Violation(code, str(refusal), step.first) from None
+    except (LookupError, TypeError, ValueError, AttributeError, AssertionError, StopIteration) as e:
+        raise Violation(code, f"it names what is not there ({e!r:.120})", step.first) from None
+    if not _same(made, plain, context):
+        raise _different(code, step, plain, made)
     _check_disclosures(channel, step, context)
 
 
@@ -97,10 +80,6 @@ def _undetermined(event: Event) -> Event:
     if isinstance(event, Reveal):
         return replace(event, seed="")
     return replace(event, key="") if isinstance(event, Unseal) and event.key else event
-
-
-def _head(events: Sequence[Event]) -> Event:
-    return next((event for event in events if not isinstance(event, Disclose)), events[0])
 
 
 def _host(plain: Sequence[Event], context: Context) -> Host:
@@ -127,10 +106,8 @@ def _same(made: Sequence[Event], logged: Sequence[Event], context: Context) -> b
 
 
 def _different(
-    code: str, step: Step, plain: Sequence[Event], expected: list[Event] | None, reason: str
+    code: str, step: Step, plain: Sequence[Event], expected: Sequence[Event]
 ) -> Violation:
-    if expected is None:
-        return Violation(code, reason, step.first)
     shown = [events.write(event) for event in expected]
     logged = [events.write(event) for event in plain]
     place = next(

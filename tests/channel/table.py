@@ -147,7 +147,8 @@ class Table:
         bots: Mapping[int, NewBot] | None = None,
         seat: str | None = None,
     ) -> list[Event]:
-        """Ask for ops; invites and referees that they need are supplied."""
+        """Ask for ops; invites and referees that they need are supplied. Returns what is carried
+        out, without the request that stands before it."""
         read = read_ops(ops)
         invites = {}
         for number, op in enumerate(read):
@@ -159,7 +160,7 @@ class Table:
         for event in happened:
             if isinstance(event, events.Invite):
                 self.invites[self.channel.label(event.slot)] = event.hash
-        return happened
+        return [event for event in happened if not isinstance(event, events.Ask)]
 
     def ran(self, number: int = 0, *, silent: bool = False, **fields: Any) -> list[Event]:
         """A hook of the room's bot ``number`` has come back."""

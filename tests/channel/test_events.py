@@ -12,6 +12,7 @@ from mcp_multiplayer.channel.events import (
     Abort,
     Accept,
     Admin,
+    Ask,
     Attach,
     Change,
     Close,
@@ -82,6 +83,10 @@ FORMS: list[tuple[Event, dict[str, Any]]] = [
     (
         Propose("s1", [{"op": "remove_bot"}], "sha256:t"),
         {"t": "propose", "slot": "s1", "ops": [{"op": "remove_bot"}], "terms": "sha256:t"},
+    ),
+    (
+        Ask("w", [{"op": "start"}], "s1"),
+        {"t": "ask", "who": "w", "ops": [{"op": "start"}], "slot": "s1"},
     ),
     (Accept("s1", "sha256:t"), {"t": "accept", "slot": "s1", "terms": "sha256:t"}),
     (Change("sha256:t", ["s1"]), {"t": "change", "terms": "sha256:t", "accepted": ["s1"]}),

@@ -67,6 +67,14 @@ WHOLE: dict[str, dict[str, Any]] = {
     "admin": {"slot": "s0", "on": True},
     "rename": {"name": "a room"},
     "detach": {"bot": "judge"},
+    "ask": {
+        "who": "w" * 16,
+        "slot": "s0",
+        "ops": [
+            {"op": "rename", "name": "a room"},
+            {"op": "reissue_invite", "player_id": "bob", "invite": "0" * 64},
+        ],
+    },
     "propose": {"slot": "s0", "ops": [{"op": "remove_bot", "bot_id": "judge"}], "terms": SHA},
     "accept": {"slot": "s0", "terms": SHA},
     "change": {"terms": SHA, "accepted": ["s0"]},
