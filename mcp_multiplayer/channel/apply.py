@@ -176,7 +176,7 @@ def _genesis(event: Genesis, place: Place) -> Channel:
     return Channel(
         origin=event.origin,
         version=event.v,
-        key=event.key or "",
+        key=event.key,
         name=event.name,
         creator=event.creator,
         created=place.ts,
@@ -203,7 +203,7 @@ def _attach(channel: Channel, event: Attach, place: Place) -> Channel:
         hooks=tuple(event.hooks),
         ref=event.ref,
         nth=channel.attached + 1,
-        commit=event.commit or "",
+        commit=event.commit,
         dice=Dice(first=place.entry),
     )
     seated = _seat(channel, event.slot, state="taken")
@@ -212,7 +212,7 @@ def _attach(channel: Channel, event: Attach, place: Place) -> Channel:
         bots=(*channel.bots, bot),
         proposal=None,
         attached=channel.attached + 1,
-        runtime=event.runtime or "",
+        runtime=event.runtime,
     )
 
 
@@ -312,11 +312,10 @@ def _run(channel: Channel, event: Run, place: Place) -> Channel:
     bot = channel.bot(event.bot)
     if bot is not None and bot.at == event.at and channel.status != "closed":
         channel = replace(channel, timers=timers.after_run(channel, event))
-        if event.rng is not None:
-            since = bot.dice.since if bot.dice.used else place.ts
-            drawn = bot.dice.drawn + (event.rng[2] > 0)
-            dice = replace(bot.dice, drawn=drawn, used=True, since=since)
-            channel = _bot(channel, bot.id, bot.at, dice=dice)
+        since = bot.dice.since if bot.dice.used else place.ts
+        drawn = bot.dice.drawn + (event.rng[2] > 0)
+        dice = replace(bot.dice, drawn=drawn, used=True, since=since)
+        channel = _bot(channel, bot.id, bot.at, dice=dice)
     if event.turn is not None:
         players = tuple(event.turn["players"])
         to = event.turn.get("to")

@@ -47,9 +47,7 @@ class NewBot:
     slot: str | None = None
     isolation: str | None = None
 
-    def attach(
-        self, bot_id: str, slot_id: str, *, runtime: str | None = None, commit: str | None = None
-    ) -> Attach:
+    def attach(self, bot_id: str, slot_id: str, *, runtime: str, commit: str) -> Attach:
         """The event that seats this referee as ``bot_id`` in ``slot_id``."""
         return Attach(
             bot=bot_id,

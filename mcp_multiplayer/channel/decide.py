@@ -238,8 +238,8 @@ def undone(run: Run, res: str) -> Run:
         turn=None,
         end=None,
         timers=None,
-        st=None if run.st is None else [run.st[0], run.st[0]],
-        rng=None if run.rng is None else [*run.rng[:2], 0],
+        st=[run.st[0], run.st[0]],
+        rng=[*run.rng[:2], 0],
     )
 
 

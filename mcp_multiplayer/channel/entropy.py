@@ -63,7 +63,7 @@ def contribute(channel: Channel, slot: Slot, text: str | None) -> list[Event]:
     After the beginning nothing does: whoever comes back to a game need not know.
     """
     value, commit = said(text) if slot.plays else (None, None)
-    if (value is None and commit is None) or channel.status != "open" or not channel.proves:
+    if (value is None and commit is None) or channel.status != "open":
         return []
     if (value and value == slot.entropy) or (commit and commit == slot.commit):
         return []
@@ -97,9 +97,7 @@ def _opened(channel: Channel, slot: Slot, value: str) -> Open:
 
 def reveal(channel: Channel, bot: Bot) -> list[Event]:
     """The seed's turn to come out, if a run has used it."""
-    if not channel.proves or not bot.dice.used:
-        return []
-    return [Reveal(bot.id, bot.at, bot.dice.epoch)]
+    return [Reveal(bot.id, bot.at, bot.dice.epoch, "")] if bot.dice.used else []
 
 
 def reveal_more(channel: Channel, bot: Bot) -> list[Event]:

@@ -28,7 +28,7 @@ class Genesis:
     slots: of.Slots
     limits: of.Limits
     nonce: of.Nonce
-    key: of.Vkey | None = None  #: the vkey that signs the heads; none in mpx-log/0
+    key: of.Vkey  #: that signs the heads
 
 
 @dataclass(frozen=True)
@@ -48,10 +48,10 @@ class Attach:
     params: of.Object
     reach: of.Reach
     hooks: of.Hooks
+    runtime: of.Runtime
+    commit: of.Digest
     ref: of.Ref | None = None  #: builtin://Name for a shipped referee
     isolation: of.Isolation | None = None  #: what stands between it and this server, by level
-    runtime: of.Runtime | None = None
-    commit: of.Digest | None = None
 
 
 @dataclass(frozen=True)
@@ -194,13 +194,13 @@ class Run:
     on: of.Whole
     res: of.Outcome
     out: of.Posts
+    now: of.Whole
+    st: of.States
+    rng: of.Rng
     turn: of.Turn | None = None
     end: of.Object | None = None
     timers: of.Timers | None = None
     line: of.Whole | None = None
-    now: of.Whole | None = None
-    st: of.States | None = None
-    rng: of.Rng | None = None
     fx: of.Effects | None = None
 
 
@@ -242,7 +242,7 @@ class Reveal:
     bot: of.Label
     at: of.Whole
     epoch: of.Whole
-    seed: of.Digest = ""
+    seed: of.Digest
 
 
 @dataclass(frozen=True)

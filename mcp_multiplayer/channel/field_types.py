@@ -19,7 +19,7 @@ from mcp_multiplayer.transcript import checkpoint
 from mcp_multiplayer.transcript.entries import b64u
 from mcp_multiplayer.transcript.names import HOOKS, KIND
 
-VERSION = "mpx-log/1"
+VERSION = "mpx-log/2"
 LIMITS = frozenset(
     {
         *("body_kb", "channel_mb", "hook_fuel", "hook_seconds", "invite_days", "open_seconds"),

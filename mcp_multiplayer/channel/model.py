@@ -186,11 +186,6 @@ class Channel:
     bytes: int = 0  #: of all leaves: what the room weighs
 
     @property
-    def proves(self) -> bool:
-        """Whether its runs carry receipts; rooms born as mpx-log/0 go on without."""
-        return self.version != "mpx-log/0"
-
-    @property
     def unopened(self) -> tuple[str, ...]:
         """Slots whose commitment waits to be opened."""
         return tuple(slot.id for slot in self.seated if slot.commit)

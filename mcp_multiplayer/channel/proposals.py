@@ -268,8 +268,6 @@ def _seat(channel: Channel, op: Op) -> Slot:
 
 
 def _seated(channel: Channel, bot: NewBot, bot_id: str, slot_id: str, host: Host) -> Attach:
-    if not channel.proves:
-        return bot.attach(bot_id, slot_id)
     commit = host.commit(channel.origin, seeds.bot_name(bot_id, channel.attached + 1))
     return bot.attach(bot_id, slot_id, runtime=host.runtime, commit=commit)
 

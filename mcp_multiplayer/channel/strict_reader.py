@@ -18,20 +18,11 @@ from mcp_multiplayer.channel.events import (
     Event,
     Genesis,
     Json,
-    Reveal,
     Run,
 )
 from mcp_multiplayer.channel.field_types import Check, Holds
 from mcp_multiplayer.transcript import checkpoint
 from mcp_multiplayer.transcript.canonical_json import canonical
-
-#: What rooms of mpx-log/0 did without, and is read of nobody.
-_ALWAYS = {
-    Genesis: {"key"},
-    Attach: {"runtime", "commit"},
-    Run: {"now", "st", "rng"},
-    Reveal: {"seed"},
-}
 
 
 class BadEntry(Exception):
@@ -61,7 +52,7 @@ _CHECKS: dict[str, dict[str, Check]] = {
 def fields_of(name: str) -> tuple[frozenset[str], frozenset[str]]:
     """The fields that an entry of this type must have and those that it may have, besides those of
     every entry; KeyError for no type."""
-    must = REQUIRED[TYPES[name]] | _ALWAYS.get(TYPES[name], set())
+    must = REQUIRED[TYPES[name]]
     return must, frozenset(_CHECKS[name]) - must
 
 
@@ -93,7 +84,6 @@ def read(entry: Mapping[str, Json]) -> Event:
 
 
 def _check_genesis(event: Genesis) -> None:
-    assert event.key is not None
     if checkpoint.read_vkey(event.key)[0] != event.origin:
         raise BadEntry("E_KEY", "the key is not named after this room")
     names = {(slot["kind"] == "bot", slot["label"].lower()) for slot in event.slots}
@@ -114,7 +104,6 @@ def _check_run(event: Run) -> None:
         if event.line is not None:
             raise BadEntry("E_RUN_RES", "a hook that ended well names no line")
         return
-    assert event.st is not None and event.rng is not None
     same = event.st[0] == event.st[1] and event.rng[2] == 0
     if event.out or not same or (event.turn, event.end, event.timers) != (None, None, None):
         raise BadEntry("E_RUN_RES", "a hook that failed has said or changed something")

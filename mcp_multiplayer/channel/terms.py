@@ -2,7 +2,7 @@
 
 The document holds everything that could be turned against a player later: referees
 (code, manifest, params, reach), seats with their admin flags, limits, and the commitments of
-the seeds (null in rooms born as `mpx-log/0`). Who sits where is not part of it.
+the seeds. Who sits where is not part of it.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def document(channel: Channel) -> dict[str, Any]:
             {"kind": slot.kind, "label": slot.label, "admin": slot.admin} for slot in channel.slots
         ],
         "limits": dict(channel.limits),
-        "dice": {bot.id: bot.commit for bot in channel.bots} if channel.proves else None,
+        "dice": {bot.id: bot.commit for bot in channel.bots},
     }
 
 

@@ -156,7 +156,7 @@ def _announced(event: Attach) -> list[_Said]:
             code_hash=event.code_hash,
             manifest_hash=event.manifest_hash,
             params=event.params,
-            **({} if event.commit is None else {"seed_commitment": event.commit}),
+            seed_commitment=event.commit,
         ),
         _system(type="bot:manifest", bot_id=event.bot, manifest=event.manifest, **walls),
     ]

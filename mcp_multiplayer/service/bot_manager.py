@@ -155,7 +155,7 @@ class BotManager:
         """Run every hook that is due, in order; see `Referees` in channel_manager."""
         silent: set[int] = set()
         while (due := hooks.due(room)) is not None:
-            if room.channel.proves and room.channel.runtime != self._channels.custody.host.runtime:
+            if room.channel.runtime != self._channels.custody.host.runtime:
                 await self._note_runtime(room)
                 continue  # another node may have run it meanwhile
             if await self._hear(room, due):
@@ -183,8 +183,7 @@ class BotManager:
             epoch=epoch,
         )
         result = await self._run(room, call, due.bot)
-        mint = self._channels.mint
-        ran = hook_io.ran(room.channel, due, result, memory.state, epoch=epoch, mint=mint)
+        ran = hook_io.ran(room.channel, due, result, memory.state, epoch=epoch)
         state = memory.state if ran.state is None else ran.state
         after = Memory(state, due.step.entry, due.number + 1)
         result = ran.failed or result
@@ -209,10 +208,7 @@ class BotManager:
         return twice.result
 
     def _epoch(self, room: Replica, due: hooks.Due) -> hook_io.Epoch:
-        if room.channel.proves:
-            return self._channels.custody.epoch(room.channel, due.bot, due.step.entry)
-        key = self._channels.mint(32)  # born without seeds: dice of the moment
-        return hook_io.Epoch(key, b"", b"", 0)
+        return self._channels.custody.epoch(room.channel, due.bot, due.step.entry)
 
     def _heard(self, room: Replica, due: hooks.Due) -> Message | None:
         """The message that an on_message hook is told, opened for this bot."""

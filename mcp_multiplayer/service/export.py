@@ -80,7 +80,7 @@ def write(room: Replica, channel: Channel, head: SignedHead, reader: Reader) -> 
         for leaf in first_leaves(room.store, room.channel_id, head.size):
             lines.append(_line(leaf))
             made = step(channel, decode(leaf), leaf)
-            for name in _needs(made.event, asked, proves=channel.proves):
+            for name in _needs(made.event, asked):
                 kept = room.store.get(Table.BLOB, room.channel_id, f"sha256:{name}")
                 if kept is not None:
                     blobs[name] = kept
@@ -96,7 +96,7 @@ def write(room: Replica, channel: Channel, head: SignedHead, reader: Reader) -> 
     return file.getvalue()
 
 
-def _needs(event: Event, asked: dict[int, list[str]], *, proves: bool) -> list[str]:
+def _needs(event: Event, asked: dict[int, list[str]]) -> list[str]:
     """SHA-256 (hex) of everything beside the log that can be read from this entry on.
 
     What a referee heard from the network is as secret as its state, and comes out with its seed:
@@ -107,8 +107,6 @@ def _needs(event: Event, asked: dict[int, list[str]], *, proves: bool) -> list[s
             return [event.code_hash.removeprefix("sha256:")]
         case Run(at=at, fx=list(effects)):
             answers = [base64.urlsafe_b64decode(one["r"] + "=").hex() for one in effects]
-            if not proves:
-                return answers
             asked.setdefault(at, []).extend(answers)
             return []
         case Reveal(at=at):

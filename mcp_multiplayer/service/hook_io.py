@@ -36,9 +36,8 @@ from mcp_multiplayer.service.replica import Draft, Replica, private_row
 from mcp_multiplayer.storage.base import Row, Table
 from mcp_multiplayer.transcript import drbg, seeds
 from mcp_multiplayer.transcript.canonical_json import NotCanonical, canonical, through
-from mcp_multiplayer.transcript.entries import MAX_ENTRY, b64u
+from mcp_multiplayer.transcript.entries import MAX_ENTRY
 
-Mint = Callable[[int], bytes]
 Receipt = dict[str, Any]
 
 LARGEST_RUN = MAX_ENTRY - 256  #: bytes; the rest is for its place in the log
@@ -128,13 +127,12 @@ def ran(
     state: Mapping[str, Any],
     *,
     epoch: Epoch,
-    mint: Mint,
 ) -> Result:
     """Return what ``result`` of the hook ``due`` means for the channel. ``state`` is the
-    bot's before the hook. ``mint`` makes salts in rooms born without seeds."""
+    bot's before the hook."""
     if isinstance(result, Finished):
         try:
-            finished = _finished(channel, due, result, state, epoch, mint)
+            finished = _finished(channel, due, result, state, epoch)
             size = len(canonical(events.write(finished.command.run)))
         except (BadMessage, NotCanonical) as error:
             result = _broken("BadMessage", str(error), result)
@@ -143,7 +141,7 @@ def ran(
                 return finished
             text = f"what the hook did takes {size} bytes in the log, at most {LARGEST_RUN} fit"
             result = _broken("OutputLimit", text, result)
-    run = _failure(due, result, _receipt(channel, due, result, epoch, state, state))
+    run = _failure(due, result, _receipt(due, result, epoch, state, state))
     return Result(Ran(run, silent=False), failed=result)
 
 
@@ -152,16 +150,13 @@ def _broken(error: str, text: str, result: Finished) -> Failed:
 
 
 def _receipt(
-    channel: Channel,
     due: Due,
     result: HookResult,
     epoch: Epoch,
     before: Mapping[str, Any],
     after: Mapping[str, Any],
 ) -> Receipt:
-    """The fields of a run that a replay must come to; none in rooms born without them."""
-    if not channel.proves:
-        return {}
+    """The fields of a run that a replay must come to."""
     drawn = result.draws if isinstance(result, Finished) else 0
     asked = [{"k": effect.kind, "q": effect.q, "r": effect.r} for effect in result.effects]
     made = epoch.receipt(before, after, drawn) | {"now": due.step.ts}
@@ -181,11 +176,8 @@ def _finished(
     result: Finished,
     state: Mapping[str, Any],
     epoch: Epoch,
-    mint: Mint,
 ) -> Result:
     def salt(place: int, name: str) -> str:
-        if not channel.proves:
-            return b64u(mint(16))
         return seeds.salt(epoch.private, due.step.entry, place, name)
 
     out: list[dict[str, Any]] = []
@@ -211,7 +203,7 @@ def _finished(
         turn=turn,
         end=None if result.end is None else through(dict(result.end)),
         timers=clocks or None,
-        **_receipt(channel, due, result, epoch, state, after),
+        **_receipt(due, result, epoch, state, after),
     )
     trace = out or turn or result.end is not None or clocks or result.draws or result.effects
     return Result(Ran(run, silent=not trace and _same(after, state)), result.state, openings)
@@ -268,7 +260,7 @@ def private_rows(room: Replica, draft: Draft, openings: Mapping[int, Opening]) -
 
 def answers(room: Replica, happened: Sequence[Event], effects: Sequence[Effect]) -> list[Row]:
     """The network's answers by their hash: a replay takes them from here."""
-    if not happened or not room.channel.proves:
+    if not happened:
         return []
     blobs = {hashlib.sha256(effect.response).hexdigest(): effect.response for effect in effects}
     return [

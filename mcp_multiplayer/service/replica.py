@@ -13,7 +13,7 @@ from typing import Any
 
 from mcp_multiplayer.channel import events, snapshot, timers, view
 from mcp_multiplayer.channel.apply import Place, evolve
-from mcp_multiplayer.channel.events import Abort, Erased, Event, Genesis, Join, Restored, Run, Tick
+from mcp_multiplayer.channel.events import Abort, Erased, Event, Join, Restored, Run, Tick
 from mcp_multiplayer.channel.model import Channel
 from mcp_multiplayer.channel.view import Message, Opening
 from mcp_multiplayer.errors import BrokenLog
@@ -185,8 +185,7 @@ class Replica:
         steps, leaves = list(base.steps) if base else [], list(base.leaves) if base else []
         coming = list(wanted)
         for left, (event, ts) in zip(range(len(coming) - 1, -1, -1), coming, strict=True):
-            more = left > 0 and (channel.proves or isinstance(event, Genesis))
-            data, after = place(head, events.write(event), ts, more=more)
+            data, after = place(head, events.write(event), ts, more=left > 0)
             when = ts if isinstance(event, Run) else after.ts
             channel = evolve(channel, event, Place(head.size, when, len(data)))
             leaf = Leaf(head.size, when, channel.messages, after.last, data)

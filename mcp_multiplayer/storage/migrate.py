@@ -11,9 +11,9 @@ import sqlite3
 from collections.abc import Sequence
 
 
-def migrate(db: sqlite3.Connection, steps: Sequence[Sequence[str]]) -> None:
+def migrate(db: sqlite3.Connection, steps: Sequence[Sequence[str]], *, oldest: int = 1) -> None:
     """Take the ``steps`` that the file has not taken; each is a list of statements. ValueError when
-    a newer release wrote it. ``db`` is in autocommit mode.
+    a newer release wrote it, or one before version ``oldest``. ``db`` is in autocommit mode.
 
     Two processes may start on one file: the second waits and finds the work done.
     """
@@ -24,6 +24,11 @@ def migrate(db: sqlite3.Connection, steps: Sequence[Sequence[str]]) -> None:
             raise ValueError(
                 f"written by a newer release (version {version}, this one knows {len(steps)}): "
                 "start that release or restore a backup"
+            )
+        if 0 < version < oldest:
+            raise ValueError(
+                f"written by an older release (version {version}, this one reads {oldest} and "
+                "later): only that release can read it; start with an empty DATA_DIR"
             )
         for statements in steps[version:]:
             for statement in statements:

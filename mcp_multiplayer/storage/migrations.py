@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+#: Version 1 held logs of mpx-log/1, which no release has written.
+OLDEST = 2
 MIGRATIONS: tuple[tuple[str, ...], ...] = (
+    (),
     (
         # `said` is how many messages this leaf adds. Leaves that add none stay out of the
         # partial index, so that skipping ten thousand of them costs nothing.

@@ -114,7 +114,7 @@ def _open_for_writing(path: Path) -> sqlite3.Connection:
     try:
         db.execute("PRAGMA journal_mode = WAL").fetchall()
         db.execute("PRAGMA synchronous = FULL")  # NORMAL would lose acknowledged words
-        migrate(db, migrations.MIGRATIONS)
+        migrate(db, migrations.MIGRATIONS, oldest=migrations.OLDEST)
     except BaseException:
         db.close()
         raise

@@ -19,7 +19,6 @@ from mcp_multiplayer.channel.model import Channel
 from mcp_multiplayer.sandbox.call import Limits
 from mcp_multiplayer.service import hook_io
 from mcp_multiplayer.transcript import checkpoint
-from mcp_multiplayer.transcript.canonical_json import NotCanonical, parse
 from mcp_multiplayer.verifier import archive, attributed_actions, check_shown, parse_log, verdict
 from mcp_multiplayer.verifier.archive import Record
 from mcp_multiplayer.verifier.executor import Executor
@@ -143,9 +142,6 @@ def _verdicts(checked: Checked, wishes: Wishes) -> list[Verdict]:
 
 def _check(found: Record, wishes: Wishes, executor: Executor | None, checked: Checked) -> None:
     findings = checked.findings
-    if _version(found) == "mpx-log/0":
-        _check_v0(found, checked)
-        return
     checked.log = parse_log.read(found.lines)
     walk = Walk(checked.log, found, findings, None)
     checked.walked = walk.walked
@@ -232,29 +228,3 @@ def _check_names(wishes: Wishes, channel: Channel, heads: Heads, findings: Findi
         for who in dict.fromkeys(names):
             if channel.seat(who) is None:
                 findings.add(code, f"not used: nobody here is called {who[:40]!r}, only {here}")
-
-
-def _version(found: Record) -> Any:
-    try:
-        entry = parse(found.lines[0])
-    except (NotCanonical, IndexError):
-        return None
-    return entry.get("v") if isinstance(entry, dict) else None
-
-
-def _check_v0(found: Record, checked: Checked) -> None:
-    """Rooms born without seeds and receipts: the chain is checked, and nothing else can be."""
-    log = parse_log.read(found.lines)
-    for line in log.lines:
-        entry = line.entry or {}
-        if {"key", "commit"} & entry.keys() or (entry.get("t") == "run" and "st" in entry):
-            raise Violation("E_FIELDS", "a room of mpx-log/0 has no such field", line.index)
-    checked.log = log
-    checked.origin = str((log.lines[0].entry or {}).get("origin", ""))
-    checked.heads = Heads(log, [None] * log.size, checked.findings)
-    checked.walked.whole = True
-    checked.findings.add(
-        "I_V0", "a room of mpx-log/0: its entries follow each other, no more is shown"
-    )
-    checked.findings.add("I_SPLIT", "a room of mpx-log/0 has no signed heads")
-    checked.findings.add("I_UNCONFIRMED", "a room of mpx-log/0: what was said is not judged")

@@ -59,7 +59,7 @@ def _whole(made: Result) -> dict[str, Any]:
 
 
 def drew(run: Run) -> bool:
-    return run.rng is not None and run.rng[2] > 0
+    return bool(run.rng[2] > 0)
 
 
 def opens(opening: Mapping[str, Any], body: Mapping[str, Any]) -> bool:

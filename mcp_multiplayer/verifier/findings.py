@@ -41,9 +41,10 @@ WHERE: Mapping[str, tuple[str, ...]] = {
     "I_ERASED": (RECORD, RULES, DICE, WORDS),
     "I_CONSENT": (RECORD, RULES),
     "I_INVITE_OLD": (RULES, DICE),
-    "I_V0": (RULES, RECORD, DICE),
     "I_RESTORED": (RECORD, RULES, DICE),
-    **dict.fromkeys(("I_BROKEN", "I_BUNDLE", "I_TOO_LARGE"), (RECORD, RULES, DICE, WORDS)),
+    **dict.fromkeys(
+        ("I_BROKEN", "I_BUNDLE", "I_TOO_LARGE", "I_FORMAT"), (RECORD, RULES, DICE, WORDS)
+    ),
 }
 
 

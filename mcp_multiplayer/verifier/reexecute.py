@@ -293,7 +293,7 @@ class Reexecution:
             and (event.res != "ok" or compare.drew(event))
         ):
             return Unknown("I_SEED", "what it asked may depend on a seed that is not out")
-        made = hook_io.ran(channel, due, result, state, epoch=epoch, mint=lambda size: bytes(size))
+        made = hook_io.ran(channel, due, result, state, epoch=epoch)
         return Known(self._decided(made), sealed=seed is None or self._kept(due.bot))
 
     def _kept(self, bot: Bot) -> bool:
@@ -393,7 +393,7 @@ class Reexecution:
                 self._look_into(due.bot, event, entry, sealed=outcome.sealed)
         if isinstance(outcome, Unknown) and not wrong:
             self._say(due, outcome)
-            if event.st is not None and event.st[0] != event.st[1]:
+            if event.st[0] != event.st[1]:
                 self._lose(due.bot.at, replace(outcome, text="its state is not known any more"))
         if wrong:
             expected = (
@@ -403,8 +403,7 @@ class Reexecution:
             self.findings.add(wrong, text, entry, expected=expected)
         if wrong:
             self._lose(due.bot.at, Unknown("I_UNKNOWN_STATE", "an earlier run of it differs"))
-        if event.st is not None:
-            self._blinded[_blinder(due.bot)] = event.st[1]
+        self._blinded[_blinder(due.bot)] = event.st[1]
         self._go_on(due, state)
 
     def _look_into(self, bot: Bot, event: Run, entry: int, *, sealed: bool) -> None:
@@ -419,7 +418,6 @@ class Reexecution:
         """What can be held against the log whether the hook was executed or not."""
         if event.now != due.step.ts:
             return "E_RUN_NOW"
-        assert event.st is not None and event.rng is not None  # the strict reader has seen to it
         if event.rng[1] != due.bot.dice.drawn:
             return "E_RUN_RNG"
         before = self._blinded.get(_blinder(due.bot))

@@ -32,6 +32,7 @@ from mcp_multiplayer.channel.events import (
     Runtime,
     Unseal,
 )
+from mcp_multiplayer.channel.field_types import VERSION
 from mcp_multiplayer.channel.model import Bot, Channel, Slot
 from mcp_multiplayer.channel.view import Message
 from mcp_multiplayer.service.replica import step as placed_step
@@ -98,6 +99,10 @@ class Walk:
 
     def read(self) -> None:
         """Every entry by itself: its fields, each of the right form."""
+        said = (self.log.lines[0].entry or {}).get("v", VERSION)
+        if said != VERSION:
+            text = f"the record is {said!r:.40}, and this verifier reads {VERSION}"
+            raise Violation("I_FORMAT", text, 0)
         for line in self.log.lines:
             if line.entry is None:
                 self.events.append(None)

@@ -220,5 +220,5 @@ def names(log_events: Sequence[tuple[int, Event]]) -> dict[str, str]:
     for _, event in log_events:
         if isinstance(event, Attach):
             nth += 1
-            found[seeds.bot_name(event.bot, nth)] = event.commit or ""
+            found[seeds.bot_name(event.bot, nth)] = event.commit
     return found

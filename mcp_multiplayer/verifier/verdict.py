@@ -62,7 +62,7 @@ SETTLE = {
     "I_LATE": "nothing can: whether the server was too busy to let a clock ring is its word",
     "I_NONDETERMINISTIC": "read the source: does it depend on the order of a set or an address?",
     "I_ERASED": "a file of a member who got it before the entry was erased",
-    "I_V0": "nothing can: rooms of mpx-log/0 carry no seeds and no receipts",
+    "I_FORMAT": "a verifier of a release that reads this format",
     "I_RESTORED": "the head that was lost, if a member kept its note",
     "I_BUNDLE": "download it again: get_transcript gives a new link",
     "I_BROKEN": "a file whose record is whole",
@@ -124,7 +124,7 @@ def _verdict(
 
 
 #: Of which it is said already that nothing is judged.
-_NOT_JUDGED = ("I_ERASED", "I_BROKEN", "I_BUNDLE", "I_TOO_LARGE")
+_NOT_JUDGED = ("I_ERASED", "I_BROKEN", "I_BUNDLE", "I_TOO_LARGE", "I_FORMAT")
 _SETTLE_BAD = {
     "E_FORK": "show both signed notes to anybody; a typed line wants the signed note of that head",
 }

@@ -98,7 +98,7 @@ def _crowded(*, seats: int, names: int) -> bytes:
     slots = [{"id": f"s{n}", "kind": "bot", "label": f"b{n}"} for n in range(1, seats)]
     slots.insert(0, {"id": "s0", "kind": "invite", "label": "alice", "invite": "0" * 64})
     opened = Genesis(
-        "mpx-log/1",
+        "mpx-log/2",
         origin,
         "crowd",
         "A" * 16,

@@ -62,8 +62,9 @@ RUN = st.builds(
     end=st.none() | BODY,
     timers=st.none() | st.dictionaries(WORD, st.none() | st.integers(0, 9), max_size=3),
     line=st.none() | st.integers(1, 9),
-    now=st.none() | st.integers(0, 9),
-    rng=st.none() | st.just(["kid", 0, 3]),
+    now=st.integers(0, 9),
+    st=st.just(["before", "after"]),
+    rng=st.just(["kid", 0, 3]),
 )
 ATTACH = st.builds(
     Attach,

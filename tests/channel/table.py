@@ -31,6 +31,8 @@ from mcp_multiplayer.transcript.entries import Head, place
 from tests.harness import LIMITS
 
 NOW = 1_800_000_000_000
+#: What every run has: a state that stays as it was, no dice drawn.
+RECEIPT: dict[str, Any] = {"now": NOW, "st": ["s", "s"], "rng": ["kid", 0, 0]}
 HOST = Host(
     "cpython-3.11.7/mpx-1", lambda _, name: f"seed of {name}", lambda origin: f"key {origin}"
 )
@@ -165,7 +167,8 @@ class Table:
     def ran(self, number: int = 0, *, silent: bool = False, **fields: Any) -> list[Event]:
         """A hook of the room's bot ``number`` has come back."""
         it = self.channel.bots[number]
-        given: dict[str, Any] = {"res": "ok", "out": [], "on": it.at}
+        given: dict[str, Any] = {"res": "ok", "out": [], "on": it.at, **RECEIPT}
+        given["now"] = self.head.ts  # where its entry comes to stand
         run = Run(bot=it.id, at=it.at, hook="on_message", **(given | fields))
         return self.do(Ran(run, silent))
 

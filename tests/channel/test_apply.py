@@ -12,7 +12,7 @@ from mcp_multiplayer.channel.apply import Place, evolve
 from mcp_multiplayer.channel.events import Accept, Erased, Event, Genesis, Msg, Rename, Run, Tick
 from mcp_multiplayer.channel.view import count
 from tests.channel.strategies import EVENTS
-from tests.channel.table import BOTH, NOW, OPS, Table, bot
+from tests.channel.table import BOTH, NOW, OPS, RECEIPT, Table, bot
 
 
 def test_a_room_is_open_until_no_seat_waits_for_anybody() -> None:
@@ -108,7 +108,7 @@ def test_a_turn_after_the_end_is_a_rematch() -> None:
 def test_a_late_run_does_not_open_a_closed_room_again() -> None:
     table = Table.of("invite:alice", bots=(bot(),))
     table.update("host", OPS["close"])
-    table.happen([Run("judge", 1, "on_init", 1, "ok", [], end={"winners": []})])
+    table.happen([Run("judge", 1, "on_init", 1, "ok", [], **RECEIPT, end={"winners": []})])
     assert (table.channel.status, table.channel.result) == ("closed", None)
 
 

@@ -37,7 +37,7 @@ from mcp_multiplayer.errors import (
     TermsChanged,
     TooLarge,
 )
-from tests.channel.table import BOTH, OPS, SLOTS, WITH_ADMIN, Table, bot
+from tests.channel.table import BOTH, OPS, RECEIPT, SLOTS, WITH_ADMIN, Table, bot
 from tests.harness import LIMITS
 
 # --- update_channel: who x op --------------------------------------------------------------
@@ -415,7 +415,7 @@ def test_a_run_of_a_referee_that_is_gone_changes_nothing() -> None:
     table = two_bots()
     gone = table.channel.bots[0]
     table.update("host", {"op": "set_bot", "bot_id": "judge", "bot_code": "…"})
-    run = Run("judge", gone.at, "on_message", 1, "ok", [{"k": "bot", "b": {}}])
+    run = Run("judge", gone.at, "on_message", 1, "ok", [{"k": "bot", "b": {}}], **RECEIPT)
     assert table.do(Ran(run, silent=False)) == []
 
 

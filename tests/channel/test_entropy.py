@@ -83,7 +83,7 @@ def test_another_value_for_the_same_seat_is_refused() -> None:
 def test_who_spoke_before_another_referee_came_may_speak_again() -> None:
     table = room()
     table.join("A", "alice", entropy=A)
-    table.happen([bot("Late").attach("late", "s3")])
+    table.happen([bot("Late").attach("late", "s3", runtime="r", commit="c")])
     assert table.join("A", "alice", entropy=B) == [Entropy("s1", B)]
     with pytest.raises(InvalidRequest, match="another value"):
         table.join("A", "alice", entropy=A)
@@ -107,7 +107,7 @@ def test_a_value_after_the_beginning_is_not_taken() -> None:
 def test_a_value_that_the_server_read_before_it_committed_does_not_count() -> None:
     table = room()
     table.join("A", "alice", entropy=A)
-    table.happen([bot("Late").attach("late", "s3")])
+    table.happen([bot("Late").attach("late", "s3", runtime="r", commit="c")])
     table.join("B", "bob", entropy=B)
     second = table.channel.bots[1]
     assert entropy.shares(table.channel, second, table.channel.size - 1) == [("s2", B)]
@@ -255,7 +255,7 @@ def playing() -> Table:
 def test_the_end_of_the_game_brings_the_seed_out() -> None:
     table = playing()
     _, reveal = table.ran(end={"winners": []}, **RECEIPT)
-    assert reveal == Reveal("judge", 1, 0)
+    assert reveal == Reveal("judge", 1, 0, "")
     assert table.channel.bots[0].dice.epoch == 1
     assert table.channel.bots[0].dice.drawn == 0
 
@@ -269,7 +269,7 @@ def test_hooks_that_drew_are_counted_through_an_epoch_and_no_others() -> None:
 
 def test_a_run_that_the_rules_undo_has_drawn_nothing_and_changed_no_state() -> None:
     table = playing()
-    table.happen([bot("Late").attach("late", "s3")])
+    table.happen([bot("Late").attach("late", "s3", runtime="r", commit="c")])
     (run,) = table.ran(1, turn={"players": []}, **RECEIPT)
     assert isinstance(run, Run)
     assert (run.res, run.st, run.rng) == ("error:NotTheFirstBot", ["x", "x"], ["kid", 0, 0])
@@ -281,7 +281,7 @@ def test_the_seed_comes_out_after_seven_days_though_nobody_is_there() -> None:
     table.now += 7 * entropy.DAY - 1
     assert table.expire() == []
     table.now += 1
-    assert table.expire() == [Reveal("judge", 1, 0)]
+    assert table.expire() == [Reveal("judge", 1, 0, "")]
     assert table.expire() == []
 
 
@@ -292,14 +292,14 @@ def test_the_seven_days_are_those_of_the_first_run_and_not_of_the_last() -> None
     table.post("A")
     table.ran(**RECEIPT)
     table.now += entropy.DAY
-    assert table.expire() == [Reveal("judge", 1, 0)]
+    assert table.expire() == [Reveal("judge", 1, 0, "")]
 
 
 def test_a_run_that_drew_nothing_needs_its_seed_all_the_same() -> None:
     table = playing()
     table.ran(**RECEIPT | {"rng": ["kid", 0, 0]})  # its states are blinded with it
     table.now += 7 * entropy.DAY
-    assert table.expire() == [Reveal("judge", 1, 0)]
+    assert table.expire() == [Reveal("judge", 1, 0, "")]
 
 
 def test_a_clock_that_ran_out_before_the_seven_days_rings_first() -> None:
@@ -307,7 +307,7 @@ def test_a_clock_that_ran_out_before_the_seven_days_rings_first() -> None:
     table.ran(**RECEIPT, timers={"soon": table.now + 1000})
     table.now += 8 * entropy.DAY
     assert table.expire() == [Tick("judge", "soon")]
-    assert table.expire() == [Reveal("judge", 1, 0)]
+    assert table.expire() == [Reveal("judge", 1, 0, "")]
 
 
 def test_a_seed_that_nothing_was_done_with_stays_where_it_is() -> None:
@@ -319,21 +319,21 @@ def test_a_seed_that_nothing_was_done_with_stays_where_it_is() -> None:
 def test_closing_brings_the_seed_out_first() -> None:
     table = room(join_as="alice")
     table.ran(**RECEIPT)
-    assert table.update("host", {"op": "close"}) == [Reveal("judge", 1, 0), Close()]
+    assert table.update("host", {"op": "close"}) == [Reveal("judge", 1, 0, ""), Close()]
 
 
 def test_a_referee_that_goes_leaves_its_seed() -> None:
     table = room(join_as="alice")
     table.ran(**RECEIPT)
     gone = table.update("host", {"op": "remove_bot", "bot_id": "judge"})
-    assert gone == [Reveal("judge", 1, 0), Detach("judge")]
+    assert gone == [Reveal("judge", 1, 0, ""), Detach("judge")]
 
 
 def test_a_referee_that_is_replaced_leaves_its_seed() -> None:
     table = room(join_as="alice")
     table.ran(**RECEIPT)
     gone = table.update("host", {"op": "set_bot", "bot_id": "judge", "bot_code": "…"})
-    assert gone[:2] == [Reveal("judge", 1, 0), Detach("judge")]
+    assert gone[:2] == [Reveal("judge", 1, 0, ""), Detach("judge")]
 
 
 def test_the_last_seed_is_kept_for_the_end_of_the_room() -> None:
@@ -342,7 +342,7 @@ def test_the_last_seed_is_kept_for_the_end_of_the_room() -> None:
         table.ran(end={"winners": []}, **RECEIPT)
     assert len(table.ran(end={"winners": []}, **RECEIPT)) == 1
     closed = table.update("host", {"op": "close"})
-    assert closed[0] == Reveal("judge", 1, seeds.SEEDS - 1)
+    assert closed[0] == Reveal("judge", 1, seeds.SEEDS - 1, "")
 
 
 def test_a_join_carries_what_was_given() -> None:

@@ -39,16 +39,19 @@ from mcp_multiplayer.channel.events import (
     Tick,
     Unseal,
 )
+from mcp_multiplayer.channel.field_types import VERSION
 from mcp_multiplayer.errors import BrokenLog
 from mcp_multiplayer.transcript.canonical_json import canonical, parse
+from tests.channel.table import RECEIPT
 
 #: One of each type as its entry stands in the log, without its place (i, p, ts).
 FORMS: list[tuple[Event, dict[str, Any]]] = [
     (
-        Genesis("mpx-log/0", "h/c/chn_x", "n", "W", [{"id": "s0"}], {"seats": 2}, "00"),
+        Genesis(VERSION, "h/c/chn_x", "n", "W", [{"id": "s0"}], {"seats": 2}, "00", "key"),
         {
             "t": "genesis",
-            "v": "mpx-log/0",
+            "v": VERSION,
+            "key": "key",
             "origin": "h/c/chn_x",
             "name": "n",
             "creator": "W",
@@ -58,7 +61,7 @@ FORMS: list[tuple[Event, dict[str, Any]]] = [
         },
     ),
     (
-        Attach("x", "s0", "X", "1", "sha256:c", {}, "sha256:m", {}, {}, ["on_init"]),
+        Attach("x", "s0", "X", "1", "sha256:c", {}, "sha256:m", {}, {}, ["on_init"], "r", "c"),
         {
             "t": "attach",
             "bot": "x",
@@ -71,6 +74,8 @@ FORMS: list[tuple[Event, dict[str, Any]]] = [
             "params": {},
             "reach": {},
             "hooks": ["on_init"],
+            "runtime": "r",
+            "commit": "c",
         },
     ),
     (Join("s1", "W", "sha256:t"), {"t": "join", "slot": "s1", "who": "W", "terms": "sha256:t"}),
@@ -97,8 +102,9 @@ FORMS: list[tuple[Event, dict[str, Any]]] = [
         {"t": "msg", "m": {"s": "s1", "c": 1, "k": "user", "b": {}}},
     ),
     (
-        Run("x", 1, "on_init", 1, "ok", []),
-        {"t": "run", "bot": "x", "at": 1, "hook": "on_init", "on": 1, "res": "ok", "out": []},
+        Run("x", 1, "on_init", 1, "ok", [], **RECEIPT),
+        {"t": "run", "bot": "x", "at": 1, "hook": "on_init", "on": 1, "res": "ok", "out": []}
+        | RECEIPT,
     ),
     (Tick("x", "soon"), {"t": "tick", "bot": "x", "name": "soon"}),
     (Entropy("s1", commit="c"), {"t": "entropy", "slot": "s1", "commit": "c"}),
@@ -158,7 +164,7 @@ def test_an_unknown_type_is_an_error(kind: object) -> None:
 
 
 def test_absent_optional_fields_are_left_out_and_present_ones_kept() -> None:
-    run = Run("x", 1, "on_init", 1, "error:Oops", [], line=3, turn={"players": []})
+    run = Run("x", 1, "on_init", 1, "error:Oops", [], **RECEIPT, line=3, turn={"players": []})
     form = events.write(run)
     assert (form["line"], form["turn"]) == (3, {"players": []})
     assert "end" not in form

@@ -248,7 +248,7 @@ def check_log(table: Table) -> None:
     channel, bytes_so_far = Channel(), 0
     for number, data in enumerate(table.leaves):
         entry = entries.read(data, number)
-        at = Place(number, entry.get("ts", 0), len(data))
+        at = Place(number, entry.get("ts", entry.get("now", 0)), len(data))
         channel = evolve(channel, events.read(entry), at)
         bytes_so_far += len(data)
     assert channel == table.channel

@@ -7,10 +7,11 @@ from typing import Any
 import pytest
 
 from mcp_multiplayer.channel.apply import Place, evolve
+from mcp_multiplayer.channel.entropy import reveal_due
 from mcp_multiplayer.channel.events import Detach, Run, Tick
 from mcp_multiplayer.channel.model import Channel, Timer
 from mcp_multiplayer.channel.timers import MOST, due_at, next_due
-from tests.channel.table import BOTH, NOW, OPS, Table, bot
+from tests.channel.table import BOTH, NOW, OPS, RECEIPT, Table, bot
 from tests.harness import LIMITS
 
 
@@ -102,13 +103,13 @@ def test_a_closed_room_has_no_clocks() -> None:
     table.ran(timers={"a": NOW})
     table.update("host", OPS["close"])
     assert table.channel.timers == ()
-    table.happen([Run("judge", 1, "on_init", 1, "ok", [], timers={"a": NOW})])
+    table.happen([Run("judge", 1, "on_init", 1, "ok", [], **RECEIPT, timers={"a": NOW})])
     assert table.channel.timers == ()
 
 
 def test_a_run_of_a_referee_that_has_gone_starts_no_clock() -> None:
     table = Table.of("invite:alice", bots=(bot(),))
-    late = Run("judge", 0, "on_init", 1, "ok", [], timers={"a": NOW})
+    late = Run("judge", 0, "on_init", 1, "ok", [], **RECEIPT, timers={"a": NOW})
     assert evolve(table.channel, late, Place(9, NOW)).timers == ()
 
 
@@ -136,7 +137,7 @@ def test_in_a_full_room_no_clock_rings() -> None:
     table.ran(timers={"a": NOW})
     assert table.channel.timers
     assert table.expire() == []
-    assert next_due(table.channel) is None
+    assert next_due(table.channel) == reveal_due(table.channel, table.channel.bots[0])
     assert next_due(Channel()) is None
 
 

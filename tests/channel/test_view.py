@@ -13,7 +13,7 @@ from mcp_multiplayer.channel.events import Erased, Event, Run
 from mcp_multiplayer.channel.view import Message, Opening
 from mcp_multiplayer.transcript.canonical_json import canonical
 from tests.channel.strategies import BY_TYPE, EVENTS
-from tests.channel.table import BOTH, OPS, WITH_ADMIN, Table, bot
+from tests.channel.table import BOTH, OPS, RECEIPT, WITH_ADMIN, Table, bot
 
 NAMES = ["alice", "bob", "carol", "bot:judge", "system"]
 ROOM = Table.of("bot:judge", "invite:alice", "invite:bob", bots=(bot(),)).channel
@@ -118,7 +118,9 @@ def test_a_proposal_shows_who_wants_what_and_not_a_whole_manifest() -> None:
 
 
 def test_a_failed_hook_is_told_by_class_and_line() -> None:
-    run = Run("judge", 1, "on_message", 5, "error:KeyError", [{"k": "bot", "b": {}}], line=7)
+    run = Run(
+        "judge", 1, "on_message", 5, "error:KeyError", [{"k": "bot", "b": {}}], **RECEIPT, line=7
+    )
     (one,) = views.messages(ROOM, run, entry=6, ts=0, first=1)
     assert one.body == {
         "type": "bot:error",
@@ -130,13 +132,15 @@ def test_a_failed_hook_is_told_by_class_and_line() -> None:
 
 
 def test_a_hook_that_used_up_its_ticks_is_told_by_a_class_too() -> None:
-    run = Run("judge", 1, "on_message", 5, "fuel", [])
+    run = Run("judge", 1, "on_message", 5, "fuel", [], **RECEIPT)
     (one,) = views.messages(ROOM, run, entry=6, ts=0, first=1)
     assert one.body["error"] == "FuelLimit"
 
 
 def test_a_referee_cannot_end_a_game_in_other_words_than_ended() -> None:
-    run = Run("judge", 1, "on_message", 5, "ok", [], end={"type": "joined", "winners": []})
+    run = Run(
+        "judge", 1, "on_message", 5, "ok", [], **RECEIPT, end={"type": "joined", "winners": []}
+    )
     (one,) = views.messages(ROOM, run, entry=6, ts=0, first=1)
     assert one.body["type"] == "ended"
 

@@ -19,6 +19,7 @@ from mcp_multiplayer.service.messages import (
     page,
 )
 from mcp_multiplayer.service.replica import Replica
+from tests.channel.table import RECEIPT
 from tests.harness import opened
 
 ALICE, BOB, CAROL = frozenset({"alice"}), frozenset({"bob"}), frozenset({"carol"})
@@ -229,7 +230,7 @@ async def test_in_a_room_without_turns_it_is_ones_turn_when_another_has_spoken(t
 def referee(room: Replica, **what: object) -> None:
     """Fold a run of a referee without a sandbox."""
     out = what.pop("out", [])
-    run = Run("judge", 0, "on_message", 0, "ok", out, **what)  # type: ignore[arg-type]
+    run = Run("judge", 0, "on_message", 0, "ok", out, **RECEIPT, **what)  # type: ignore[arg-type]
     draft = room.draft([(run, 0)])
     room.store.append(room.change(draft, [])).result()
     room.adopt(draft)

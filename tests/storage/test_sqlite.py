@@ -188,6 +188,17 @@ def test_ten_thousand_silent_leaves_are_skipped_at_no_cost(path: Path, log: Writ
         assert steps(store, "long") <= steps(store, "short") + 5
 
 
+def test_a_file_of_an_older_format_is_refused_in_one_line_and_left_alone(path: Path) -> None:
+    SqliteStore(path).close()
+    with closing(sqlite3.connect(path, isolation_level=None)) as db:
+        db.execute("PRAGMA user_version = 1")
+    with pytest.raises(ValueError, match=r"channels\.db.*older release \(version 1") as refused:
+        open_store("", path.parent)
+    assert "\n" not in str(refused.value)
+    with closing(sqlite3.connect(path)) as db:
+        assert db.execute("PRAGMA user_version").fetchall() == [(1,)]
+
+
 def test_a_newer_file_is_left_alone(path: Path) -> None:
     SqliteStore(path).close()
     with closing(sqlite3.connect(path, isolation_level=None)) as db:

@@ -88,7 +88,7 @@ async def test_of_two_values_that_a_member_gave_the_last_one_counts() -> None:
     """As when another referee came in between, whose seed the first value could not bind."""
     table = Room.of("bot:judge", "invite:alice", "invite:bob", bots=(bot(),))
     happened: list[Event] = [*table.join("A", "alice", entropy=ALICE)]
-    happened += table.happen([bot("Late").attach("late", "s3")])
+    happened += table.happen([bot("Late").attach("late", "s3", runtime="r", commit="c")])
     happened += table.join("A", "alice", entropy=BOB)
     found = []
     for value in (ALICE, BOB):

@@ -497,7 +497,7 @@ def _reach(bot: Bot) -> list[str]:
 
 def _dice(room: Replica, slot: Slot, dice: Json) -> list[str]:
     """Who has a say in the dice, and what it takes."""
-    if not any(bot.reach.get("dice") for bot in room.channel.bots) or not room.channel.proves:
+    if not any(bot.reach.get("dice") for bot in room.channel.bots):
         return []
     shown = ", ".join(commit[:8] + "…" for commit in dice["seed_commitments"].values())
     given = ", ".join([*dice["given"], *dice["promised"]]) or "nobody"
