@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import math
+import re
 import time
 from collections import Counter
 from collections.abc import Mapping
@@ -63,6 +64,9 @@ class Draw:
     overdue: bool = False  #: its seed could have come out before it
 
 
+_FORMAT = re.compile(r"mpx-log/[0-9]{1,4}")
+
+
 @dataclass
 class Walked:
     """What became of a log."""
@@ -99,10 +103,9 @@ class Walk:
 
     def read(self) -> None:
         """Every entry by itself: its fields, each of the right form."""
-        said = (self.log.lines[0].entry or {}).get("v", VERSION)
-        if said != VERSION:
-            text = f"the record is {said!r:.40}, and this verifier reads {VERSION}"
-            raise Violation("I_FORMAT", text, 0)
+        said = (self.log.lines[0].entry or {}).get("v")
+        if isinstance(said, str) and _FORMAT.fullmatch(said) and said != VERSION:
+            raise Violation("I_FORMAT", f"this is {said}, and this verifier reads {VERSION}", 0)
         for line in self.log.lines:
             if line.entry is None:
                 self.events.append(None)

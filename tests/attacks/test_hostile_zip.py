@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from mcp_multiplayer.channel.events import Event, Genesis, Rename, write
+from mcp_multiplayer.channel.events import Ask, Event, Genesis, Rename, write
 from mcp_multiplayer.transcript import checkpoint, merkle
 from mcp_multiplayer.transcript.canonical_json import canonical
 from mcp_multiplayer.transcript.entries import b64u
@@ -109,9 +109,13 @@ def _crowded(*, seats: int, names: int) -> bytes:
     )
     lines: list[bytes] = []
     before = b""
-    happened: list[Event] = [opened, *(Rename(f"name {n}") for n in range(names))]
+    happened: list[Event] = [opened]
+    for n in range(names):
+        op = {"op": "rename", "name": f"name {n}"}
+        happened += [Ask("A" * 16, [op]), Rename(op["name"])]
     for index, event in enumerate(happened):
         entry = {**write(event), "i": index, "ts": 1, **({"p": b64u(before)} if index else {})}
+        entry |= {"more": True} if isinstance(event, Ask) else {}
         lines.append(canonical(entry))
         before = merkle.leaf_hash(lines[-1])
     return b"".join(line + b"\n" for line in lines)

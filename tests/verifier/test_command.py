@@ -21,6 +21,7 @@ import pytest
 
 from mcp_multiplayer.verifier import archive, build, report
 from mcp_multiplayer.verifier.__main__ import main
+from mcp_multiplayer.verifier.check import Wishes, check_file
 from mcp_multiplayer.verifier.findings import Violation
 from tests.verifier.games import Bundle, Table, reforge
 
@@ -156,6 +157,16 @@ HOSTILE: dict[str, bytes] = {
     "an odd type": packed({"entries.jsonl": b'{"i":0,"t":{},"ts":1}\n'}),
     "version 9": packed({"entries.jsonl": b'{"i":0,"t":"genesis","ts":1,"v":9}\n'}),
 }
+
+
+@pytest.mark.parametrize("version", ["mpx-log/0", "mpx-log/1", "mpx-log/3", "mpx-log/9999"])
+def test_a_record_of_another_format_is_not_judged(version: str, tmp_path: Path) -> None:
+    path = tmp_path / "other.zip"
+    first = b'{"i":0,"t":"genesis","ts":1,"v":"%s"}\n' % version.encode()
+    path.write_bytes(packed({"entries.jsonl": first}))
+    checked = check_file(path, Wishes(execute=False))
+    assert [one.code for one in checked.findings.found if one.violated] == []
+    assert "I_FORMAT" in {one.code for one in checked.findings.found} and checked.exit_code == 2
 
 
 @pytest.mark.parametrize("name", HOSTILE)
