@@ -186,10 +186,6 @@ UNPLAYABLE = {
         USUAL.replace("    def on_message", "    def other"),
         "changed nothing",
     ),
-    "a move that is sealed to nobody": (
-        USUAL.replace('["yes", "no"]', '{"body": ["yes"], "to": ["bot:nobody"]}'),
-        "nobody here is called 'bot:nobody'",
-    ),
     "a hook that fails at the start": (
         USUAL.replace("        self.next(0)", "        {}[1]"),
         "on_start, line 17",

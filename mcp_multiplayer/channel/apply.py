@@ -140,7 +140,7 @@ def _fold_proof(channel: Channel, event: _Proof, place: Place) -> Channel:  # no
                 channel = _seat(channel, slot, commit="", given=0)
             return _maybe_started(channel, place)
         case Unseal(slot, bot_id, at, key):
-            kept = next(bot.kept for bot in channel.bots if (bot.id, bot.at) == (bot_id, at))
+            kept = _bot_of(channel, event).kept
             agreed = (*kept.agreed, channel.slot(slot).who)
             opened = Kept(place.entry + 1, kept.nth + 1)
             after = replace(kept, agreed=agreed) if key is None else opened
@@ -205,6 +205,7 @@ def _attach(channel: Channel, event: Attach, place: Place) -> Channel:
         nth=channel.attached + 1,
         commit=event.commit,
         dice=Dice(first=place.entry),
+        kept=Kept(place.entry),
     )
     seated = _seat(channel, event.slot, state="taken")
     return replace(
@@ -278,27 +279,37 @@ def _said(channel: Channel, m: Mapping[str, Any]) -> Channel:
         if f"bot:{bot.id}" not in m["to"]:
             continue
         if bot.keeps_sealed:
-            channel = _bot(channel, bot.id, bot.at, kept=_keeping(bot.kept, channel.slot(m["s"])))
+            channel = _keeping(channel, bot, channel.slot(m["s"]))
         else:
             dice = replace(bot.dice, sealed=bot.dice.sealed + 1)
             channel = _bot(channel, bot.id, bot.at, dice=dice)
     return _seat(channel, m["s"], said=m["c"])
 
 
-def _keeping(kept: Kept, slot: Slot) -> Kept:
-    """Whoever had agreed has not agreed to this, too."""
-    by = tuple(dict.fromkeys((*kept.by, (slot.id, slot.who))))
-    return replace(kept, by=by, agreed=tuple(who for who in kept.agreed if who != slot.who))
+def _keeping(channel: Channel, bot: Bot, *slots: Slot) -> Channel:
+    """These have said something to it in private, or were told something by it: who had agreed has
+    not agreed to that, too."""
+    more = [(slot.id, slot.who) for slot in slots]
+    by = tuple(dict.fromkeys((*bot.kept.by, *more)))
+    agreed = tuple(who for who in bot.kept.agreed if all(who != other for _, other in more))
+    return _bot(channel, bot.id, bot.at, kept=replace(bot.kept, by=by, agreed=agreed))
 
 
 def _handed_on(channel: Channel, slot_id: str, who: str) -> Channel:
-    """What was said from a seat is the account's that has taken it over."""
+    """What was said from a seat is the account's that has taken it over, and that has yet to agree
+    to its being opened."""
     before = (slot_id, channel.slot(slot_id).who)
     for bot in channel.bots:
         if before in bot.kept.by:
             by = tuple((slot_id, who) if one == before else one for one in bot.kept.by)
-            channel = _bot(channel, bot.id, bot.at, kept=replace(bot.kept, by=by))
+            agreed = tuple(other for other in bot.kept.agreed if other != who)
+            kept = replace(bot.kept, by=by, agreed=agreed)
+            channel = _bot(channel, bot.id, bot.at, kept=kept)
     return channel
+
+
+def _bot_of(channel: Channel, event: Run | Unseal) -> Bot:
+    return next(bot for bot in channel.bots if (bot.id, bot.at) == (event.bot, event.at))
 
 
 def _bot(channel: Channel, bot_id: str, at: int, **changes: Any) -> Channel:
@@ -316,6 +327,10 @@ def _run(channel: Channel, event: Run, place: Place) -> Channel:
         drawn = bot.dice.drawn + (event.rng[2] > 0)
         dice = replace(bot.dice, drawn=drawn, used=True, since=since)
         channel = _bot(channel, bot.id, bot.at, dice=dice)
+        told = {name for item in event.out for name in item.get("to", ())}
+        heard = [slot for slot in channel.seated if slot.label in told]
+        if bot.keeps_sealed and heard:
+            channel = _keeping(channel, _bot_of(channel, event), *heard)
     if event.turn is not None:
         players = tuple(event.turn["players"])
         to = event.turn.get("to")

@@ -36,7 +36,7 @@ from mcp_multiplayer.channel.events import (
     Tick,
     Unseal,
 )
-from mcp_multiplayer.channel.identifiers import players_kind
+from mcp_multiplayer.channel.identifiers import players_kind, room_name
 from mcp_multiplayer.channel.model import Channel, Slot
 from mcp_multiplayer.channel.ops import Op
 from mcp_multiplayer.errors import (
@@ -311,7 +311,7 @@ def _update(channel: Channel, update: Update, host: Host) -> list[Event]:
     for op in update.ops:
         if not MAY[op.op](channel, update.who):
             raise NotAdmin(_why_not(channel, op))
-    if any(op.op != "close" for op in update.ops):
+    if any(op.op not in ("close", "open_sealed") for op in update.ops):
         _has_room(channel)
     if any(op.op == "accept_change" for op in update.ops):
         return _accept(channel, update, host)
@@ -335,7 +335,10 @@ def _ask(channel: Channel, update: Update) -> Ask:
         for place, op in enumerate(update.ops)
     ]
     for op in ops:
-        op.get("bot", {}).pop("manifest", None)
+        for name in ("manifest", "params"):  # which its attach has
+            op.get("bot", {}).pop(name, None)
+        if "name" in op:
+            op["name"] = room_name(op["name"])
     return Ask(update.who, ops, own[0].id if own else None)
 
 
@@ -389,8 +392,14 @@ def _open_sealed(channel: Channel, update: Update) -> list[Event]:
             f"what is said to bot:{bot.id} in private is opened when the game ends",
             hint='Only a bot whose manifest says "sealed": "kept" keeps it closed.',
         )
-    if seat.who in bot.kept.agreed:
+    party = any(who == seat.who for _, who in bot.kept.by)
+    if seat.who in bot.kept.agreed or (bot.kept.nth and not party):
         return []
-    if all(who != seat.who for _, who in bot.kept.by):
-        raise BadOp(f"nothing that you said to bot:{bot.id} in private is closed")
+    if not party:
+        raise BadOp(f"you said nothing to bot:{bot.id} in private, and it told you nothing")
+    if bot.dice.drawn if channel.status == "ended" else bot.dice.used:
+        raise BadOp(  # with its states open, what it dealt to others would be known
+            f"the dice of bot:{bot.id} are not out yet",
+            hint="Open it when the game has ended.",
+        )
     return [Unseal(seat.id, bot.id, bot.at, None if bot.kept.without(seat.who) else "")]

@@ -128,7 +128,7 @@ class Detach:
 class Ask:
     """Somebody asks for changes of the room, which the entries after this one carry out. ``slot``
     is the seat that speaks; the creator may have none. A referee that an op brings stands here
-    without its manifest, which its attach has."""
+    without manifest and params, which its attach has."""
 
     who: of.Who
     ops: of.AskedOps

@@ -145,14 +145,27 @@ _is_proposed_op = _shape(
     {"op": _matches("set_bot|attach_bot|remove_bot|set_admin|yield_slot|close")},
     {**_ABOUT, "bot": _shape({**_BOT, "manifest": _is_object}, _BOT_MAY)},
 )
-_is_asked_op = _shape(
-    {
-        "op": _matches(
-            "set_bot|attach_bot|remove_bot|set_admin|yield_slot|close|rename|reissue_invite|start"
-        )
-    },
-    {**_ABOUT, "name": _is_text, "invite": _is_hex, "bot": _shape(_BOT, _BOT_MAY)},
+_brought = _shape(
+    {"name": _is_name, "version": _is_version, "code_hash": _is_sha, "manifest_hash": _is_sha}
+    | {"reach": _is_reach, "hooks": _list(_is_hook), "label": _is_label},
+    {"ref": _is_ref, "isolation": _is_isolation},
 )
+_ASKED = {
+    "set_bot": _shape({"op": _is_text, "bot_id": _is_label, "bot": _brought}),
+    "attach_bot": _shape({"op": _is_text, "bot": _brought}),
+    "remove_bot": _shape({"op": _is_text, "bot_id": _is_label}),
+    "set_admin": _shape({"op": _is_text, "player_id": _is_label, "admin": _is_bool}),
+    "yield_slot": _shape({"op": _is_text, "player_id": _is_label, "invite": _is_hex}),
+    "reissue_invite": _shape({"op": _is_text, "player_id": _is_label, "invite": _is_hex}),
+    "rename": _shape({"op": _is_text, "name": _is_name}),
+    "start": _shape({"op": _is_text}),
+    "close": _shape({"op": _is_text}),
+}
+
+
+def _is_asked_op(value: Any) -> bool:
+    name = value.get("op") if isinstance(value, dict) else None
+    return isinstance(name, str) and name in _ASKED and _ASKED[name](value)
 
 
 def _is_slot(value: Any) -> bool:

@@ -82,8 +82,8 @@ class Bot:
 
     @property
     def keeps_sealed(self) -> bool:
-        """What it hears in private is opened only by consent of all who said it; what others
-        hear, when its seed comes out."""
+        """What it hears in private is opened only by consent; what others hear, when their seed
+        comes out."""
         return self.manifest.get("sealed") == "kept"
 
 
@@ -102,11 +102,12 @@ class Dice:
 
 @dataclass(frozen=True)
 class Kept:
-    """What was said in private to a referee that keeps it closed, from entry ``since`` on."""
+    """What was said in private to a referee that keeps it closed, and by it, from entry ``since``
+    on."""
 
     since: int = 0
     nth: int = 0  #: how often it was opened: whose key blinds the referee's states
-    by: tuple[tuple[str, str], ...] = ()  #: slots and accounts that said something
+    by: tuple[tuple[str, str], ...] = ()  #: slots and accounts that said or were told something
     agreed: tuple[str, ...] = ()  #: accounts that agree to have it opened
 
     def without(self, *agreeing: str) -> tuple[str, ...]:

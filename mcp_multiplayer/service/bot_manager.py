@@ -317,6 +317,11 @@ def _bot(spec: BotSpec, source: str, report: SourceReport, ref: str | None, isol
             hint="opened, or nothing: what players seal to the bot is opened when the game ends. "
             "kept: only if all who said something agree.",
         )
+    if manifest.get("sealed") == "kept" and report.network:
+        raise InvalidRequest(  # its questions, and with the seed their answers, stand in the record
+            'a bot that keeps what it hears ("sealed": "kept") cannot use the network',
+            hint="What it asks for could tell what it was told. Leave out one of the two.",
+        )
     wanted = _text(manifest.get("label")) or _label(name)
     new = NewBot(
         name=room_name(name[:80], what="a referee's name"),

@@ -247,13 +247,16 @@ def _propose(channel: Channel, happened: Sequence[Event], step: Step, host: Host
 def _ask(channel: Channel, happened: Sequence[Event], step: Step, host: Host) -> Wish:
     event = happened[0]
     assert isinstance(event, Ask)
-    attached = (one.manifest for one in happened if isinstance(one, Attach))
-    ops = [
-        {**op, "bot": {**op["bot"], "manifest": next(attached, {})}} if "bot" in op else op
-        for op in event.ops
-    ]
+    attached = (one for one in happened if isinstance(one, Attach))
+    ops = [_with(op, next(attached)) if "bot" in op else op for op in event.ops]
     seat = None if event.slot is None else channel.label(event.slot)
     return _update(channel, event.who, seat, ops, host)
+
+
+def _with(op: Mapping[str, Any], attach: Attach) -> dict[str, Any]:
+    """An op with all of the referee that it brings."""
+    rest = {"manifest": attach.manifest, "params": attach.params}
+    return {**op, "bot": {**op["bot"], **rest}}
 
 
 def _update(

@@ -126,6 +126,11 @@ def an_op_holds_something_else(f: Bundle) -> None:
 
 
 @forgery("E_FIELDS")
+def an_op_holds_what_another_holds(f: Bundle) -> None:
+    asked(f)["ops"][0]["invite"] = "0" * 64
+
+
+@forgery("E_FIELDS")
 def an_op_is_asked_for_that_has_an_entry_of_its_own(f: Bundle) -> None:
     asked(f)["ops"][0] = {"op": "accept_change", "terms": "sha256:" + "0" * 64}
 

@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 import pytest
 
+from mcp_multiplayer.errors import BadOp
 from mcp_multiplayer.transcript.entries import b64u
 from mcp_multiplayer.verifier.executor import Executor
 from tests.verifier.games import (
@@ -38,6 +39,11 @@ class Deal:
         self.s[who] = self.s.get(who, 0) + int(text)
         self.ctx.set_state(self.s)
         self.ctx.post("bot", {"so far": self.s[who]}, to=[who])
+"""
+DEALS = """
+    def on_start(self):
+        self.ctx.set_state({"secret": self.ctx.random.randint(1, 100)})
+        self.ctx.post("bot", {"card": self.ctx.random.randint(1, 52)}, to=["bob"])
 """
 TO = ["bot:deal"]
 OPEN = {"op": "open_sealed", "bot_id": "deal"}
@@ -87,16 +93,48 @@ async def test_words_that_all_agree_to_open_are_open_and_prove_the_rules(
 async def test_what_is_said_after_the_opening_is_closed_again(
     server: Table, jail: Executor
 ) -> None:
-    game = await (await server.open(code=KEEPS)).seated()
-    await game.say("alice", "140", TO)
-    await game.update("alice", OPEN)
-    await game.say("bob", "165", TO)
+    game = await ended(server, "alice", "bob")
+    await game.say("bob", "1000", TO)
     await game.say("alice", "end")
     file = game.bundle()
-    assert words(file) == {"140"}
-    assert states(verify(file, jail))["RULES"] == "NOT PROVEN"
+    assert words(file) == {"140", "165"} and '"1000"' not in json.dumps(file.entries)
+    checked = verify(file, jail)
+    assert not violations(checked) and states(checked)["RULES"] == "NOT PROVEN"
     await game.update("bob", OPEN)
-    assert states(verify(game.bundle(), jail))["RULES"] == "PROVEN"
+    checked = verify(game.bundle(), jail)
+    assert not violations(checked) and states(checked)["RULES"] == "PROVEN"
+
+
+async def test_who_speaks_to_the_next_referee_opens_nothing_that_was_said_to_the_last(
+    server: Table, jail: Executor
+) -> None:
+    slots = ("invite:alice:admin", "invite:bob")
+    game = await (await server.open(code=KEEPS, slots=slots)).seated()
+    await game.say("alice", "140", TO)
+    await game.say("bob", "165", TO)
+    await game.say("alice", "end")
+    await game.update("alice", {"op": "yield_slot", "player_id": "bob"})
+    await game.update("alice", {"op": "set_bot", "bot_id": "deal", "bot_code": "…"}, code=KEEPS)
+    await game.say("alice", "1000", TO)
+    await game.say("alice", "end")
+    await game.update("alice", OPEN)
+    file = game.bundle()
+    assert not words(file) and '"1000"' in json.dumps(file.of("disclose"))
+    assert not violations(verify(file, jail))
+
+
+async def test_what_nobody_said_but_some_were_told_is_opened_by_them(
+    server: Table, jail: Executor
+) -> None:
+    deals = KEEPS.replace("    def on_message", DEALS + "    def on_message")
+    game = await (await server.open(code=deals)).seated()
+    with pytest.raises(BadOp, match="dice"):
+        await game.update("bob", OPEN)
+    await game.say("alice", "end")
+    assert states(verify(game.bundle(), jail))["RULES"] == "NOT PROVEN"
+    await game.update("bob", OPEN)
+    checked = verify(game.bundle(), jail)
+    assert not violations(checked) and states(checked)["RULES"] == "PROVEN"
 
 
 async def test_a_consent_stands_under_its_members_name(server: Table, jail: Executor) -> None:

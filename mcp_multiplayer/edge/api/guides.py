@@ -52,7 +52,7 @@ ctx.now() (seconds), ctx.set_timer(name, seconds), ctx.cancel_timer(name), param
 MANIFEST = {"summary": …, "seats": ["alice", "bob"], "params": <JSON schema>, \
 "sealed": "opened" | "kept"}.
 Sealed: what players say to=["bot:coin"] is opened to all when the game ends; kept, only if all \
-who said something agree. set_turn(…, to=…) makes the move a sealed one.
+who said or were told something agree. set_turn(…, to=…) makes the move a sealed one.
 Imports: json math random datetime time re base64 hashlib hmac secrets uuid typing copy \
 collections itertools functools io traceback sys email warnings weakref; network: requests \
 urllib urllib3 http socket ssl (4 s an event). Files: ctx.workspace, emptied each time.

@@ -144,8 +144,9 @@ def sealed_words(channel: Channel, to: Sequence[str] | None = None) -> list[str]
     return [
         f"sealed: what is said to bot:{bot.id} alone "
         + (
-            "stays closed; it is opened only if all who said something agree (update_channel, op "
-            "open_sealed). What follows from it cannot be checked before."
+            "stays closed; it is opened only if all who said something, or were told something by "
+            "it alone, agree after the game (update_channel, op open_sealed). What follows from it "
+            "cannot be checked before."
             if bot.keeps_sealed
             else "is opened to all members when the game ends or the room closes, after "
             f"{days:g} days at the latest."
@@ -156,13 +157,13 @@ def sealed_words(channel: Channel, to: Sequence[str] | None = None) -> list[str]
 
 def unsealed(room: Replica, bot_id: str) -> list[str]:
     """update_channel open_sealed: whether it is open now."""
-    bot = room.channel.bot(bot_id)
+    bot = room.channel.bot(bot_id.removeprefix("bot:"))
     if bot is None:
         return []
+    if not bot.kept.by:
+        return [f"What was said to bot:{bot.id} is open to all members: get_transcript shows it."]
     waiting = ", ".join(room.channel.label(slot) for slot in bot.kept.without())
-    if waiting:
-        return [f"What was said to bot:{bot_id} is opened when also {waiting} agree."]
-    return [f"What was said to bot:{bot_id} is open to all members: get_transcript shows it."]
+    return [f"What was said to bot:{bot.id} is opened when also {waiting} agree."]
 
 
 OPENED = "What was sealed in this room is open to all members now: get_transcript shows it."

@@ -165,11 +165,9 @@ class Context:
         None for a "to" of the author's own meaning."""
         to = expect.get("to") if isinstance(expect, dict) else None
         named = [to] if isinstance(to, str) else to
-        if not isinstance(named, list) or not named:
-            return None
-        if all(isinstance(n, str) and (n in self._players or n[:4] == "bot:") for n in named):
-            return list(dict.fromkeys(named))
-        return None
+        here = {f"bot:{self.bot_id}", *self._players}
+        known = isinstance(named, list) and all(isinstance(n, str) and n in here for n in named)
+        return list(dict.fromkeys(named)) if known and named else None
 
     def _seconds(self, what: str, value: Any) -> float:
         if isinstance(value, bool) or not isinstance(value, int | float):

@@ -145,6 +145,13 @@ async def test_a_manifest_that_says_neither_is_refused(house: House, word: Any) 
     assert said.refused == "INVALID_REQUEST" and '"opened" nor "kept"' in said.data["message"]
 
 
+async def test_a_referee_that_keeps_what_it_hears_has_no_network(house: House) -> None:
+    said = await house.rest(
+        house.account(), "create_channel", bot_code="import requests\n" + KEPT, join_as="alice"
+    )
+    assert said.refused == "INVALID_REQUEST" and "cannot use the network" in said.data["message"]
+
+
 # --- try_bot -------------------------------------------------------------------------------
 
 JOIN: list[dict[str, Any]] = [{"join": "alice"}, {"join": "bob"}]
