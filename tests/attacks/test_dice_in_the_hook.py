@@ -113,7 +113,9 @@ async def test_a_message_more_or_a_failure_before_a_roll_is_no_other_roll(
 ) -> None:
     key = b"\5" * 32
     epoch_of = Epoch.of  # one key for all rooms: their names differ
-    monkeypatch.setattr(Epoch, "of", lambda *asked: replace(epoch_of(*asked), key=key))
+    monkeypatch.setattr(
+        Epoch, "of", lambda *asked, **how: replace(epoch_of(*asked, **how), key=key)
+    )
     async with table() as server:
         rolled = await numbers(server, words)
     first = [Drbg(hook_key(key, n)).take() for n in (0, 1)]
