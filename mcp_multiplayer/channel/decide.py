@@ -377,7 +377,7 @@ def _accept(channel: Channel, update: Update, host: Host) -> list[Event]:
 
 
 def _open_sealed(channel: Channel, update: Update) -> list[Event]:
-    """One more agrees; with the last one of those who said something it is opened."""
+    """One more agrees; with the last one of those who said or were told something it is opened."""
     if len(update.ops) > 1:
         raise BadOp("open_sealed must stand alone")
     bot_id = update.ops[0]["bot_id"]

@@ -224,7 +224,7 @@ class Disclose:
 @dataclass(frozen=True)
 class Unseal:
     """Whoever holds this seat agrees that what was said in private to a referee that keeps it
-    closed is opened. ``key``: nobody else who said something has yet to agree. The openings stand
+    closed is opened. ``key``: nobody else has yet to agree. The openings stand
     before this entry, and this is what blinded the referee's states and salted its private words
     until now; the rules say that it is due, with no key yet."""
 

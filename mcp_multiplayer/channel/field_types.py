@@ -146,9 +146,8 @@ _is_proposed_op = _shape(
     {**_ABOUT, "bot": _shape({**_BOT, "manifest": _is_object}, _BOT_MAY)},
 )
 _brought = _shape(
-    {"name": _is_name, "version": _is_version, "code_hash": _is_sha, "manifest_hash": _is_sha}
-    | {"reach": _is_reach, "hooks": _list(_is_hook), "label": _is_label},
-    {"ref": _is_ref, "isolation": _is_isolation},
+    {name: check for name, check in _BOT.items() if name != "params"},
+    {name: check for name, check in _BOT_MAY.items() if name != "slot"},
 )
 _ASKED = {
     "set_bot": _shape({"op": _is_text, "bot_id": _is_label, "bot": _brought}),

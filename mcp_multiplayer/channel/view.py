@@ -274,11 +274,11 @@ def view(
 
 
 def _kept(channel: Channel) -> dict[str, Any]:
-    """Who has said something in private to each referee that keeps it closed, and who of them
-    agrees to have it opened: labels of seats."""
+    """Who has said something in private to each referee that keeps it closed, or was told something
+    by it, and who of them agrees to have it opened: labels of seats."""
     return {
         bot.id: {
-            "said_by": [channel.label(slot) for slot, _ in bot.kept.by],
+            "parties": [channel.label(slot) for slot, _ in bot.kept.by],
             "agreed": [channel.label(slot) for slot, who in bot.kept.by if who in bot.kept.agreed],
         }
         for bot in channel.bots

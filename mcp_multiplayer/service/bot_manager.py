@@ -315,7 +315,7 @@ def _bot(spec: BotSpec, source: str, report: SourceReport, ref: str | None, isol
         raise InvalidRequest(
             'the manifest\'s "sealed" is neither "opened" nor "kept"',
             hint="opened, or nothing: what players seal to the bot is opened when the game ends. "
-            "kept: only if all who said something agree.",
+            "kept: only if all who said or were told something agree.",
         )
     if manifest.get("sealed") == "kept" and report.network:
         raise InvalidRequest(  # its questions, and with the seed their answers, stand in the record

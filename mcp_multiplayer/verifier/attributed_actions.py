@@ -5,9 +5,9 @@ let everything else follow from it honestly: only that member knows better.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from mcp_multiplayer.channel.events import (
     Accept,
@@ -65,13 +65,19 @@ def _text(event: Event | None) -> tuple[str, str] | None:
         case Propose(slot, terms=terms):
             return slot, f"proposed a change: {terms}"
         case Ask(_, ops, slot) if slot is not None:
-            return slot, f"asked for {', '.join(op['op'] for op in ops)}"
+            return slot, f"asked for {', '.join(map(_asked, ops))}"
         case Accept(slot, terms=terms):
             return slot, f"agreed to a change: {terms}"
         case Unseal(slot, bot):
             return slot, f"agreed to open what was said to bot:{bot} in private"
         case _:
             return None
+
+
+def _asked(op: Mapping[str, Any]) -> str:
+    """``yield_slot bob``: an op and all that its member can tell it by."""
+    about = [str(op[name]) for name in ("player_id", "bot_id", "name", "admin") if name in op]
+    return " ".join([op["op"], *about, *([op["bot"]["code_hash"]] if "bot" in op else [])])
 
 
 def _shared(event: Event | None, channel: Channel) -> str:

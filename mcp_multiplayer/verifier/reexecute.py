@@ -350,7 +350,7 @@ class Reexecution:
         if message.to is None or shown is not message:
             return shown
         if due.bot.keeps_sealed:
-            text = "it heard words that stay closed until all who said them agree to open them"
+            text = "it heard words that stay closed until all concerned agree to open them"
             return Unknown("I_PRIVATE_KEPT", text)
         return Unknown("I_PRIVATE", "it heard private words that are not opened yet")
 

@@ -48,7 +48,7 @@ SETTLE = {
     "I_ABORT": "play again; who withholds an opening gives plain words only",
     "I_PRIVATE": "they are opened when the seed comes out; or their author asks for a file with "
     "private=true",
-    "I_PRIVATE_KEPT": "all who said something agree to open it (update_channel, op open_sealed)",
+    "I_PRIVATE_KEPT": "all who said or were told something agree to open it (op open_sealed)",
     "I_NO_EXEC": "run it again without --no-exec",
     "I_NO_REPLAY": "run verifier.pyz on Linux with a Python that has all its parts",
     "I_NO_WALL": f"verify in the project's container image:\n{CONTAINER}",

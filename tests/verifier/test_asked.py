@@ -61,7 +61,7 @@ async def test_what_is_asked_for_stands_under_its_members_name(
     assert "I_UNCONFIRMED" in codes(checked)
     assert checked.heads is not None
     deeds = attributed_actions.of(checked.heads.events, checked.walked.channels)
-    assert any(one.text == "asked for rename, reissue_invite" for one in deeds["alice"])
+    assert any(one.text == "asked for rename ours, reissue_invite carol" for one in deeds["alice"])
 
 
 _MAKE: dict[str, tuple[str, Callable[[Bundle], None]]] = {}

@@ -123,8 +123,9 @@ def _kept(view: Mapping[str, Any], bot_id: str, kept: Mapping[str, Any]) -> str:
     """What was said to a referee that keeps it closed, and the call of whoever may agree to open
     it, which `next:` never asks for."""
     agreed = f"; {', '.join(kept['agreed'])} would open it" if kept["agreed"] else ""
-    line = f"sealed: what {', '.join(kept['said_by'])} said to bot:{bot_id} is closed{agreed}"
-    waits = [label for label in kept["said_by"] if label not in kept["agreed"]]
+    parties = ", ".join(kept["parties"])
+    line = f"sealed: what bot:{bot_id} and {parties} told each other alone is closed{agreed}"
+    waits = [label for label in kept["parties"] if label not in kept["agreed"]]
     own = [slot["label"] for slot in view["slots"] if slot["you"] and slot["label"] in waits]
     if not own:
         return line

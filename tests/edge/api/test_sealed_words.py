@@ -104,7 +104,7 @@ async def test_kept_words_are_opened_when_all_who_said_them_agree(house: House) 
     assert "140140" not in await opened_words(house, pair.bob, pair)
     first = await house.tool(pair.alice, "update_channel", channel_id=pair.id, ops=[OPEN])
     assert first.data["view"]["kept"] == {
-        "deal": {"said_by": ["alice", "bob"], "agreed": ["alice"]}
+        "deal": {"parties": ["alice", "bob"], "agreed": ["alice"]}
     }
     assert "140140" not in await opened_words(house, pair.bob, pair)
     last = await house.tool(pair.bob, "update_channel", channel_id=pair.id, ops=[OPEN])
