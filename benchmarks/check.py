@@ -6,7 +6,7 @@ from fastmcp import Client
 from fastmcp.client.transports import StreamableHttpTransport
 
 from benchmarks import rooms
-from benchmarks.eras import ERAS, Session
+from benchmarks.eras import ERAS, JSON_TOO, Session
 from benchmarks.stage import Json, Stage
 
 
@@ -24,13 +24,13 @@ async def check(stage: Stage) -> list[Json]:
             ("bare", stage.bare.port, ""),
         ):
             session = await Session.open(port, era, bearer)
-            light = await session.call("post_message", asked)
+            light = await session.call("post_message", asked, JSON_TOO)
             session.close()
             headers = {"Authorization": f"Bearer {bearer}"} if bearer else {}
             transport = StreamableHttpTransport(f"http://127.0.0.1:{port}/mcp", headers=headers)
             mode = "legacy" if era == "legacy" else "auto"
             async with Client(transport, mode=mode) as client:
-                real = await client.call_tool("post_message", asked)
+                real = await client.call_tool("post_message", asked, meta=JSON_TOO)
             mine = light.get("structuredContent") or {}
             theirs = real.structured_content or {}
             agree = mine.keys() == theirs.keys() and not real.is_error

@@ -9,6 +9,7 @@ import json
 from typing import Any, Literal, get_args
 
 from benchmarks.wire import Connection, Reply, request
+from mcp_multiplayer.edge.api.mcp_result import STRUCTURED
 
 Era = Literal["legacy", "modern"]
 ERAS: tuple[Era, ...] = get_args(Era)
@@ -22,6 +23,8 @@ _META = {
     "io.modelcontextprotocol/clientCapabilities": {},
 }
 Json = dict[str, Any]
+#: Asks our server for the JSON of an answer beside its text.
+JSON_TOO: Json = {STRUCTURED: True}
 
 
 class Refused(Exception):
@@ -66,12 +69,12 @@ class Session:
         done = {"jsonrpc": "2.0", "method": "notifications/initialized"}
         await self._send(json.dumps(done).encode(), {})
 
-    async def call(self, tool: str, arguments: Json) -> Json:
+    async def call(self, tool: str, arguments: Json, meta: Json | None = None) -> Json:
         """Call a tool and return its result, or raise `Refused`."""
-        params: Json = {"name": tool, "arguments": arguments}
+        params: Json = {"name": tool, "arguments": arguments, "_meta": meta or {}}
         extra: dict[str, str] = {}
         if self._era == "modern":
-            params["_meta"] = _META
+            params["_meta"] = _META | params["_meta"]
             extra = {"Mcp-Method": "tools/call", "Mcp-Name": tool}
         result = result_of(await self._send(self._envelope("tools/call", params), extra))
         if result.get("isError"):
@@ -80,7 +83,7 @@ class Session:
 
     async def data(self, tool: str, arguments: Json) -> Json:
         """Call a tool of ours and return the facts of its answer."""
-        found: Json = (await self.call(tool, arguments))["structuredContent"]
+        found: Json = (await self.call(tool, arguments, JSON_TOO))["structuredContent"]
         return found
 
     def close(self) -> None:

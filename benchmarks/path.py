@@ -91,7 +91,9 @@ async def post(ours: Pair, directory: Path) -> Json:
     """A member guesses, and the answer that she gets has the referee's."""
     (token,) = await rooms.tokens(ours.port, 1)
     member = await Session.open(ours.port, "modern", token)
-    wish = {"slots": ["bot:referee", "invite:alice"], "join_as": "alice", "bot_preset": "GuessBot"}
+    wish: Json = {"slots": ["bot:referee", "invite:alice"], "join_as": "alice"}
+    wish["bot_preset"] = "GuessBot"
+    wish["bot_params"] = {"high": 10**15}  # none of the guesses ends the game
     room = (await member.data("create_channel", wish))["channel_id"]
 
     async def guess(number: int) -> None:

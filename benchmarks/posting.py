@@ -13,7 +13,7 @@ from functools import partial
 from statistics import median
 
 from benchmarks import rooms
-from benchmarks.eras import Session
+from benchmarks.eras import JSON_TOO, Session
 from benchmarks.load import RUNS, Call, drive, middle
 from benchmarks.servers import Pair, Process
 from benchmarks.stage import Json, Stage
@@ -93,5 +93,5 @@ async def _post(session: Session, channel_id: str, number: int) -> None:
 
 async def _take_turn(session: Session, channel_id: str, last: list[int], number: int) -> None:
     arguments = {"channel_id": channel_id, "body": f"guess {number}", "cursor": last[0]}
-    result = await session.call("post_message", arguments)
+    result = await session.call("post_message", arguments, JSON_TOO)
     last[0] = (result.get("structuredContent") or {}).get("cursor", number)

@@ -26,6 +26,7 @@ from benchmarks.servers import ROOT, Process, free_port, running
 from mcp_multiplayer.config import Settings, bots_dir
 from mcp_multiplayer.edge import identity
 from mcp_multiplayer.edge.api.dispatch import Dispatch
+from mcp_multiplayer.edge.api.mcp_result import STRUCTURED
 from mcp_multiplayer.edge.api.operations.base import Status
 from mcp_multiplayer.edge.api.operations.combined import Operations
 from mcp_multiplayer.edge.identity import Caller, Signer
@@ -79,7 +80,11 @@ class House:
         )
         self._pools = [pool for pool in (first, second) if pool is not None]
         bots = BotManager(
-            self.channels, first, second=second, bots_dir=bots_dir(), hooks_per_minute=1_000_000
+            self.channels.custody,
+            first,
+            second=second,
+            bots_dir=bots_dir(),
+            hooks_per_minute=1_000_000,
         )
         self.channels.referees = bots
         status = Status("", {}, dict)
@@ -126,7 +131,7 @@ class Remote:
         self._posts = 0
 
     async def call(self, caller: Caller, name: str, **arguments: object) -> dict[str, Any]:
-        request = {"name": name, "arguments": arguments}
+        request = {"name": name, "arguments": arguments, "_meta": {STRUCTURED: True}}
         headers = {
             identity.HEADER: self._signer.sign(caller),
             "Accept": "application/json, text/event-stream",

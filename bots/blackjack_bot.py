@@ -1,43 +1,49 @@
 """BlackjackBot: a few rounds of blackjack against the dealer; most chips at the end win.
 
 Moves:   bet 10      or {"type": "move", "game": "blackjack", "action": "bet", "value": 10}
-         hit, stand, double, split      or {..., "action": "hit"} and so on
+         insurance, decline             or {..., "action": "insurance"} and so on
+         hit, stand, double, split
          resign      gives up
          rematch     after the end; a new game begins when all who are here have asked
 
 Before every round I shuffle a fresh deck and publish a commitment to it, before anybody bets and
 before the first card: the SHA-256 of the deck followed by a salt of 32 hex digits. After the round
-I reveal both, so anybody can check that no card was changed: sha256(deck + salt) == commitment_hash.
-Cards come from the front of the deck: one for each player in the order of the round, one for the
-dealer, once more the same (the dealer's second card is hidden), then one by one as they are asked for.
+I reveal both, so anybody can check that no card was changed:
+sha256(deck + salt) == commitment_hash. Cards come from the front of the deck: one for each player
+in the order of the round, one for the dealer, once more the same (the dealer's second card is
+hidden), then one by one as they are asked for.
 
 A card is rank and suit: AS, TD (the ten of diamonds), KH. Number cards count their number, ten and
 pictures 10, an ace 11 or 1. Nearest to 21 wins, more than 21 is bust and loses. An ace and a ten as
-the first two cards are a blackjack, which pays 3:2 and beats every other 21; equal is a push, the bet
-comes back. A dealer's blackjack is shown at once and ends the round. The dealer draws to 16 and
+the first two cards are a blackjack, which pays 3:2 and beats every other 21; equal is a push, the
+bet comes back. A dealer's blackjack is shown at once and ends the round. The dealer draws to 16 and
 stands on 17, a soft one too (param hit_soft_17=true: draws on a soft 17), and draws only if a hand
 is left to be beaten.
 
-All bet at once, in public or unseen with to=["bot:<my id>"]; bets are even, so 3:2 comes out whole.
+All bet at once, in public or unseen with to=["bot:<my id>"]; bets are even, so that all that is
+paid comes out whole. insurance: when the dealer's first card is an ace, all who have the chips take
+it or decline, in public or unseen, before anybody plays. It costs half the bet and pays 2:1 if the
+dealer has a blackjack; if not, it is lost and the round goes on. The hidden card is in the deck
+that was committed before the bets: it cannot be fitted to who is insured.
+
 double: the bet doubles, one card, the hand stands (on two cards). split: two cards of equal count
-become two hands with a bet each, at most four hands; split aces get one card each and stand; 21 after
-a split is no blackjack. No insurance, no surrender. A hand of 21 stands by itself. With the param
-face_down=true a player's cards are seen by that player alone until the hand is split or bust, or the
-round is over, and a hand of 21 waits for "stand".
+become two hands with a bet each, at most four hands; split aces get one card each and stand; 21
+after a split is no blackjack. No even money, no surrender. A hand of 21 stands by itself. With the
+param face_down=true a player's cards are seen by that player alone until the hand is split, bust or
+a blackjack, or the round is over, and any other hand of 21 waits for "stand".
 
 Who begins changes from round to round, so the seats are even. Who can no longer bet the minimum is
-out. With the param seconds=N who has not bet in time bets the minimum, and who has not moved in time
-stands. Who resigns or leaves loses the bets of the round; the last one left wins, and gets the bets
-of that round back.
+out. With the param seconds=N who has not bet in time bets the minimum, who has not decided about
+insurance declines, and who has not moved stands. Who resigns or leaves loses the bets of the round;
+the last one left wins, and gets the bets of that round back.
 """
 
-import hashlib
-import re
+from referee import Game, commit, listed, whole
 
 MANIFEST = {
     "name": "BlackjackBot",
     "version": "1.0",
-    "summary": "Blackjack from a shuffled deck committed before the bets, revealed after each round.",
+    "summary": "Blackjack with chips; each deck is committed before the bets and revealed after.",
     "label": "dealer",
     "seats": ["alice", "bob"],
     "min_seats": 1,
@@ -46,58 +52,101 @@ MANIFEST = {
         "type": "object",
         "properties": {
             "rounds": {
-                "type": "integer", "minimum": 1, "maximum": 100, "default": 5,
+                "type": "integer",
+                "minimum": 1,
+                "maximum": 100,
+                "default": 5,
                 "description": "rounds played, if two can still bet",
             },
             "chips": {
-                "type": "integer", "minimum": 2, "maximum": 1000000, "default": 100,
+                "type": "integer",
+                "minimum": 2,
+                "maximum": 1000000,
+                "default": 100,
                 "description": "what each player begins with",
             },
             "min_bet": {
-                "type": "integer", "minimum": 2, "multipleOf": 2, "default": 10,
+                "type": "integer",
+                "minimum": 2,
+                "multipleOf": 2,
+                "default": 10,
                 "description": "smallest bet, even and at most the chips",
             },
             "max_bet": {
-                "type": ["integer", "null"], "default": None,
+                "type": ["integer", "null"],
+                "default": None,
                 "description": "largest bet; null: all one's chips",
             },
             "decks": {
-                "type": "integer", "minimum": 1, "maximum": 8, "default": 1,
+                "type": "integer",
+                "minimum": 1,
+                "maximum": 8,
+                "default": 1,
                 "description": "packs in a shuffle; no fewer than 2 from 3 players on, 3 from 6 on",
             },
             "hit_soft_17": {
-                "type": "boolean", "default": False, "description": "the dealer draws on a soft 17",
+                "type": "boolean",
+                "default": False,
+                "description": "the dealer draws on a soft 17",
             },
             "double_after_split": {
-                "type": "boolean", "default": True, "description": "a hand from a split may double",
+                "type": "boolean",
+                "default": True,
+                "description": "a hand from a split may double",
             },
             "face_down": {
-                "type": "boolean", "default": False,
+                "type": "boolean",
+                "default": False,
                 "description": "players see their own cards only",
             },
             "seconds": {
-                "type": ["number", "null"], "exclusiveMinimum": 0, "maximum": 31536000, "default": None,
-                "description": "time for the bets and for each move; null: no clock",
+                "type": ["number", "null"],
+                "exclusiveMinimum": 0,
+                "maximum": 31536000,
+                "default": None,
+                "description": "time for the bets, for insurance and for each move; null: no clock",
             },
         },
         "additionalProperties": False,
     },
     "moves": [
-        "bet N", "hit", "stand", "double", "split", "resign", "rematch",
+        "bet N",
+        "insurance",
+        "decline",
+        "hit",
+        "stand",
+        "double",
+        "split",
+        "resign",
+        "rematch",
         {"type": "move", "game": "blackjack", "action": "bet", "value": 10},
+        {"type": "move", "game": "blackjack", "action": "insurance"},
         {"type": "move", "game": "blackjack", "action": "hit"},
+    ],
+    "show": [
+        {"panel": "cards", "of": "dealer", "in": "deal", "title": "Dealer"},
+        {"panel": "cards", "of": "hands", "title": "Hands"},
+        {"panel": "cards", "of": "cards", "in": "hand", "title": "Last hand played"},
+        {"panel": "cards", "of": "dealer.cards", "in": "settle", "title": "Dealer, last round"},
+        {"panel": "table", "of": "chips", "title": "Chips"},
+        {
+            "panel": "hash",
+            "of": "commitment_hash",
+            "open": {"text": "deck", "salt": "salt"},
+            "title": "Deck",
+        },
     ],
 }
 
-YEAR = 31536000
-ACTIONS = ["bet", "hit", "stand", "double", "split", "resign", "rematch"]
-SAME = {"concede": "resign", "stay": "stand"}
 COUNTS = {"A": 1, "T": 10, "J": 10, "Q": 10, "K": 10} | {str(n): n for n in range(2, 10)}
 CARDS = [rank + suit for suit in "SHDC" for rank in "A23456789TJQK"]
-
-
-def is_whole(value, low, high):
-    return isinstance(value, int) and not isinstance(value, bool) and low <= value <= high
+SEATS = 7
+#: What is said in each step of a round: `bets` and `insured` by all together, then each hand.
+STEPS = {
+    "bets": ["bet"],
+    "insured": ["insurance", "decline"],
+    "": ["hit", "stand", "double", "split"],
+}
 
 
 def count(cards):
@@ -107,175 +156,99 @@ def count(cards):
     return (hard + 10 if soft else hard), soft
 
 
+def value_of(cards):
+    return count(cards)[0]
+
+
+def told(cards):
+    return {"cards": cards, "value": value_of(cards)}
+
+
 def new_hand(cards, bet, open_cards, split=False):
     return {"cards": cards, "bet": bet, "open": open_cards, "split": split, "done": False}
 
 
 def is_natural(hand):
-    return len(hand["cards"]) == 2 and not hand["split"] and count(hand["cards"])[0] == 21
+    return len(hand["cards"]) == 2 and not hand["split"] and value_of(hand["cards"]) == 21
 
 
-class BlackjackBot:
-    def __init__(self, ctx, params):
-        self.ctx = ctx
-        get = params.get
-        self.rounds, self.chips, self.decks = get("rounds", 5), get("chips", 100), get("decks", 1)
-        self.min_bet, self.max_bet = get("min_bet", 10), get("max_bet")
-        self.soft, self.das = get("hit_soft_17", False), get("double_after_split", True)
-        self.hidden, self.seconds = get("face_down", False), get("seconds")
-        if self.max_bet is None:
-            self.max_bet = 10**9
-        self.check_params()
-        self.state = ctx.get_state() or {"phase": "open"}
+class BlackjackBot(Game):
+    manifest = MANIFEST
+    game = "blackjack"
+    verbs = {"bet": "bet"}
+    moves = [move for step in STEPS.values() for move in step]
+    names = ["bet N", *moves[1:]]
 
-    def check_params(self):
-        if not is_whole(self.rounds, 1, 100) or not is_whole(self.decks, 1, 8):
-            raise ValueError("rounds must be a whole number from 1 to 100, decks from 1 to 8")
-        if not is_whole(self.chips, 2, 10**6) or not is_whole(self.min_bet, 2, self.chips):
-            raise ValueError("chips and min_bet must be whole numbers, min_bet at most the chips")
-        if self.min_bet % 2 or not is_whole(self.max_bet, self.min_bet, 10**9):
-            raise ValueError("min_bet must be even, and max_bet a whole number not below it")
-        if not all(isinstance(flag, bool) for flag in (self.soft, self.das, self.hidden)):
-            raise ValueError("hit_soft_17, double_after_split and face_down are true or false")
-        if self.seconds is not None:
-            number = isinstance(self.seconds, (int, float)) and not isinstance(self.seconds, bool)
-            if not number or not 0 < self.seconds <= YEAR:
-                raise ValueError("seconds must be a number above 0, or left out")
+    def check(self):
+        least, most = self.params["min_bet"], self.params["max_bet"]
+        if least > self.params["chips"] or least % 2:
+            raise ValueError("min_bet must be even and at most the chips")
+        if most is not None and most < least:
+            raise ValueError("max_bet must not be below min_bet")
+        self.together = self.state.get("step", "")
 
-    # What the room calls
+    # Reading a move and judging it
 
-    def on_init(self):
-        self.say({"type": "prompt", "text": self.rules()})
+    def read(self, body):
+        move, value = super().read(body)
+        return ("stand" if move == "stay" else move), value
 
-    def on_start(self):
-        if self.state["phase"] == "open" and self.ctx.players:
-            self.begin(self.ctx.players[:7])
-            self.save()
+    def bare(self, word):
+        return word if word in (*self.moves[1:], "stay") else None
 
-    def on_message(self, msg):
-        player, body = msg["sender"], msg["body"]
-        if str(body.get("text", "")).strip().lower() == "!help":
-            self.say({"type": "help", "text": self.rules()})
-            return
-        action, value = self.read_move(body)
-        if action is None:
-            return
-        reason = self.objection(player, action, value)
-        if reason:
-            # A sealed attempt is answered in private: the answer is about its content.
-            to = [player] if msg.get("to") and player in self.ctx.players else None
-            self.say({"type": "violation", "player": player, "reason": reason}, to)
-            return
-        if action == "bet":
-            self.bet(player, int(value), bool(msg.get("to")))
-        elif action == "resign":
-            self.put_out(player, "resigned")
-        elif action == "rematch":
-            self.rematch(player)
-        else:
-            self.play(player, action)
-        self.save()
-
-    def on_leave(self, player_id):
-        if self.state["phase"] == "done":
-            self.start_again()
-        elif player_id in self.state.get("standing", []):
-            self.put_out(player_id, "left")
-        elif player_id in self.state.get("players", []):
-            self.state["gone"].append(player_id)
-        self.save()
-
-    def on_timer(self, name):
-        if name != "turn" or self.state["phase"] not in ("bets", "play"):
-            return
-        if self.state["phase"] == "bets":
-            late = self.waiting()
-            for player in late:
-                self.place(player, self.min_bet)
-            self.say({"type": "late", "players": late, "action": "bet %d" % self.min_bet})
-            self.deal()
-        else:
-            player = self.state["at"][0]
-            self.say({"type": "late", "players": [player], "action": "stand"})
-            self.play(player, "stand")
-        self.save()
-
-    # Reading a move
-
-    def read_move(self, body):
-        """(action, value), or (None, None) for chat."""
-        if body.get("type") == "move" and body.get("game") == "blackjack":
-            action = str(body.get("action"))
-            return SAME.get(action, action), body.get("value")
-        words = str(body.get("text", "")).lower().replace(":", " ").rstrip(" .!").split()
-        if len(words) == 2 and words[0] == "bet":
-            return "bet", words[1]
-        action = SAME.get(words[0], words[0]) if len(words) == 1 else None
-        return (action, None) if action in ACTIONS else (None, None)
-
-    def objection(self, player, action, value):
-        """Why this player may not do this now, or nothing."""
-        phase = self.state["phase"]
-        if action not in ACTIONS:
-            return "the moves are bet N, hit, stand, double, split, resign and rematch"
-        if phase == "open":
-            return "the game has not started"
-        if player not in self.state["players"]:
-            return "not a player of this game"
-        if action == "rematch":
-            return self.no_rematch(player)
-        if phase == "done":
-            return 'the game is over; "rematch" asks for another'
-        if player not in self.state["standing"]:
-            return "out of the game"
-        if action == "bet":
-            return self.no_bet(player, value)
-        return None if action == "resign" else self.no_play(player, action)
-
-    def no_rematch(self, player):
-        if self.state["phase"] != "done":
-            return "the game is still going on"
-        if len(self.here()) < min(2, len(self.state["players"])):
-            return "the others have left"
-        if player in self.state["rematch"]:
-            return "you have asked; waiting for the others"
-        return None
-
-    def no_bet(self, player, value):
-        if self.state["phase"] != "bets" or player in self.state["bets"]:
+    def too_early(self, player, move):
+        """What belongs to another step of the round is refused as that, whosever turn it is."""
+        if self.together == "insured" and player not in self.waiting() and move != "bet":
+            return f"waiting for {listed(self.waiting())} to decide about insurance"
+        if move in STEPS[self.together]:
+            return super().too_early(player, move)
+        if move == "bet":
             return "your bet stands; the next one is for the next round"
-        number = isinstance(value, str) and re.fullmatch("[0-9]{1,7}", value)
-        amount, top = int(value) if number else value, self.top(player)
-        if not is_whole(amount, self.min_bet, top) or amount % 2:
-            return "bet an even number of chips from %d to %d" % (self.min_bet, top)
-        return None
+        if move in STEPS["insured"]:
+            return "insurance is for when the dealer's first card is an ace, before anybody plays"
+        first = "the bets" if self.together == "bets" else "insurance"
+        return f"first {first}; waiting for {listed(self.waiting())}"
 
-    def no_play(self, player, action):
-        if self.state["phase"] == "bets":
-            return "first the bets; waiting for " + ", ".join(self.waiting())
-        if player != self.state["at"][0]:
-            return "not your turn, it is " + self.state["at"][0]
+    def illegal(self, player, move, value):
+        if move == "bet":
+            amount, least, top = whole(value), self.params["min_bet"], self.top(player)
+            fits = amount is not None and least <= amount <= top and amount % 2 == 0
+            return None if fits else f"bet an even number of chips from {least} to {top}"
+        if self.together:
+            return None
         hand = self.hand()
-        if action in self.choices(player, hand):
+        if move in self.choices(player, hand):
             return None
         if self.state["chips"][player] < hand["bet"]:
-            return action + " takes a second bet, and your chips do not suffice"
-        if action == "double":
-            return "double goes with two cards" + ("" if self.das else " that were not split")
+            return f"{move} takes a second bet, and your chips do not suffice"
+        if move == "double":
+            not_split = "" if self.params["double_after_split"] else " that were not split"
+            return "double goes with two cards" + not_split
         return "split goes with two cards of equal count, up to four hands, aces once"
 
-    # Rounds
+    def choices(self, player, hand):
+        """What may be done with a hand."""
+        cards, hands, legal = hand["cards"], self.state["hands"][player], ["hit", "stand"]
+        if len(cards) == 2 and self.state["chips"][player] >= hand["bet"]:
+            if self.params["double_after_split"] or not hand["split"]:
+                legal.append("double")
+            same = COUNTS[cards[0][0]] == COUNTS[cards[1][0]]
+            if same and len(hands) < 4:  # split aces stand, so none comes here again
+                legal.append("split")
+        return legal
+
+    def top(self, player):
+        """The largest bet this player can make."""
+        chips, most = self.state["chips"][player], self.params["max_bet"]
+        most = chips if most is None else min(chips, most)
+        return most - most % 2
+
+    # A round: bets, insurance, hands
 
     def begin(self, players):
-        self.state = {
-            "phase": "bets",
-            "players": players,
-            "standing": list(players),
-            "chips": {player: self.chips for player in players},
-            "round": 0,
-            "gone": [],
-            "rematch": [],
-        }
+        players = players[:SEATS]
+        chips = {player: self.params["chips"] for player in players}
+        self.deal(players, chips=chips, round=0, out=[])
         self.next_round()
 
     def next_round(self):
@@ -283,53 +256,81 @@ class BlackjackBot:
         state, standing = self.state, self.state["standing"]
         seats = len(standing)
         # Seven players with four hands of the smallest cards each take at most 144 cards.
-        packs = max(self.decks, 1 if seats <= 2 else 2 if seats <= 5 else 3)
-        deck = CARDS * packs
-        self.ctx.random.shuffle(deck)
-        first = state["round"] % seats
-        state["round"] += 1
-        state["phase"], state["order"] = "bets", standing[first:] + standing[:first]
-        state["deck"], state["dealt"] = " ".join(deck), 0
-        state["salt"] = "".join("%08x" % self.ctx.random.randrange(1 << 32) for _ in range(4))
-        state["hash"] = hashlib.sha256((state["deck"] + state["salt"]).encode()).hexdigest()
-        state["bets"], state["hands"], state["dealer"], state["at"] = {}, {}, [], None
-        self.say({
-            "type": "commitment", "round": state["round"], "of": self.rounds, "decks": packs,
-            "commitment_hash": state["hash"], "order": state["order"], "chips": state["chips"],
-        })
-        state["deadline"] = None if self.seconds is None else self.ctx.now() + self.seconds
-        self.ask_bets()
+        packs = max(self.params["decks"], 1 if seats <= 2 else 2 if seats <= 5 else 3)
+        cards = CARDS * packs
+        self.ctx.random.shuffle(cards)
+        deck, first = " ".join(cards), state["round"] % seats
+        salt, hashed = commit(deck)
+        state |= {"deck": deck, "salt": salt, "hash": hashed, "dealt": 0}
+        state |= {"round": state["round"] + 1, "order": standing[first:] + standing[:first]}
+        state |= {"bets": {}, "insured": {}, "hands": {}, "hand": 0, "dealer": []}
+        said = {"type": "commitment", "round": state["round"], "of": self.params["rounds"]}
+        said |= {"decks": packs, "commitment_hash": hashed}
+        self.say(said | {"order": state["order"], "chips": state["chips"]})
+        self.go_to("bets")
+        self.gather()
 
-    def ask_bets(self):
-        """The clock of the bets goes on, it does not begin anew with each of them."""
-        waiting, left = self.waiting(), None
-        if not waiting:
-            self.deal()
+    def go_to(self, step):
+        self.together = self.state["step"] = step
+
+    def waiting(self):
+        asked = self.state["order"]
+        if self.together == "insured":
+            asked = [one for one in asked if self.state["chips"][one] >= self.premium(one)]
+        return [player for player in asked if player not in self.state[self.together]]
+
+    def expects(self):
+        if self.together == "insured":
+            return STEPS["insured"]
+        least, top = self.params["min_bet"], min(self.top(player) for player in self.waiting())
+        return [f"bet {n}" for n in sorted({min(top, least * k) for k in (1, 2, 5)} | {top})]
+
+    def play(self, player, move, value):
+        if not self.together:
+            self.play_hand(player, move)
             return
-        if self.state["deadline"] is not None:
-            left = max(0.001, round(self.state["deadline"] - self.ctx.now(), 3))
-        top = min(self.top(player) for player in waiting)
-        amounts = sorted({min(top, amount * self.min_bet) for amount in (1, 2, 5)} | {top})
-        self.ctx.set_turn(waiting, seconds=left, expect=["bet %d" % amount for amount in amounts])
+        kind = "bet" if self.together == "bets" else "insurance"
+        chips = {"bet": whole(value), "insurance": self.premium(player)}.get(move, 0)
+        self.say({"type": kind, "player": player} | ({} if self.msg.get("to") else {kind: chips}))
+        self.place(player, chips)
+        self.open_or_wait()
 
-    def bet(self, player, amount, sealed):
-        self.place(player, amount)
-        self.say({"type": "bet", "player": player} | ({} if sealed else {"bet": amount}))
-        self.ask_bets()
+    def place(self, player, chips):
+        self.state[self.together][player] = chips
+        self.state["chips"][player] -= chips
 
-    def place(self, player, amount):
-        self.state["bets"][player] = amount
-        self.state["chips"][player] -= amount
+    def premium(self, player):
+        """What insurance costs."""
+        return self.state["bets"].get(player, 0) // 2
+
+    def late(self):
+        """The least that can be done: the smallest bet, no insurance, no other card."""
+        late = self.waiting() if self.together else [self.state["turn"]]
+        least = self.params["min_bet"] if self.together == "bets" else 0
+        move = {"bets": f"bet {least}", "insured": "decline", "": "stand"}[self.together]
+        self.say({"type": "late", "players": late, "action": move})
+        if not self.together:
+            self.play_hand(late[0], move)
+            return
+        for player in late:
+            self.place(player, least)
+        self.opened()
+
+    def opened(self):
+        if self.together == "bets":
+            self.deal_cards()
+        else:
+            self.pay_insurance()
 
     def draw(self):
         self.state["dealt"] += 1
         return self.state["deck"].split()[self.state["dealt"] - 1]
 
-    def deal(self):
+    def deal_cards(self):
         state = self.state
-        state["phase"] = "play"
         for player in state["order"]:
-            state["hands"][player] = [new_hand([], state["bets"][player], not self.hidden)]
+            hand = new_hand([], state["bets"][player], not self.params["face_down"])
+            state["hands"][player] = [hand]
         for _ in range(2):
             for player in state["order"]:
                 state["hands"][player][0]["cards"].append(self.draw())
@@ -343,48 +344,68 @@ class BlackjackBot:
         for player in state["order"]:
             if not state["hands"][player][0]["open"]:
                 self.show(player, 0, "deal")
-        if count(state["dealer"])[0] == 21:
+        if dealer[0][0] == "A":
+            self.offer_insurance()
+        else:
+            self.look()
+
+    def offer_insurance(self):
+        """Ask all who have the chips."""
+        self.go_to("insured")
+        if self.waiting():
+            self.ask(self.waiting(), self.expects())
+        else:
+            self.look()
+
+    def pay_insurance(self):
+        """Settle it before anybody plays, and show with it whether the dealer has a blackjack."""
+        state, natural = self.state, self.is_dealers()
+        taken = {player: chips for player, chips in state["insured"].items() if chips}
+        paid = {player: 3 * chips if natural else 0 for player, chips in taken.items()}
+        for player, chips in paid.items():
+            state["chips"][player] += chips
+        said = {"type": "insured", "round": state["round"], "blackjack": natural}
+        self.say(said | {"insurance": taken, "paid": paid, "chips": state["chips"]})
+        state["insured"] = {}
+        self.look()
+
+    def look(self):
+        """At the dealer's hidden card: a blackjack ends the round."""
+        self.go_to("")
+        if self.is_dealers():
             self.settle()
         else:
             self.advance()
 
+    def is_dealers(self):
+        """Whether the dealer has a blackjack."""
+        return len(self.state["dealer"]) == 2 and value_of(self.state["dealer"]) == 21
+
     # A player's hands
 
     def hand(self):
-        player, at = self.state["at"]
-        return self.state["hands"][player][at]
+        return self.state["hands"][self.state["turn"]][self.state["hand"]]
 
-    def choices(self, player, hand):
-        """What may be done with a hand."""
-        cards, hands, legal = hand["cards"], self.state["hands"][player], ["hit", "stand"]
-        if len(cards) == 2 and self.state["chips"][player] >= hand["bet"]:
-            if self.das or not hand["split"]:
-                legal.append("double")
-            same = COUNTS[cards[0][0]] == COUNTS[cards[1][0]]
-            if same and len(hands) < 4:  # split aces stand, so none comes here again
-                legal.append("split")
-        return legal
-
-    def play(self, player, action):
-        hand, at = self.hand(), self.state["at"][1]
-        if action in ("double", "split"):
+    def play_hand(self, player, move):
+        hand, at = self.hand(), self.state["hand"]
+        if move in ("double", "split"):
             self.state["chips"][player] -= hand["bet"]
-        if action == "split":
+        if move == "split":
             self.split(player, hand, at)
-        elif action == "stand":
+        elif move == "stand":
             hand["done"] = True
         else:
             hand["cards"].append(self.draw())
-            value = count(hand["cards"])[0]
-            if action == "double":
+            value = value_of(hand["cards"])
+            if move == "double":
                 hand["bet"], hand["done"] = 2 * hand["bet"], True
             if value > 21:
                 hand["open"] = hand["done"] = True
             elif value == 21 and hand["open"]:
                 hand["done"] = True
-        self.show(player, at, action)
-        if action == "split":
-            self.show(player, at + 1, action)
+        self.show(player, at, move)
+        if move == "split":
+            self.show(player, at + 1, move)
         self.advance()
 
     def split(self, player, hand, at):
@@ -392,179 +413,143 @@ class BlackjackBot:
         pair = [new_hand([card], hand["bet"], True, True) for card in (first, second)]
         for half in pair:
             half["cards"].append(self.draw())
-            half["done"] = first[0] == "A" or count(half["cards"])[0] == 21
+            half["done"] = first[0] == "A" or value_of(half["cards"]) == 21
         self.state["hands"][player][at : at + 1] = pair
 
     def advance(self):
         """The next hand that is not done, or the dealer."""
-        before = self.state["at"]
-        for player in self.state["order"]:
-            for at, hand in enumerate(self.state["hands"].get(player, [])):
-                if hand["done"]:
-                    continue
-                if before and before[0] == player and before[1] < at:
-                    self.show(player, at, "next")
-                self.state["at"] = [player, at]
-                legal = self.choices(player, hand)
-                if not hand["open"] and "split" in legal:
-                    legal.remove("split")  # everybody reads what is expected
-                self.ctx.set_turn(player, seconds=self.seconds, expect=legal)
-                return
-        live = [one for hands in self.state["hands"].values() for one in hands]
-        if any(count(one["cards"])[0] <= 21 and not is_natural(one) for one in live):
+        state = self.state
+        every = [(player, enumerate(state["hands"][player])) for player in state["order"]]
+        hands = [(player, at, hand) for player, own in every for at, hand in own]
+        for player, at, hand in hands:
+            if hand["done"]:
+                continue
+            if state["turn"] == player and state["hand"] < at:
+                self.show(player, at, "next")
+            state["hand"] = at
+            legal = self.choices(player, hand)
+            if not hand["open"] and "split" in legal:
+                legal.remove("split")  # everybody reads what is expected
+            self.ask(player, legal)
+            return
+        if any(value_of(hand["cards"]) <= 21 and not is_natural(hand) for _, _, hand in hands):
             self.dealer_draws()
         self.settle()
 
     def dealer_draws(self):
-        dealer = self.state["dealer"]
-        while count(dealer)[0] < 17 or (self.soft and count(dealer) == (17, True)):
+        dealer, soft = self.state["dealer"], self.params["hit_soft_17"]
+        while value_of(dealer) < 17 or (soft and count(dealer) == (17, True)):
             dealer.append(self.draw())
 
-    # The end of a round
+    # The end of a round, and of the game
 
     def settle(self):
         state, results = self.state, []
-        state["at"] = None
         for player in state["order"]:
-            for hand in state["hands"].get(player, []):
+            for hand in state["hands"][player]:
                 outcome, paid = self.outcome(hand)
                 state["chips"][player] += paid
                 result = {"player": player, "outcome": outcome, "paid": paid, "bet": hand["bet"]}
-                value = count(hand["cards"])[0]
-                results.append(result | {"cards": hand["cards"], "value": value})
-        dealer = {"cards": state["dealer"], "value": count(state["dealer"])[0]}
-        self.say({
-            "type": "settle", "round": state["round"], "dealer": dealer, "hands": results,
-            "chips": state["chips"],
-        })
+                results.append(result | told(hand["cards"]))
+        said = {"type": "settle", "round": state["round"], "dealer": told(state["dealer"])}
+        self.say(said | {"hands": results, "chips": state["chips"]})
         self.reveal()
-        starters = len(state["players"])
-        state["standing"] = [one for one in state["standing"] if self.top(one) >= self.min_bet]
-        if state["round"] >= self.rounds:
-            self.finish("%d rounds are played" % state["round"])
-        elif len(state["standing"]) < min(2, starters):
-            able = "only " + state["standing"][0] if state["standing"] else "nobody"
-            self.finish(able + " can still bet" if starters > 1 else "out of chips")
+        able = [one for one in state["standing"] if self.top(one) >= self.params["min_bet"]]
+        state["standing"] = able
+        if state["round"] >= self.params["rounds"]:
+            self.count_chips(f"{state['round']} rounds are played")
+        elif len(state["players"]) == 1 and not able:
+            self.count_chips("out of chips")
+        elif len(able) < min(2, len(state["players"])):
+            self.count_chips(f"{'only ' + able[0] if able else 'nobody'} can still bet")
         else:
             self.next_round()
 
     def outcome(self, hand):
         """(what became of it, what comes back), the bet included."""
-        value, bet = count(hand["cards"])[0], hand["bet"]
-        dealer = count(self.state["dealer"])[0]
-        dealer_natural = len(self.state["dealer"]) == 2 and dealer == 21
+        value, bet = value_of(hand["cards"]), hand["bet"]
+        dealer = value_of(self.state["dealer"])
         if is_natural(hand):
-            return ("push", bet) if dealer_natural else ("blackjack", bet + bet * 3 // 2)
+            return ("push", bet) if self.is_dealers() else ("blackjack", bet + bet * 3 // 2)
         if value > 21:
             return "bust", 0
-        if dealer_natural or value < dealer <= 21:
+        if self.is_dealers() or value < dealer <= 21:
             return "lost", 0
         return ("push", bet) if value == dealer else ("won", 2 * bet)
 
     def reveal(self):
-        state = self.state
-        self.say({
-            "type": "reveal", "round": state["round"], "deck": state["deck"],
-            "salt": state["salt"], "hash": state["hash"],
-        })
+        opened = {name: self.state[name] for name in ("round", "deck", "salt", "hash")}
+        self.say({"type": "reveal"} | opened)
 
-    def put_out(self, player, how):
-        state = self.state
-        state["gone"].append(player)
-        state["standing"].remove(player)
-        state["bets"].pop(player, None)
-        state["hands"].pop(player, None)
-        state["order"].remove(player)
-        self.say({"type": "resign", "player": player, "text": how})
-        if len(state["standing"]) <= 1:
-            for last in state["standing"]:
-                bets = [hand["bet"] for hand in state["hands"].get(last, [])]
-                state["chips"][last] += sum(bets) if bets else state["bets"].get(last, 0)
-            self.reveal()
-            self.finish("%s %s" % (player, how), state["standing"])
-        elif state["phase"] == "bets":
-            self.ask_bets()
-        elif state["at"][0] == player:
-            state["at"] = None
+    def out(self, player, how):
+        for kept in ("bets", "insured", "hands"):
+            self.state[kept].pop(player, None)
+        self.state["order"].remove(player)
+        self.state["out"].append(player)
+        super().out(player, how)
+
+    def without(self, player):
+        if self.together:
+            self.open_or_wait()
+        elif self.state["turn"] == player:
             self.advance()
 
-    def finish(self, reason, winners=None):
+    def finish(self, winners, reason):
+        """In the middle of a round: who is left gets its bets back."""
+        state = self.state
+        for player in winners:
+            bets = [hand["bet"] for hand in state["hands"].get(player, [])]
+            bets = bets or [state["bets"].get(player, 0)]
+            state["chips"][player] += sum(bets) + state["insured"].get(player, 0)
+        self.reveal()
+        super().finish(winners, reason)
+
+    def count_chips(self, reason):
         """Most chips win; if all have the same it is a draw. Alone, one must have won some."""
-        state, chips = self.state, self.state["chips"]
-        if winners is None:
-            able = [player for player in state["players"] if player not in state["gone"]]
-            best = max(chips[player] for player in able)
-            winners = [player for player in able if chips[player] == best]
-            if len(winners) == len(able) > 1 or len(state["players"]) == 1 and best <= self.chips:
-                winners = []
-        state["phase"] = "done"
-        self.ctx.end({"winners": winners, "reason": reason, "scores": chips})
+        chips, players = self.state["chips"], self.state["players"]
+        able = [player for player in self.here() if player not in self.state["out"]]
+        best = max(chips[player] for player in able)
+        winners = [player for player in able if chips[player] == best]
+        alone = len(players) == 1 and best <= self.params["chips"]
+        super().finish([] if alone or len(winners) == len(able) > 1 else winners, reason)
 
-    def rematch(self, player):
-        self.state["rematch"].append(player)
-        if not self.start_again():
-            self.say({"type": "rematch", "player": player, "text": 'say "rematch" to play again'})
-
-    def start_again(self):
-        """Begin when all who are still here have asked; another one begins."""
-        here = self.here()
-        self.state["rematch"] = [player for player in self.state["rematch"] if player in here]
-        if len(here) < min(2, len(self.state["players"])) or len(self.state["rematch"]) < len(here):
-            return False
-        self.begin(here[1:] + here[:1])
-        return True
+    def scores(self, winners):
+        return self.state["chips"]
 
     # Words
-
-    def waiting(self):
-        return [one for one in self.state["order"] if one not in self.state["bets"]]
-
-    def top(self, player):
-        """The largest bet this player can make."""
-        most = min(self.max_bet, self.state["chips"][player])
-        return most - most % 2
-
-    def here(self):
-        return [player for player in self.state["players"] if player in self.ctx.players]
 
     def shown(self, hand):
         """What all may know of a hand."""
         if not hand["open"]:
-            return {"cards": ["??", "??"] + hand["cards"][2:], "bet": hand["bet"]}
+            return {"cards": ["??", "??", *hand["cards"][2:]], "bet": hand["bet"]}
         value, soft = count(hand["cards"])
-        shown = {"cards": hand["cards"], "value": value, "bet": hand["bet"]}
+        shown = told(hand["cards"]) | {"bet": hand["bet"]}
         return shown | ({"soft": True} if soft else {"bust": True} if value > 21 else {})
 
-    def show(self, player, at, action):
+    def show(self, player, at, move):
         hand = self.state["hands"][player][at]
-        body = {"type": "hand", "player": player, "hand": at + 1, "action": action}
+        body = {"type": "hand", "player": player, "hand": at + 1, "action": move}
         if hand["open"]:
             self.say(body | self.shown(hand))
             return
         body = body | {"shown": hand["cards"][2:], "bet": hand["bet"]}
-        secret = {"cards": hand["cards"], "value": count(hand["cards"])[0]}
-        self.ctx.post("bot", body, private=secret, to=[player])
+        self.ctx.post("bot", body, private=told(hand["cards"]), to=[player])
 
     def rules(self):
+        params = self.params
+        least, soft = params["min_bet"], "hits" if params["hit_soft_17"] else "stands on"
         return (
-            "%d rounds of blackjack, %d chips each; most chips win. First all bet, an even number"
-            ' from %d: "bet %d", unseen by the others with to=["bot:%s"]. In your turn say hit,'
-            " stand, double or split. Blackjack pays 3:2, the dealer %s soft 17; no insurance."
-            ' %s%s"resign" gives up, "rematch" after the end plays again. The deck of each round'
-            " is committed by a hash before the bets and revealed after the round:"
-            " sha256(deck + salt)."
-            % (
-                self.rounds, self.chips, self.min_bet, self.min_bet, self.ctx.bot_id,
-                "hits" if self.soft else "stands on",
-                "You alone see your cards. " if self.hidden else "",
-                "" if self.seconds is None else
-                "Each bet and move within %g seconds, or the minimum is bet and the hand"
-                " stands. " % self.seconds,
+            f"{params['rounds']} rounds of blackjack, {params['chips']} chips each; most chips win."
+            f' First all bet, an even number from {least}: "bet {least}", unseen by the others with'
+            f' to=["{self.me}"]. If the dealer shows an ace, say insurance (half the bet, pays 2:1'
+            " on a dealer's blackjack) or decline. In your turn say hit, stand, double or split."
+            f" Blackjack pays 3:2, the dealer {soft} soft 17."
+            + (" You alone see your cards." if params["face_down"] else "")
+            + self.timed(
+                "Each bet and move within %g seconds, or the minimum is bet, insurance declined and"
+                " the hand stands."
             )
+            + ' "resign" gives up, "rematch" after the end plays again. The deck of each round is'
+            " committed by a hash before the bets and revealed after the round:"
+            " sha256(deck + salt)."
         )
-
-    def say(self, body, to=None):
-        self.ctx.post("bot", body, to=to)
-
-    def save(self):
-        self.ctx.set_state(self.state)

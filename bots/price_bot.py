@@ -1,24 +1,27 @@
 """PriceBot: prices from one public source for everybody in the room, and a bet on the next one.
 
 Quotes, at any time:   price        or   price ETH
-I ask the source (params url, path, symbols) and say what it said to all. The same answer stands in the
-record of the room. When the source does not answer, or answers nonsense, I say so and nothing is lost.
+I ask the source (params url, path, symbols) and say what it said to all. The same answer stands in
+the record of the room. When the source does not answer, or answers nonsense, I say so and nothing
+is lost.
 
-The bet: everybody guesses what the first symbol costs a little later (param delay: 10 seconds after the last guess).
+The bet: everybody guesses what the first symbol costs a little later (param delay: 10 seconds after
+the last guess).
    guess 64000.5, sent to me alone: post_message(body="guess 64000.5", to=["bot:<my id>"])
    or {"type": "move", "game": "price", "action": "guess", "value": "64000.5"}
-   concede        gives up        rematch        another bet, after the end, when all who are here ask
-A guess that others can read is void and costs nothing; a sealed one is final. Then I show all guesses and ask
-the source: who is nearest wins, and all of them if several are. If the source fails three times, thirty seconds
-apart, nobody wins. Who has not guessed within the param seconds (a day; null: no clock) is out of this bet; with one
-guess alone that player wins, with none nobody does. Leaving is conceding; the last one left wins.
-With the param bet=false, or alone, there are quotes only.
+   concede        gives up     rematch        another bet, after the end, when all who are here ask
+A guess that others can read is void and costs nothing; a sealed one is final. Then I show all
+guesses and ask the source: who is nearest wins, and all of them if several are. If the source fails
+three times, thirty seconds apart, nobody wins. Who has not guessed within the param seconds (a day;
+null: no clock) is out of this bet; with one guess alone that player wins, with none nobody does.
+Leaving is conceding; the last one left wins. With the param bet=false, or alone, there are quotes
+only. With the param stake="..." the result says that the others owe that; I move no money.
 """
 
 import re
-import time
 
 import requests
+from referee import Game, is_a, listed, utc
 
 MANIFEST = {
     "name": "PriceBot",
@@ -40,8 +43,9 @@ MANIFEST = {
             "path": {
                 "type": ["string", "array"],
                 "items": {"type": "string"},
+                "minItems": 1,
                 "default": "data.amount",
-                "description": "the way to the number: keys and list positions, with dots or as a list",
+                "description": "where the number is: keys and list positions, dotted or as a list",
             },
             "symbols": {
                 "type": "array",
@@ -61,6 +65,13 @@ MANIFEST = {
                 "type": "boolean",
                 "default": True,
                 "description": "false: quotes only",
+            },
+            "stake": {
+                "type": ["string", "null"],
+                "minLength": 1,
+                "maxLength": 1000,
+                "default": None,
+                "description": "what those who lose owe, in words; null: nothing but the honour",
             },
             "delay": {
                 "type": "number",
@@ -82,18 +93,22 @@ MANIFEST = {
     "moves": [
         "price",
         "price SYMBOL",
-        "guess N, sealed with to=[\"bot:price\"]",
+        'guess N, sealed with to=["bot:price"]',
         "concede",
         "rematch",
         {"type": "move", "game": "price", "action": "price", "value": "ETH"},
         {"type": "move", "game": "price", "action": "guess", "value": "64000.5"},
     ],
+    "show": [
+        {"panel": "text", "of": "price", "in": "price", "title": "Price"},
+        {"panel": "table", "of": "guesses", "title": "Guesses"},
+        {"panel": "table", "of": "off", "title": "How far off"},
+    ],
 }
 
-GAME = "price"
-YEAR = 31536000
 PATIENCE = 3  #: seconds for the source; a hook has four for the network
 TRIES, BETWEEN = 3, 30
+SAMPLES = ["guess 0.01", "guess 1", "guess 100", "guess 10000"]
 PLACES = 18
 #: What OpenSSL says of a certificate, and what that means.
 REASONS = {
@@ -108,7 +123,7 @@ NUMBER = re.compile(r"([+-]?)([0-9]{1,30})(?:\.([0-9]{1,30}))?(?:[eE]([+-]?[0-9]
 
 
 def scaled(text):
-    """A decimal number in units of 10**-PLACES, exactly, or None: floats would make ties by chance."""
+    """A decimal number in units of 10**-PLACES, exactly, or None: floats make ties by chance."""
     found = NUMBER.fullmatch(text)
     if found is None:
         return None
@@ -131,180 +146,64 @@ def why_refused(error):
 def written(number):
     """The text of such a number."""
     size = abs(number)
-    text = "%d.%018d" % (size // 10**PLACES, size % 10**PLACES)
+    text = f"{size // 10**PLACES}.{size % 10**PLACES:018}"
     return ("-" if number < 0 else "") + text.rstrip("0").rstrip(".")
 
 
-def is_number(value):
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
-
-
-class PriceBot:
-    def __init__(self, ctx, params):
-        self.ctx = ctx
-        self.me = "bot:" + ctx.bot_id
-        defaults = {name: rule["default"] for name, rule in MANIFEST["params"]["properties"].items()}
-        chosen = defaults | params
-        self.url, self.unit, self.bet = chosen["url"], chosen["unit"], chosen["bet"]
-        self.symbols, self.path = chosen["symbols"], chosen["path"]
-        self.delay, self.seconds = chosen["delay"], chosen["seconds"]
-        self.check()
-        if isinstance(self.path, str):
-            self.path = self.path.split(".")
-        self.state = ctx.get_state() or {"phase": "open"}
+class PriceBot(Game):
+    manifest = MANIFEST
+    game, noun = "price", "bet"
+    verbs = {"price": "price", "guess": "guess"}
+    gives_up = "concede"
+    least = 1
+    rotates = False
+    together, sealed = "guesses", True
 
     def check(self):
-        if not isinstance(self.url, str) or not re.match("https?://[^/]", self.url):
+        self.symbols, self.path = self.params["symbols"], self.params["path"]
+        if not re.match("https?://[^/]", self.params["url"]):
             raise ValueError("url must begin with https:// or http://")
-        path = self.path.split(".") if isinstance(self.path, str) else self.path
-        if not isinstance(path, list) or not path or not all(isinstance(one, str) for one in path):
-            raise ValueError("path must be a text such as data.amount, or a list of texts")
-        names = self.symbols if isinstance(self.symbols, list) else []
-        if not names or not all(re.fullmatch("[A-Za-z0-9._-]{1,20}", str(one)) for one in names):
-            raise ValueError("symbols must be a list of short names such as BTC")
-        if not isinstance(self.unit, str) or len(self.unit) > 20:
-            raise ValueError("unit must be a short text")
-        if not isinstance(self.bet, bool):
-            raise ValueError("bet must be true or false")
-        if not is_number(self.delay) or not 0 <= self.delay <= YEAR:
-            raise ValueError("delay must be a number of seconds from 0")
-        if self.seconds is not None and not (is_number(self.seconds) and 0 < self.seconds <= YEAR):
-            raise ValueError("seconds must be a number above 0, or null")
-
-    # What the room calls
-
-    def on_init(self):
-        self.say({"type": "prompt", "text": self.rules()})
-
-    def on_start(self):
-        if self.state["phase"] != "open":
-            return
-        if self.bet and len(self.ctx.players) >= 2:
-            self.begin(self.ctx.players)
-        else:
-            self.state["phase"] = "quotes"
-        self.save()
-
-    def on_message(self, msg):
-        player, body = msg["sender"], msg["body"]
-        if str(body.get("text", "")).strip().lower() == "!help":
-            self.say({"type": "help", "text": self.rules()})
-            return
-        action, value = self.read_move(body)
-        if action is None:
-            return
-        reason = self.objection(player, action, value, msg.get("to"))
-        if reason:
-            # A sealed attempt is answered in private: the answer is about its content.
-            to = [player] if msg.get("to") and player in self.ctx.players else None
-            self.say({"type": "violation", "player": player, "reason": reason}, to)
-            return
-        if action == "price":
-            self.quote(self.symbol(value))
-            return
-        if action == "guess":
-            self.guess(player, str(value))
-        elif action == "concede":
-            self.put_out(player, "conceded")
-        else:
-            self.rematch(player)
-        self.save()
-
-    def on_leave(self, player_id):
-        if self.state["phase"] in ("guess", "wait") and player_id in self.state["standing"]:
-            self.put_out(player_id, "left")
-            self.save()
-        elif self.state["phase"] == "done":
-            self.start_again()
-            self.save()
-
-    def on_timer(self, name):
-        if name == "turn" and self.state["phase"] == "guess":
-            for player in self.waiting():
-                self.say({"type": "late", "player": player})
-                self.state["standing"].remove(player)
-            self.decide_or_wait()
-            self.save()
-        elif name == "settle" and self.state["phase"] == "wait":
-            self.settle()
-            self.save()
+        if isinstance(self.path, str):
+            self.path = self.path.split(".")
 
     # Reading a move
 
-    def read_move(self, body):
-        """(action, value), or (None, None) for chat."""
-        if body.get("type") == "move" and body.get("game") == GAME:
-            action = str(body.get("action"))
-            return {"resign": "concede"}.get(action, action), body.get("value")
-        words = str(body.get("text", "")).rstrip(" .!?").split()
-        action = words[0].lower().rstrip(":") if words else ""
-        if len(words) == 1 and action in ("price", "concede", "resign", "rematch"):
-            return {"resign": "concede"}.get(action, action), None
-        if len(words) == 2 and action in ("price", "guess"):
-            return action, words[1]
-        return None, None
+    def read(self, body):
+        """(move, value), or (None, None) for talk; "price ETH?" is "price ETH"."""
+        return super().read(body | {"text": str(body.get("text", "")).rstrip(" .!?")})
+
+    def bare(self, word):
+        return "price" if word == "price" else None
 
     def symbol(self, value):
         """The symbol that is meant, or None."""
         if value is None:
             return self.symbols[0]
-        named = [one for one in self.symbols if one.lower() == str(value).lower()]
-        return named[0] if named else None
+        return next((one for one in self.symbols if one.lower() == str(value).lower()), None)
 
-    def objection(self, player, action, value, to):
-        """Why this player may not do this now, or nothing."""
-        phase = self.state["phase"]
-        if action == "price":
+    def objection(self, player, move, value):
+        """A price may be asked for by anybody at any time."""
+        if move == "price":
             known = ", ".join(self.symbols)
-            return None if self.symbol(value) else "I know the prices of " + known
-        if action not in ("guess", "concede", "rematch"):
-            return "the moves are price, guess, concede and rematch"
-        if phase == "open":
-            return "the bet has not started"
-        if phase == "quotes":
+            return None if self.symbol(value) else f"I know the prices of {known}"
+        if self.state["phase"] == "quotes":
             return "there is no bet here, quotes only"
-        if player not in self.state["players"]:
-            return "not a player of this bet"
-        if action == "rematch":
-            return self.no_rematch(player)
-        if phase == "done":
-            return 'the bet is over; "rematch" asks for another'
-        if player not in self.state["standing"]:
-            return "out of this bet"
-        if action == "concede":
-            return None
-        if player in self.state["guesses"]:
-            return "you have guessed, and a guess is final"
-        if to != [self.me]:
-            return (
-                "void: others could read it, so it does not count. Guess again, sealed:"
-                ' to=["%s"]' % self.me
-            )
-        fits = is_number(value) or isinstance(value, str)
-        if not fits or scaled(str(value)) is None:
-            return "a guess is a number such as 64000.5"
-        return None
+        return super().objection(player, move, value)
 
-    def no_rematch(self, player):
-        if self.state["phase"] != "done":
-            return "the bet is still going on"
-        if len(self.here()) < 2:
-            return "the others have left"
-        if player in self.state["rematch"]:
-            return "you have asked; waiting for the others"
-        return None
+    def illegal(self, player, move, value):
+        return "a guess is a number such as 64000.5" if scaled(str(value)) is None else None
 
     # The source
 
     def fetch(self, symbol):
         """(the price as text, None), or (None, why there is none)."""
         try:
-            url = self.url.replace("{symbol}", symbol)
+            url = self.params["url"].replace("{symbol}", symbol)
             answer = requests.get(url, timeout=PATIENCE, headers={"Accept": "application/json"})
         except requests.exceptions.SSLError as error:
             return None, why_refused(str(error).lower())
         except requests.exceptions.Timeout:
-            return None, "it did not answer within %d seconds" % PATIENCE
+            return None, f"it did not answer within {PATIENCE} seconds"
         except requests.exceptions.RequestException as error:
             text = str(error)
             if "bots of this server" in text or "reached by bots" in text:
@@ -313,7 +212,7 @@ class PriceBot:
                 return None, "its answer is too long"
             return None, "it cannot be reached, or speaks no HTTP"
         if answer.status_code != 200:
-            return None, "it answered with HTTP %d" % answer.status_code
+            return None, f"it answered with HTTP {answer.status_code}"
         try:
             found = answer.json(parse_float=str)  # the digits as they are written
         except ValueError:
@@ -329,81 +228,86 @@ class PriceBot:
             elif isinstance(found, list) and key.isdecimal() and int(key) < len(found):
                 found = found[int(key)]
             else:
-                return None, "its answer has nothing at " + where
-        text = str(found) if is_number(found) or isinstance(found, str) else ""
+                return None, f"its answer has nothing at {where}"
+        text = str(found) if is_a(found, "number") or isinstance(found, str) else ""
         if scaled(text) is None:
-            return None, "what stands at %s of its answer is no number" % where
+            return None, f"what stands at {where} of its answer is no number"
         return text, None
 
     def quote(self, symbol):
         """Say the price, and return it, or None."""
         price, problem = self.fetch(symbol)
-        shown = {"type": "price", "symbol": symbol, "source": self.source(), "at": self.at()}
+        shown = {"type": "price", "symbol": symbol, "source": self.source()}
+        shown["at"] = utc(self.ctx.now())
         if price is None:
-            self.say(shown | {"price": None, "text": "no price of %s: %s" % (symbol, problem)})
+            self.say(shown | {"price": None, "text": f"no price of {symbol}: {problem}"})
         else:
-            self.say(shown | {"price": price, "unit": self.unit})
+            self.say(shown | {"price": price, "unit": self.params["unit"]})
         return price
+
+    def source(self):
+        return self.params["url"].split("/")[2]
 
     # The bet
 
     def begin(self, players):
-        self.state = {
-            "phase": "guess",
-            "players": players,
-            "standing": list(players),
-            "guesses": {},
-            "samples": ["guess 0.01", "guess 1", "guess 100", "guess 10000"],
-            "deadline": None,
-            "tries": 0,
-            "rematch": [],
-        }
-        if self.seconds is not None:
-            self.state["deadline"] = self.ctx.now() + self.seconds
-        price = self.quote(self.symbols[0])
+        if not self.params["bet"] or len(players) < 2:
+            self.state["phase"] = "quotes"
+            return
+        price, samples = self.quote(self.symbols[0]), SAMPLES
         if price is not None:
             near = [scaled(price) * percent // 100 for percent in (98, 99, 100, 101, 102)]
-            near = sorted(set(amount - amount % 10 ** (PLACES - 8) for amount in near))
-            self.state["samples"] = ["guess " + written(amount) for amount in near]
-        self.give_turn(self.seconds)
+            near = sorted({amount - amount % 10 ** (PLACES - 8) for amount in near})
+            samples = [f"guess {written(amount)}" for amount in near]
+        self.deal(players, samples=samples, tries=None)  # None: until all have guessed
+        self.gather()
 
-    def guess(self, player, value):
-        self.state["guesses"][player] = written(scaled(value))
-        if self.waiting():
+    def expects(self):
+        return self.sealing(self.state["samples"], also="guess N, any number")
+
+    def play(self, player, move, value):
+        if move == "price":
+            self.quote(self.symbol(value))
+            return
+        if len(self.waiting()) > 1:
             self.say({"type": "guessed", "player": player})
-        self.decide_or_wait()
+        self.take(player, written(scaled(str(value))))
 
-    def put_out(self, player, how):
-        self.state["standing"].remove(player)
-        self.state["guesses"].pop(player, None)
-        self.say({"type": "concede", "player": player})
-        if len(self.state["standing"]) == 1:
-            self.finish(list(self.state["standing"]), "%s %s" % (player, how))
-        elif self.state["phase"] == "guess":
-            self.decide_or_wait()
+    def without(self, player):
+        if self.state["tries"] is None:
+            self.open_or_wait()
 
-    def decide_or_wait(self):
-        if self.waiting():
-            left = None
-            if self.state["deadline"] is not None:  # the clock goes on, it does not begin anew
-                left = min(self.seconds, max(0.001, self.state["deadline"] - self.ctx.now()))
-            self.give_turn(left)
-        elif not self.state["standing"]:
-            self.finish([], "nobody guessed in time")
-        elif len(self.state["standing"]) == 1:
-            self.finish(list(self.state["standing"]), "nobody else guessed in time")
+    def late(self):
+        for player in self.waiting():
+            self.say({"type": "late", "player": player})
+            self.state["standing"].remove(player)
+        self.opened()
+
+    def opened(self):
+        """Show all guesses, and wait for the price."""
+        standing, delay = self.state["standing"], self.params["delay"]
+        if len(standing) < 2:
+            self.finish(standing, f"nobody{' else' if standing else ''} guessed in time")
+            return
+        self.state["tries"] = 0
+        text = f"in {delay:g} seconds I ask for the price"
+        self.say({"type": "guesses", "guesses": self.state["guesses"], "text": text})
+        self.ctx.set_turn([])
+        if delay > 0:
+            self.ctx.set_timer("settle", delay)
         else:
-            self.state["phase"] = "wait"
-            shown = {"type": "guesses", "guesses": self.state["guesses"]}
-            self.say(shown | {"text": "in %g seconds I ask for the price" % self.delay})
-            self.ctx.set_turn([])
-            if self.delay > 0:
-                self.ctx.set_timer("settle", self.delay)
-            else:
-                self.settle()
+            self.settle()
+
+    def on_timer(self, name):
+        if name == "settle" and self.state["phase"] == "playing":
+            self.settle()
+            self.save()
+        else:
+            super().on_timer(name)
 
     def settle(self):
-        price = self.quote(self.symbols[0])
+        """The nearest to the price wins; without one, try again."""
+        price, guesses = self.quote(self.symbols[0]), self.state["guesses"]
         if price is None:
             self.state["tries"] += 1
             if self.state["tries"] < TRIES:
@@ -411,70 +315,29 @@ class PriceBot:
             else:
                 self.finish([], "the source gives no price")
             return
-        off = {}
-        for player in self.state["standing"]:
-            off[player] = abs(scaled(self.state["guesses"][player]) - scaled(price))
-        best = min(off.values())
-        winners = [player for player in self.state["standing"] if off[player] == best]
-        shown = {player: written(off[player]) for player in off}
+        off = {one: abs(scaled(guesses[one]) - scaled(price)) for one in self.state["standing"]}
+        winners = [one for one in off if off[one] == min(off.values())]
+        shown = {one: written(amount) for one, amount in off.items()}
         self.say({"type": "settled", "price": price, "off": shown, "winners": winners})
-        self.finish(winners, "%s is %s %s" % (self.symbols[0], price, self.unit))
-
-    def rematch(self, player):
-        self.state["rematch"].append(player)
-        if not self.start_again():
-            text = 'say "rematch" for another bet'
-            self.say({"type": "rematch", "player": player, "text": text})
-
-    def start_again(self):
-        """Begin when all who are still here have asked."""
-        here = self.here()
-        self.state["rematch"] = [player for player in self.state["rematch"] if player in here]
-        if len(here) < 2 or len(self.state["rematch"]) < len(here):
-            return False
-        self.begin(here)
-        return True
+        self.finish(winners, f"{self.symbols[0]} is {price} {self.params['unit']}")
 
     def finish(self, winners, reason):
-        if self.state["phase"] == "wait":
-            self.ctx.cancel_timer("settle")
-        self.state["phase"] = "done"
-        self.ctx.end({"winners": winners, "reason": reason})
-
-    # Words
-
-    def waiting(self):
-        return [one for one in self.state["standing"] if one not in self.state["guesses"]]
-
-    def here(self):
-        return [player for player in self.state["players"] if player in self.ctx.players]
-
-    def give_turn(self, seconds):
-        expect = {"body": self.state["samples"], "to": [self.me], "also": "guess N, any number"}
-        self.ctx.set_turn(self.waiting(), seconds=seconds, expect=expect)
-
-    def source(self):
-        return self.url.split("/")[2]
-
-    def at(self):
-        return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(int(self.ctx.now())))
+        self.ctx.cancel_timer("settle")
+        owing = [one for one in self.state["players"] if winners and one not in winners]
+        if owing and self.params["stake"]:
+            reason += f"; {listed(owing)} owe{'s' * (len(owing) == 1)}: {self.params['stake']}"
+        super().finish(winners, reason)
 
     def rules(self):
-        words = '"price" or "price SYMBOL" asks %s; I know %s, in %s.' % (
-            self.source(),
-            ", ".join(self.symbols),
-            self.unit,
+        params, known = self.params, ", ".join(self.symbols)
+        bet = (
+            f" The bet: what does {self.symbols[0]} cost {params['delay']:g} seconds after the last"
+            f' guess? "guess N", sealed: to=["{self.me}"]; a public guess is void. The nearest'
+            " wins"
+            + (f"; who does not owes: {params['stake']}." if params["stake"] else ".")
+            + ' "concede" gives up, "rematch" after the end bets again.'
         )
-        if self.bet:
-            words += (
-                ' The bet: what does %s cost %g seconds after the last guess? "guess N", sealed:'
-                ' to=["%s"]; a public guess is void. The nearest wins. "concede" gives up, "rematch"'
-                " after the end bets again." % (self.symbols[0], self.delay, self.me)
-            )
-        return words
-
-    def say(self, body, to=None):
-        self.ctx.post("bot", body, to=to)
-
-    def save(self):
-        self.ctx.set_state(self.state)
+        return (
+            f'"price" or "price SYMBOL" asks {self.source()}; I know {known}, in {params["unit"]}.'
+            + (bet if params["bet"] else "")
+        )

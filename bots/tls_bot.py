@@ -2,19 +2,24 @@
 
 Moves:   check                     the site of the param host (example.com)
          check HOST or HOST:PORT   another; only those of the param hosts, if there is one
-         compare FINGERPRINT       "the last one looks like this from where I am": I say whether it is the same
-         history                   what I have seen last of each site; history HOST: all that I have seen of one
+         compare FINGERPRINT       "the last one looks like this from where I am": I say whether it
+                                   is the same
+         history                   what I have seen last of each site; history HOST: all that I have
+                                   seen of one
          done                      when all have said so it is over; "rematch" from all goes on
          or {"type": "move", "game": "tls", "action": "check", "value": "example.com"}
 
-I connect as a browser would, with the authorities that this server trusts, and check chain, name and validity.
-If one of them fails I say which, connect once more without checking, and show the certificate that is there.
-A fingerprint is the SHA-256 of the whole certificate as it goes over the line (DER):
-openssl s_client -connect HOST:443 -servername HOST </dev/null | openssl x509 -noout -fingerprint -sha256
-A site may show several certificates in turn, so another fingerprint than yours is a question, no proof.
+I connect as a browser would, with the authorities that this server trusts, and check chain, name
+and validity. If one of them fails I say which, connect once more without checking, and show the
+certificate that is there. A fingerprint is the SHA-256 of the whole certificate as it goes over the
+line (DER):
+openssl s_client -connect HOST:443 -servername HOST </dev/null |
+    openssl x509 -noout -fingerprint -sha256
+A site may show several certificates in turn, so another fingerprint than yours is a question, no
+proof.
 
-There are as many checks as the param checks says (20). Silence for as many seconds as the param seconds
-says (a day; null: no clock) ends it. Who leaves has said done.
+There are as many checks as the param checks says (20). Silence for as many seconds as the param
+seconds says (a day; null: no clock) ends it. Who leaves has said done.
 """
 
 import datetime
@@ -22,6 +27,8 @@ import hashlib
 import re
 import socket
 import ssl
+
+from referee import Game, command, utc
 
 MANIFEST = {
     "name": "TLSBot",
@@ -42,6 +49,7 @@ MANIFEST = {
             "hosts": {
                 "type": ["array", "null"],
                 "items": {"type": "string"},
+                "minItems": 1,
                 "default": None,
                 "description": "the only sites that may be checked; null: any",
             },
@@ -70,26 +78,37 @@ MANIFEST = {
         "rematch",
         {"type": "move", "game": "tls", "action": "check", "value": "example.com"},
     ],
+    "show": [
+        {"panel": "text", "of": "text", "in": "certificate", "title": "Last check"},
+        {
+            "panel": "text",
+            "of": "fingerprint",
+            "in": "certificate",
+            "title": "Fingerprint of the last seen",
+        },
+        {"panel": "table", "of": "names", "title": "Names of the last seen"},
+        {"panel": "table", "of": "chain", "title": "Chain of the last seen"},
+        {"panel": "table", "of": "seen", "title": "What was seen when"},
+    ],
 }
 
-GAME = "tls"
-YEAR = 31536000
 DAY = 86400
 #: Seconds for connecting and for the handshake: a hook has four for the network.
 PATIENCE, ONCE_MORE = 1.5, 0.5
 LABEL = "[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
-SITE = re.compile(r"(%s(?:\.%s)*)\.?(?::([0-9]{1,5}))?" % (LABEL, LABEL))
+SITE = re.compile(rf"({LABEL}(?:\.{LABEL})*)\.?(?::([0-9]{{1,5}}))?")
 SITES = 50  #: of which what was seen is kept
 SHOWN = 20  #: names of a certificate, and sights of a site that are kept
 ATTRIBUTES = {"550403": "CN", "55040a": "O", "550406": "C"}
 
+UNKNOWN = "it was issued by an authority that is not trusted here, or its site sends no chain"
 PROBLEMS = {
     9: "it is not valid yet",
     10: "it has expired",
     18: "it is self-signed: it vouches for itself, and no authority does",
     19: "its chain ends in a root that is not trusted here",
-    20: "it was issued by an authority that is not trusted here, or its site does not send the chain",
-    21: "it was issued by an authority that is not trusted here, or its site does not send the chain",
+    20: UNKNOWN,
+    21: UNKNOWN,
     23: "it has been revoked",
     62: "it is for other names",
     64: "it is for other addresses",
@@ -141,8 +160,7 @@ def moment(tag, data):
     if not re.fullmatch("[0-9]{14}Z", text):
         raise Unreadable("a time is none")
     year, rest = int(text[:4]), [int(text[at : at + 2]) for at in range(4, 14, 2)]
-    utc = datetime.timezone.utc
-    return int(datetime.datetime(year, *rest, tzinfo=utc).timestamp())
+    return int(datetime.datetime(year, *rest, tzinfo=datetime.UTC).timestamp())
 
 
 def alternatives(data):
@@ -185,12 +203,7 @@ def read_certificate(der):
             "names": names,
         }
     except (IndexError, ValueError, OverflowError):
-        raise Unreadable("it is not built as a certificate is")
-
-
-def written(seconds):
-    utc = datetime.timezone.utc
-    return datetime.datetime.fromtimestamp(int(seconds), utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+        raise Unreadable("it is not built as a certificate is") from None
 
 
 def site(text):
@@ -202,162 +215,125 @@ def site(text):
     return (found.group(1).lower(), port) if 0 < port < 65536 else None
 
 
-class TLSBot:
-    def __init__(self, ctx, params):
-        self.ctx = ctx
-        self.default, self.hosts = params.get("host", "example.com"), params.get("hosts")
-        self.checks, self.seconds = params.get("checks", 20), params.get("seconds", 86400)
-        if not isinstance(self.default, str) or site(self.default) is None:
-            raise ValueError("host must be a name such as example.com, or example.com:443")
-        if self.hosts is not None:
-            listed = isinstance(self.hosts, list) and self.hosts
-            if not listed or not all(isinstance(one, str) and site(one) for one in self.hosts):
-                raise ValueError("hosts must be a list of names, or null")
-        if isinstance(self.checks, bool) or self.checks not in range(1, 201):
-            raise ValueError("checks must be a whole number from 1 to 200")
-        if self.seconds is not None:
-            number = isinstance(self.seconds, (int, float)) and not isinstance(self.seconds, bool)
-            if not number or not 0 < self.seconds <= YEAR:
-                raise ValueError("seconds must be a number above 0, or null")
-        self.state = ctx.get_state() or {"phase": "open"}
+def plain(value):
+    """The digits of a fingerprint, however it is written."""
+    return str(value).lower().removeprefix("sha256:").replace(":", "")
 
-    # What the room calls
 
-    def on_init(self):
-        self.say({"type": "prompt", "text": self.rules()})
+class TLSBot(Game):
+    manifest = MANIFEST
+    game, noun = "tls", "session"
+    moves = ("check", "compare", "history", "done")
+    once = ("done",)
+    gives_up = None
+    least = 1
+    rotates = False
 
-    def on_start(self):
-        if self.state["phase"] != "open":
-            return
-        self.state = {"seen": {}, "last": None}
-        self.begin()
-        self.save()
+    def check(self):
+        self.host, self.hosts = self.params["host"], self.params["hosts"]
+        for name in [self.host, *(self.hosts or [])]:
+            if site(name) is None:
+                raise ValueError("host and hosts are names such as example.com or example.com:443")
+        if self.state["phase"] != "open":  # who has a seat takes part, even alone or late
+            self.state |= {"players": self.ctx.players, "standing": self.ctx.players}
 
-    def on_message(self, msg):
-        player, body = msg["sender"], msg["body"]
-        if str(body.get("text", "")).strip().lower() == "!help":
-            self.say({"type": "help", "text": self.rules()})
-            return
-        action, value = self.read_move(body)
-        if action is None:
-            return
-        reason = self.objection(player, action, value)
-        if reason:
-            self.say({"type": "violation", "player": player, "reason": reason})
-            return
-        if action == "check":
-            self.check(*site(self.default if value is None else value))
-        elif action == "compare":
-            self.compare(player, self.plain(value))
-        elif action == "history":
-            self.history(value)
-        elif action == "done":
-            self.state["done"].append(player)
-            self.go_on()
-        else:
-            self.rematch(player)
-        self.save()
+    # Moves
 
-    def on_leave(self, player_id):
-        if self.state["phase"] == "checking":
-            self.go_on()
-            self.save()
-        elif self.state["phase"] == "done":
-            self.start_again()
-            self.save()
+    def read(self, body):
+        """(move, value), or (None, None) for talk. A colon belongs to a site or a fingerprint."""
+        move, rest = command(body)
+        named = rest.rstrip(" .!").split()
+        if move in ("check", "compare", "history") and len(named) == 1:
+            return move, named[0]
+        return super().read(body)
 
-    def on_timer(self, name):
-        if name == "turn" and self.state["phase"] == "checking":
-            self.finish("nobody said anything in time")
-            self.save()
-
-    # Reading a move
-
-    def read_move(self, body):
-        """(action, value), or (None, None) for chat."""
-        if body.get("type") == "move" and body.get("game") == GAME:
-            return str(body.get("action")), body.get("value")
-        words = str(body.get("text", "")).rstrip(" .!").split()
-        action = words[0].lower() if words else ""
-        if len(words) == 1 and action in ("check", "history", "done", "rematch"):
-            return action, None
-        if len(words) == 2 and action in ("check", "compare", "history"):
-            return action, words[1]
-        return None, None
-
-    def objection(self, player, action, value):
-        """Why this player may not do this now, or nothing."""
-        if action not in ("check", "compare", "history", "done", "rematch"):
-            return "the moves are check, compare, history, done and rematch"
-        phase = self.state["phase"]
-        if phase == "open":
-            return "nothing has started"
-        if player not in self.ctx.players:
-            return "you have no seat here"
-        if action == "rematch":
-            if phase != "done":
-                return "it is still going on"
-            return "you have asked; waiting for the others" if player in self.state["again"] else None
-        if phase == "done":
-            return 'it is over; "rematch" goes on'
-        if action == "done" and player in self.state["done"]:
-            return "you have said so; waiting for the others"
-        if action == "compare":
-            return self.no_comparison(value)
-        if action in ("check", "history") and value is not None and site(value) is None:
+    def illegal(self, player, move, value):
+        last = self.state["last"]
+        if move == "compare" and last is None:
+            return "no certificate has been seen yet"
+        if move == "compare" and not re.fullmatch("[0-9a-f]{64}", plain(value)):
+            return "a fingerprint is the SHA-256 of the certificate, 64 hex digits"
+        if move in ("check", "history") and value is not None and site(value) is None:
             return "a site is a name such as example.com or example.com:8443, without https://"
-        return self.no_check(value) if action == "check" else None
+        return self.no_check(value) if move == "check" else None
 
     def no_check(self, value):
-        if self.state["checks"] >= self.checks:
-            return "all %d checks are made" % self.checks
-        wanted = site(self.default if value is None else value)
+        if self.state["checks"] >= self.params["checks"]:
+            return f"all {self.params['checks']} checks are made"
+        wanted = site(self.host if value is None else value)
         if self.hosts is not None and wanted not in [site(one) for one in self.hosts]:
-            return "only these are checked here: " + ", ".join(self.hosts)
+            return f"only these are checked here: {', '.join(self.hosts)}"
         return None
 
-    def no_comparison(self, value):
-        if self.state["last"] is None:
-            return "no certificate has been seen yet"
-        if not re.fullmatch("[0-9a-f]{64}", self.plain(value)):
-            return "a fingerprint is the SHA-256 of the certificate, 64 hex digits"
-        return None
-
-    def plain(self, value):
-        return str(value).lower().removeprefix("sha256:").replace(":", "")
-
-    # What a move does
-
-    def begin(self):
+    def begin(self, players):
         """Open a session; what was seen before stays."""
-        self.state["phase"], self.state["players"] = "checking", self.ctx.players
-        self.state["done"], self.state["again"] = [], []
-        self.state["checks"], self.state["valid"] = 0, 0
+        kept = {"seen": self.state.get("seen", {}), "last": self.state.get("last")}
+        self.deal(players, checks=0, valid=0, **kept)
+        self.go_on()
+
+    def play(self, player, move, value):
+        if move == "check":
+            self.show(*site(self.host if value is None else value))
+        elif move == "compare":
+            self.compare(player, plain(value))
+        elif move == "history":
+            self.history(value)
+        else:
+            self.state["done"].append(player)
         self.go_on()
 
     def go_on(self):
         """Wait for all who have not said done, or end."""
-        waiting = [one for one in self.ctx.players if one not in self.state["done"]]
+        waiting, bodies = self.missing("done"), ["done"]
         if not waiting:
-            self.finish("all are done")
+            self.finish([], "all are done")
             return
-        bodies = ["done"]
-        if self.state["checks"] < self.checks:
-            first = self.hosts[0] if self.hosts else self.default
-            bodies.insert(len(bodies) if self.state["checks"] else 0, "check " + first)
-        expect = {"body": bodies, "also": "check HOST, compare FINGERPRINT, history"}
-        self.ctx.set_turn(waiting, seconds=self.seconds, expect=expect)
+        if self.state["checks"] < self.params["checks"]:
+            first = self.hosts[0] if self.hosts else self.host
+            bodies.insert(len(bodies) if self.state["checks"] else 0, f"check {first}")
+        also = "check HOST, compare FINGERPRINT, history"
+        self.ask(waiting, {"body": bodies, "also": also})
 
-    def check(self, host, port):
+    def on_leave(self, player_id):
+        if self.state["phase"] == "playing":
+            self.go_on()
+            self.save()
+        else:
+            super().on_leave(player_id)
+
+    def late(self):
+        self.finish([], "nobody said anything in time")
+
+    def finish(self, winners, reason):
+        state = self.state
+        told = f"{reason}; checks: {state['checks']}, valid: {state['valid']}"
+        super().finish([], told)
+
+    def compare(self, player, digits):
+        last, found = self.state["last"], f"sha256:{digits}"
+        shown = {"type": "compared", "player": player, "site": last["site"]}
+        self.say(shown | {"same": last["fingerprint"] == found, "fingerprint": found})
+
+    def history(self, value):
+        seen = self.state["seen"]
+        shown = {name: seen[name][-1:] for name in sorted(seen)}
+        if value is not None:
+            host, port = site(value)
+            shown = {f"{host}:{port}": seen.get(f"{host}:{port}", [])}
+        self.say({"type": "history", "seen": shown})
+
+    # A certificate
+
+    def show(self, host, port):
         self.state["checks"] += 1
-        shown = {"type": "certificate", "host": host, "port": port, "at": written(self.ctx.now())}
+        shown = {"type": "certificate", "host": host, "port": port, "at": utc(self.ctx.now())}
         try:
-            self.say(shown | self.look(host, port))
+            found = self.look(host, port)
         except Unreadable as error:
-            self.say(shown | {"valid": False, "text": "what %s shows is none: %s" % (host, error)})
+            found = {"valid": False, "text": f"what {host} shows is none: {error}"}
         except OSError as error:
-            self.say(shown | {"valid": False, "text": "%s: %s" % (host, self.unreachable(error))})
-        self.go_on()
+            found = {"valid": False, "text": f"{host}: {self.unreachable(error)}"}
+        self.say(shown | found)
 
     def look(self, host, port):
         """What is to be said of the certificate of a site."""
@@ -365,31 +341,21 @@ class TLSBot:
             chain, line = self.fetch(host, port, True)
             problem = None
         except ssl.SSLCertVerificationError as error:
-            problem = PROBLEMS.get(error.verify_code, "it is refused: " + str(error.verify_message))
+            problem = PROBLEMS.get(error.verify_code, f"it is refused: {error.verify_message}")
             try:
                 chain, line = self.fetch(host, port, False)
             except OSError:
-                return {"valid": False, "text": "NOT valid for %s: %s" % (host, problem)}
+                return {"valid": False, "text": f"NOT valid for {host}: {problem}"}
         read = [read_certificate(der) for der in chain[:8]]
         leaf, now = read[0], self.ctx.now()
         known = self.remember(host, port, leaf, problem)
-        links = [
-            {key: one[key] for key in ("subject", "issuer", "fingerprint")} | {"to": written(one["to"])}
-            for one in read
-        ]
-        return line | known | {
-            "valid": problem is None,
-            "text": self.verdict(host, leaf, problem),
-            "fingerprint": leaf["fingerprint"],
-            "subject": leaf["subject"],
-            "issuer": leaf["issuer"],
-            "serial": leaf["serial"],
-            "names": leaf["names"][:SHOWN],
-            "valid_from": written(leaf["from"]),
-            "valid_to": written(leaf["to"]),
-            "days_left": int((leaf["to"] - now) // DAY),
-            "chain": links,
-        }
+        who = ("subject", "issuer", "fingerprint")
+        chain = [{key: one[key] for key in who} | {"to": utc(one["to"])} for one in read]
+        shown = {key: leaf[key] for key in (*who, "serial")}
+        shown |= {"valid": problem is None, "text": self.verdict(host, leaf, problem)}
+        shown |= {"valid_from": utc(leaf["from"]), "valid_to": utc(leaf["to"])}
+        shown |= {"days_left": int((leaf["to"] - now) // DAY)}
+        return line | known | shown | {"names": leaf["names"][:SHOWN], "chain": chain}
 
     def fetch(self, host, port, verify):
         """The certificates of a site, its own first, and how the connection is encrypted."""
@@ -398,25 +364,23 @@ class TLSBot:
             context.check_hostname = False
             context.verify_mode = ssl.CERT_NONE
         patience = PATIENCE if verify else ONCE_MORE
-        with socket.create_connection((host, port), timeout=patience) as raw:
-            with context.wrap_socket(raw, server_hostname=host) as line:
-                leaf = line.getpeercert(binary_form=True)
-                # Pythons before 3.13 verify the chain and show its first certificate only.
-                name = "get_verified_chain" if verify else "get_unverified_chain"
-                whole = getattr(line, name, None)
-                chain = [leaf] if whole is None else [bytes(der) for der in whole()]
-                how = {"protocol": line.version(), "cipher": line.cipher()[0]}
-                return chain or [leaf], how | {"whole_chain": whole is not None}
+        with (
+            socket.create_connection((host, port), timeout=patience) as raw,
+            context.wrap_socket(raw, server_hostname=host) as line,
+        ):
+            leaf = line.getpeercert(binary_form=True)
+            # Pythons before 3.13 verify the chain and show its first certificate only.
+            whole = getattr(line, f"get_{'' if verify else 'un'}verified_chain", None)
+            chain = [leaf] if whole is None else [bytes(der) for der in whole()]
+            how = {"protocol": line.version(), "cipher": line.cipher()[0]}
+            return chain or [leaf], how | {"whole_chain": whole is not None}
 
     def verdict(self, host, leaf, problem):
-        dates = "from %s to %s" % (written(leaf["from"])[:10], written(leaf["to"])[:10])
+        dates = f"from {utc(leaf['from'])[:10]} to {utc(leaf['to'])[:10]}"
         if problem is None:
-            words = "valid for %s, %s, issued by %s" % (host, dates, leaf["issuer"])
-        else:
-            words = "NOT valid for %s: %s (%s)" % (host, problem, dates)
-            if leaf["to"] < self.ctx.now() and "expired" not in problem:
-                words += "; it has expired, too"
-        return words
+            return f"valid for {host}, {dates}, issued by {leaf['issuer']}"
+        late = leaf["to"] < self.ctx.now() and "expired" not in problem
+        return f"NOT valid for {host}: {problem} ({dates})" + "; it has expired, too" * late
 
     def unreachable(self, error):
         """Clear words for what went wrong before there was a certificate."""
@@ -432,7 +396,7 @@ class TLSBot:
 
     def remember(self, host, port, leaf, problem):
         """Keep what was seen, and say how it compares with what was seen before."""
-        name = "%s:%d" % (host, port)
+        name = f"{host}:{port}"
         seen = self.state["seen"]
         sights = seen.setdefault(name, [])
         if len(seen) > SITES:  # the one that was seen first
@@ -443,8 +407,8 @@ class TLSBot:
         if known["changed"]:
             known["before"] = before
         same = [one for one in sights if one["fingerprint"] == leaf["fingerprint"]]
-        known["first_seen"] = same[0]["at"] if same else written(self.ctx.now())
-        sight = {"at": written(self.ctx.now()), "fingerprint": leaf["fingerprint"]}
+        known["first_seen"] = same[0]["at"] if same else utc(self.ctx.now())
+        sight = {"at": utc(self.ctx.now()), "fingerprint": leaf["fingerprint"]}
         sights.append(sight | {"valid": problem is None})
         if len(sights) > SHOWN:  # the first sight stays
             sights.pop(1)
@@ -452,55 +416,11 @@ class TLSBot:
         self.state["valid"] += problem is None
         return known
 
-    def compare(self, player, digits):
-        last = self.state["last"]
-        same = last["fingerprint"] == "sha256:" + digits
-        shown = {"type": "compared", "player": player, "site": last["site"], "same": same}
-        self.say(shown | {"fingerprint": "sha256:" + digits})
-        self.go_on()
-
-    def history(self, value):
-        seen = self.state["seen"]
-        if value is not None:
-            name = "%s:%d" % site(value)
-            shown = {name: seen.get(name, [])}
-        else:
-            shown = {name: seen[name][-1:] for name in sorted(seen)}
-        self.say({"type": "history", "seen": shown})
-        self.go_on()
-
-    def rematch(self, player):
-        self.state["again"].append(player)
-        if not self.start_again():
-            text = 'say "rematch" to go on'
-            self.say({"type": "rematch", "player": player, "text": text})
-
-    def start_again(self):
-        """Begin when all who are here have asked."""
-        here = self.ctx.players
-        if not here or not set(here) <= set(self.state["again"]):
-            return False
-        self.begin()
-        return True
-
-    def finish(self, reason):
-        self.state["phase"] = "done"
-        told = "%s; checks: %d, valid: %d" % (reason, self.state["checks"], self.state["valid"])
-        self.ctx.end({"winners": [], "reason": told})
-
-    # Words
-
     def rules(self):
         which = "any site" if self.hosts is None else ", ".join(self.hosts)
         return (
-            '"check HOST" fetches and verifies the certificate of a site (%s; "check" alone: %s) and shows'
-            ' it to all; "compare FINGERPRINT" says whether you see the same from where you are; "history"'
-            ' tells what was seen when. %d checks. When all have said "done" it is over.'
-            % (which, self.default, self.checks)
+            f'"check HOST" fetches and verifies the certificate of a site ({which}; "check" alone:'
+            f' {self.host}) and shows it to all; "compare FINGERPRINT" says whether you see the'
+            ' same from where you are; "history" tells what was seen when. '
+            f'{self.params["checks"]} checks. When all have said "done" it is over.'
         )
-
-    def say(self, body):
-        self.ctx.post("bot", body)
-
-    def save(self):
-        self.ctx.set_state(self.state)

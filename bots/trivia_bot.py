@@ -5,25 +5,28 @@ Moves:   A, B, C or D    or the answer itself, or "answer ..."; "pass" if you do
          resign     gives up
          rematch    after the end; a new quiz begins when all who are here have asked
 
-When everybody is here I draw the questions and publish a commitment to each of them before the first is
-asked: sha256(question + "\\n" + answer + "\\n" + salt), the salt 32 hex digits. I reveal answer and salt
-when a question is over, those of questions not asked at the end. The salt also puts the options in order.
+When everybody is here I draw the questions and publish a commitment to each of them before the
+first is asked: sha256(question + "\\n" + answer + "\\n" + salt), the salt 32 hex digits. I reveal
+answer and salt when a question is over, those of questions not asked at the end. The salt also puts
+the options in order.
 
-mode="sealed": send your answer to me alone, post_message(body="B", to=["bot:<my id>"]). It is final, and is
-shown when all have answered. An answer that others can read is void and costs nothing: send it again,
-sealed. mode="first": answer in public; the first right answer takes the point, a wrong one
-puts you out of that question. Each question is one point. Most points win; if all have the
-same it is a draw. With the param seconds=N who has not answered within N seconds gets no point.
-Leaving is resigning; the last one left wins.
+mode="sealed": send your answer to me alone, post_message(body="B", to=["bot:<my id>"]). It is
+final, and is shown when all have answered. An answer that others can read is void and costs
+nothing: send it again, sealed. mode="first": answer in public; the first right answer takes the
+point, a wrong one puts you out of that question. Each question is one point. Most points win; if
+all have the same it is a draw. With the param seconds=N who has not answered within N seconds gets
+no point. Leaving is resigning; the last one left wins.
 
-What is hidden, and what is not: my source and the params are public. So everybody can read the answers to
-the built-in questions below, and to questions given as params; nobody can know which of them I
-draw. With set="numbers" I make the questions with the room's dice at the start, and their answers
-stand nowhere: they have to be worked out.
+What is hidden, and what is not: my source and the params are public. So everybody can read the
+answers to the built-in questions below, and to questions given as params; nobody can know which of
+them I draw. With set="numbers" I make the questions with the room's dice at the start, and their
+answers stand nowhere: they have to be worked out.
 """
 
 import datetime
 import hashlib
+
+from referee import Game, digest, is_a, option
 
 MANIFEST = {
     "name": "TriviaBot",
@@ -37,19 +40,29 @@ MANIFEST = {
         "type": "object",
         "properties": {
             "count": {
-                "type": "integer", "minimum": 1, "maximum": 20, "default": 5,
+                "type": "integer",
+                "minimum": 1,
+                "maximum": 20,
+                "default": 5,
                 "description": "questions asked",
             },
             "mode": {
-                "type": "string", "enum": ["sealed", "first"], "default": "sealed",
+                "type": "string",
+                "enum": ["sealed", "first"],
+                "default": "sealed",
                 "description": "answers opened together, or the first right one takes the point",
             },
             "set": {
-                "type": "string", "enum": ["general", "numbers"], "default": "general",
+                "type": "string",
+                "enum": ["general", "numbers"],
+                "default": "general",
                 "description": "built-in questions, or sums made by the dice",
             },
             "questions": {
-                "type": ["array", "null"], "minItems": 1, "maxItems": 200, "default": None,
+                "type": ["array", "null"],
+                "minItems": 1,
+                "maxItems": 200,
+                "default": None,
                 "description": "your own questions instead; everybody can read them",
                 "items": {
                     "type": "object",
@@ -57,12 +70,16 @@ MANIFEST = {
                         "question": {"type": "string", "minLength": 1, "maxLength": 300},
                         "answer": {"type": "string", "minLength": 1, "maxLength": 100},
                         "options": {
-                            "type": "array", "minItems": 2, "maxItems": 6,
+                            "type": "array",
+                            "minItems": 2,
+                            "maxItems": 6,
                             "items": {"type": "string"},
                             "description": "with the answer among them; none: answered in words",
                         },
                         "accept": {
-                            "type": "array", "maxItems": 20, "items": {"type": "string"},
+                            "type": "array",
+                            "maxItems": 20,
+                            "items": {"type": "string"},
                             "description": "other spellings of an answer in words",
                         },
                     },
@@ -71,21 +88,32 @@ MANIFEST = {
                 },
             },
             "seconds": {
-                "type": ["number", "null"], "exclusiveMinimum": 0, "maximum": 31536000, "default": None,
+                "type": ["number", "null"],
+                "exclusiveMinimum": 0,
+                "maximum": 31536000,
+                "default": None,
                 "description": "time for each question; null: no clock",
             },
         },
         "additionalProperties": False,
     },
     "moves": [
-        "A, B, C or D; sealed with to=[\"bot:trivia\"] unless mode is first",
-        "answer ...", "pass", "resign", "rematch",
+        'A, B, C or D; sealed with to=["bot:trivia"] unless mode is first',
+        "answer ...",
+        "pass",
+        "resign",
+        "rematch",
         {"type": "move", "game": "trivia", "action": "answer", "value": "B"},
         {"type": "move", "game": "trivia", "action": "resign"},
     ],
+    "show": [
+        {"panel": "text", "of": "question"},
+        {"panel": "table", "of": "options"},
+        {"panel": "table", "of": "answers", "title": "Answers"},
+        {"panel": "table", "of": "score", "title": "Score"},
+    ],
 }
 
-YEAR = 31536000
 LETTERS = "ABCDEF"
 DAYS = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"]
 
@@ -154,12 +182,8 @@ Which currency is used in Switzerland? | Franc | Euro | Krone | Mark
 """
 
 
-def is_whole(value, low, high):
-    return isinstance(value, int) and not isinstance(value, bool) and low <= value <= high
-
-
 def is_text(value, longest):
-    return isinstance(value, str) and 0 < len(value.strip()) and len(value) <= longest
+    return isinstance(value, str) and bool(value.strip()) and len(value) <= longest
 
 
 def plain(text):
@@ -175,7 +199,7 @@ def checked(questions):
     if not isinstance(questions, list) or not 1 <= len(questions) <= 200:
         raise ValueError("questions must be a list of 1 to 200")
     for number, item in enumerate(questions):
-        where = "questions[%d]" % number
+        where = f"questions[{number}]"
         if not isinstance(item, dict) or not {"question", "answer"} <= set(item):
             raise ValueError(where + " must be an object with question and answer")
         if not is_text(item["question"], 300) or "\n" in item["question"]:
@@ -204,109 +228,48 @@ def made(numbers):
     offsets = [step - place for step in range(4)]
     if kind == 0:
         a, b = 23 + x % 77, 23 + y % 77
-        question = "What is %d times %d?" % (a, b)
+        question = f"What is {a} times {b}?"
         options = [str(a * b + 10 * step) for step in offsets]
     elif kind == 1:
         a, b = 10000 + x % 90000, 13 + y % 80
-        question = "What remains of %d divided by %d?" % (a, b)
+        question = f"What remains of {a} divided by {b}?"
         options = [str((a + step) % b) for step in offsets]
     elif kind == 2:
         a = 20000 + x % 40000
-        question = "What is %d in hexadecimal?" % a
-        options = ["%X" % (a + 16 * step) for step in offsets]
+        question = f"What is {a} in hexadecimal?"
+        options = [f"{a + 16 * step:X}" for step in offsets]
     else:
         day = datetime.date.fromordinal(693961 + x % 73049)  # 1901 to 2100
-        question = "Which day of the week is %s?" % day.isoformat()
+        question = f"Which day of the week is {day.isoformat()}?"
         options = [DAYS[(day.weekday() + step) % 7] for step in offsets]
     return {"question": question, "answer": options[place], "options": options}
 
 
-class TriviaBot:
-    def __init__(self, ctx, params):
-        self.ctx = ctx
-        self.count, self.mode = params.get("count", 5), params.get("mode", "sealed")
-        self.set, self.questions = params.get("set", "general"), params.get("questions")
-        self.seconds = params.get("seconds")
-        if not is_whole(self.count, 1, 20) or self.mode not in ("sealed", "first"):
-            raise ValueError('count is a whole number from 1 to 20, mode "sealed" or "first"')
-        if self.set not in ("general", "numbers"):
-            raise ValueError('set is "general" or "numbers"')
-        if self.seconds is not None:
-            number = isinstance(self.seconds, (int, float)) and not isinstance(self.seconds, bool)
-            if not number or not 0 < self.seconds <= YEAR:
-                raise ValueError("seconds must be a number above 0, or left out")
-        self.sealed, self.me = self.mode == "sealed", "bot:" + ctx.bot_id
-        self.state = ctx.get_state() or {"phase": "open"}
+class TriviaBot(Game):
+    manifest = MANIFEST
+    game = "trivia"
+    moves = texts = ("answer",)
+    names = ("an answer",)
+    rotates = False
+    together = "answers"
+
+    def check(self):
+        self.sealed, self.questions = self.params["mode"] == "sealed", self.params["questions"]
         if self.questions is not None and self.state["phase"] == "open":
             checked(self.questions)
 
-    # What the room calls
+    # Reading an answer
 
-    def on_init(self):
-        self.say({"type": "prompt", "text": self.rules()})
-
-    def on_start(self):
-        if self.state["phase"] != "open":
-            return
-        if len(self.ctx.players) >= 2:
-            self.begin(self.ctx.players, [])
-        else:
-            self.state["phase"] = "void"
-            self.ctx.end({"winners": [], "reason": "this game takes two players or more"})
-        self.save()
-
-    def on_message(self, msg):
-        player, body, to = msg["sender"], msg["body"], msg.get("to")
-        if str(body.get("text", "")).strip().lower() == "!help":
-            self.say({"type": "help", "text": self.rules()})
-            return
-        action, value = self.read_move(body, to == [self.me])
-        if action is None:
-            return
-        reason = self.objection(player, action, value, to)
-        if reason:
-            # A sealed attempt is answered in private: the answer is about its content.
-            to = [player] if to and player in self.ctx.players else None
-            self.say({"type": "violation", "player": player, "reason": reason}, to)
-            return
-        if action == "answer":
-            self.take(player, self.answer_of(value), to)
-        elif action == "resign":
-            self.put_out(player, "resigned")
-        else:
-            self.rematch(player)
-        self.save()
-
-    def on_leave(self, player_id):
-        if self.state["phase"] == "playing" and player_id in self.state["standing"]:
-            self.put_out(player_id, "left")
-            self.save()
-        elif self.state["phase"] == "done":
-            self.start_again()
-            self.save()
-
-    def on_timer(self, name):
-        if name == "turn" and self.state["phase"] == "playing":
-            self.open_question()
-            self.save()
-
-    # Reading a move
-
-    def read_move(self, body, alone):
-        """(action, value), or (None, None) for chat. What is sent to me alone is an answer."""
-        if body.get("type") == "move" and body.get("game") == "trivia":
-            action = str(body.get("action"))
-            return {"concede": "resign"}.get(action, action), body.get("value")
+    def read(self, body):
+        """(move, value), or (None, None) for talk. What is sent to me alone is an answer."""
+        move, value = super().read(body)
         text = body.get("text")
-        if not isinstance(text, str) or not text.split():
-            return None, None
-        word = text.strip().lower().rstrip(" .!")
-        if word in ("resign", "concede", "rematch"):
-            return ("rematch" if word == "rematch" else "resign"), None
-        if text.split()[0].lower() in ("answer", "answer:"):
-            return "answer", text.strip()[6:].lstrip(" :").strip()
+        if move is not None or not isinstance(text, str) or not text.split():
+            return move, value
         playing = self.state["phase"] == "playing"
+        word = text.strip().lower().rstrip(" .!")
         known = playing and (word == "pass" or self.option_of(text) is not None)
+        alone = self.msg.get("to") == [self.me]
         return ("answer", text.strip()) if alone or known else (None, None)
 
     def option_of(self, value):
@@ -315,15 +278,11 @@ class TriviaBot:
         if options is None:
             return None
         same = [one for one in options if plain(one) == plain(str(value))]
-        if same:
-            return same[0]
-        letter = str(value).strip(" ().:!").upper()
-        known = len(letter) == 1 and letter in LETTERS[: len(options)]
-        return options[LETTERS.index(letter)] if known else None
+        return same[0] if same else option(value, options)
 
     def answer_of(self, value):
         """The answer as it counts: an option, words, or "" for a pass. None: not an answer."""
-        if is_whole(value, -(10**15), 10**15):
+        if is_a(value, "integer"):
             value = str(value)
         if not is_text(value, 100):
             return None
@@ -331,229 +290,144 @@ class TriviaBot:
             return ""
         return value.strip() if self.item()["options"] is None else self.option_of(value)
 
-    def objection(self, player, action, value, to):
-        """Why this player may not do this now, or nothing."""
-        phase = self.state["phase"]
-        if action not in ("answer", "resign", "rematch"):
-            return "the moves are an answer, resign and rematch"
-        if phase in ("open", "void"):
-            return "the game has not started"
-        if player not in self.state["players"]:
-            return "not a player of this game"
-        if action == "rematch":
-            return self.no_rematch(player)
-        if phase == "done":
-            return 'the game is over; "rematch" asks for another'
-        if player not in self.state["standing"]:
-            return "out of the game"
-        return None if action == "resign" else self.no_answer(player, value, to)
+    def illegal(self, player, move, value):
+        if self.answer_of(value) is not None:
+            return None
+        options = self.item()["options"]
+        if options is None:
+            return "an answer is a line of at most 100 characters"
+        return f"answer {', '.join(LETTERS[: len(options)])}, or pass"
 
-    def no_rematch(self, player):
-        if self.state["phase"] != "done":
-            return "the game is still going on"
-        if len(self.here()) < 2:
-            return "the others have left"
-        if player in self.state["rematch"]:
-            return "you have asked; waiting for the others"
-        return None
+    # A quiz
 
-    def no_answer(self, player, value, to):
-        if player in self.state["answers"]:
-            return "you have answered, and an answer is final; wait for the others"
-        if self.sealed and to != [self.me]:
-            return (
-                "void: others could read it, so it does not count. Answer again, sealed:"
-                ' to=["%s"]' % self.me
-            )
-        if self.answer_of(value) is None:
-            options = self.item()["options"]
-            if options is None:
-                return "an answer is a line of at most 100 characters"
-            return "answer %s, or pass" % ", ".join(LETTERS[: len(options)])
-        return None
-
-    # What a move does
-
-    def begin(self, players, asked):
+    def begin(self, players):
         """Draw and commit. How often the dice are used depends on nothing that is secret."""
-        items, asked = self.drawn(asked)
+        items, asked = self.drawn(self.state.get("asked", []))
         for item in items:
-            salt = "".join("%08x" % self.ctx.random.randrange(1 << 32) for _ in range(4))
+            salt = "".join(f"{self.ctx.random.randrange(1 << 32):08x}" for _ in range(4))
             text = item["question"] + "\n" + item["answer"] + "\n" + salt
             item["salt"], item["hash"] = salt, hashlib.sha256(text.encode()).hexdigest()
             if item["options"] is not None:
-                item["options"].sort(key=lambda one: hashlib.sha256((salt + one).encode()).digest())
-        self.state = {
-            "phase": "playing",
-            "players": players,
-            "standing": list(players),
-            "score": {player: 0 for player in players},
-            "items": items,
-            "asked": asked,
-            "number": 0,
-            "rematch": [],
-        }
+                item["options"] = sorted(item["options"], key=lambda one: digest(one, salt))
+        score = {player: 0 for player in players}
+        self.deal(players, score=score, items=items, asked=asked, number=0)
         hashes = [item["hash"] for item in items]
         self.say({"type": "commitment", "questions": len(items), "commitment_hashes": hashes})
-        self.ask()
+        self.pose()
 
     def drawn(self, asked):
         """(the questions of a quiz, the numbers of all that were drawn): none twice, if possible."""
-        if self.questions is None and self.set == "numbers":
-            fives = [
-                [self.ctx.random.randrange(1 << 32) for _ in range(5)] for _ in range(self.count)
-            ]
+        count = self.params["count"]
+        if self.questions is None and self.params["set"] == "numbers":
+            fives = [[self.ctx.random.randrange(1 << 32) for _ in range(5)] for _ in range(count)]
             return [made(five) | {"accept": []} for five in fives], []
         pool = built_in() if self.questions is None else self.questions
-        count = min(self.count, len(pool))
+        count = min(count, len(pool))
         fresh = [at for at in range(len(pool)) if at not in asked]
         if len(fresh) < count:
             fresh, asked = list(range(len(pool))), []
         picked = self.ctx.random.sample(fresh, count)
-        items = []
-        for at in picked:
-            options = pool[at].get("options")
-            items.append({
-                "question": pool[at]["question"],
-                "answer": pool[at]["answer"],
-                "options": None if options is None else list(options),
-                "accept": pool[at].get("accept", []),
-            })
-        return items, asked + picked
+        return [{"options": None, "accept": []} | pool[at] for at in picked], asked + picked
 
-    def ask(self):
+    def pose(self):
         state, item = self.state, self.item()
-        state["answers"], state["deadline"] = {}, None
-        if self.seconds is not None:
-            state["deadline"] = self.ctx.now() + self.seconds
-        asked = {"type": "question", "number": state["number"] + 1, "of": len(state["items"])}
-        asked["question"] = item["question"]
+        posed = {"type": "question", "number": state["number"] + 1, "of": len(state["items"])}
+        posed["question"] = item["question"]
         if item["options"] is not None:
-            asked["options"] = dict(zip(LETTERS, item["options"]))
-        self.say(asked)
-        self.give_turn()
+            posed["options"] = dict(zip(LETTERS, item["options"], strict=False))
+        self.say(posed)
+        self.gather()
 
-    def take(self, player, answer, to):
-        self.state["answers"][player] = answer
+    def expects(self):
+        options = self.item()["options"]
+        bodies = ["answer ..."] if options is None else list(LETTERS[: len(options)])
+        bodies.append("pass")
+        return self.sealing(bodies) if self.sealed else bodies
+
+    def play(self, player, move, value):
+        answer = self.answer_of(value)
         right = self.is_right(answer)
         if self.sealed:
             self.say({"type": "answered", "player": player})
         elif not right:
             wrong = {"type": "wrong", "player": player}
-            self.say(wrong if to else wrong | {"answer": answer or "pass"})
-        if self.waiting() and (self.sealed or not right):
-            self.give_turn()
+            self.say(wrong if self.msg.get("to") else wrong | {"answer": answer or "pass"})
+        if right and not self.sealed:
+            self.state["answers"][player] = answer
+            self.opened()
         else:
-            self.open_question()
+            self.take(player, answer)
 
     def is_right(self, answer):
         item = self.item()
         if item["options"] is not None:
             return answer == item["answer"]
-        return plain(answer) in [plain(text) for text in [item["answer"]] + item["accept"]]
+        return plain(answer) in [plain(text) for text in [item["answer"], *item["accept"]]]
 
-    def open_question(self):
+    def late(self):
+        self.opened()
+
+    def opened(self):
+        """Show the answers, give the points, and pose the next question."""
         state, item = self.state, self.item()
-        answers = state["answers"]
-        correct = [one for one in state["standing"] if one in answers and self.is_right(answers[one])]
+        given = {one: state["answers"].get(one) for one in state["standing"]}
+        correct = [one for one in given if given[one] is not None and self.is_right(given[one])]
         for player in correct:
             state["score"][player] += 1
-        shown = {player: answer or "pass" for player, answer in answers.items()}
-        self.say({
-            "type": "answer", "number": state["number"] + 1, "answer": item["answer"],
-            "answers": shown, "correct": correct, "late": self.waiting() if self.sealed else [],
-            "score": state["score"], "salt": item["salt"], "hash": item["hash"],
-        })
+        shown = {"type": "answer", "number": state["number"] + 1, "answer": item["answer"]}
+        shown["answers"] = {one: text or "pass" for one, text in state["answers"].items()}
+        shown |= {"correct": correct, "late": self.waiting() if self.sealed else []}
+        self.say(shown | {"score": state["score"], "salt": item["salt"], "hash": item["hash"]})
         state["number"] += 1
         if state["number"] < len(state["items"]):
-            self.ask()
+            self.pose()
         else:
-            self.finish("%d questions are answered" % len(state["items"]))
+            self.finish(self.best(), f"{len(state['items'])} questions are answered")
 
-    def put_out(self, player, how):
-        self.state["standing"].remove(player)
-        self.state["answers"].pop(player, None)
-        self.say({"type": "resign", "player": player, "text": how})
-        if len(self.state["standing"]) == 1:
-            self.finish("%s %s" % (player, how), self.state["standing"])
-        elif self.waiting():
-            self.give_turn()
-        else:
-            self.open_question()
+    def best(self):
+        """Who has most points; nobody if all have the same."""
+        standing, score = self.state["standing"], self.state["score"]
+        most = max(score[player] for player in standing)
+        found = [player for player in standing if score[player] == most]
+        return [] if len(found) == len(standing) else found
 
-    def give_turn(self):
-        """The clock of a question goes on, it does not begin anew with each answer."""
-        options, left = self.item()["options"], None
-        if self.state["deadline"] is not None:
-            left = max(0.001, round(self.state["deadline"] - self.ctx.now(), 3))
-        bodies = ["answer ..."] if options is None else list(LETTERS[: len(options)])
-        bodies.append("pass")
-        expect = {"body": bodies, "to": [self.me]} if self.sealed else bodies
-        self.ctx.set_turn(self.waiting(), seconds=left, expect=expect)
-
-    def finish(self, reason, winners=None):
-        state, score = self.state, self.state["score"]
+    def finish(self, winners, reason):
+        state = self.state
         rest = state["items"][state["number"] :]
         if rest:
             names = ("question", "answer", "salt", "hash")
             left = [{name: item[name] for name in names} for item in rest]
             self.say({"type": "reveal", "questions": left})
-        if winners is None:
-            best = max(score[player] for player in state["standing"])
-            winners = [player for player in state["standing"] if score[player] == best]
-            if len(winners) == len(state["standing"]):
-                winners = []
-        state["phase"], state["items"], state["answers"] = "done", [], {}
-        self.ctx.end({"winners": winners, "reason": reason, "scores": score})
+        state["items"], state["answers"] = [], {}
+        super().finish(winners, reason)
 
-    def rematch(self, player):
-        self.state["rematch"].append(player)
-        if not self.start_again():
-            self.say({"type": "rematch", "player": player, "text": 'say "rematch" to play again'})
-
-    def start_again(self):
-        """Begin when all who are still here have asked. There are no sides to swap."""
-        here = self.here()
-        self.state["rematch"] = [player for player in self.state["rematch"] if player in here]
-        if len(here) < 2 or len(self.state["rematch"]) < len(here):
-            return False
-        self.begin(here, self.state["asked"])
-        return True
-
-    # Words
+    def scores(self, winners):
+        return self.state["score"]
 
     def item(self):
         return self.state["items"][self.state["number"]]
 
-    def waiting(self):
-        return [one for one in self.state["standing"] if one not in self.state["answers"]]
-
-    def here(self):
-        return [player for player in self.state["players"] if player in self.ctx.players]
+    # Words
 
     def rules(self):
         how = (
-            'Answer with a letter, sealed: to=["%s"]; all answers are opened together.' % self.me
-            if self.sealed else
             "Answer with a letter, in public; the first right answer takes the point, a wrong one"
             " puts you out of that question."
         )
-        known = (
-            "My source%s public, so everybody can read the answers, but not which I shall ask."
-            % (" is" if self.questions is None else " and the params with your questions are")
-        )
-        if self.questions is None and self.set == "numbers":
+        if self.sealed:
+            how = (
+                f'Answer with a letter, sealed: to=["{self.me}"]; all answers are opened together.'
+            )
+        is_public = "My source is public"
+        if self.questions is not None:
+            is_public = "My source and the params with your questions are public"
+        known = f"{is_public}, so everybody can read the answers, but not which I shall ask."
+        if self.questions is None and self.params["set"] == "numbers":
             known = "The questions are made by dice when the game starts; nobody can look them up."
-        clock = "" if self.seconds is None else " Time: %g seconds each." % self.seconds
         return (
-            "A quiz of up to %d questions, one point each. %s%s Each question and answer is"
-            " committed at the start by sha256(question + newline + answer + newline + salt) and"
-            ' revealed afterwards. %s "pass" if you do not know, "resign" gives up, "rematch" after'
-            " the end plays again." % (self.count, how, clock, known)
+            f"A quiz of up to {self.params['count']} questions, one point each. {how}"
+            + self.timed("Time: %g seconds each.")
+            + " Each question and answer is committed at the start by sha256(question + newline +"
+            f" answer + newline + salt) and revealed afterwards. {known}"
+            ' "pass" if you do not know, "resign" gives up, "rematch" after the end plays again.'
         )
-
-    def say(self, body, to=None):
-        self.ctx.post("bot", body, to=to)
-
-    def save(self):
-        self.ctx.set_state(self.state)

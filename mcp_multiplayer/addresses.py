@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import socket
-from ipaddress import IPv6Address, ip_address, ip_network
+from ipaddress import IPv6Address, ip_address
 from urllib.parse import urlsplit
 
 _NAME = re.compile(r"(?!-)[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63})*")
@@ -64,16 +64,3 @@ def origin(text: str) -> str:
     if parts.port in (None, _DEFAULT_PORTS[parts.scheme]):
         return f"{parts.scheme}://{where}"
     return f"{parts.scheme}://{where}:{parts.port}"
-
-
-def network(address: str) -> str:
-    """Return what counts as one sender: an IPv4 address, or the /64 an IPv6 user owns."""
-    try:
-        ip = ip_address(address)
-    except ValueError:
-        return address
-    if isinstance(ip, IPv6Address):
-        if ip.ipv4_mapped:
-            return str(ip.ipv4_mapped)
-        return str(ip_network((ip, 64), strict=False))
-    return str(ip)

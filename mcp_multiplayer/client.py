@@ -38,6 +38,9 @@ HOME = Path(__file__).resolve().parents[1]
 #: What .env.scripts may set; .env.scripts.example explains it.
 NAMES = ("MCP_BASE_URL", "MCP_CLIENT_NAME", "MCP_VERIFY_SSL", "MCP_TOKEN_FILE", "ACCESS_PASSCODE")
 
+#: Asks for the JSON of an answer beside its text.
+_JSON_TOO = {"mcp-multiplayer/structured": True}
+
 Json = dict[str, Any]
 
 
@@ -296,7 +299,7 @@ class Agent:
 
     async def call(self, tool: str, **arguments: Any) -> Json:
         """Call a tool and return its facts, with its words under ``text``."""
-        result = await self._client.call_tool(tool, arguments, raise_on_error=False)
+        result = await self._client.call_tool(tool, arguments, raise_on_error=False, meta=_JSON_TOO)
         text = getattr(result.content[0], "text", "")
         if result.is_error:
             raise Failed(text)

@@ -75,7 +75,10 @@ class Settings(BaseSettings):
     # Who may enter
     access_passcode: str = ""
     claude_auto_token: bool = False
+    access_token_seconds: int = Field(3600, ge=60, le=86_400)
+    refresh_days: int = Field(90, ge=1, le=400)
     operator_contact: str = ""
+    openai_apps_challenge: str = ""
 
     # Bots
     inline_bots: Literal["all", "off"] = "all"

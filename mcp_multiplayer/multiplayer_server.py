@@ -136,7 +136,7 @@ async def running(settings: Settings) -> AsyncIterator[Face]:
         limits=hook_limits(settings), policy=settings.bot_isolation, surroundings=ELSEWHERE
     )
     bots = BotManager(
-        channels,
+        custody,
         pool,
         second=second,
         bots_dir=bots_dir(),
@@ -153,7 +153,7 @@ async def running(settings: Settings) -> AsyncIterator[Face]:
         except Unavailable as error:  # rooms do without; each attempt to run a bot tries again
             log.error("no bot can run: %s %s", error, error.hint)
         channels.start_clocks()
-        yield face("MCP Multiplayer", VERSION, dispatch, channels, checker)
+        yield face(settings.base_url(), VERSION, dispatch, channels, checker)
     finally:
         await channels.close()
         heads.close()

@@ -11,29 +11,26 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from mcp_multiplayer import addresses
 from mcp_multiplayer.config import BadSetting, Settings, doubts, load
 from mcp_multiplayer.edge import identity, serve
-from mcp_multiplayer.edge.auth.accounts import Accounts
 from mcp_multiplayer.edge.auth.authorize import Consent
-from mcp_multiplayer.edge.auth.clients import Clients
+from mcp_multiplayer.edge.auth.clients import Clients, Registration
 from mcp_multiplayer.edge.auth.database import Database, open_database
 from mcp_multiplayer.edge.auth.endpoints import (
     AUTHORIZATIONS_PER_HOUR,
     REGISTRATIONS_PER_HOUR,
     Endpoints,
 )
+from mcp_multiplayer.edge.auth.grants import Grants
 from mcp_multiplayer.edge.auth.passcode import Guesses, Passcode
-from mcp_multiplayer.edge.auth.register import Registration
-from mcp_multiplayer.edge.auth.secret import network
 from mcp_multiplayer.edge.auth.server import ISSUES_PER_HOUR, Server
-from mcp_multiplayer.edge.auth.tokens import Tokens
 from mcp_multiplayer.edge.jwks import Jwks
 from mcp_multiplayer.edge.pages import layout, site
 from mcp_multiplayer.edge.proxy.address import Addresses, parse_trusted
 from mcp_multiplayer.edge.proxy.app import INVITE_CARDS_PER_MINUTE, Parts, Proxy
 from mcp_multiplayer.edge.proxy.authentication import Authentication
 from mcp_multiplayer.edge.proxy.forward import Forward
+from mcp_multiplayer.edge.proxy.origins import Origins
 from mcp_multiplayer.ratelimit import RateLimit
 from mcp_multiplayer.service import key_files
 
@@ -49,56 +46,76 @@ def create_app(
 ) -> Proxy:
     """Put the proxy together. Nothing runs until it is entered or served."""
     layout.load()
-    senders = Addresses(parse_trusted(settings.trusted_proxies))
-    network_key = _key(settings, "network")
+    senders = Addresses(parse_trusted(settings.trusted_proxies), _key(settings, "network"))
+    origins = Origins(settings)
     signer = identity.Signer(_key(settings, "caller"), now=now)
-    passcode = Passcode(settings.access_passcode, _key(settings, "passcode"), guesses=guesses)
+    passcode = _passcode(settings, guesses)
     store = database or open_database(settings)
     issuers = settings.issuers
     clients = Clients(store, now=now)
-    accounts = Accounts(store, now=now)
-    tokens = Tokens(store, issuers=issuers, admission=passcode.mark, now=now)
-    authentication = Authentication(tokens.bearer, now=now)
-    tokens.on_revoked = authentication.forget
+    grants = _grants(settings, store, passcode.mark if passcode else "", now)
+    authentication = Authentication(grants.bearer, now=now)
+    grants.on_revoked = authentication.forget
     issues = RateLimit(ISSUES_PER_HOUR, 3600, now=now)
     endpoints = Endpoints(
-        settings=settings,
         servers={
             issuer: Server(
                 issuer,
                 issuers=issuers,
                 clients=clients,
-                tokens=tokens,
+                grants=grants,
                 passcode=passcode,
                 issues=issues,
             )
             for issuer in issuers
         },
-        registration=Registration(clients, tokens, passcode, settings.claude_auto_token),
-        consent=Consent(accounts, passcode, now=now),
-        address=lambda request: senders.of(request.scope),
-        network=lambda address: network(network_key, addresses.network(address)),
+        registration=Registration(clients, passcode, settings.claude_auto_token),
+        consent=Consent(clients, grants, passcode, issuers=issuers, now=now),
+        addresses=senders,
+        origins=origins,
         registrations=RateLimit(REGISTRATIONS_PER_HOUR, 3600, now=now),
         authorizations=RateLimit(AUTHORIZATIONS_PER_HOUR, 3600, now=now),
     )
 
     def sweep() -> None:
-        gone = tokens.sweep() + accounts.sweep() + clients.sweep()
+        gone = grants.sweep() + clients.sweep()
         log.debug("swept %d rows", gone)
 
     return Proxy(
         Parts(
             settings=settings,
-            public=endpoints.routes() | Jwks(settings.keys_dir).routes() | site.routes(),
+            public=endpoints.routes()
+            | Jwks(settings.keys_dir).routes()
+            | site.routes(settings.openai_apps_challenge),
             authentication=authentication,
             forward=Forward(settings.mcp_host, settings.mcp_port),
             signer=signer,
             addresses=senders,
+            origins=origins,
             cards=RateLimit(INVITE_CARDS_PER_MINUTE, 60, now=now),
             sweep=sweep,
             close=store.close,
         )
     )
+
+
+def _grants(
+    settings: Settings, store: Database, admission: str, now: Callable[[], float]
+) -> Grants:
+    return Grants(
+        store,
+        issuers=settings.issuers,
+        admission=admission,
+        access_seconds=settings.access_token_seconds,
+        refresh_seconds=settings.refresh_days * 86400,
+        now=now,
+    )
+
+
+def _passcode(settings: Settings, guesses: Guesses | None) -> Passcode | None:
+    if not settings.access_passcode:
+        return None
+    return Passcode(settings.access_passcode, _key(settings, "passcode"), guesses=guesses)
 
 
 def _key(settings: Settings, name: str) -> bytes:

@@ -14,10 +14,10 @@ from typing import Any
 
 from mcp_multiplayer import multiplayer_server
 from mcp_multiplayer.edge import serve
-from mcp_multiplayer.service.bot_manager import BotManager
 from mcp_multiplayer.service.channel_manager import ChannelManager
 from mcp_multiplayer.service.log_keys import LogKeys
 from mcp_multiplayer.service.rollback_guard import RollbackGuard
+from mcp_multiplayer.service.sequencer import Sequencer
 from mcp_multiplayer.storage.sqlite import SqliteStore, _Batches
 
 
@@ -35,7 +35,7 @@ POINTS: dict[str, tuple[type, str, bool, Callable[..., Any] | None]] = {
     "in the record": (RollbackGuard, "_append", False, half_a_line),
     "record written, nothing signed": (RollbackGuard, "_append", False, None),
     "signed, not sent": (LogKeys, "checkpoint", False, None),
-    "before the run": (BotManager, "_commit", True, None),
+    "before the run": (Sequencer, "_judge", True, None),
     "posted, hooks due": (ChannelManager, "_handled", True, None),
 }
 

@@ -49,14 +49,15 @@ class Follower:
         self.steps: list[Step] = []
 
     async def play(self, name: str, **arguments: Any) -> Json:
-        """Make this call, then do what it says until it names none; the last answer."""
+        """Make this call, then do what it says until it names none or the game is over; the last
+        answer."""
         for _ in range(400):
             answer, text = await self.ask(name, self._filled(arguments))
             self.steps.append(Step(name, answer, text))
             line = self._read(answer, text)
             assert not line.startswith("stop"), line
             call = called(line)
-            if call is None:
+            if call is None or line.startswith("the game is over"):
                 return answer
             name, arguments = call
             if name == "post_message" and self._thinking is not None:

@@ -16,8 +16,8 @@ from mcp_multiplayer.sandbox.call import Finished, HookCall, HookResult, Limits,
 from mcp_multiplayer.sandbox.host.fair_queue import SERVER, Owner
 from mcp_multiplayer.sandbox.host.pool import Pool
 from mcp_multiplayer.sandbox.jail.isolation import Isolation
-from mcp_multiplayer.service.bot_manager import BotManager, BotSpec
-from mcp_multiplayer.service.channel_manager import Bot, ChannelManager
+from mcp_multiplayer.service.bot_manager import Bot, BotManager, BotSpec
+from mcp_multiplayer.service.channel_manager import ChannelManager
 from mcp_multiplayer.service.replica import Replica
 from mcp_multiplayer.storage.base import Append, Leaf, Store, Table
 from mcp_multiplayer.storage.to_asyncio import to_future
@@ -128,7 +128,12 @@ class ScriptedPool:
         return source
 
     async def inspect(
-        self, source: str, *, inline: bool = True, owner: Owner = SERVER
+        self,
+        source: str,
+        *,
+        library: str | None = None,
+        inline: bool = True,
+        owner: Owner = SERVER,
     ) -> SourceReport:
         hooks = self.scripts.get(source)
         known = tuple(hook for hook in HOOKS if hooks and hook in hooks)
@@ -179,8 +184,9 @@ class House:
         """Begin as after a restart: new managers on what the store has kept."""
         self.channels = manager(self.store, self.clock, self.mint)
         self.bots = BotManager(
-            self.channels,
+            self.channels.custody,
             cast(Pool, self.pool),
+            now=self.clock,
             bots_dir=BOTS_DIR,
             hooks_per_minute=self.hooks_per_minute,
         )

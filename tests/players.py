@@ -7,6 +7,7 @@ word, until there is an answer.
 from __future__ import annotations
 
 import asyncio
+import functools
 import html
 import json
 import re
@@ -39,6 +40,8 @@ from pydantic import AnyUrl
 Json = dict[str, Any]
 Mode = Literal["legacy", "2026-07-28"]
 PATIENCE = 60.0
+#: A request's `_meta`: the JSON of the REST twin beside the text.
+ASKS_JSON: Any = {"mcp-multiplayer/structured": True}
 
 
 class Refused(Exception):
@@ -223,13 +226,16 @@ class Wire(Rest):
             "Accept": "application/json, text/event-stream",
             "MCP-Protocol-Version": "2025-11-25",
         }
+        about = dict(ASKS_JSON)
         if self.mode != "legacy":
             meta = "io.modelcontextprotocol/"
-            params += (
-                f',"_meta":{{"{meta}protocolVersion":"{self.mode}","{meta}clientCapabilities":{{}},'
-                f'"{meta}clientInfo":{{"name":"wire","version":"1"}}}}'
-            )
+            about |= {
+                f"{meta}protocolVersion": self.mode,
+                f"{meta}clientCapabilities": {},
+                f"{meta}clientInfo": {"name": "wire", "version": "1"},
+            }
             header |= {"MCP-Protocol-Version": self.mode, "Mcp-Method": method, **more}
+        params += f',"_meta":{json.dumps(about)}'
         message = f'{{"jsonrpc":"2.0","id":1,"method":"{method}","params":{{{params}}}}}'
         return await self.http.post(
             "/mcp",
@@ -343,7 +349,9 @@ async def fastmcp_client(base: str, name: str, mode: Mode) -> AsyncIterator[Tool
             await client.list_tools()  # a modern client asks nothing before it is asked
 
         async def call(operation: str, arguments: Json) -> Any:
-            return await client.call_tool(operation, arguments, raise_on_error=False)
+            return await client.call_tool(
+                operation, arguments, raise_on_error=False, meta=ASKS_JSON
+            )
 
         return call
 
@@ -401,7 +409,7 @@ async def sdk_client(
         http = await stack.enter_async_context(httpx2.AsyncClient(auth=oauth, timeout=60))
         transport = streamable_http_client(url, http_client=http)
         client = await stack.enter_async_context(mcp.client.Client(transport, mode=mode))
-        return client.call_tool
+        return functools.partial(client.call_tool, meta=ASKS_JSON)
 
     async with _closing(Tools(connect, browser, oauth)) as player:
         yield player

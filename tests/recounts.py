@@ -85,6 +85,24 @@ def tic_tac_toe(told: Told) -> None:
     told.won(*(start[next(iter(row))] for row in full if len(row) == 1))
 
 
+def connect_four(told: Told) -> None:
+    (start,) = told.of("start")
+    stacks: list[list[str]] = [[] for _ in range(7)]
+    for at, one in enumerate(told.of("drop")):
+        assert one["player"] == start["XO"[at % 2]] and one["disc"] == "XO"[at % 2]
+        stacks[one["column"] - 1].append(one["disc"])
+        assert one["row"] == len(stacks[one["column"] - 1]) <= 6
+    discs = {(x, y): disc for x, stack in enumerate(stacks) for y, disc in enumerate(stack)}
+    fours = [
+        {discs.get((x + n * dx, y + n * dy), "") for n in range(4)}
+        for x, y in discs
+        for dx, dy in ((1, 0), (0, 1), (1, 1), (1, -1))
+    ]
+    won = {start[next(iter(four))] for four in fours if len(four) == 1}
+    assert won or len(discs) == 42
+    told.won(*won)
+
+
 def chess_(told: Told) -> None:
     board, players = chess.Board(), ("bob", "alice")
     for one in told.of("move"):
@@ -161,6 +179,22 @@ def auction(told: Told) -> None:
     told.won(*([buyer] if gain > 0 else others if gain < 0 else []))
 
 
+def deal(told: Told) -> None:
+    if not told.of("outcome"):
+        assert told.result["reason"].startswith("no deal: ")
+        told.won()
+        return
+    (start,), (shown,) = told.of("start"), told.of("outcome")
+    seller, drawn = start["parties"]["seller"], shown["drawn"]
+    for one in told.moves:
+        text = str(one["body"].get("text"))
+        if shown["deal"] and text.startswith("limit "):  # the reader's own
+            limit = int(text.removeprefix("limit "))
+            assert limit <= drawn if one["sender"] == seller else limit >= drawn
+    assert shown.get("price") == (drawn if shown["deal"] else None)
+    told.won(*(["alice", "bob"] if shown["deal"] else []))
+
+
 def price(told: Told) -> None:
     (settled,), (shown,) = told.of("settled"), told.of("guesses")
     paid = Decimal("114609.375")  # what the source of tests/sandbox/outside.py says
@@ -179,6 +213,23 @@ def judge(told: Told) -> None:
     told.won(*([one for one in rulings if one] or (kept if len(kept) == 2 else [])))
 
 
+def bet(told: Told) -> None:
+    if not told.of("commitment"):
+        assert told.result["reason"].startswith("no bet: ")
+        told.won()
+        return
+    (terms,), (opened,), (owed,) = told.of("terms"), told.of("reveal"), told.of("owed")
+    assert terms["hash"] == sha(terms["text"])
+    assert {one["player"] for one in told.of("accepted")} == {"alice", "bob"}
+    (committed,) = told.of("commitment")
+    assert committed["commitment_hash"] == sha(f"{opened['number']}{opened['salt']}")
+    (called,) = told.of("call")
+    right = (opened["number"] > 50) == (called["call"] == "yes")
+    winner = called["player"] if right else terms["holder"]
+    assert (owed["owed"]["to"], called["player"]) == (winner, terms["caller"])
+    told.won(winner)
+
+
 def memory(told: Told) -> None:
     released = [one["number"] for one in told.of("closed") if one["how"] == "released"]
     assert [one["number"] for one in told.of("answer")] == released != []
@@ -192,6 +243,27 @@ def memory(told: Told) -> None:
     told.won()
 
 
+def word(told: Told) -> None:
+    (committed,), (opened,) = told.of("commitment"), told.of("reveal")
+    hidden = list(opened["word"])
+    assert committed["commitment_hash"] == sha(opened["word"] + opened["salt"])
+    score, turn = Counter(alice=0, bob=0), told.of("guess")[0]["player"]
+    for one in told.of("guess"):
+        assert one["player"] == turn
+        found = (
+            [*hidden]
+            if one["guess"] == opened["word"]
+            else [one["guess"]] * hidden.count(one["guess"])
+        )
+        for letter in found:
+            hidden.remove(letter)
+        score[turn] += len(found)
+        assert (one["found"], one["score"]) == (len(found), dict(score))
+        turn = turn if found else next(who for who in score if who != turn)
+    assert not hidden
+    told.ahead(dict(score))
+
+
 def tls(told: Told) -> None:
     (seen, *_) = told.of("certificate")
     assert (seen["valid"], seen["host"]) == (True, "api.coinbase.com")
@@ -202,9 +274,12 @@ def tls(told: Told) -> None:
 
 RECOUNTS: dict[str, Callable[[Told], None]] = {
     "AuctionBot": auction,
+    "BetBot": bet,
     "BlackjackBot": blackjack_,
     "ChessBot": chess_,
     "CoinBot": coin,
+    "ConnectFourBot": connect_four,
+    "DealBot": deal,
     "GuessBot": guess,
     "JudgeBot": judge,
     "MemoryExchangeBot": memory,
@@ -213,4 +288,5 @@ RECOUNTS: dict[str, Callable[[Told], None]] = {
     "TLSBot": tls,
     "TicTacToeBot": tic_tac_toe,
     "TriviaBot": trivia,
+    "WordBot": word,
 }

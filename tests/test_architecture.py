@@ -220,6 +220,12 @@ def test_a_door_imports_its_program_and_nothing_else() -> None:
         assert found <= {PACKAGE, "sys", "pathlib"}
 
 
+def test_bots_do_not_know_who_asks_them() -> None:
+    found = imports(ROOT / PACKAGE / "service" / "bot_manager.py", ROOT)
+    above = tuple(f"{PACKAGE}.service.{name}" for name in ("channel", "sequencer"))
+    assert not [name for name in found if name.startswith(above)]
+
+
 def test_the_pure_half_is_pure() -> None:
     assert not list(impurities(ROOT))
 
@@ -442,11 +448,15 @@ def test_a_name_that_was_taken_out_is_found(tmp_path: Path) -> None:
     [
         (r"class \w*(RateLimit|Limiter|Quota|Bucket|Throttle)s?\b", {"ratelimit.py"}),
         (r"PRAGMA user_version", {"storage/migrate.py"}),
+        (r"except HeadMoved\b", {"service/sequencer.py"}),
+        (r"room\.change\(", {"service/sequencer.py"}),
         (r"Changes (when|with)\b", set()),
         (r"# *fmt: *(skip|off)", set()),
     ],
 )
-def test_there_is_one_limiter_one_migrator_and_no_leftover(sign: str, places: set[str]) -> None:
+def test_there_is_one_limiter_one_migrator_one_writer_and_no_leftover(
+    sign: str, places: set[str]
+) -> None:
     package = ROOT / PACKAGE
     found = {
         str(path.relative_to(package))
@@ -454,3 +464,54 @@ def test_there_is_one_limiter_one_migrator_and_no_leftover(sign: str, places: se
         if re.search(sign, path.read_text(encoding="utf-8"))
     }
     assert found == places
+
+
+# --- names in docstrings and comments ------------------------------------------------------
+
+_NAMED = re.compile(r"(?<!`)`([A-Za-z_]\w*(?:\.[A-Za-z_]\w*)+)`(?!`)")
+_FILES = (".py", ".toml", ".db", ".json", ".key", ".sha256")
+
+
+def _names_in(tree: ast.AST) -> set[str]:
+    """Every name that a module or class defines or uses."""
+    found: set[str] = set()
+    for node in ast.walk(tree):
+        match node:
+            case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name):
+                found.add(name)
+            case ast.ClassDef(name=name) | ast.Name(id=name) | ast.Attribute(attr=name):
+                found.add(name)
+            case ast.alias(name=name, asname=asname):
+                found.add(asname or name)
+    return found
+
+
+def stale_names(root: Path) -> Iterator[str]:
+    """What docstrings and comments of ``root`` call `module.name` and is not there."""
+    files = [*root.rglob("*.py")]
+    known: dict[str, set[str]] = {}
+    for path in files:
+        tree = ast.parse(path.read_text())
+        module = path.parent.name if path.stem == "__init__" else path.stem
+        known.setdefault(module, set()).update(_names_in(tree))
+        known.setdefault(path.parent.name, set()).add(module)
+        known.setdefault(path.parent.parent.name, set()).add(path.parent.name)
+        for node in ast.walk(tree):
+            if isinstance(node, ast.ClassDef):
+                known.setdefault(node.name, set()).update(_names_in(node))
+    for path in files:
+        for named in _NAMED.findall(path.read_text()):
+            of, name = named.split(".")[-2:]
+            library = named.split(".")[0] in sys.stdlib_module_names
+            if not (library or named.endswith(_FILES) or name in known.get(of, ())):
+                yield f"{path.relative_to(root)}: {named}"
+
+
+def test_what_docstrings_name_is_there() -> None:
+    assert not list(stale_names(ROOT / PACKAGE))
+
+
+def test_a_name_that_is_gone_is_found(tmp_path: Path) -> None:
+    (tmp_path / "old.py").write_text('"""See `new.thing` and `new.gone`, `lost.thing`."""\n')
+    (tmp_path / "new.py").write_text("def thing(): ...\n")
+    assert list(stale_names(tmp_path)) == ["old.py: new.gone", "old.py: lost.thing"]

@@ -90,7 +90,7 @@ async def test_a_referee_is_announced_in_three_messages_and_then_starts(house: H
     ]
     (it,) = room.channel.bots
     assert it.code_hash == "sha256:" + hashlib.sha256(b"Judge").hexdigest()
-    assert house.channels.source(room, it.code_hash) == "Judge"
+    assert room.source(it.code_hash) == "Judge"
 
 
 async def test_the_walls_around_a_referee_are_said_beside_its_manifest(house: House) -> None:
@@ -172,7 +172,7 @@ async def test_a_preset_may_be_named_as_a_reference(house: House) -> None:
 
 
 async def test_a_server_may_run_shipped_referees_only(house: House) -> None:
-    bots = BotManager(house.channels, house.bots.pool, bots_dir=BOTS_DIR, inline=False)
+    bots = BotManager(house.channels.custody, house.bots.pool, bots_dir=BOTS_DIR, inline=False)
     with pytest.raises(BotRejected, match="shipped"):
         await bots.prepare(BotSpec(code="class A: pass"))
     assert await bots.prepare(BotSpec(preset="GuessBot"))
@@ -1017,7 +1017,7 @@ async def real(clock: Clock, mint: Mint) -> AsyncIterator[tuple[ChannelManager, 
     pool = Pool()
     await pool.start()
     channels = manager(MemoryStore(), clock, mint)
-    bots = BotManager(channels, pool, bots_dir=BOTS_DIR)
+    bots = BotManager(channels.custody, pool, now=clock, bots_dir=BOTS_DIR)
     channels.referees = bots
     yield channels, bots
     await channels.close()

@@ -11,9 +11,37 @@ from pathlib import Path
 import pytest
 
 from mcp_multiplayer.demo.pair import ROOT
-from mcp_multiplayer.edge.api.guides import GUIDES
 
-COIN = GUIDES["bots"].split("\n\n")[1]
+#: On no library.
+COIN = """\
+class Coin:
+    def __init__(self, ctx, params):
+        self.ctx = ctx
+        self.s = ctx.get_state()            # {} the first time
+    def on_start(self):                     # every seat is taken: now dice, secrets
+        self.s = {"calls": {}}
+        self.ctx.post("bot", {"text": 'Call heads or tails, sealed: to=["bot:coin"]'})
+        self.ask()
+    def on_message(self, msg):              # players' only: {id, sender, kind, body, ts, to?}
+        call = str(msg["body"].get("text", "")).strip().lower()
+        if self.s and call in ("heads", "tails"):
+            self.s["calls"][msg["sender"]] = call
+            self.ask()
+    def on_timer(self, name):               # "turn" when a turn's seconds run out
+        self.finish()
+    def ask(self):
+        self.ctx.set_state(self.s)
+        waiting = [p for p in self.ctx.players if p not in self.s["calls"]]
+        self.ctx.set_turn(waiting, seconds=3600, expect="heads | tails", to=["bot:coin"])
+        if not waiting:
+            self.finish()
+    def finish(self):
+        side = self.ctx.random.choice(["heads", "tails"])
+        won = [p for p, call in self.s["calls"].items() if call == side]
+        self.ctx.post("bot", {"side": side, "calls": self.s["calls"]})
+        self.ctx.end({"winners": won, "reason": "coin " + side})
+        self.ctx.set_state({})
+"""
 GUESS = str(ROOT / "bots" / "guess_bot.py")
 
 
@@ -32,7 +60,7 @@ def call(directory: Path, script: str, *arguments: str, typed: str = "") -> tupl
 
 @pytest.fixture
 def coin(tmp_path: Path) -> str:
-    """The bot of help("bots"), as a file."""
+    """The bot as a file."""
     (tmp_path / "coin.py").write_text(COIN)
     return "coin.py"
 

@@ -24,10 +24,9 @@ from mcp_multiplayer.errors import (
     SlotAlreadyFilled,
     TermsChanged,
 )
-from mcp_multiplayer.service.channel_manager import ChannelManager
+from mcp_multiplayer.service.channel_manager import ChannelManager, Joined
 from mcp_multiplayer.service.messages import Page
 from mcp_multiplayer.service.replica import Replica
-from mcp_multiplayer.service.results import Joined
 from mcp_multiplayer.storage.base import Append, Row, Store, Table
 from mcp_multiplayer.storage.memory import MemoryStore
 from mcp_multiplayer.storage.to_asyncio import to_future

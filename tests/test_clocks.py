@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +13,10 @@ import pytest
 from mcp_multiplayer.channel.entropy import DAY
 from mcp_multiplayer.channel.ops import read_ops
 from mcp_multiplayer.demo.pair import SERVER, Pair, eventually
-from mcp_multiplayer.errors import Unavailable
+from mcp_multiplayer.errors import HeadMoved, Unavailable
 from mcp_multiplayer.sandbox.call import Finished, HookCall, HookResult, Said, Turn
 from mcp_multiplayer.service.replica import CLOCK, Replica
-from mcp_multiplayer.storage.base import Store, Table
+from mcp_multiplayer.storage.base import Append, Store, Table
 from mcp_multiplayer.storage.sqlite import SqliteStore
 from tests.harness import (
     Clock,
@@ -357,6 +358,26 @@ async def test_two_nodes_that_wait_for_the_same_clock_ring_once(
     assert len(entries(store, room.channel_id, "tick")) == 1
     assert len(entries(store, room.channel_id, "run")) == 2
     verified(store, room.channel_id)
+
+
+async def test_the_index_of_clocks_is_put_right_though_another_writer_was_first(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else it names a clock that has rung, and every start looks there for nothing."""
+    await game(house, on_timer=quiet)
+    append, late = house.store.append, [HeadMoved("late")]
+
+    def first_late(change: Append) -> Future[None]:
+        if late and not change.leaves and not change.unconditional:
+            failed: Future[None] = Future()
+            failed.set_exception(late.pop())
+            return failed
+        return append(change)
+
+    monkeypatch.setattr(house.store, "append", first_late)
+    await look(house, SECONDS)
+    assert rings(house) == ["on_timer turn"]
+    assert late == [] and index(house) == {}
 
 
 # --- the real pair -------------------------------------------------------------------------

@@ -3,6 +3,7 @@ error codes, files, hooks, and the log's format field by field."""
 
 from __future__ import annotations
 
+import ast
 import re
 from collections.abc import Iterator
 from dataclasses import fields
@@ -23,11 +24,14 @@ from mcp_multiplayer.edge.api.operations.table import TABLE
 from mcp_multiplayer.edge.api.prompts import PROMPTS
 from mcp_multiplayer.errors import MultiplayerError
 from mcp_multiplayer.multiplayer_server import room_limits
+from mcp_multiplayer.sandbox.language import source
 from mcp_multiplayer.sandbox.language.imports import TABLE as MODULES
 from mcp_multiplayer.sandbox.worker.context import Context
 from mcp_multiplayer.storage.base import Table
 from mcp_multiplayer.transcript.entries import place, read, verify
 from mcp_multiplayer.transcript.names import HOOKS
+from mcp_multiplayer.verifier.verdict import SETTLE
+from mcp_multiplayer.workshop.table import own_library
 from tests.bots.test_presets import FILES, manifest
 from tests.pages import EVERYTHING, PAGES, prose
 
@@ -92,7 +96,7 @@ def test_every_setting_is_documented(setting: str) -> None:
 
 
 def test_every_name_in_capitals_exists() -> None:
-    known = SETTINGS | CODES | SCRIPT_SETTINGS | OTHER_CAPITALS
+    known = SETTINGS | CODES | SCRIPT_SETTINGS | OTHER_CAPITALS | SETTLE.keys()
     named = set(re.findall(r"`([A-Z][A-Z_]{3,})(?![\w.:])", "\n".join(map(prose, PAGES))))
     assert named - known == set()
 
@@ -110,6 +114,13 @@ OTHER_NAMES = {
     ),
     "restarting",
 }
+
+
+def of_the_library() -> set[str]:
+    """What `bots/referee.py` defines, at its top or in its classes."""
+    tree = ast.parse(own_library())
+    bodies = [tree.body, *(node.body for node in tree.body if isinstance(node, ast.ClassDef))]
+    return {name for body in bodies for node in body for name in source.defined(node)}
 
 
 def known_names() -> set[str]:
@@ -134,6 +145,7 @@ def known_names() -> set[str]:
         *room_limits(Settings(_env_file=None)),  # type: ignore[call-arg]
         *(path.stem for path in ROOT.glob("*.py")),
         "mcp_multiplayer",
+        *of_the_library(),
         *(param for path in FILES for param in manifest(path)["params"]["properties"]),
         *OTHER_NAMES,
     }
@@ -192,9 +204,7 @@ def format_text() -> str:
 
 def test_the_format_lists_no_other_entry() -> None:
     table = format_text().split("## Entries")[1].split("What the fields hold")[0]
-    assert re.findall(r"(?m)^\| `(\w+)` \|", table) == [
-        name for name, kind in events.TYPES.items() if kind is not events.Erased
-    ]
+    assert re.findall(r"(?m)^\| `(\w+)` \|", table) == [*events.TYPES]
 
 
 def test_the_format_lists_the_limits_a_room_is_born_with() -> None:

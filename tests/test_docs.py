@@ -31,6 +31,7 @@ from mcp_multiplayer import start_servers
 from mcp_multiplayer.config import Settings
 from mcp_multiplayer.demo.pair import ROOT, Pair
 from tests.pages import BLOCKS, EVERYTHING, PAGES, Block, blocks, fits
+from tests.players import ASKS_JSON
 
 ADDRESS = re.compile(r"http://(?:127\.0\.0\.1|localhost):8100")
 
@@ -201,7 +202,7 @@ class Session:
             "jsonrpc": "2.0",
             "id": 1,
             "method": "tools/call",
-            "params": {"name": call.func.id, "arguments": arguments},
+            "params": {"name": call.func.id, "arguments": arguments, "_meta": ASKS_JSON},
         }
         answer = httpx.post(
             f"{self.base}/mcp", json=request, headers=self.headers(name), timeout=60

@@ -51,6 +51,7 @@ class Preset:
 
 PRESETS = {
     "AuctionBot": Preset("auction", {"action": "bid", "value": -5}, leaving=None),
+    "BetBot": Preset("bet", {"action": "accept", "value": "0" * 64}, leaving=()),
     "BlackjackBot": Preset(
         "blackjack", {"action": "bet", "value": 11}, {"rounds": 2}, {"rounds": 1}, silent=None
     ),
@@ -58,6 +59,15 @@ PRESETS = {
         "chess", {"action": "move", "value": "Ke5"}, moves=4, silent=("bob",), seed="ChessBot 298"
     ),  # mate at move 17
     "CoinBot": Preset("coin", {"action": "call", "value": "edge"}),
+    "ConnectFourBot": Preset(
+        "connect-four", {"action": "drop", "value": 8}, moves=3, silent=("bob",)
+    ),
+    "DealBot": Preset(
+        "deal",
+        {"action": "limit", "value": 0},
+        leaving=(),
+        unproven=frozenset({"I_PRIVATE_KEPT"}),
+    ),
     "GuessBot": Preset("guess", {"action": "jump"}, moves=3, silent=("bob",)),
     "JudgeBot": Preset(
         "judge", {"action": "accept", "value": "0" * 64}, moves=3, leaving=("alice", "bob")
@@ -83,6 +93,7 @@ PRESETS = {
         "tic-tac-toe", {"action": "mark", "value": 10}, moves=3, silent=("bob",)
     ),
     "TriviaBot": Preset("trivia", {"action": "answer", "value": ""}, {"count": 3}, {"count": 1}),
+    "WordBot": Preset("word", {"action": "guess", "value": "7"}, moves=3, silent=("bob",)),
 }
 CHEAP = ("TicTacToeBot",)
 every = pytest.mark.parametrize(
@@ -187,7 +198,12 @@ async def accounts(pair: Pair, preset: str) -> AsyncIterator[tuple[Tools, Tools]
 async def seated(alice: Tools, bob: Tools, preset: str, params: Json) -> Table:
     """A room in which both have sat down, both with a value for the dice."""
     made = await alice.call(
-        "create_channel", bot_preset=preset, bot_params=params, join_as="alice", entropy="a" * 32
+        "create_channel",
+        bot_preset=preset,
+        bot_params=params,
+        slots=["invite:alice", "invite:bob"],
+        join_as="alice",
+        entropy="a" * 32,
     )
     link = made["invite_links"]["bob"]
     seen = await bob.call("inspect_invite", invite_code=link)

@@ -121,6 +121,30 @@ PLAYABLE = {
     ),
     "sealed moves": USUAL.replace('["yes", "no"]', '{"body": ["yes", "no"], "to": ["bot:odd"]}'),
     "everybody at once": USUAL.replace("[order[said % len(order)]]", "list(order)"),
+    "a game on the library": """
+from referee import Game
+
+MANIFEST = {"name": "Odd", "seats": SEATS, "label": "odd"}
+
+
+class Odd(Game):
+    manifest = MANIFEST
+    moves = ("yes", "no")
+
+    def begin(self, players):
+        self.deal(players, said=0)
+        self.ask(players[0], self.moves)
+
+    def bare(self, word):
+        return word if word in self.moves else None
+
+    def play(self, player, move, value):
+        self.state["said"] += 1
+        if self.state["said"] < 4:
+            self.ask(self.other(player), self.moves)
+        else:
+            self.finish([player] if move == "yes" else [self.other(player)], "it is said")
+""",
     "words": USUAL.replace('["yes", "no"]', '"yes | no"'),
     "a pause between two turns": USUAL.replace(
         "        self.next(self.ctx.get_state()",

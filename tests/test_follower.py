@@ -18,9 +18,12 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 #: Each with params that only spare time.
 PRESETS: dict[str, Json] = {
     "AuctionBot": {},
+    "BetBot": {},
     "BlackjackBot": {"rounds": 2},
     "ChessBot": {},
     "CoinBot": {},
+    "ConnectFourBot": {},
+    "DealBot": {},
     "GuessBot": {},
     "JudgeBot": {},
     "MemoryExchangeBot": {},
@@ -29,9 +32,10 @@ PRESETS: dict[str, Json] = {
     "TLSBot": {"host": "api.coinbase.com"},
     "TicTacToeBot": {},
     "TriviaBot": {},
+    "WordBot": {},
 }
 #: Where one player's word changes what the other, asked at the same time, may still say.
-CROSSING = {"JudgeBot", "MemoryExchangeBot"}
+CROSSING = {"DealBot", "JudgeBot", "MemoryExchangeBot"}
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")

@@ -22,7 +22,7 @@ from mcp.client.streamable_http import streamable_http_client
 
 from mcp_multiplayer.demo.pair import PROXY, SERVER, SUPERVISOR, Pair
 from mcp_multiplayer.edge.api import render_text
-from tests.players import Json, Rest, rest, to
+from tests.players import ASKS_JSON, Json, Rest, rest, to
 
 pytestmark = pytest.mark.servers
 
@@ -44,7 +44,7 @@ async def _fastmcp(stack: AsyncExitStack, base: str, token: str, mode: Any) -> C
     await client.list_tools()  # else it does so when the first answer is there
 
     async def call(tool: str, **arguments: Any) -> Json:
-        return _of(await client.call_tool(tool, arguments, raise_on_error=False))
+        return _of(await client.call_tool(tool, arguments, raise_on_error=False, meta=ASKS_JSON))
 
     return call
 
@@ -63,7 +63,7 @@ async def _sdk(stack: AsyncExitStack, base: str, token: str, mode: Any) -> Call:
     await client.list_tools()
 
     async def call(tool: str, **arguments: Any) -> Json:
-        return _of(await client.call_tool(tool, arguments))
+        return _of(await client.call_tool(tool, arguments, meta=ASKS_JSON))
 
     return call
 
@@ -131,7 +131,8 @@ async def _stopped_and_started(
 ) -> None:
     async with rest(pair.base, "alice") as alice, rest(pair.base, "bob") as bob:
         room = await _seated(alice, bob)
-        game = await _seated(alice, bob, bot_preset="GuessBot")
+        big = {"high": 10**9}  # no guess hits it
+        game = await _seated(alice, bob, bot_preset="GuessBot", bot_params=big)
         asked = {"channel_id": room["channel_id"], "cursor": room["cursor"], "timeout_ms": WAIT_MS}
         move = {
             "channel_id": game["channel_id"],

@@ -1,9 +1,8 @@
 """How one event changes the state. Total: whatever was decided can be folded.
 
 A proposal names the terms it leads to, so whatever touches the terms voids it; one that
-would empty a seat is void when its holder has left.
-
-Changes together with `events` and `state`. The verifier folds with this very file.
+would empty a seat, or hand over to it, is void when its holder has left.
+The verifier folds with this very file.
 """
 
 from __future__ import annotations
@@ -24,14 +23,16 @@ from mcp_multiplayer.channel.events import (
     Detach,
     Disclose,
     Entropy,
-    Erased,
+    Erase,
     Event,
     Genesis,
+    Handover,
     Invite,
     Join,
     Key,
     Leave,
     Msg,
+    Offer,
     Open,
     Propose,
     Rename,
@@ -47,7 +48,7 @@ from mcp_multiplayer.channel.events import (
 from mcp_multiplayer.channel.model import Bot, Channel, Dice, Kept, Proposal, Share, Slot, Turn
 
 _Proof: TypeAlias = (
-    Entropy | Open | Abort | Disclose | Unseal | Reveal | Runtime | Key | Restored | Erased
+    Entropy | Open | Abort | Disclose | Unseal | Reveal | Runtime | Key | Restored | Erase
 )
 
 
@@ -100,16 +101,8 @@ def _fold(channel: Channel, event: Event, place: Place) -> Channel:  # noqa: C90
             return replace(channel, name=name)
         case Detach(bot):
             return _detach(channel, bot)
-        case Propose(slot, ops, terms):
-            own = {seat.id for seat in channel.seats_of(channel.slot(slot).who)}
-            accepted = tuple(seat.id for seat in channel.seats if seat.id in own)
-            return replace(channel, proposal=Proposal(slot, tuple(ops), terms, accepted))
-        case Accept(slot, _):
-            assert channel.proposal
-            accepted = (*channel.proposal.accepted, slot)
-            return replace(channel, proposal=replace(channel.proposal, accepted=accepted))
-        case Change(terms):
-            return replace(channel, proposal=None, agreed=terms)
+        case Propose() | Offer() | Accept() | Change() | Handover():
+            return _fold_consent(channel, event)
         case Start(closed):
             for slot in closed:
                 channel = _seat(channel, slot, state="closed", invite="")
@@ -126,6 +119,27 @@ def _fold(channel: Channel, event: Event, place: Place) -> Channel:  # noqa: C90
             return replace(channel, timers=timers.after_tick(channel, bot, name))
         case _:
             return _fold_proof(channel, event, place)
+
+
+def _fold_consent(channel: Channel, event: Propose | Offer | Accept | Change | Handover) -> Channel:
+    match event:
+        case Propose(slot, ops, terms):
+            own = {seat.id for seat in channel.seats_of(channel.slot(slot).who)}
+            accepted = tuple(seat.id for seat in channel.seats if seat.id in own)
+            return replace(channel, proposal=Proposal(slot, tuple(ops), terms, accepted))
+        case Offer(slot, terms):
+            op = {"op": "hand_over", "player_id": channel.label(slot)}
+            return replace(channel, proposal=Proposal(slot, (op,), terms, ()))
+        case Handover(slot):
+            return replace(channel, creator=channel.slot(slot).who)
+        case Accept(slot, _):
+            assert channel.proposal
+            accepted = (*channel.proposal.accepted, slot)
+            return replace(channel, proposal=replace(channel.proposal, accepted=accepted))
+        case Change(terms):
+            return replace(channel, proposal=None, agreed=terms)
+        case _:
+            assert_never(event)
 
 
 def _fold_proof(channel: Channel, event: _Proof, place: Place) -> Channel:  # noqa: C901  as above
@@ -155,7 +169,7 @@ def _fold_proof(channel: Channel, event: _Proof, place: Place) -> Channel:  # no
         case Restored():
             shut = replace(channel, status="closed", turn=None, proposal=None, timers=())
             return replace(shut, lost=True)
-        case Disclose() | Erased():
+        case Disclose() | Erase():
             return channel
         case _:
             assert_never(event)
@@ -179,6 +193,8 @@ def _genesis(event: Genesis, place: Place) -> Channel:
         key=event.key,
         name=event.name,
         creator=event.creator,
+        listed=bool(event.listed),
+        rated=bool(event.rated),
         created=place.ts,
         limits=event.limits,
         slots=slots,
@@ -202,6 +218,7 @@ def _attach(channel: Channel, event: Attach, place: Place) -> Channel:
         reach=event.reach,
         hooks=tuple(event.hooks),
         ref=event.ref,
+        library=event.library,
         nth=channel.attached + 1,
         commit=event.commit,
         dice=Dice(first=place.entry),
@@ -236,7 +253,8 @@ def _leave(channel: Channel, slot_id: str) -> Channel:
     if not slot.plays:
         return left
     left = replace(left, sealed=None)
-    if channel.proposal and channel.proposal.empties == slot.label:
+    waiting = channel.proposal
+    if waiting and slot.label in (waiting.empties, waiting.offered_to):
         return replace(left, proposal=None)
     return _unaccepted(left, slot_id)
 

@@ -46,6 +46,7 @@ class NewBot:
     ref: str | None = None
     slot: str | None = None
     isolation: str | None = None
+    library: str | None = None  #: hash of the text that it imports as ``referee``
 
     def attach(self, bot_id: str, slot_id: str, *, runtime: str, commit: str) -> Attach:
         """The event that seats this referee as ``bot_id`` in ``slot_id``."""
@@ -62,16 +63,29 @@ class NewBot:
             hooks=list(self.hooks),
             ref=self.ref,
             isolation=self.isolation,
+            library=self.library,
             runtime=runtime,
             commit=commit,
         )
 
 
 @dataclass(frozen=True)
+class Seated:
+    """Somebody who sits from the beginning, with his part of the dice."""
+
+    label: str
+    who: str
+    entropy: str | None = None
+
+
+@dataclass(frozen=True)
 class Create:
+    """Open a room: a creator's, who may take a seat at once (``join_as``), or without a creator for
+    ``paired``, one for each seat, who sought a game in a queue."""
+
     origin: str
     name: str
-    creator: str
+    creator: str | None
     slots: tuple[SlotSpec, ...]
     invites: Mapping[
         str, str
@@ -81,6 +95,9 @@ class Create:
     bots: tuple[NewBot, ...] = ()
     join_as: str | None = None
     entropy: str | None = None
+    paired: tuple[Seated, ...] = ()
+    listed: bool = False
+    rated: bool = False
 
 
 @dataclass(frozen=True)
@@ -106,8 +123,11 @@ class TakeOver:
 
 @dataclass(frozen=True)
 class GiveUp:
+    """``deleted``: because the account is deleted."""
+
     who: str
     seat: str | None
+    deleted: bool = False
 
 
 @dataclass(frozen=True)
@@ -136,6 +156,16 @@ class Update:
 
 
 @dataclass(frozen=True)
+class Operate:
+    """The operator of the server acts, by ops of `ops.OPERATES`. An ``erase`` brings what is left
+    of its entry (`channel.erasure`). Whoever submits one removes, in the same append, the entry's
+    bytes and what opens its private words: a reveal would disclose them, and the log would accuse
+    the server."""
+
+    ops: tuple[Op, ...]
+
+
+@dataclass(frozen=True)
 class Ran:
     """A hook has come back."""
 
@@ -150,4 +180,4 @@ class Expire:
     now: int
 
 
-Command: TypeAlias = TakeSeat | TakeOver | GiveUp | Post | Update | Ran | Expire
+Command: TypeAlias = TakeSeat | TakeOver | GiveUp | Post | Update | Operate | Ran | Expire

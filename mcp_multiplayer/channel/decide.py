@@ -18,6 +18,7 @@ from mcp_multiplayer.channel.commands import (
     Expire,
     GiveUp,
     Host,
+    Operate,
     Post,
     Ran,
     TakeOver,
@@ -31,6 +32,7 @@ from mcp_multiplayer.channel.events import (
     Join,
     Leave,
     Msg,
+    Offer,
     Run,
     Takeover,
     Tick,
@@ -38,7 +40,7 @@ from mcp_multiplayer.channel.events import (
 )
 from mcp_multiplayer.channel.identifiers import players_kind, room_name
 from mcp_multiplayer.channel.model import Channel, Slot
-from mcp_multiplayer.channel.ops import Op
+from mcp_multiplayer.channel.ops import OPERATES, Op
 from mcp_multiplayer.errors import (
     BadMessage,
     BadOp,
@@ -79,14 +81,16 @@ def decide(channel: Channel, command: Command, host: Host = NO_HOST) -> list[Eve
             return _take_seat(channel, command)
         case TakeOver():
             return _take_over(channel, command)
-        case GiveUp(who, seat):
-            gone: list[Event] = [Leave(seat_of(channel, who, seat).id)]
+        case GiveUp(who, seat, deleted):
+            gone: list[Event] = [Leave(seat_of(channel, who, seat).id, deleted or None)]
             # Whoever has left need not agree any more; the others may have done so.
             return [*gone, *proposals.agreed(proposals.ahead(channel, gone), host)]
         case Post():
             return _post(channel, command)
         case Update():
             return _update(channel, command, host)
+        case Operate(ops):
+            return _operate(channel, ops, host)
         case Ran():
             return _ran(channel, command)
         case Expire(now):
@@ -279,13 +283,17 @@ def _host_of_empty(channel: Channel, who: str) -> bool:
     return _admin(channel, who) or (who == channel.creator and not others)
 
 
+def _creator(channel: Channel, who: str) -> bool:
+    return who == channel.creator
+
+
 def _member(channel: Channel, who: str) -> bool:
     return any(slot.plays for slot in channel.seats_of(who))
 
 
 #: Who may use each op: the creator while nobody else has ever joined; then only an admin
 #: seat, save for what helps strangers in and hurts nobody. What touches the terms, or could
-#: decide a game that runs (yield_slot, close), an admin only proposes (`changes.needs_consent`).
+#: decide a game that runs (yield_slot, close), an admin only proposes (`proposals.needs_consent`).
 MAY: dict[str, _Rule] = {
     "set_bot": _admin,
     "attach_bot": _admin,
@@ -298,6 +306,7 @@ MAY: dict[str, _Rule] = {
     "close": _host_of_empty,
     "accept_change": _member,
     "open_sealed": _member,
+    "hand_over": _creator,
 }
 
 
@@ -313,10 +322,11 @@ def _update(channel: Channel, update: Update, host: Host) -> list[Event]:
             raise NotAdmin(_why_not(channel, op))
     if any(op.op not in ("close", "open_sealed") for op in update.ops):
         _has_room(channel)
-    if any(op.op == "accept_change" for op in update.ops):
-        return _accept(channel, update, host)
-    if any(op.op == "open_sealed" for op in update.ops):
-        return _open_sealed(channel, update)
+    alone = next((op.op for op in update.ops if op.op in _ALONE), None)
+    if alone is not None:
+        if len(update.ops) > 1:
+            raise BadOp(f"{alone} must stand alone")
+        return _ALONE[alone](channel, update, host)
     if proposals.needs_consent(channel, update):
         return proposals.propose(channel, update, host)
     asked: list[Event] = [_ask(channel, update)]
@@ -339,7 +349,7 @@ def _ask(channel: Channel, update: Update) -> Ask:
             op.get("bot", {}).pop(name, None)
         if "name" in op:
             op["name"] = room_name(op["name"])
-    return Ask(update.who, ops, own[0].id if own else None)
+    return Ask(ops, update.who, own[0].id if own else None)
 
 
 def _why_not(channel: Channel, op: Op) -> str:
@@ -348,6 +358,8 @@ def _why_not(channel: Channel, op: Op) -> str:
         return "only who holds a seat accepts a change"
     if op.op == "open_sealed":
         return "only who holds a seat can have said something in private"
+    if op.op == "hand_over":
+        return "only the creator of the room can hand it over"
     if admins:
         return f"{op.op} takes an admin seat; here that is {', '.join(admins)}"
     if op.op == "close":
@@ -356,8 +368,6 @@ def _why_not(channel: Channel, op: Op) -> str:
 
 
 def _accept(channel: Channel, update: Update, host: Host) -> list[Event]:
-    if len(update.ops) > 1:
-        raise BadOp("accept_change must stand alone")
     seat = seat_of(channel, update.who, update.seat)
     if not seat.plays:
         raise NotAdmin("a spectator has nothing to accept")
@@ -376,10 +386,8 @@ def _accept(channel: Channel, update: Update, host: Host) -> list[Event]:
     return proposals.accept(channel, proposal, seat, host)
 
 
-def _open_sealed(channel: Channel, update: Update) -> list[Event]:
+def _open_sealed(channel: Channel, update: Update, host: Host) -> list[Event]:
     """One more agrees; with the last one of those who said or were told something it is opened."""
-    if len(update.ops) > 1:
-        raise BadOp("open_sealed must stand alone")
     bot_id = update.ops[0]["bot_id"]
     bot = channel.bot(bot_id)
     if bot is None:
@@ -403,3 +411,42 @@ def _open_sealed(channel: Channel, update: Update) -> list[Event]:
             hint="Open it when the game has ended.",
         )
     return [Unseal(seat.id, bot.id, bot.at, None if bot.kept.without(seat.who) else "")]
+
+
+def _hand_over(channel: Channel, update: Update, host: Host) -> list[Event]:
+    """Offer the creator's rights to a player, who has them from accepting on."""
+    seat = proposals.seat_named(channel, update.ops[0])
+    if not seat.plays or seat.state != "taken":
+        raise BadOp(f"no player sits in {seat.label}, so nobody there can accept the room")
+    if seat.who == channel.creator:
+        raise BadOp(f"{seat.label} is the creator's own seat")
+    if channel.proposal is not None and channel.proposal.offered_to is None:
+        raise BadOp(  # else a creator who is no admin could void what an admin proposes
+            "another change waits for consent",
+            hint="Offer it when that is decided; get_channel_info shows whom it waits for.",
+        )
+    ask = _ask(channel, update)
+    return [ask, Offer(seat.id, terms.of_deed(channel, ask.ops[0]))]
+
+
+_ALONE: dict[str, Callable[[Channel, Update, Host], list[Event]]] = {
+    "accept_change": _accept,
+    "open_sealed": _open_sealed,
+    "hand_over": _hand_over,
+}
+
+# --- the operator --------------------------------------------------------------------------
+
+
+def _operate(channel: Channel, ops: tuple[Op, ...], host: Host) -> list[Event]:
+    """The operator can do what is here, and no more: a room is its members' to change. Everybody
+    reads that it was the operator. In a room that lost entries nothing is written any more."""
+    for op in ops:
+        if op.op not in OPERATES:
+            raise BadOp(f"{op.op} is not the operator's; there are {', '.join(sorted(OPERATES))}")
+        if channel.lost or (channel.status == "closed" and op.op != "erase"):
+            raise _closed(channel)
+    asked: list[Event] = [Ask([proposals.write_op(op, None) for op in ops], by="operator")]
+    before = proposals.ahead(channel, asked)
+    happened = proposals.carry_out(before, Update("", None, ops, {}, {}), host)
+    return [*asked, *happened, *proposals.agreed(proposals.ahead(before, happened), host)]

@@ -19,23 +19,29 @@ Json: TypeAlias = Any
 
 @dataclass(frozen=True)
 class Genesis:
-    """The room as it was opened. ``slots``: [{id, kind, label, admin?, invite?}]."""
+    """The room as it was opened. ``slots``: [{id, kind, label, admin?, invite?}]. ``queue`` in
+    place of ``creator``: players who sought a game were paired, and nobody has a creator's rights.
+    ``listed``: strangers may find and watch it; ``rated``: its result counts."""
 
     v: of.Version
     origin: of.Origin
     name: of.Name
-    creator: of.Who
     slots: of.Slots
     limits: of.Limits
     nonce: of.Nonce
     key: of.Vkey  #: that signs the heads
+    creator: of.Who | None = None
+    queue: of.Yes | None = None
+    listed: of.Yes | None = None
+    rated: of.Yes | None = None
 
 
 @dataclass(frozen=True)
 class Attach:
     """A referee takes a slot; its source is kept under ``code_hash``.
 
-    ``commit`` binds its dice, ``runtime`` says what its hooks run on.
+    ``commit`` binds its dice, ``runtime`` says what its hooks run on, ``library`` is the hash of
+    the text that it imports as ``referee``, kept like its source.
     """
 
     bot: of.Label
@@ -52,6 +58,7 @@ class Attach:
     commit: of.Digest
     ref: of.Ref | None = None  #: builtin://Name for a shipped referee
     isolation: of.Isolation | None = None  #: what stands between it and this server, by level
+    library: of.Sha256 | None = None
 
 
 @dataclass(frozen=True)
@@ -97,7 +104,10 @@ class Takeover:
 
 @dataclass(frozen=True)
 class Leave:
+    """The seat is given up. ``deleted``: with the account of its holder, who does not come back."""
+
     slot: of.SlotId
+    deleted: of.Yes | None = None
 
 
 @dataclass(frozen=True)
@@ -128,11 +138,13 @@ class Detach:
 class Ask:
     """Somebody asks for changes of the room, which the entries after this one carry out. ``slot``
     is the seat that speaks; the creator may have none. A referee that an op brings stands here
-    without manifest and params, which its attach has."""
+    without manifest and params, which its attach has. ``by`` in place of ``who``: the server's
+    operator does this."""
 
-    who: of.Who
     ops: of.AskedOps
+    who: of.Who | None = None
     slot: of.SlotId | None = None
+    by: of.Operator | None = None
 
 
 @dataclass(frozen=True)
@@ -156,6 +168,21 @@ class Change:
 
     terms: of.Sha256
     accepted: of.SlotIds
+
+
+@dataclass(frozen=True)
+class Offer:
+    """The creator's rights are offered to whoever sits there; ``terms`` is this offer's name."""
+
+    slot: of.SlotId
+    terms: of.Sha256
+
+
+@dataclass(frozen=True)
+class Handover:
+    """Whoever sits there has accepted, and is the creator from here on."""
+
+    slot: of.SlotId
 
 
 @dataclass(frozen=True)
@@ -270,8 +297,12 @@ class Restored:
 
 
 @dataclass(frozen=True)
-class Erased:
-    """Stands for a leaf of which only the hash is left."""
+class Erase:
+    """The words of an earlier entry are gone; ``left`` is that entry without them
+    (`channel.erasure`). Its hash stays in the tree."""
+
+    entry: of.Whole
+    left: of.Object
 
 
 Event: TypeAlias = (
@@ -291,6 +322,8 @@ Event: TypeAlias = (
     | Propose
     | Accept
     | Change
+    | Offer
+    | Handover
     | Start
     | Close
     | Msg
@@ -302,7 +335,7 @@ Event: TypeAlias = (
     | Runtime
     | Key
     | Restored
-    | Erased
+    | Erase
 )
 
 TYPES: dict[str, type[Event]] = {kind.__name__.lower(): kind for kind in get_args(Event)}
@@ -327,7 +360,7 @@ def write(event: Event) -> dict[str, Json]:
 def read(entry: Mapping[str, Json]) -> Event:
     """Return the event of a parsed entry, or raise `BrokenLog` for unknown fields."""
     kind = TYPES.get(entry["t"])
-    if kind is None or kind is Erased:
+    if kind is None:
         raise BrokenLog(entry["i"], f"unknown type {entry['t']!r}")
     own = {name: value for name, value in entry.items() if name not in COMMON}
     known = {field.name for field in _FIELDS[kind]}

@@ -1,6 +1,6 @@
 """What the fields of an entry may hold: exactly, so that none is free. The types of the event
 classes carry it (`channel.events`), and whoever reads a log that it does not trust holds each field
-to it (`events.read_strictly`). On the other side is whoever has the key of a log and looks for a
+to it (`strict_reader.read`). On the other side is whoever has the key of a log and looks for a
 place in which to write what nobody checks.
 """
 
@@ -140,7 +140,7 @@ _BOT = {
     "hooks": _list(_is_hook),
     "label": _is_label,
 }
-_BOT_MAY = {"ref": _is_ref, "slot": _is_text, "isolation": _is_isolation}
+_BOT_MAY = {"ref": _is_ref, "slot": _is_text, "isolation": _is_isolation, "library": _is_sha}
 _is_proposed_op = _shape(
     {"op": _matches("set_bot|attach_bot|remove_bot|set_admin|yield_slot|close")},
     {**_ABOUT, "bot": _shape({**_BOT, "manifest": _is_object}, _BOT_MAY)},
@@ -159,12 +159,20 @@ _ASKED = {
     "rename": _shape({"op": _is_text, "name": _is_name}),
     "start": _shape({"op": _is_text}),
     "close": _shape({"op": _is_text}),
+    "hand_over": _shape({"op": _is_text, "player_id": _is_label}),
+}
+#: Those of the operator where they look otherwise than a member's.
+_OPERATED = {
+    "yield_slot": _shape({"op": _is_text, "player_id": _is_label}),
+    "erase": _shape({"op": _is_text, "entry": _is_whole}),
 }
 
 
 def _is_asked_op(value: Any) -> bool:
     name = value.get("op") if isinstance(value, dict) else None
-    return isinstance(name, str) and name in _ASKED and _ASKED[name](value)
+    if not isinstance(name, str):
+        return False
+    return any(name in forms and forms[name](value) for forms in (_ASKED, _OPERATED))
 
 
 def _is_slot(value: Any) -> bool:
@@ -236,6 +244,8 @@ Object: TypeAlias = Annotated[Mapping[str, Json], Holds(_is_object)]
 Text: TypeAlias = Annotated[str, Holds(_is_text)]
 Whole: TypeAlias = Annotated[int, Holds(_is_whole)]
 Flag: TypeAlias = Annotated[bool, Holds(_is_bool)]
+Yes: TypeAlias = Annotated[bool, Holds(lambda value: value is True)]
+Operator: TypeAlias = Annotated[str, Holds(lambda value: value == "operator")]
 
 Version: TypeAlias = Annotated[str, Holds(lambda value: value == VERSION)]
 Origin: TypeAlias = Annotated[

@@ -8,6 +8,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Literal, TypeAlias, TypeVar
 
 SlotState: TypeAlias = Literal["free", "taken", "left", "closed"]
@@ -18,7 +19,8 @@ _T = TypeVar("_T")
 
 
 def once(fact: Callable[[Channel], _T]) -> Callable[[Channel], _T]:
-    """What follows from a state, made when it is first asked for: no state ever changes."""
+    """What follows from a state, made when it is first asked for: no state ever changes. For what
+    is no method of it; for those there is `functools.cached_property`."""
     name = f"{fact.__module__}.{fact.__qualname__}"
 
     @functools.wraps(fact)
@@ -75,6 +77,7 @@ class Bot:
     reach: Mapping[str, Any]
     hooks: tuple[str, ...]
     ref: str | None = None
+    library: str | None = None  #: hash of what it imports as ``referee``
     nth: int = 1  #: counts the attaches of the log: with the id, the bot's name in its dice
     commit: str = ""
     dice: Dice = field(default_factory=lambda: Dice())
@@ -135,7 +138,8 @@ class Timer:
 
 @dataclass(frozen=True)
 class Proposal:
-    """A change of the terms that waits for consent."""
+    """A change of the terms that waits for consent, or the creator's rights for who is to have
+    them. ``slot`` has proposed it; of an offer, it is the seat that it is made to."""
 
     slot: str
     ops: tuple[Mapping[str, Any], ...]
@@ -145,8 +149,15 @@ class Proposal:
     @property
     def empties(self) -> str | None:
         """The label of the seat that it would empty."""
-        found = (op["player_id"] for op in self.ops if op["op"] == "yield_slot")
-        return next(found, None)
+        return self._of("yield_slot")
+
+    @property
+    def offered_to(self) -> str | None:
+        """The label of the seat that the creator's rights are offered to."""
+        return self._of("hand_over")
+
+    def _of(self, name: str) -> str | None:
+        return next((op["player_id"] for op in self.ops if op["op"] == name), None)
 
 
 @dataclass(frozen=True)
@@ -165,7 +176,9 @@ class Channel:
     key: str = ""  #: the vkey that signs the heads
     runtime: str = ""  #: what hooks run on
     name: str = ""
-    creator: str = ""
+    creator: str | None = None  #: None in a room that a queue has made
+    listed: bool = False
+    rated: bool = False
     created: int = 0
     limits: Mapping[str, Any] = field(default_factory=dict)
     slots: tuple[Slot, ...] = ()
@@ -204,20 +217,17 @@ class Channel:
     def full(self) -> bool:
         return bool(self.bytes > self.limits["channel_mb"] << 20)
 
-    @property
-    @once
+    @cached_property
     def seats(self) -> tuple[Slot, ...]:
         """The players' slots, in the order given."""
         return tuple(slot for slot in self.slots if slot.plays)
 
-    @property
-    @once
+    @cached_property
     def places(self) -> tuple[Slot, ...]:
         """The seats and the spectators' places, in the order given."""
         return tuple(slot for slot in self.slots if slot.kind != "bot")
 
-    @property
-    @once
+    @cached_property
     def seated(self) -> tuple[Slot, ...]:
         """The taken seats, in order of joining."""
         return tuple(sorted((s for s in self.seats if s.state == "taken"), key=lambda s: s.since))

@@ -1,4 +1,4 @@
-"""The ops of update_channel: their words, not their permissions (`rules` has those)."""
+"""The ops of update_channel: their words, not their permissions (`decide.MAY` has those)."""
 
 from __future__ import annotations
 
@@ -30,10 +30,13 @@ FIELDS: dict[str, tuple[frozenset[str], frozenset[str]]] = {
     "close": (frozenset(), frozenset()),
     "accept_change": (frozenset({"terms"}), frozenset()),
     "open_sealed": (frozenset({"bot_id"}), frozenset()),
+    "hand_over": (frozenset({"player_id"}), frozenset()),
 }
+#: What the operator of a server may do in a room.
+OPERATES = frozenset({"close", "yield_slot", "erase"})
 #: Ops that change what a joiner accepted; with others seated they need everybody's consent.
 TOUCH_TERMS = frozenset({"set_bot", "attach_bot", "remove_bot", "set_admin"})
-#: Ops that can decide a game; while one runs they need consent too (`changes.waiting` says whose).
+#: Ops that can decide a game; while one runs they need consent too (whose: `proposals.waiting`).
 DECIDE_A_GAME = frozenset({"yield_slot", "close"})
 #: Ops that need a referee to be inspected first, and those that need a fresh invite code.
 BRING_BOT = frozenset({"set_bot", "attach_bot"})

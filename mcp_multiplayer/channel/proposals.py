@@ -1,6 +1,6 @@
 """How the makeup of a room changes: opening, ops, and changes that wait for consent.
 
-`rules` has decided that the caller may; here is what follows from it. An op is
+`decide` has found that the caller may; here is what follows from it. An op is
 decided on the state that the ops before it leave behind, so a list is all or nothing.
 """
 
@@ -20,8 +20,10 @@ from mcp_multiplayer.channel.events import (
     Change,
     Close,
     Detach,
+    Erase,
     Event,
     Genesis,
+    Handover,
     Invite,
     Join,
     Leave,
@@ -33,7 +35,7 @@ from mcp_multiplayer.channel.field_types import VERSION
 from mcp_multiplayer.channel.identifiers import room_name, unique
 from mcp_multiplayer.channel.model import Channel, Proposal, Slot
 from mcp_multiplayer.channel.ops import DECIDE_A_GAME, TOUCH_TERMS, Op
-from mcp_multiplayer.errors import BadOp, BotNotFound, InvalidRequest, TooLarge
+from mcp_multiplayer.errors import BadOp, BotNotFound, InvalidRequest, NotAdmin, TooLarge
 from mcp_multiplayer.transcript import seeds
 
 
@@ -52,11 +54,14 @@ def opening(command: Create, host: Host) -> list[Event]:
             VERSION,
             command.origin,
             room_name(command.name),
-            command.creator,
             slots,
             command.limits,
             command.nonce,
             host.key(command.origin),
+            creator=command.creator,
+            queue=True if command.creator is None else None,
+            listed=True if command.listed else None,
+            rated=True if command.rated else None,
         )
     ]
     channel = ahead(Channel(), events)
@@ -64,6 +69,8 @@ def opening(command: Create, host: Host) -> list[Event]:
         attach = _attach(channel, bot, host)
         events.append(attach)
         channel = ahead(channel, [attach])
+    if command.creator is None:
+        return [*events, *_paired(channel, command)]
     if command.join_as is not None:
         seat = channel.seat(command.join_as)
         if seat is None or not seat.plays:
@@ -81,6 +88,23 @@ def opening(command: Create, host: Host) -> list[Event]:
             )
         events.append(Join(seat.id, command.creator, terms.of(channel), value))
     return events
+
+
+def _paired(channel: Channel, command: Create) -> list[Event]:
+    """Everybody sits from the beginning, so no invite opens a seat and none is admin."""
+    labels = [one.label for one in command.paired]
+    if sorted(labels) != sorted(slot.label for slot in channel.places) or any(
+        slot.admin or slot.invite or not slot.plays for slot in channel.places
+    ):
+        raise InvalidRequest("a queue's room has a player in each seat, and no invite or admin")
+    joins: list[Event] = []
+    for one in command.paired:
+        value, commit = entropy.said(one.entropy)
+        if commit is not None:
+            raise InvalidRequest("a commitment names the room, which has no name yet")
+        seat = next(slot for slot in channel.places if slot.label == one.label)
+        joins.append(Join(seat.id, one.who, terms.of(channel), value))
+    return joins
 
 
 def ahead(channel: Channel, events: list[Event]) -> Channel:
@@ -109,7 +133,7 @@ def _decides(channel: Channel, who: str, op: Op) -> bool:
         return False
     if op.op == "close":
         return True
-    seat = _seat(channel, op)
+    seat = seat_named(channel, op)
     return seat.plays and seat.state == "taken" and seat.who != who
 
 
@@ -124,6 +148,8 @@ def waiting(channel: Channel) -> tuple[Slot, ...]:
     if proposal is None:
         return ()
     missing = tuple(slot for slot in channel.seated if slot.id not in proposal.accepted)
+    if proposal.offered_to is not None:
+        return tuple(slot for slot in missing if slot.label == proposal.offered_to)
     holder = next((slot for slot in channel.seated if slot.label == proposal.empties), None)
     if holder is None:
         return missing
@@ -162,6 +188,8 @@ def accept(channel: Channel, proposal: Proposal, seat: Slot, host: Host) -> list
     """One more seat agrees; with the last one that it takes the change happens."""
     if seat.id in proposal.accepted:
         return []
+    if proposal.offered_to not in (None, seat.label):
+        raise NotAdmin(f"this offer is for {proposal.offered_to}; nobody else can accept it")
     events: list[Event] = [Accept(seat.id, proposal.terms)]
     return [*events, *agreed(ahead(channel, events), host)]
 
@@ -185,7 +213,7 @@ def agreed(channel: Channel, host: Host) -> list[Event]:
 
 def write_op(op: Op, bot: NewBot | None, invite: str | None = None) -> dict[str, Any]:
     """The op as a log has it; ``invite`` is the hash of the code that it makes."""
-    about = ("bot_id", "player_id", "admin", "name")
+    about = ("bot_id", "player_id", "admin", "name", "entry")
     own = {key: op[key] for key in about if key in op.fields and not (bot and key == "name")}
     written: dict[str, Any] = {"op": op.op, **own}
     if bot is not None:
@@ -206,21 +234,8 @@ def read_op(op: Mapping[str, Any]) -> tuple[Op, NewBot | None]:
 
 def _op(channel: Channel, op: Op, bot: NewBot | None, invite: str, host: Host) -> list[Event]:
     match op.op:
-        case "set_bot":
-            assert bot
-            old = channel.bot(op["bot_id"])
-            if old is None:
-                raise BotNotFound(f"there is no bot {op['bot_id'][:60]!r} here")
-            gone = [*entropy.reveal(channel, old), Detach(old.id)]
-            return [*gone, _seated(ahead(channel, gone), bot, old.id, old.slot, host)]
-        case "attach_bot":
-            assert bot
-            return [_attach(channel, bot, host)]
-        case "remove_bot":
-            old = channel.bot(op["bot_id"])
-            if old is None:
-                raise BotNotFound(f"there is no bot {op['bot_id'][:60]!r} here")
-            return [*entropy.reveal(channel, old), Detach(old.id)]
+        case "set_bot" | "attach_bot" | "remove_bot":
+            return _bot_op(channel, op, bot, host)
         case "rename":
             return [Rename(room_name(op["name"]))]
         case "start" if not channel.seated:
@@ -232,12 +247,32 @@ def _op(channel: Channel, op: Op, bot: NewBot | None, invite: str, host: Host) -
                 *(event for bot in channel.bots for event in entropy.reveal(channel, bot)),
                 Close(),
             ]
+        case "erase":
+            if op["entry"] >= channel.size:
+                raise BadOp(f"there is no entry {op['entry']}; the log has {channel.size}")
+            return [Erase(op["entry"], op["left"])]
         case _:
-            return _seat_op(channel, op, _seat(channel, op), invite)
+            return _seat_op(channel, op, seat_named(channel, op), invite)
+
+
+def _bot_op(channel: Channel, op: Op, bot: NewBot | None, host: Host) -> list[Event]:
+    if op.op == "attach_bot":
+        assert bot
+        return [_attach(channel, bot, host)]
+    old = channel.bot(op["bot_id"])
+    if old is None:
+        raise BotNotFound(f"there is no bot {op['bot_id'][:60]!r} here")
+    gone: list[Event] = [*entropy.reveal(channel, old), Detach(old.id)]
+    if op.op == "remove_bot":
+        return gone
+    assert bot
+    return [*gone, _seated(ahead(channel, gone), bot, old.id, old.slot, host)]
 
 
 def _seat_op(channel: Channel, op: Op, seat: Slot, invite: str) -> list[Event]:
     match op.op:
+        case "hand_over":  # which the seat has accepted
+            return [Handover(seat.id)]
         case "set_admin" if not seat.plays:
             raise BadOp(f"{seat.label} is a spectator's place, which cannot be admin")
         case "set_admin":
@@ -259,7 +294,8 @@ def _seat_op(channel: Channel, op: Op, seat: Slot, invite: str) -> list[Event]:
             raise BadOp(f"{op.op} cannot be carried out")
 
 
-def _seat(channel: Channel, op: Op) -> Slot:
+def seat_named(channel: Channel, op: Op) -> Slot:
+    """The seat that an op is about, or `BadOp`."""
     seat = channel.seat(op["player_id"])
     if seat is None:
         names = ", ".join(slot.label for slot in channel.seats)

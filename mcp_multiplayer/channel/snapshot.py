@@ -23,7 +23,7 @@ from mcp_multiplayer.channel.model import (
 )
 from mcp_multiplayer.transcript.entries import Head
 
-FORM = 6
+FORM = 7
 EVERY = 256  #: entries between two snapshots
 
 

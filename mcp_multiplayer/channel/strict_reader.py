@@ -8,21 +8,25 @@ import hashlib
 from collections.abc import Mapping
 from typing import Any, get_args, get_type_hints
 
+from mcp_multiplayer.channel import erasure
 from mcp_multiplayer.channel.events import (
     COMMON,
     REQUIRED,
     TYPES,
+    Ask,
     Attach,
     Entropy,
-    Erased,
+    Erase,
     Event,
     Genesis,
     Json,
     Run,
 )
 from mcp_multiplayer.channel.field_types import Check, Holds
+from mcp_multiplayer.errors import BadOp
 from mcp_multiplayer.transcript import checkpoint
 from mcp_multiplayer.transcript.canonical_json import canonical
+from mcp_multiplayer.transcript.entries import TIMELESS
 
 
 class BadEntry(Exception):
@@ -45,7 +49,6 @@ def _holds(hint: Any) -> Check:
 _CHECKS: dict[str, dict[str, Check]] = {
     name: {field: _holds(hint) for field, hint in get_type_hints(kind, include_extras=True).items()}
     for name, kind in TYPES.items()
-    if kind is not Erased
 }
 
 
@@ -71,6 +74,12 @@ def read(entry: Mapping[str, Json]) -> Event:
         if not _CHECKS[name][field](value):
             raise BadEntry("E_FIELDS", f"{field} of this {name} cannot be {value!r:.80}")
     event = TYPES[name](**own)
+    _check_together(event)
+    return event
+
+
+def _check_together(event: Event) -> None:
+    """Fields that fit each other."""
     match event:
         case Genesis():
             _check_genesis(event)
@@ -78,12 +87,17 @@ def read(entry: Mapping[str, Json]) -> Event:
             _check_attach(event)
         case Run():
             _check_run(event)
+        case Erase():
+            _check_left(event)
+        case Ask(who=who, slot=slot, by=by) if (who is None) == (by is None) or (by and slot):
+            raise BadEntry("E_FIELDS", "somebody asks, or the operator does, who has no seat")
         case Entropy(value=value, commit=commit) if (value is None) == (commit is None):
             raise BadEntry("E_FIELDS", "it is either a value or a commitment")
-    return event
 
 
 def _check_genesis(event: Genesis) -> None:
+    if (event.creator is None) != (event.queue is True) or (event.rated and not event.queue):
+        raise BadEntry("E_FIELDS", "it has a creator or is a queue's, and only a queue's is rated")
     if checkpoint.read_vkey(event.key)[0] != event.origin:
         raise BadEntry("E_KEY", "the key is not named after this room")
     names = {(slot["kind"] == "bot", slot["label"].lower()) for slot in event.slots}
@@ -97,6 +111,22 @@ def _check_attach(event: Attach) -> None:
     expected = "sha256:" + hashlib.sha256(canonical(event.manifest)).hexdigest()
     if event.manifest_hash != expected:
         raise BadEntry("E_ATTACH", "manifest_hash is the hash of another manifest")
+
+
+def _check_left(event: Erase) -> None:
+    """That it is an entry without words, but for its place in the log."""
+    left = event.left
+    if not isinstance(left.get("t"), str) or left.keys() & {"i", "p"} or left["t"] == "erase":
+        raise BadEntry("E_FIELDS", "what is left of an entry has no type, or names its place")
+    has_time = type(left.get("ts")) is int
+    if has_time != (left["t"] not in TIMELESS) or left.get("more", True) is not True:
+        raise BadEntry("E_FIELDS", "what is left of an entry has another time than its type")
+    try:
+        empty = erasure.emptied(read(left))
+    except BadOp as error:
+        raise BadEntry("E_FIELDS", str(error)) from None
+    if canonical(erasure.left(left, empty)) != canonical(left):
+        raise BadEntry("E_FIELDS", "what is left of an entry has words in it")
 
 
 def _check_run(event: Run) -> None:

@@ -1,8 +1,8 @@
 """What a joiner accepts, as one hash.
 
 The document holds everything that could be turned against a player later: referees
-(code, manifest, params, reach), seats with their admin flags, limits, and the commitments of
-the seeds. Who sits where is not part of it.
+(code, library, manifest, params, reach), seats with their admin flags, limits, the commitments
+of the seeds, and whether the room is listed or rated. Who sits where is not part of it.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ def document(channel: Channel) -> dict[str, Any]:
                 "manifest_hash": bot.manifest_hash,
                 "params": dict(bot.params),
                 "reach": dict(bot.reach),
+                **({} if bot.library is None else {"library": bot.library}),
             }
             for bot in channel.bots
         ],
@@ -33,6 +34,8 @@ def document(channel: Channel) -> dict[str, Any]:
         ],
         "limits": dict(channel.limits),
         "dice": {bot.id: bot.commit for bot in channel.bots},
+        **({"listed": True} if channel.listed else {}),
+        **({"rated": True} if channel.rated else {}),
     }
 
 
@@ -55,7 +58,8 @@ def of_deed(channel: Channel, op: Mapping[str, Any]) -> str:
 
 def difference(before: Mapping[str, Any], after: Mapping[str, Any]) -> str:
     """Say in words which parts of the terms are not what they were."""
-    parts = [part for part in ("slots", "limits") if before.get(part) != after.get(part)]
+    whole = ("slots", "limits", "listed", "rated")
+    parts = [part for part in whole if before.get(part) != after.get(part)]
     old = {bot["bot_id"]: bot for bot in before.get("bots", [])}
     new = {bot["bot_id"]: bot for bot in after["bots"]}
     for bot_id in sorted(old.keys() | new.keys()):
@@ -63,7 +67,8 @@ def difference(before: Mapping[str, Any], after: Mapping[str, Any]) -> str:
         if was is None or now is None:
             parts.append(f"bot:{bot_id} was {'added' if was is None else 'removed'}")
             continue
-        changed = [key for key in now if was.get(key) != now[key]]
+        keys = now.keys() | was.keys()
+        changed = sorted(key for key in keys if was.get(key) != now.get(key))
         changed += ["dice"] if _seed(before, bot_id) != _seed(after, bot_id) else []
         if changed:
             parts.append(f"{' and '.join(changed)} of bot:{bot_id}")

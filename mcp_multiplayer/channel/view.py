@@ -14,13 +14,16 @@ from typing import Any, TypeAlias
 from mcp_multiplayer.channel import entropy
 from mcp_multiplayer.channel.events import (
     Admin,
+    Ask,
     Attach,
     Close,
     Detach,
     Event,
+    Handover,
     Join,
     Leave,
     Msg,
+    Offer,
     Propose,
     Rename,
     Restored,
@@ -56,8 +59,10 @@ def count(event: Event) -> int:
             return 3
         case Join() | Takeover() | Leave() | Admin() | Rename() | Detach() | Propose():
             return 1
-        case Close() | Restored() | Unseal():
+        case Close() | Restored() | Unseal() | Offer() | Handover():
             return 1
+        case Ask():
+            return event.by is not None
         case Msg():
             return 1
         case Run():
@@ -95,8 +100,9 @@ def _said(channel: Channel, event: Event) -> list[_Said]:  # noqa: C901  a flat 
             return [_came(channel, "joined", slot)]
         case Takeover(slot):
             return [_came(channel, "taken_over", slot)]
-        case Leave(slot):
-            return [_came(channel, "left", slot)]
+        case Leave(slot, deleted):
+            gone = {"account": "deleted"} if deleted else {}
+            return [_came(channel, "left", slot, **gone)]
         case Admin(slot, on):
             return [_system(type="admin", player_id=channel.label(slot), admin=on)]
         case Rename(name):
@@ -107,6 +113,13 @@ def _said(channel: Channel, event: Event) -> list[_Said]:  # noqa: C901  a flat 
             by = channel.label(slot)
             shown = [_brief(op) for op in ops]
             return [_system(type="change_proposed", by=by, changes=shown, terms=terms)]
+        case Offer(slot, terms):
+            op = {"op": "hand_over", "player_id": channel.label(slot)}
+            return [_system(type="change_proposed", by="creator", changes=[op], terms=terms)]
+        case Handover(slot):
+            return [_system(type="handed_over", player_id=channel.label(slot))]
+        case Ask(ops, by=by) if by is not None:
+            return [_system(type=by, ops=ops)]
         case Close():
             return [_system(type="closed")]
         case Restored(size):
@@ -128,11 +141,11 @@ def _said(channel: Channel, event: Event) -> list[_Said]:  # noqa: C901  a flat 
             return []
 
 
-def _came(channel: Channel, what: str, slot_id: str) -> _Said:
+def _came(channel: Channel, what: str, slot_id: str, **more: Any) -> _Said:
     """Somebody came or went; of a spectator it says so."""
     slot = channel.slot(slot_id)
     role = {} if slot.plays else {"role": "spectator"}
-    return _system(type=what, player_id=slot.label, slot_id=slot_id, **role)
+    return _system(type=what, player_id=slot.label, slot_id=slot_id, **role, **more)
 
 
 def _brief(op: Mapping[str, Any]) -> dict[str, Any]:
@@ -147,6 +160,7 @@ def _brief(op: Mapping[str, Any]) -> dict[str, Any]:
 def _announced(event: Attach) -> list[_Said]:
     walls = {} if event.isolation is None else {"isolation": event.isolation}
     brief = {"bot_id": event.bot, "name": event.name, "code_hash": event.code_hash}
+    library = {} if event.library is None else {"library": event.library}
     return [
         _system(type="bots_announced", bots=[brief]),
         _system(
@@ -154,6 +168,7 @@ def _announced(event: Attach) -> list[_Said]:
             bot_id=event.bot,
             name=event.name,
             code_hash=event.code_hash,
+            **library,
             manifest_hash=event.manifest_hash,
             params=event.params,
             seed_commitment=event.commit,
@@ -313,5 +328,6 @@ def bot_item(bot: Bot) -> dict[str, Any]:
         "manifest_hash": bot.manifest_hash,
         "params": dict(bot.params),
         "reach": dict(bot.reach),
+        **({} if bot.library is None else {"library": bot.library}),
         "sealed": "kept" if bot.keeps_sealed else "opened",
     }

@@ -13,8 +13,8 @@ from typing import Any
 from mcp_multiplayer.channel.view import Message
 from mcp_multiplayer.demo import builds
 from mcp_multiplayer.service.channel_manager import ChannelManager
+from mcp_multiplayer.service.channels import Seat
 from mcp_multiplayer.service.messages import Page
-from mcp_multiplayer.service.results import Seat
 
 LIES = {"low": "high", "high": "low"}
 

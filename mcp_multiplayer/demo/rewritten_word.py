@@ -11,8 +11,7 @@ from typing import Any
 
 from mcp_multiplayer.demo import builds, history
 from mcp_multiplayer.demo.plot import INSTEAD
-from mcp_multiplayer.service.channel_manager import ChannelManager
-from mcp_multiplayer.service.results import Posted
+from mcp_multiplayer.service.channel_manager import ChannelManager, Posted
 
 
 def install() -> None:

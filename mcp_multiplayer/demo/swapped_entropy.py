@@ -12,9 +12,8 @@ from typing import Any
 from mcp_multiplayer.channel import entropy
 from mcp_multiplayer.demo import builds
 from mcp_multiplayer.demo.plot import ALICES_NUMBER
-from mcp_multiplayer.service.channel_manager import ChannelManager
+from mcp_multiplayer.service.channel_manager import ChannelManager, Joined
 from mcp_multiplayer.service.replica import Replica
-from mcp_multiplayer.service.results import Joined
 from mcp_multiplayer.transcript import drbg, seeds
 
 

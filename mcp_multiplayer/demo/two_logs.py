@@ -16,9 +16,9 @@ from mcp_multiplayer.demo import builds, history
 from mcp_multiplayer.demo.plot import SAID, SHOWN
 from mcp_multiplayer.edge.api.operations.combined import Operations
 from mcp_multiplayer.edge.api.operations.transcripts import TICKET
-from mcp_multiplayer.service.channel_manager import ChannelManager
+from mcp_multiplayer.service.channel_manager import ChannelManager, Posted
+from mcp_multiplayer.service.channels import Seat
 from mcp_multiplayer.service.replica import Replica
-from mcp_multiplayer.service.results import Posted, Seat
 from mcp_multiplayer.storage.sqlite import SqliteStore
 
 #: Whether what is done now is done to the log that bob reads.

@@ -33,6 +33,8 @@ class HookCall:
     bot_id: str = ""
     key: bytes = bytes(32)  #: of this hook's dice: the host draws from it, the hook never has it
     inline: bool = True  #: a player brought the source; False for one that ships with the server
+    #: The text that the source imports as `referee`; None: the executor's own.
+    library: str | None = None
 
 
 @dataclass(frozen=True)
@@ -85,7 +87,10 @@ def _hash(blob: bytes) -> str:
 
 @dataclass(frozen=True)
 class Finished:
-    """The hook returned. Nothing of it has happened yet: the host commits it, or not."""
+    """The hook returned. Nothing of it has happened yet: the host commits it, or not.
+
+    Its values are as a reader of the log gets them (`protocol.values.plain`), so nobody brings them
+    into that form again."""
 
     said: tuple[Said, ...] = ()
     state: Mapping[str, Any] | None = None  #: None: unchanged
@@ -128,6 +133,7 @@ class SourceReport:
     manifest: Mapping[str, Any] | None = None  #: a literal ``MANIFEST = {…}`` at its top
     network: bool = False  #: it imports a module that can reach the network
     dice: bool = False  #: it may draw random numbers
+    library: bool = False  #: it imports `referee`: what is said here is of both texts together
 
 
 @dataclass(frozen=True)

@@ -48,10 +48,16 @@ class Executor(Protocol):
         """
 
     async def inspect(
-        self, source: str, *, inline: bool = True, owner: Owner = SERVER
+        self,
+        source: str,
+        *,
+        library: str | None = None,
+        inline: bool = True,
+        owner: Owner = SERVER,
     ) -> SourceReport:
-        """What a source is, without running it. BotRejected with line and reason. The limit of a
-        source is for those that a player brings (``inline``)."""
+        """What a source is, without running it. BotRejected with line and reason. ``library``: the
+        text that it would import as `referee`, as in `HookCall`. The limit of a source is for those
+        that a player brings (``inline``)."""
 
     def report(self) -> dict[str, Any]:
         """For health_check: what holds here, and what has come of hooks so far."""

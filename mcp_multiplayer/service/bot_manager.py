@@ -1,9 +1,9 @@
-"""BotManager: attaches referees and lets them hear the log.
+"""BotManager: inspects referees that are to be attached, and runs the hooks of those that are.
 
-Each bot is a cursor in its channel's log. For each hook that is due: read its inputs,
-run it in the sandbox, append its words, its new state and its cursor in one change. A
-crash in between runs the hook again on the same inputs; the log shows it once. A hook
-that fails changes nothing but a `bot:error` message; the room lives on.
+Each bot is a cursor in its channel's log. For each hook that is due: read its inputs, run it in
+the sandbox, say what came of it. Whoever asked for that (`service.sequencer`) appends it: words,
+new state and cursor in one change. A hook that fails changes nothing but a `bot:error` message;
+the room lives on. This file knows rooms, and neither the manager of channels nor the store.
 
 On the other side is a stranger's code. What it returns is data: checked for size and
 addressees here, committed as a whole or not at all. It never shares a process with this
@@ -15,29 +15,29 @@ from __future__ import annotations
 import hashlib
 import logging
 import re
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from mcp_multiplayer.channel import decide, model
+from mcp_multiplayer.channel import model
 from mcp_multiplayer.channel.commands import NewBot
-from mcp_multiplayer.channel.events import Runtime
 from mcp_multiplayer.channel.identifiers import LABEL, room_name
 from mcp_multiplayer.channel.view import Message
-from mcp_multiplayer.errors import BotNotFound, BotRejected, HeadMoved, InvalidRequest, RateLimited
+from mcp_multiplayer.errors import BotNotFound, BotRejected, InvalidRequest, RateLimited
 from mcp_multiplayer.ratelimit import RateLimit
-from mcp_multiplayer.sandbox.call import Effect, Failed, HookCall, HookResult, SourceReport
+from mcp_multiplayer.sandbox.call import Failed, HookCall, HookResult, SourceReport
 from mcp_multiplayer.sandbox.executor import Executor
 from mcp_multiplayer.sandbox.host.determinism_check import run_twice
 from mcp_multiplayer.sandbox.host.fair_queue import SERVER, Owner
 from mcp_multiplayer.service import bot_output, hook_io, hooks
-from mcp_multiplayer.service.channel_manager import Bot, ChannelManager
+from mcp_multiplayer.service.hook_io import Heard
+from mcp_multiplayer.service.manifest import check as check_manifest
 from mcp_multiplayer.service.params import check as check_params
 from mcp_multiplayer.service.replica import Memory, Replica
-from mcp_multiplayer.storage.base import Append, Row
-from mcp_multiplayer.storage.to_asyncio import to_future
+from mcp_multiplayer.service.signing import Signing
+from mcp_multiplayer.storage.base import Row, Table
 from mcp_multiplayer.transcript.canonical_json import NotCanonical, canonical, parse
 
 log = logging.getLogger(__name__)
@@ -46,7 +46,35 @@ BUILTIN = "builtin://"
 #: Beside the presets, as sha256sum reads it: those that `scripts/prove_bots` has proven to do the
 #: same on other Pythons, as other users, with other memory and other addresses.
 DETERMINISTIC = "deterministic.sha256"
+#: Beside the presets: the text that sources import as `referee`.
+LIBRARY = "referee.py"
 DEFAULT_SEATS = ("alice", "bob", "carol", "dave", "erin", "frank", "grace", "heidi")
+
+
+@dataclass(frozen=True)
+class Bot:
+    """A referee to attach, with the texts that its hashes stand for."""
+
+    new: NewBot
+    source: str
+    library: str = ""  #: what it imports as `referee`
+
+    @property
+    def seats(self) -> list[str]:
+        """The labels of the seats it plays with where nobody says others."""
+        seats = self.new.manifest.get("seats")
+        if isinstance(seats, int) and 1 <= seats <= len(DEFAULT_SEATS):
+            return list(DEFAULT_SEATS[:seats])
+        if isinstance(seats, list) and seats and all(isinstance(s, str) for s in seats):
+            return seats
+        return list(DEFAULT_SEATS[:2])
+
+    def rows(self, channel_id: str) -> list[Row]:
+        """What a room keeps beside its log, under its hash."""
+        texts = {self.new.code_hash: self.source}
+        if self.new.library is not None:
+            texts[self.new.library] = self.library
+        return [Row(Table.BLOB, channel_id, name, text.encode()) for name, text in texts.items()]
 
 
 @dataclass(frozen=True)
@@ -63,24 +91,25 @@ class BotSpec:
 
 
 class BotManager:
-    """See the module. Register with ``channels.referees = BotManager(channels, pool, …)``.
+    """See the module. ``signing`` has the dice; register with ``channels.referees = bots``.
 
     Every hook runs once more in the pool ``second``, with other string hashes, before anything
     of it is published; without one, a bot that is not deterministic is not told so. Sources on the
-    list of this release (`DETERMINISTIC`) were proven to be, and run once.
+    list of this release (`DETERMINISTIC`) were proven to be, with the library on it, and run once.
     """
 
     def __init__(
         self,
-        channels: ChannelManager,
+        signing: Signing,
         pool: Executor,
         *,
+        now: Callable[[], float] = time.time,
         second: Executor | None = None,
         bots_dir: Path,
         inline: bool = True,
         hooks_per_minute: int = 120,
     ) -> None:
-        self._channels = channels
+        self._signing = signing
         self.pool = pool
         self.second = second
         self.bots_dir = bots_dir
@@ -88,8 +117,9 @@ class BotManager:
         self._per_minute = hooks_per_minute
         self._deterministic = _deterministic(bots_dir)
         self._presets: dict[str, tuple[str, SourceReport]] = {}
-        self._words = RateLimit(hooks_per_minute, 60, now=channels.now)
-        self._ticks = RateLimit(hooks_per_minute, 60, now=channels.now)
+        self._library = _text_of(bots_dir / LIBRARY)
+        self._words = RateLimit(hooks_per_minute, 60, now=now)
+        self._ticks = RateLimit(hooks_per_minute, 60, now=now)
 
     # --- attaching -------------------------------------------------------------------------
 
@@ -115,11 +145,14 @@ class BotManager:
                 hint="list_bots names them.",
             )
         source = spec.code or ""
-        report = await self.pool.inspect(source, owner=owner)
+        report = await self.pool.inspect(source, library=self._library, owner=owner)
         return self._bot(spec, source, report, None)
 
     def _bot(self, spec: BotSpec, source: str, report: SourceReport, ref: str | None) -> Bot:
-        return _bot(spec, source, report, ref, self.pool.isolation.level)
+        made = _new_bot(spec, source, report, ref, self.pool.isolation.level)
+        if not report.library:
+            return Bot(made, source)
+        return Bot(replace(made, library=_hash(self._library.encode())), source, self._library)
 
     async def _preset(self, name: str) -> tuple[str, SourceReport]:
         if name not in self._presets:
@@ -128,7 +161,8 @@ class BotManager:
             if not known:
                 raise BotNotFound(f"there is no preset {name[:60]!r}")
             source = path.read_text(encoding="utf-8")
-            self._presets[name] = (source, await self.pool.inspect(source, inline=False))
+            report = await self.pool.inspect(source, library=self._library, inline=False)
+            self._presets[name] = (source, report)
         return self._presets[name]
 
     # --- hearing ---------------------------------------------------------------------------
@@ -147,131 +181,58 @@ class BotManager:
             )
 
     def pause(self, room: Replica) -> float:
-        """See `Referees`. Clocks have an allowance of their own: a player who floods the room
+        """See `Bots`. Clocks have an allowance of their own: a player who floods the room
         must not stop them."""
         return self._ticks.take(room.channel_id)
 
-    async def settle(self, room: Replica) -> None:
-        """Run every hook that is due, in order; see `Referees` in channel_manager."""
-        silent: set[int] = set()
-        while (due := hooks.due(room)) is not None:
-            if room.channel.runtime != self._channels.custody.host.runtime:
-                await self._note_runtime(room)
-                continue  # another node may have run it meanwhile
-            if await self._hear(room, due):
-                silent.discard(due.bot.at)
-            else:
-                silent.add(due.bot.at)
-        if silent:
-            await self._keep_cursors(room, silent)
-        if room.clock_moves(idle := room.draft(())):  # a tick that no hook answered
-            with suppress(HeadMoved):  # whoever wrote has put it right
-                await to_future(room.store.append(room.change(idle, ())))
-                room.adopt(idle)
-        room.settle_all()
-
-    async def _hear(self, room: Replica, due: hooks.Due) -> bool:
-        """Run one hook and commit it. False when it was silent: only its cursor moved."""
-        memory = room.memories.get(due.bot.at) or Memory({}, due.step.entry, due.number)
-        epoch = self._epoch(room, due)
+    async def hear(self, room: Replica, owner: Callable[[Replica], Owner]) -> Heard | None:
+        """See `Bots`. Nothing is changed by it: whoever asks decides, writes, and asks again."""
+        if (due := hooks.due(room)) is None:
+            return None
+        before = room.memories.get(due.bot.at)
+        state = {} if before is None else before.state
+        epoch = self._signing.epoch(room.channel, due.bot, due.step.entry)
         call = hook_io.hook_call(
             room.channel_id,
             due,
-            self._heard(room, due),
-            source=self._channels.source(room, due.bot.code_hash),
-            state=memory.state,
+            self._shown(room, due),
+            source=room.source(due.bot.code_hash),
+            library=room.library(due.bot),
+            state=state,
             epoch=epoch,
         )
-        result = await self._run(room, call, due.bot)
-        ran = hook_io.ran(room.channel, due, result, memory.state, epoch=epoch)
-        state = memory.state if ran.state is None else ran.state
-        after = Memory(state, due.step.entry, due.number + 1)
+        result = await self._run(room, call, due.bot, owner(room))
+        ran = hook_io.ran(room.channel, due, result, state, epoch=epoch)
         result = ran.failed or result
         if isinstance(result, Failed):
             how = "was killed" if result.killed else "failed"
             where = (due.hook, due.bot.id, room.channel_id)
             log.info("%s of bot %s in %s %s: %s", *where, how, result.error)
-        used = due.bot.dice.used or not ran.command.silent
-        notes = self._notes(room, due, result, used=used)
-        if ran.command.silent and not notes:
-            room.memories[due.bot.at] = after
-            return False
-        await self._commit(room, due, ran, after, notes, result.effects)
-        return True
+        notes = self._notes(room, due, result, used=due.bot.dice.used or not ran.command.silent)
+        return Heard(
+            ran,
+            due.bot.at,
+            due.step.ts,
+            before,
+            Memory(state if ran.state is None else ran.state, due.step.entry, due.number + 1),
+            notes,
+            result.effects,
+            silent=ran.command.silent and not notes,
+        )
 
-    async def _run(self, room: Replica, call: HookCall, bot: model.Bot) -> HookResult:
-        owner = self._channels.owner(room)
-        limits = hook_io.hook_limits(room.channel.limits, self.pool.limits)
-        if self.second is None or bot.code_hash in self._deterministic:
-            return await self.pool.run(call, owner=owner, limits=limits)
-        twice = await run_twice(self.pool, self.second, call, owner=owner, limits=limits)
-        return twice.result
-
-    def _epoch(self, room: Replica, due: hooks.Due) -> hook_io.Epoch:
-        return self._channels.custody.epoch(room.channel, due.bot, due.step.entry)
-
-    def _heard(self, room: Replica, due: hooks.Due) -> Message | None:
+    def _shown(self, room: Replica, due: hooks.Due) -> Message | None:
         """The message that an on_message hook is told, opened for this bot."""
         if due.hook != "on_message":
             return None
         return room.shown(due.args[0], frozenset({f"bot:{due.bot.id}"}))
 
-    async def _note_runtime(self, room: Replica) -> None:
-        """Write down that this server runs hooks on something else than the room knows."""
-        while room.channel.runtime != (now := self._channels.custody.host.runtime):
-            draft = room.draft([(Runtime(now), room.head.ts)])
-            try:
-                await to_future(room.store.append(room.change(draft, ())))
-            except HeadMoved:
-                room.refresh()
-                room.load_memories()
-                continue
-            room.adopt(draft)
-
-    async def _commit(
-        self,
-        room: Replica,
-        due: hooks.Due,
-        ran: hook_io.Result,
-        after: Memory,
-        notes: Sequence[Row],
-        effects: Sequence[Effect],
-    ) -> None:
-        """Append the run with the bot's new state and cursor, all or nothing."""
-        before = room.memories.get(due.bot.at)
-        while True:
-            happened = self._channels.custody.complete(
-                room, decide.decide(room.channel, ran.command)
-            )
-            draft = room.draft([(event, due.step.ts) for event in happened])
-            openings = ran.openings
-            if happened and happened[0] != ran.command.run:  # the rules refuse the whole run
-                state = before.state if before else {}
-                after, openings = replace(after, state=state), {}
-            rows = [
-                after.row(room.channel_id, due.bot.at),
-                *notes,
-                *hook_io.private_rows(room, draft, openings),
-                *hook_io.answers(room, happened, effects),
-            ]
-            try:
-                await to_future(room.store.append(room.change(draft, rows)))
-            except HeadMoved:  # another node wrote; perhaps it has run this very hook
-                room.refresh()
-                room.load_memories()
-                if room.memories.get(due.bot.at) != before:
-                    return
-                continue
-            room.memories[due.bot.at] = after
-            room.adopt(draft)
-            room.notifier.notify()
-            return
-
-    async def _keep_cursors(self, room: Replica, bots: set[int]) -> None:
-        """Hooks that left no trace in the log need not be heard again after a restart."""
-        rows = [room.memories[at].row(room.channel_id, at) for at in sorted(bots)]
-        change = Append(room.channel_id, 0, b"", (), rows, unconditional=True)
-        await to_future(room.store.append(change))
+    async def _run(self, room: Replica, call: HookCall, bot: model.Bot, owner: Owner) -> HookResult:
+        limits = hook_io.hook_limits(room.channel.limits, self.pool.limits)
+        texts = {bot.code_hash, bot.library or bot.code_hash}
+        if self.second is None or texts <= self._deterministic:
+            return await self.pool.run(call, owner=owner, limits=limits)
+        twice = await run_twice(self.pool, self.second, call, owner=owner, limits=limits)
+        return twice.result
 
     # --- the author's log ------------------------------------------------------------------
 
@@ -293,15 +254,12 @@ class BotManager:
 
 def default_slots(bot: Bot) -> list[str]:
     """The slots of a room that was asked for by its referee alone."""
-    seats = bot.new.manifest.get("seats")
-    if isinstance(seats, int) and 1 <= seats <= len(DEFAULT_SEATS):
-        seats = list(DEFAULT_SEATS[:seats])
-    if not (isinstance(seats, list) and seats and all(isinstance(s, str) for s in seats)):
-        seats = list(DEFAULT_SEATS[:2])
-    return [f"bot:{bot.new.label}", *(f"invite:{seat}" for seat in seats)]
+    return [f"bot:{bot.new.label}", *(f"invite:{seat}" for seat in bot.seats)]
 
 
-def _bot(spec: BotSpec, source: str, report: SourceReport, ref: str | None, isolation: str) -> Bot:
+def _new_bot(
+    spec: BotSpec, source: str, report: SourceReport, ref: str | None, isolation: str
+) -> NewBot:
     manifest = dict(spec.manifest or report.manifest or {})
     name = spec.name or _text(manifest.get("name")) or report.class_name or "text"
     params = dict(spec.params or {})
@@ -311,24 +269,14 @@ def _bot(spec: BotSpec, source: str, report: SourceReport, ref: str | None, isol
     except NotCanonical as error:
         raise InvalidRequest(f"params or manifest: {error}") from None
     check_params(manifest.get("params"), params)
-    if manifest.get("sealed", "opened") not in ("opened", "kept"):
-        raise InvalidRequest(
-            'the manifest\'s "sealed" is neither "opened" nor "kept"',
-            hint="opened, or nothing: what players seal to the bot is opened when the game ends. "
-            "kept: only if all who said or were told something agree.",
-        )
-    if manifest.get("sealed") == "kept" and report.network:
-        raise InvalidRequest(  # its questions, and with the seed their answers, stand in the record
-            'a bot that keeps what it hears ("sealed": "kept") cannot use the network',
-            hint="What it asks for could tell what it was told. Leave out one of the two.",
-        )
+    check_manifest(manifest, network=report.network)
     wanted = _text(manifest.get("label")) or _label(name)
-    new = NewBot(
+    return NewBot(
         name=room_name(name[:80], what="a referee's name"),
         version=(spec.version or _text(manifest.get("version")) or "1")[:32],
-        code_hash="sha256:" + hashlib.sha256(source.encode()).hexdigest(),
+        code_hash=_hash(source.encode()),
         manifest=manifest,
-        manifest_hash="sha256:" + hashlib.sha256(canonical(manifest)).hexdigest(),
+        manifest_hash=_hash(canonical(manifest)),
         params=params,
         reach={"network": report.network, "dice": report.dice},
         hooks=report.hooks,
@@ -337,7 +285,14 @@ def _bot(spec: BotSpec, source: str, report: SourceReport, ref: str | None, isol
         slot=spec.slot,
         isolation=isolation,
     )
-    return Bot(new, source)
+
+
+def _hash(text: bytes) -> str:
+    return "sha256:" + hashlib.sha256(text).hexdigest()
+
+
+def _text_of(path: Path) -> str:
+    return path.read_text(encoding="utf-8") if path.is_file() else ""
 
 
 def _text(value: Any) -> str:

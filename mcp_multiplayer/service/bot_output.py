@@ -2,7 +2,7 @@
 
 On the other side is a creator who plays: an error quotes what the opponent has sealed. So once
 somebody else has sat down, a note waits until the seed is out of the epoch it was made in
-(`views.author_may_read`); words that a referee keeps for good are not kept here at all.
+(`view.author_may_read`); words that a referee keeps for good are not kept here at all.
 
 Kept beside the log until the creator has it. An answer may be lost, so a note is given once more
 unless the next call names a cursor that only the answer with the note can have told; then it is
@@ -28,7 +28,7 @@ GIVEN = 32 << 10  #: bytes of notes in one answer, or one note; the next answers
 
 @dataclass(frozen=True)
 class _Kept:
-    """A note, and of which epoch of which referee's seed (`views.author_may_read`)."""
+    """A note, and of which epoch of which referee's seed (`view.author_may_read`)."""
 
     at: int
     epoch: int

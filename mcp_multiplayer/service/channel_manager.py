@@ -22,23 +22,22 @@ from mcp_multiplayer.channel.commands import (
     Command,
     Create,
     GiveUp,
-    NewBot,
     Post,
     TakeOver,
     TakeSeat,
     Update,
 )
-from mcp_multiplayer.channel.events import Accept, Event, Invite, Leave, Propose
+from mcp_multiplayer.channel.events import Accept, Event, Handover, Invite, Leave, Offer, Propose
 from mcp_multiplayer.channel.identifiers import SlotSpec
 from mcp_multiplayer.channel.model import Channel, Slot
 from mcp_multiplayer.channel.ops import NEED_INVITE, Op
 from mcp_multiplayer.errors import InviteInvalid, MultiplayerError, RateLimited
 from mcp_multiplayer.service import invites as token_rows
 from mcp_multiplayer.service import posting
-from mcp_multiplayer.service.channels import CREATOR, LoadedChannels
+from mcp_multiplayer.service.bot_manager import Bot
+from mcp_multiplayer.service.channels import CREATOR, LoadedChannels, Seat
 from mcp_multiplayer.service.messages import Page, Watch, newest_page, page
 from mcp_multiplayer.service.replica import Replica
-from mcp_multiplayer.service.results import Joined, Posted, Seat, Synced, Updated
 from mcp_multiplayer.service.sequencer import Request
 from mcp_multiplayer.service.signing import Signing, pin
 from mcp_multiplayer.storage.base import Row, Store, Table
@@ -48,15 +47,40 @@ HANDLED = 12.0  #: seconds a post waits for the referees at most
 CLOSING = 3.0  #: seconds that hooks have to finish when the server ends
 
 
+# What the operations come to. Values; the edge turns them into words.
+
+
 @dataclass(frozen=True)
-class Bot:
-    """A referee to attach, with the source that its hash stands for."""
+class Joined:
+    seat: Seat
+    rejoin_token: str
+    page: Page
 
-    new: NewBot
-    source: str
 
-    def row(self, channel_id: str) -> Row:
-        return Row(Table.BLOB, channel_id, self.new.code_hash, self.source.encode())
+@dataclass(frozen=True)
+class Posted:
+    seat: Seat
+    msg_id: int
+    ts: int  #: ms since the epoch
+    page: Page
+    pending: bool  #: the referees have not finished with it yet
+    cut: bool = False  #: it would still wait, but the server is about to end
+
+
+@dataclass(frozen=True)
+class Synced:
+    seat: Seat
+    page: Page
+    waited: float  #: seconds
+    empty_waits: int  #: in a row, this one included
+    cut: bool = False  #: it would still wait, but the server is about to end
+
+
+@dataclass(frozen=True)
+class Updated:
+    room: Replica
+    invites: Mapping[str, str]  #: label -> fresh code
+    proposed: bool  #: it waits for everybody's consent
 
 
 class ChannelManager(LoadedChannels):
@@ -98,8 +122,8 @@ class ChannelManager(LoadedChannels):
         join_as: str | None = None,
         entropy: str | None = None,
     ) -> tuple[Replica, dict[str, str]]:
-        """Open a room. Return it and the invite codes by seat label, in slot order, each with
-        the head of the log up to its referees. ``network``: of the account, for `Rooms.owner`.
+        """Open a room. Return it and the invite codes by seat label, in slot order, each with the
+        head of the log up to its referees. ``network``: of the account, for `owner`.
 
         When this returns the room survives a crash and its referees have been told, or are
         still busy with it after 12 s.
@@ -125,7 +149,7 @@ class ChannelManager(LoadedChannels):
         rows = [
             Row(Table.ACCOUNT, channel_id, account, b""),
             Row(Table.NETWORK, channel_id, CREATOR, network.encode()),
-            *(bot.row(channel_id) for bot in bots),
+            *(row for bot in bots for row in bot.rows(channel_id)),
             *(
                 token_rows.invite_row(channel_id, code, slot_of[label])
                 for label, code in codes.items()
@@ -228,7 +252,7 @@ class ChannelManager(LoadedChannels):
             Row(Table.ACCOUNT, room.channel_id, account, b""),
             token_rows.rejoin_row(self._rejoin_key, room.channel_id, slot_id, generation),
         ]
-        await self.lines.submit(room, self._wish(command, rows))
+        await self.lines.submit(room, self._request(command, rows))
         await self._handled(room)
         own = self.seat(room.channel_id, account, room.channel.label(slot_id))  # it may be gone
         return self.own_seat(own.room, own.slot, limit)
@@ -247,7 +271,7 @@ class ChannelManager(LoadedChannels):
     async def leave_channel(self, account: str, channel_id: str, label: str | None) -> Replica:
         """Give a seat up for good; its invite and rejoin token are void."""
         seat = self.seat(channel_id, account, label)
-        command = GiveUp(self.who(seat.room, account), seat.slot.label)
+        command = GiveUp(seat.slot.who, seat.slot.label)
 
         def rows_of(before: Channel, happened: Sequence[Event]) -> list[Row]:
             """Also of a seat that the others wanted to empty, and this one had not agreed."""
@@ -255,7 +279,7 @@ class ChannelManager(LoadedChannels):
             key = self._rejoin_key
             return [row for slot in gone for row in token_rows.void_rows(key, channel_id, slot)]
 
-        await self.lines.submit(seat.room, replace(self._wish(command, ()), rows_of=rows_of))
+        await self.lines.submit(seat.room, replace(self._request(command, ()), rows_of=rows_of))
         await self._handled(seat.room)
         return seat.room
 
@@ -289,23 +313,27 @@ class ChannelManager(LoadedChannels):
                 if isinstance(event, Leave | Invite):
                     gone = before.slot(event.slot)
                     rows += token_rows.void_rows(self._rejoin_key, channel_id, gone)
+                if isinstance(event, Handover):  # who pays for hooks is another; see `owner`
+                    rows.append(Row(Table.NETWORK, channel_id, CREATOR, None))
                 if isinstance(event, Invite):
                     code = codes[event.hash]
                     rows.append(token_rows.invite_row(channel_id, code, event.slot))
             return rows
 
         command = Update(who, seat, ops, {n: bot.new for n, bot in bots.items()}, hashes)
-        blobs = [bot.row(channel_id) for bot in bots.values()]
-        wish = self._wish(command, blobs)
-        outcome = await self.lines.submit(room, replace(wish, rows_of=rows_of))
+        blobs = [row for bot in bots.values() for row in bot.rows(channel_id)]
+        request = self._request(command, blobs)
+        outcome = await self.lines.submit(room, replace(request, rows_of=rows_of))
         await self._handled(room)
         made = [step.event for step in outcome.steps if isinstance(step.event, Invite)]
         invites = {room.channel.label(event.slot): codes[event.hash] for event in made}
-        asked = any(isinstance(step.event, Propose | Accept) for step in outcome.steps)
+        if any(isinstance(step.event, Handover) for step in outcome.steps):
+            room.owner = None
+        asked = any(isinstance(step.event, Propose | Offer | Accept) for step in outcome.steps)
         invites = self._pinned(room, invites)
         return Updated(room, invites, proposed=asked and room.channel.proposal is not None)
 
-    def _wish(self, command: Command, rows: Sequence[Row]) -> Request:
+    def _request(self, command: Command, rows: Sequence[Row]) -> Request:
         return Request(lambda channel: decide.decide(channel, command, self.custody.host), rows)
 
     # --- speaking and reading --------------------------------------------------------------
@@ -345,9 +373,9 @@ class ChannelManager(LoadedChannels):
             occupancy, kind, words.body, to, cursor=cursor, key=idempotency_key
         )
         if repeat not in room.posted:
-            self.referees.admit(room)
+            self.lines.bots.admit(room)
         command = Post(
-            self.who(room, account),
+            slot.who,
             slot.label,
             kind,
             words.body,
@@ -356,10 +384,10 @@ class ChannelManager(LoadedChannels):
             words.sealed,
         )
         start = room.marks.get(slot.id, 0) if cursor is None else cursor
-        wish = Request(
+        request = Request(
             lambda channel: decide.decide(channel, command), (), words.opening, repeat, start
         )
-        outcome = await self.lines.submit(room, wish)
+        outcome = await self.lines.submit(room, request)
         posted = outcome.posted
         assert posted is not None
         start = posted.since if cursor is None else cursor
@@ -367,7 +395,7 @@ class ChannelManager(LoadedChannels):
         pending = not over
         if wait > 0 and not pending:
             over = await self._until(room, Watch(room, slot.label, start).my_turn, wait)
-        own = self.seat(channel_id, account, slot.label)  # it may have been taken over meanwhile
+        own = own.now()  # it may have been taken over meanwhile
         missed = self._read(own, start, limit, but=posted.msg_id)
         return Posted(own, posted.msg_id, posted.ts, missed, pending, self.stopping and not over)
 
@@ -398,7 +426,7 @@ class ChannelManager(LoadedChannels):
         condition = watch.my_turn if until_my_turn else watch.anything
         found = await self._until(room, condition, wait)
         cut = self.stopping and not found and wait > 0
-        own = self.seat(channel_id, account, slot.label)  # it may have been taken over meanwhile
+        own = own.now()  # it may have been taken over meanwhile
         missed = self._read(own, after, limit)
         empty = room.empty_waits.get(slot.id, 0) + (0 if cut else 1)
         empty = 0 if found or missed.messages or not wait else empty

@@ -9,7 +9,6 @@ import re
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 from mcp_multiplayer.channel import decide, invite_codes
 from mcp_multiplayer.channel.identifiers import CHANNEL_ID
@@ -18,9 +17,8 @@ from mcp_multiplayer.errors import ChannelNotFound, InvalidRequest, NotMember
 from mcp_multiplayer.sandbox.host.fair_queue import Owner
 from mcp_multiplayer.service import hooks
 from mcp_multiplayer.service.replica import CLOCK, Replica
-from mcp_multiplayer.service.results import Seat
 from mcp_multiplayer.service.scheduler import Scheduler
-from mcp_multiplayer.service.sequencer import Sequencer
+from mcp_multiplayer.service.sequencer import Bots, Sequencer
 from mcp_multiplayer.service.signing import Signing
 from mcp_multiplayer.storage.base import Append, Row, Store, Table
 from mcp_multiplayer.storage.to_asyncio import to_future
@@ -35,6 +33,22 @@ FLUSH_MARKS = 2.0  #: seconds a mark may be in memory only; losing it repeats me
 
 
 @dataclass(frozen=True)
+class Seat:
+    """A caller in a room: whose eyes look and whose mark moves."""
+
+    room: Replica
+    slot: Slot
+
+    def now(self) -> Seat:
+        """The same seat as it is now, or the refusal of somebody who has lost it."""
+        return Seat(self.room, decide.seat_of(self.room.channel, self.slot.who, self.slot.label))
+
+    @property
+    def names(self) -> frozenset[str]:
+        return frozenset({self.slot.label})
+
+
+@dataclass(frozen=True)
 class ChannelPage:
     """Rooms with the seats an account has there. ``cursor``: where the next page begins."""
 
@@ -42,34 +56,8 @@ class ChannelPage:
     cursor: str | None
 
 
-class Bots(Protocol):
-    """What runs the hooks of a room's bots: `bot_manager.BotManager`."""
-
-    def admit(self, room: Replica) -> None:
-        """Raise `RateLimited` when the room's bots have no time for one more message."""
-
-    def pause(self, room: Replica) -> float:
-        """Seconds until the room's bots have time for a clock that ran out; 0 takes it."""
-
-    async def settle(self, room: Replica) -> None:
-        """Run every hook that is due, append what comes of it, and say so in ``room.settled``."""
-
-
-class NoBots:
-    """For rooms without bots, and tests: nothing is ever due."""
-
-    def admit(self, room: Replica) -> None:
-        pass
-
-    def pause(self, room: Replica) -> float:
-        return 0.0
-
-    async def settle(self, room: Replica) -> None:
-        room.settle_all()
-
-
 class LoadedChannels:
-    """See the module. ``referees`` is set by whoever runs bots."""
+    """See the module."""
 
     def __init__(
         self, store: Store, *, account_key: bytes, now: Callable[[], float], custody: Signing
@@ -77,19 +65,21 @@ class LoadedChannels:
         self.store = store
         self.now = now
         self.custody = custody
-        self.referees: Bots = NoBots()
         self.alarms = Scheduler(self.now_ms, self._look_after)
-        self.lines = Sequencer(
-            self.now_ms,
-            lambda room: self.referees.settle(room),
-            pause=lambda room: self.referees.pause(room),
-            alarms=self.alarms,
-            custody=custody,
-        )
+        self.lines = Sequencer(self.now_ms, owner=self.owner, alarms=self.alarms, custody=custody)
         self._account_key = account_key
         self._rooms: OrderedDict[str, Replica] = OrderedDict()
         self._flush: asyncio.TimerHandle | None = None
         self.stopping = False
+
+    @property
+    def referees(self) -> Bots:
+        """What runs hooks; set by whoever has a sandbox, and until then nothing is ever due."""
+        return self.lines.bots
+
+    @referees.setter
+    def referees(self, bots: Bots) -> None:
+        self.lines.bots = bots
 
     def stop(self) -> None:
         """Answer everybody who waits, now: the server is about to end. From here on no wait begins
@@ -97,13 +87,11 @@ class LoadedChannels:
         self.stopping = True
         self.lines.stop()
         for room in self._rooms.values():
-            room.notifier.notify()
+            room.notifier.close()
 
     async def _until(self, room: Replica, condition: Callable[[], bool], seconds: float) -> bool:
         """Wait until ``condition`` holds, at most ``seconds``; return whether it does."""
-        seconds = min(seconds, LONGEST_WAIT)
-        await room.notifier.until(lambda: self.stopping or condition(), seconds)
-        return condition()
+        return await room.notifier.until(condition, min(seconds, LONGEST_WAIT))
 
     def now_ms(self) -> int:
         return int(self.now() * 1000)
@@ -138,6 +126,8 @@ class LoadedChannels:
 
     def _keep(self, room: Replica) -> None:
         self._rooms[room.channel_id] = room
+        if self.stopping:
+            room.notifier.close()
         room.signer = self.custody.head
         for old in list(self._rooms)[: max(0, len(self._rooms) - ROOMS)]:
             idle = self._rooms[old]
@@ -214,11 +204,6 @@ class LoadedChannels:
             network = self.store.get(Table.NETWORK, room.channel_id, CREATOR)
             room.owner = Owner(account, (network or b"").decode())
         return room.owner
-
-    def source(self, room: Replica, code_hash: str) -> str:
-        """The source text that a room's bot was attached with."""
-        kept = self.store.get(Table.BLOB, room.channel_id, code_hash)
-        return "" if kept is None else kept.decode()
 
     def unread(self, seat: Seat) -> int:
         return seat.room.channel.messages - seat.room.marks.get(seat.slot.id, 0)

@@ -104,7 +104,8 @@ def _needs(event: Event, asked: dict[int, list[str]]) -> list[str]:
     """
     match event:
         case Attach():
-            return [event.code_hash.removeprefix("sha256:")]
+            texts = (event.code_hash, event.library or event.code_hash)
+            return [one.removeprefix("sha256:") for one in texts]
         case Run(at=at, fx=list(effects)):
             answers = [base64.urlsafe_b64decode(one["r"] + "=").hex() for one in effects]
             asked.setdefault(at, []).extend(answers)
@@ -116,7 +117,7 @@ def _needs(event: Event, asked: dict[int, list[str]]) -> list[str]:
 
 
 def _line(leaf: Leaf) -> bytes:
-    if leaf.data is None:
+    if leaf.erased:
         return json.dumps({"erased": base64.b64encode(leaf.hash).decode()}).encode() + b"\n"
     return leaf.data + b"\n"
 

@@ -12,7 +12,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any
 
 from mcp_multiplayer.channel import decide, entropy, events, invite_codes, timers
@@ -32,10 +32,10 @@ from mcp_multiplayer.sandbox.call import (
     Turn,
 )
 from mcp_multiplayer.service.hooks import Due, players_at
-from mcp_multiplayer.service.replica import Draft, Replica, private_row
+from mcp_multiplayer.service.replica import Memory, Step, private_row
 from mcp_multiplayer.storage.base import Row, Table
 from mcp_multiplayer.transcript import drbg, seeds
-from mcp_multiplayer.transcript.canonical_json import NotCanonical, canonical, through
+from mcp_multiplayer.transcript.canonical_json import NotCanonical, canonical
 from mcp_multiplayer.transcript.entries import MAX_ENTRY
 
 Receipt = dict[str, Any]
@@ -52,6 +52,61 @@ class Result:
     state: Mapping[str, Any] | None = None
     openings: Mapping[int, Opening] = field(default_factory=dict)
     failed: Failed | None = None
+
+
+@lru_cache(maxsize=1024)  # they are the same for every hook of an epoch
+def _keys(
+    seed: bytes, hidden: bytes, origin: str, name: str, epoch: int, *shares: tuple[str, str]
+) -> tuple[bytes, bytes, bytes]:
+    place = (origin, name, epoch)
+    return (
+        seeds.epoch_key(seed, *place, shares),
+        seeds.part(hidden, "state", *place),
+        seeds.part(hidden, "priv", *place),
+    )
+
+
+@dataclass(frozen=True)
+class Heard:
+    """A hook has come back. What it asks of the channel, and what is kept beside the log when
+    that has happened: its bot's memory, what opens its private words, the network's answers, and
+    ``notes`` for the room's creator. ``before`` and ``after`` are the memory of the bot attached
+    by entry ``bot``; ``ts`` is the time of the entry that called the hook."""
+
+    result: Result
+    bot: int
+    ts: int
+    before: Memory | None
+    after: Memory
+    notes: Sequence[Row] = ()
+    effects: Sequence[Effect] = ()
+    silent: bool = False  #: it leaves no trace: only the bot's cursor moves
+
+    def decide(self, channel: Channel) -> list[Event]:
+        return decide.decide(channel, self.result.command)
+
+    def kept(
+        self, channel_id: str, happened: Sequence[Event], steps: Sequence[Step]
+    ) -> tuple[Memory, list[Row]]:
+        """The bot's memory, and all rows, now that this has happened."""
+        after, openings = self.after, self.result.openings
+        if happened and happened[0] != self.result.command.run:  # the rules refuse the whole run
+            after, openings = replace(after, state=self.before.state if self.before else {}), {}
+        rows = [after.row(channel_id, self.bot), *self.notes]
+        if happened:
+            messages = steps[0].messages
+            rows += [
+                private_row(channel_id, messages[place].id, opening)
+                for place, opening in openings.items()
+            ]
+            # The network's answers by their hash: a replay takes them from here.
+            for name, answer in {_sha(effect): effect.response for effect in self.effects}.items():
+                rows.append(Row(Table.BLOB, channel_id, f"sha256:{name}", answer))
+        return after, rows
+
+
+def _sha(effect: Effect) -> str:
+    return hashlib.sha256(effect.response).hexdigest()
 
 
 @dataclass(frozen=True)
@@ -72,15 +127,11 @@ class Epoch:
         ``blinding``: instead of the seed, which comes out, where the bot keeps what it hears."""
         place = (channel.origin, entropy.name(bot), bot.dice.epoch)
         hidden = seed if blinding is None else blinding
-        return cls(
-            seeds.epoch_key(seed, *place, entropy.shares(channel, bot, on)),
-            seeds.part(hidden, "state", *place),
-            seeds.part(hidden, "priv", *place),
-            bot.dice.drawn,
-        )
+        return cls(*_keys(seed, hidden, *place, *entropy.shares(channel, bot, on)), bot.dice.drawn)
 
     def receipt(self, before: Mapping[str, Any], after: Mapping[str, Any], drawn: int) -> Receipt:
-        states = [seeds.blind(self.state, before), seeds.blind(self.state, after)]
+        was = seeds.blind(self.state, before)
+        states = [was, was if after is before else seeds.blind(self.state, after)]
         return {"st": states, "rng": [seeds.kid(self.key), self.nth, drawn]}
 
 
@@ -101,10 +152,12 @@ def hook_call(
     shown: Message | None,
     *,
     source: str,
+    library: str,
     state: Mapping[str, Any],
     epoch: Epoch,
 ) -> HookCall:
-    """What the sandbox is told of a hook that is due. ``shown`` is its message, opened."""
+    """What the sandbox is told of a hook that is due. ``shown`` is its message, opened; ``library``
+    the text that the bot was attached with, "" for none."""
     bot, step = due.bot, due.step
     return HookCall(
         source=source,
@@ -117,6 +170,7 @@ def hook_call(
         bot_id=bot.id,
         key=drbg.hook_key(epoch.key, epoch.nth),
         inline=bot.ref is None,
+        library=library,
     )
 
 
@@ -201,7 +255,7 @@ def _finished(
         res="ok",
         out=out,
         turn=turn,
-        end=None if result.end is None else through(dict(result.end)),
+        end=result.end,
         timers=clocks or None,
         **_receipt(due, result, epoch, state, after),
     )
@@ -217,7 +271,7 @@ def _same(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
 def _turn(channel: Channel, turn: Turn, now: int) -> dict[str, Any]:
     written: dict[str, Any] = {"players": list(turn.players)}
     if turn.expect is not None:
-        written["expect"] = through(turn.expect)
+        written["expect"] = turn.expect
     if turn.to is not None and turn.players:
         written["to"] = list(decide.addressees(channel, turn.to))
     if turn.seconds is not None and turn.players:
@@ -229,7 +283,7 @@ def _sealed(
     channel: Channel, said: Said, salt_of: Callable[[str], str]
 ) -> tuple[dict[str, Any], Opening | None]:
     """Write one post down: in clear, as a digest, or with some of its values as digests."""
-    body = through(dict(said.body))
+    body = said.body
     if said.to is None:
         if said.private:
             raise BadMessage("private values need to=[...]: who may see them")
@@ -240,32 +294,11 @@ def _sealed(
         return {"k": said.kind, "d": invite_codes.seal(salt, body), "to": to}, {"": [salt, body]}
     if "" in said.private:  # that name stands for a whole body in what is kept
         raise BadMessage("a private value needs a name")
-    hidden = {name: [salt_of(name), value] for name, value in through(dict(said.private)).items()}
+    hidden = {name: [salt_of(name), value] for name, value in said.private.items()}
     digests = sorted(
         invite_codes.seal_value(salt, name, value) for name, (salt, value) in hidden.items()
     )
     return {"k": said.kind, "b": {**body, "_sd": digests}, "to": to}, hidden
-
-
-def private_rows(room: Replica, draft: Draft, openings: Mapping[int, Opening]) -> list[Row]:
-    """What opens the private words of a run, beside the log."""
-    if not draft.steps:
-        return []
-    messages = draft.steps[0].messages
-    return [
-        private_row(room.channel_id, messages[place].id, opening)
-        for place, opening in openings.items()
-    ]
-
-
-def answers(room: Replica, happened: Sequence[Event], effects: Sequence[Effect]) -> list[Row]:
-    """The network's answers by their hash: a replay takes them from here."""
-    if not happened:
-        return []
-    blobs = {hashlib.sha256(effect.response).hexdigest(): effect.response for effect in effects}
-    return [
-        Row(Table.BLOB, room.channel_id, f"sha256:{name}", blob) for name, blob in blobs.items()
-    ]
 
 
 def message_json(channel_id: str, message: Message) -> dict[str, Any]:
@@ -296,4 +329,4 @@ def rfc3339(ms: int) -> str:
     )
 
 
-__all__ = ["Epoch", "Result", "hook_call", "message_json", "ran", "rfc3339"]
+__all__ = ["Epoch", "Heard", "Result", "hook_call", "message_json", "ran", "rfc3339"]

@@ -1,7 +1,7 @@
 """How a member reads: pages, and what a wait is for.
 
 Plain functions on a room; the manager does the waiting. Every message passes
-`views.open_for` (through ``room.shown``) on its way into a page.
+`view.open_for` (through ``room.shown``) on its way into a page.
 """
 
 from __future__ import annotations
@@ -133,3 +133,30 @@ class Watch:
                 self._spoken |= message.to is None and message.sender not in ("system", self._label)
             self._seen = found[-1].id
         return self
+
+
+# --- what a model is shown of them
+
+#: Fields of the system's messages that a model is shown; the rest stands on other lines of the same
+#: answer, or is one call away (get_bot_code).
+_SHORT = {
+    "bots_announced": (),
+    "bot:attach": ("bot_id", "name", "code_hash"),
+    "bot:manifest": ("bot_id",),
+}
+
+
+def is_drawing(value: Any) -> bool:
+    """Whether a field is a board in letters: four or more lines of one length. A model may be shown
+    the newest of several only."""
+    lines = value.split("\n") if isinstance(value, str) else []
+    return len(lines) >= 4 and len({len(line) for line in lines}) == 1
+
+
+def short_body(shown: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The body of a message (`hook_io.message_json`) as a model may be shown it."""
+    body: Mapping[str, Any] = shown["body"]
+    fields = _SHORT.get(str(body.get("type"))) if shown["sender"] == "system" else None
+    if fields is None:
+        return body
+    return {name: body[name] for name in ("type", *fields) if name in body}

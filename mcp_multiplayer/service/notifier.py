@@ -15,6 +15,7 @@ class Notifier:
 
     def __init__(self) -> None:
         self._waiting: set[asyncio.Future[None]] = set()
+        self._closed = False
 
     def __len__(self) -> int:
         return len(self._waiting)
@@ -26,15 +27,21 @@ class Notifier:
             if not future.done():
                 future.set_result(None)
 
+    def close(self) -> None:
+        """Wake everybody, for good: from here on no wait begins."""
+        self._closed = True
+        self.notify()
+
     async def until(self, condition: Callable[[], bool], seconds: float) -> bool:
-        """Return True as soon as ``condition`` holds, False when ``seconds`` have passed.
+        """Return True as soon as ``condition`` holds, False when ``seconds`` have passed or when
+        nobody shall wait any more.
 
         The condition is looked at once before waiting and after every notification; there is no
         await between the look and the wait, so none can be missed.
         """
         if condition():
             return True
-        if seconds <= 0:
+        if seconds <= 0 or self._closed:
             return False
         loop = asyncio.get_running_loop()
         deadline = loop.time() + seconds
@@ -49,7 +56,9 @@ class Notifier:
                 self._waiting.discard(future)
             if condition():
                 return True
-        return condition()
+            if self._closed:
+                return False
+        return False
 
 
 def _expire(future: asyncio.Future[None]) -> None:

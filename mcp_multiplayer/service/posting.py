@@ -16,7 +16,7 @@ from mcp_multiplayer.channel import invite_codes
 from mcp_multiplayer.channel.view import Opening
 from mcp_multiplayer.errors import BadMessage, TooLarge
 from mcp_multiplayer.storage.base import Store, Table
-from mcp_multiplayer.transcript.canonical_json import NotCanonical, canonical, parse
+from mcp_multiplayer.transcript.canonical_json import NotCanonical, canonical
 from mcp_multiplayer.transcript.entries import b64u
 
 #: In JSON: the escapes of line breaks and tabs, and any other backslash.
@@ -57,7 +57,7 @@ def prepare(
             f"the message holds a live {secret} code, which is secret",
             hint="Post it without the code. Links go to people, not into the room.",
         )
-    said = parse(data)
+    said = json.loads(data)  # as its readers get it; `canonical` has held it to the rules
     if not private:
         return Words(said, len(data))
     salt = b64u(mint(16))

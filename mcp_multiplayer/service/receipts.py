@@ -9,11 +9,9 @@ import base64
 from collections.abc import Iterator
 from typing import Any
 
-from mcp_multiplayer.channel import events
-from mcp_multiplayer.service.replica import Replica, SignedHead, step
+from mcp_multiplayer.service.replica import Replica, SignedHead, decode, step
 from mcp_multiplayer.storage.base import Leaf, Store
 from mcp_multiplayer.transcript import proofs
-from mcp_multiplayer.transcript.entries import read
 
 _BATCH = 2048
 
@@ -42,7 +40,7 @@ def write(room: Replica, head: SignedHead, entry: int | None, since: int | None)
     if entry is not None and leaf is not None:
         proof = proofs.inclusion(hashes, entry)
         made["receipt"] = proofs.tlog_proof(entry, proof, head.note or "")
-        made["leaf"] = None if leaf.data is None else leaf.data.decode()
+        made["leaf"] = None if leaf.erased else leaf.data.decode()
         made["of"] = _of(room, leaf)
     if since is not None:
         between = proofs.consistency(hashes, since)
@@ -52,9 +50,7 @@ def write(room: Replica, head: SignedHead, entry: int | None, since: int | None)
 
 def _of(room: Replica, leaf: Leaf) -> dict[str, Any]:
     """What an entry is: its number and type, and the messages in it with their senders."""
-    if leaf.data is None:
-        return {"entry": leaf.number, "type": "erased", "messages": []}
-    entry = read(leaf.data, leaf.number)
-    shown = step(room.channel, events.read(entry), leaf).messages
+    event = decode(leaf)
+    shown = step(room.channel, event, leaf).messages
     messages = [{"id": message.id, "sender": message.sender} for message in shown]
-    return {"entry": leaf.number, "type": entry["t"], "messages": messages}
+    return {"entry": leaf.number, "type": type(event).__name__.lower(), "messages": messages}

@@ -8,13 +8,13 @@ from __future__ import annotations
 import json
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
-from mcp_multiplayer.channel import events, snapshot, timers, view
+from mcp_multiplayer.channel import erasure, events, snapshot, timers, view
 from mcp_multiplayer.channel.apply import Place, evolve
-from mcp_multiplayer.channel.events import Abort, Erased, Event, Join, Restored, Run, Tick
-from mcp_multiplayer.channel.model import Channel
+from mcp_multiplayer.channel.events import Abort, Event, Join, Restored, Run, Tick
+from mcp_multiplayer.channel.model import Bot, Channel
 from mcp_multiplayer.channel.view import Message, Opening
 from mcp_multiplayer.errors import BrokenLog
 from mcp_multiplayer.sandbox.host.fair_queue import Owner
@@ -41,12 +41,14 @@ class Step:
 
 @dataclass(frozen=True)
 class Draft:
-    """A change that was decided on ``room``'s present head and is not yet durable."""
+    """A change that was decided on ``room``'s present head and is not yet durable. ``rang``: with
+    a clock that ran out."""
 
     steps: tuple[Step, ...]
     leaves: tuple[Leaf, ...]
     head: Head
     channel: Channel
+    rang: bool = False
 
 
 @dataclass(frozen=True)
@@ -161,20 +163,22 @@ class Replica:
         kept = self.store.get(Table.TIMER, self.channel_id, CLOCK)
         self.clock = None if kept is None else int(kept)
 
+    def catch_up(self) -> None:
+        """Another node has written: fold that. It may have run hooks too."""
+        self.refresh()
+        self.load_memories()
+        self.load_posted()
+
     def _fold(self, leaf: Leaf) -> None:
         event = decode(leaf)
-        size = len(leaf.data or b"")
+        size = 0 if leaf.erased else len(leaf.data)  # as for who reads the file
         channel = evolve(self.channel, event, Place(leaf.number, leaf.ts, size))
-        if isinstance(event, Erased):
-            channel = replace(channel, messages=leaf.messages)
         self._adopt_step(step(channel, event, leaf))
         self.channel = channel
         ts = self.head.ts if isinstance(event, Run) else leaf.ts
         self.head = self.head.after(leaf.hash, ts)
 
     def _adopt_step(self, made: Step) -> None:
-        if isinstance(made.event, Erased):
-            self._recent.clear()  # it has no gaps
         self._recent.extend(made.messages)
         self.unsettled.append(made)
 
@@ -183,22 +187,24 @@ class Replica:
         head."""
         channel, head = (base.channel, base.head) if base else (self.channel, self.head)
         steps, leaves = list(base.steps) if base else [], list(base.leaves) if base else []
+        rang = base is not None and base.rang
         coming = list(wanted)
         for left, (event, ts) in zip(range(len(coming) - 1, -1, -1), coming, strict=True):
             data, after = place(head, events.write(event), ts, more=left > 0)
             when = ts if isinstance(event, Run) else after.ts
+            first = channel.messages + 1
             channel = evolve(channel, event, Place(head.size, when, len(data)))
-            leaf = Leaf(head.size, when, channel.messages, after.last, data)
-            steps.append(step(channel, event, leaf))
-            leaves.append(leaf)
+            said = view.messages(channel, event, entry=head.size, ts=when, first=first)
+            steps.append(Step(head.size, when, event, channel, said))
+            leaves.append(Leaf(head.size, when, channel.messages, after.last, data))
             head = after
-        return Draft(tuple(steps), tuple(leaves), head, channel)
+            rang = rang or isinstance(event, Tick | Abort)
+        return Draft(tuple(steps), tuple(leaves), head, channel, rang)
 
     def change(self, draft: Draft, rows: Sequence[Row]) -> Append:
         """What the store has to append for ``draft``; takes the moved marks along."""
         extra = [*self._put_away(draft, rows), *self._mark_rows()]
-        if self.clock_moves(draft):
-            due = timers.next_due(draft.channel)
+        if (due := self._clock_after(draft)) != self.clock:
             value = None if due is None else b"%d" % due
             extra.append(Row(Table.TIMER, self.channel_id, CLOCK, value))
         if self._snapshot_due():
@@ -221,16 +227,19 @@ class Replica:
             *(Row(Table.PAST, self.channel_id, account, at) for account in here),
         ]
 
-    def clock_moves(self, draft: Draft) -> bool:
-        """True when ``draft`` makes the index wrong. With a tick the clock it was stays in
+    def _clock_after(self, draft: Draft) -> int | None:
+        """What the index of clocks says with ``draft``. With a tick the clock it was stays in
         it: after a crash before its hook somebody must look here, though nobody comes."""
-        ticks = any(isinstance(made.event, Tick | Abort) for made in draft.steps)
-        return not ticks and timers.next_due(draft.channel) != self.clock
+        return self.clock if draft.rang else timers.next_due(draft.channel)
+
+    @property
+    def clock_is_wrong(self) -> bool:
+        """The index of clocks says something else than the log: a tick was the last thing."""
+        return timers.next_due(self.channel) != self.clock
 
     def adopt(self, draft: Draft) -> None:
         """The store has kept ``draft``: it is the room's state from now on."""
-        if self.clock_moves(draft):
-            self.clock = timers.next_due(draft.channel)
+        self.clock = self._clock_after(draft)
         if self._snapshot_due():
             self._kept = self.head.size
         for made in draft.steps:
@@ -253,6 +262,15 @@ class Replica:
         """Its referees have yet to hear something that stands in the log."""
         return self.settled < self.head.size
 
+    def source(self, code_hash: str) -> str:
+        """The source text that a bot was attached with, or what it imports."""
+        kept = self.store.get(Table.BLOB, self.channel_id, code_hash)
+        return "" if kept is None else kept.decode()
+
+    def library(self, bot: Bot) -> str:
+        """The text that a bot imports as `referee`; "" for none."""
+        return "" if bot.library is None else self.source(bot.library)
+
     def settle_all(self) -> None:
         """No hook is due any more."""
         self.unsettled.clear()
@@ -263,8 +281,8 @@ class Replica:
     # --- readers ---------------------------------------------------------------------------
 
     def messages_after(self, message: int, limit: int) -> list[Message]:
-        """Return at most ``limit`` messages above ``message``, as the log has them. None: what
-        is there has been erased."""
+        """Return at most ``limit`` messages above ``message``, as the log has
+        them."""
         if message >= self.channel.messages or limit <= 0:
             return []
         oldest = self._recent[0].id if self._recent else self.channel.messages + 1
@@ -345,11 +363,12 @@ class Replica:
 
 def decode(leaf: Leaf) -> Event:
     """Read one of our own leaves. Its bytes were canonical when they were written."""
-    if leaf.data is None:
-        return Erased()
+    entry = json.loads(leaf.data)
+    if leaf.erased:
+        return events.read(erasure.filled_in(entry, leaf.number, None))
     if merkle.leaf_hash(leaf.data) != leaf.hash:
         raise BrokenLog(leaf.number, "the store gives other bytes than were appended")
-    return events.read(json.loads(leaf.data))
+    return events.read(entry)
 
 
 def step(channel: Channel, event: Event, leaf: Leaf) -> Step:

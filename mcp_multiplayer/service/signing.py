@@ -4,7 +4,7 @@ Trusted by every member of every room: whoever has the dice key can foresee all 
 revealed yet, whoever has a log key can sign heads. Both belong into the backup of the keys. The
 record of signed heads must not go back with an old database: it is what notices that one came back.
 
-A head is signed only where no hook is due (`Room.settled_head`), after it is on the disk, and
+A head is signed only where no hook is due (`Replica.settled_head`), after it is on the disk, and
 recorded before the note leaves.
 """
 

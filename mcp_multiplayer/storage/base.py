@@ -25,7 +25,9 @@ class Table(StrEnum):
 
     TOKEN = "token"  #: sha256 of a live invite code or rejoin token -> seat; lost: links are dead
     ACCOUNT = "account"  #: account that created or sits here; lost: list_channels forgets
-    NETWORK = "network"  #: its creator's (`shares.Owner`); lost: it is counted among the unknown
+    NETWORK = (
+        "network"  #: its creator's (`fair_queue.Owner`); lost: it is counted among the unknown
+    )
     PAST = "past"  #: the same in a room that was closed, and when; lost: likewise
     BOT = "bot"  #: referee's state and its cursor in the log; lost: the game
     BLOB = "blob"  #: source text by its hash; lost: the referee cannot run
@@ -49,13 +51,15 @@ class Row:
 
 
 class Leaf(NamedTuple):
-    """One entry as it is kept. ``data`` None stands for an erased entry: its hash remains."""
+    """One entry as it is kept. Of an ``erased`` one ``data`` is what is left (`channel.erasure`),
+    and ``hash`` that of the bytes that it had."""
 
     number: int  #: place in the log, from 0
     ts: int  #: milliseconds since the epoch; for a run, its input's
     messages: int  #: messages in the channel up to and including this entry
     hash: bytes  #: RFC 6962 leaf hash, 32 bytes
-    data: bytes | None
+    data: bytes
+    erased: bool = False
 
 
 @dataclass(frozen=True)

@@ -29,4 +29,5 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         ) WITHOUT ROWID""",
         "CREATE INDEX rows_key ON rows (tab, key, channel)",
     ),
+    ("ALTER TABLE leaves ADD COLUMN erased INTEGER NOT NULL DEFAULT 0",),
 )

@@ -14,7 +14,7 @@ from mcp_multiplayer.storage.sqlite import SqliteStore
 def open_store(url: str, data_dir: Path, *, deliver: Deliver = at_once) -> Store:
     """Return the store that DATABASE_URL names: ``""`` is the file `channels.db` in ``data_dir``.
 
-    ``deliver`` may bring the futures of a batch to an event loop together (`landing`).
+    ``deliver`` may bring the futures of a batch to an event loop together (`to_asyncio`).
     Raises ValueError with one line for the operator when there is none or it cannot be opened.
     """
     if url == "memory://":

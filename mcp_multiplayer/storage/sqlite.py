@@ -1,6 +1,6 @@
 """Logs in one SQLite file: the keeper for one node.
 
-Theory of operation. One connection writes, on the thread of `group_commit`; one reads,
+Theory of operation. One connection writes, on the thread of `commit_thread`; one reads,
 on the caller's thread, and sees committed data only. In WAL mode neither waits for the
 other. A batch is first decided against the heads, then written, then flushed: one
 transaction, all of it or none.
@@ -40,7 +40,7 @@ _UNFIT = (
     OverflowError,
     UnicodeError,
 )
-_LEAF = "SELECT idx, ts, messages, hash, data FROM leaves WHERE channel = ?"
+_LEAF = "SELECT idx, ts, messages, hash, data, erased FROM leaves WHERE channel = ?"
 
 
 class SqliteStore:
@@ -186,9 +186,7 @@ class _Plan:
         messages = before.messages
         for leaf in change.leaves:
             said, messages = leaf.messages - messages, leaf.messages
-            self._leaves.append(
-                (channel, leaf.number, leaf.ts, messages, said, leaf.hash, leaf.data)
-            )
+            self._leaves.append((channel, leaf.number, leaf.ts, messages, said, *leaf[3:]))
         for row in change.rows:
             self._rows[row.table.value, row.channel_id, row.key] = row.value
         if change.leaves:
@@ -198,7 +196,7 @@ class _Plan:
     def write(self) -> None:
         put = [(*row, value) for row, value in self._rows.items() if value is not None]
         dropped = [row for row, value in self._rows.items() if value is None]
-        self._db.executemany("INSERT INTO leaves VALUES (?, ?, ?, ?, ?, ?, ?)", self._leaves)
+        self._db.executemany("INSERT INTO leaves VALUES (?, ?, ?, ?, ?, ?, ?, ?)", self._leaves)
         self._db.executemany(
             "INSERT INTO rows VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET value = excluded.value",
             put,

@@ -2,7 +2,7 @@
 
 `asyncio.wrap_future` is right and wakes the loop once for every commit. With `on` as the
 store's ``deliver`` the loop is woken once for every batch: measured, a third of a commit's
-processor time with 8 and more submitters. `landed` is right with and without it.
+processor time with 8 and more submitters. `to_future` is right with and without it.
 """
 
 from __future__ import annotations

@@ -60,11 +60,11 @@ def _text(event: Event | None) -> tuple[str, str] | None:
             return slot, _dice(value, None)
         case Takeover(slot):
             return slot, "came back under another login"
-        case Leave(slot):
-            return slot, "left, or was asked to"
+        case Leave(slot, deleted):
+            return slot, "left: the account was deleted" if deleted else "left, or was asked to"
         case Propose(slot, terms=terms):
             return slot, f"proposed a change: {terms}"
-        case Ask(_, ops, slot) if slot is not None:
+        case Ask(ops, _, slot) if slot is not None:
             return slot, f"asked for {', '.join(map(_asked, ops))}"
         case Accept(slot, terms=terms):
             return slot, f"agreed to a change: {terms}"

@@ -12,6 +12,7 @@ from typing import Any
 
 from mcp_multiplayer.channel.events import Event, Run
 from mcp_multiplayer.service.hook_io import message_json
+from mcp_multiplayer.service.messages import is_drawing, short_body
 from mcp_multiplayer.service.replica import step
 from mcp_multiplayer.storage.base import Leaf
 from mcp_multiplayer.verifier.findings import Findings
@@ -52,7 +53,7 @@ def check_saw(
         if id not in ours:
             if walked.whole:
                 _ahead(who, id, len(ours), findings)
-        elif wrong := _differs(one, ours[id]):
+        elif wrong := _differs(one, ours[id], erased=log.lines[ours[id]["entry"]].erased):
             text = (
                 f"{who} was shown something else as message {id} than stands here "
                 f"({', '.join(wrong)}: {_plain(one.get(wrong[0]))[:120]})"
@@ -87,12 +88,18 @@ def _printed(line: str) -> dict[str, Any] | None:
     return one if found["kind"] is None else {**one, "kind": found["kind"]}
 
 
-def _differs(one: Mapping[str, Any], here: Mapping[str, Any]) -> list[str]:
-    """What was shown otherwise than it stands here, of what was shown."""
+def _differs(one: Mapping[str, Any], here: Mapping[str, Any], *, erased: bool) -> list[str]:
+    """What was shown otherwise than it stands here, of what was shown: of an erased message who
+    said something to whom, and when."""
+    if erased:
+        one = {name: value for name, value in one.items() if name != "body"}
     names = (*_ENVELOPE, *(() if "to" in here else ("body",)))
     body, shown = here["body"], one.get("body")
-    if _is_turn(here) and isinstance(shown, dict) and shown.keys() == {"type", "players"}:
-        here = {**here, "body": {name: body.get(name) for name in shown}}  # as it is printed
+    short = short_body(here)
+    if isinstance(shown, dict):  # as it is printed
+        short = {name: v for name, v in short.items() if name in shown or not is_drawing(v)}
+        if shown.keys() == short.keys():
+            here = {**here, "body": short}
     wrong = [name for name in names if name in one and _plain(one[name]) != _plain(here.get(name))]
     if "body" in one and "to" in here and "_sd" in body and not wrong:  # the rest of it is public
         rest = [name for name in body if name != "_sd"]
@@ -101,10 +108,6 @@ def _differs(one: Mapping[str, Any], here: Mapping[str, Any]) -> list[str]:
         ):
             return ["body"]
     return wrong
-
-
-def _is_turn(message: Mapping[str, Any]) -> bool:
-    return bool(message["sender"] == "system" and message["body"].get("type") == "turn")
 
 
 def _is_message(one: Any) -> bool:

@@ -57,7 +57,9 @@ def write(checked: Checked, directory: Path) -> list[Path]:
             shown = json.dumps(one.evidence["expected"], indent=1, sort_keys=True)
             files[f"expected-{one.entry}.json"] = shown + "\n"
         if checked.log is not None and one.entry < checked.log.size:
-            files[f"entry-{one.entry}.json"] = checked.log.lines[one.entry].data.decode()
+            line = checked.log.lines[one.entry]
+            if line.data:  # of an erased one only the hash is here
+                files[f"entry-{one.entry}.json"] = line.data.decode()
     _clear(directory)
     written = []
     for name, text in files.items():

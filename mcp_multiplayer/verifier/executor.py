@@ -17,9 +17,9 @@ class Executor(Protocol):
         """Call one hook in a process of its own, its questions to the network answered from
         ``tape``."""
 
-    def inspect(self, source: str) -> SourceReport | str | None:
+    def inspect(self, source: str, library: str) -> SourceReport | str | None:
         """What can be known of a source without running it, or why it is none; None when
-        that cannot be found out here."""
+        that cannot be found out here. ``library``: what it imports as `referee`, "" for nothing."""
 
     def others(self) -> Iterator[Executor]:
         """Where to do it again, each time with other addresses, memory or places of files."""

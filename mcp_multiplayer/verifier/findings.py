@@ -19,7 +19,7 @@ WHERE: Mapping[str, tuple[str, ...]] = {
         (
             *("E_RUN_SKIPPED", "E_RUN_EXTRA", "E_RUN_NOW", "E_RUN_STATE", "E_RUN_OUT"),
             *("E_RUN_RES", "E_RUN_FX", "E_HOOKS", "E_REACH", "E_SOURCE"),
-            *("I_LIMIT", "I_RUNTIME", "I_PRIVATE", "I_PRIVATE_KEPT", "I_NO_EXEC"),
+            *("I_ERASED", "I_LIMIT", "I_RUNTIME", "I_PRIVATE", "I_PRIVATE_KEPT", "I_NO_EXEC"),
             *("I_NONDETERMINISTIC", "I_LATE", "I_TIME", "I_NO_REPLAY", "I_NO_WALL", "I_SEED"),
             "I_UNKNOWN_STATE",
         ),
@@ -37,8 +37,8 @@ WHERE: Mapping[str, tuple[str, ...]] = {
         ("E_FORK", "E_SHOWN", "I_SPLIT", "I_LINE_SHORT", "I_LINE_AHEAD", "I_ARGUMENT"), (SAME,)
     ),
     **dict.fromkeys(("I_UNCONFIRMED", "I_CONFIRM"), (WORDS,)),
-    **dict.fromkeys(("I_FETCH", "I_TIMES"), (OUTSIDE,)),
-    "I_ERASED": (RECORD, RULES, DICE, WORDS),
+    **dict.fromkeys(("I_FETCH", "I_TIMES", "I_OPERATOR"), (OUTSIDE,)),
+    "I_MISSING": (RECORD, RULES, DICE, WORDS),
     "I_CONSENT": (RECORD, RULES),
     "I_INVITE_OLD": (RULES, DICE),
     "I_RESTORED": (RECORD, RULES, DICE),

@@ -16,8 +16,10 @@ from mcp_multiplayer.channel.commands import (
     GiveUp,
     Host,
     NewBot,
+    Operate,
     Post,
     Ran,
+    Seated,
     TakeOver,
     TakeSeat,
     Update,
@@ -28,6 +30,7 @@ from mcp_multiplayer.channel.events import (
     Ask,
     Attach,
     Entropy,
+    Erase,
     Event,
     Genesis,
     Join,
@@ -86,22 +89,31 @@ def _decided(channel: Channel, command: Any, host: Host) -> Wish:
 def _genesis(channel: Channel, happened: Sequence[Event], step: Step, host: Host) -> Wish:
     opened = happened[0]
     assert isinstance(opened, Genesis)
-    bots, joined = [], None
+    bots: list[NewBot] = []
+    joins: list[Join] = []
     here = proposals.ahead(Channel(), [opened])
     for event in happened[1:]:
         if isinstance(event, Attach):
             bots.append(_new_bot(here, event))
         elif isinstance(event, Join):
-            joined = event
+            joins.append(event)
         here = proposals.ahead(here, [event])
-    label = next((s["label"] for s in opened.slots if joined and s["id"] == joined.slot), None)
+    labels = {slot["id"]: slot["label"] for slot in opened.slots}
+    seated = tuple(
+        Seated(labels[one.slot], one.who, _words(one.entropy, one.commit)) for one in joins
+    )
     invites = {slot["label"]: slot["invite"] for slot in opened.slots if "invite" in slot}
     seats = {slot["label"] for slot in opened.slots if slot["kind"] != "bot"}
-    if seats - invites.keys() != ({label} if joined else set()):
+    if seats - invites.keys() != {one.label for one in seated}:
         raise Violation("E_GENESIS", "a seat has no invite, or one too many", 0)
     slots = tuple(SlotSpec(s["kind"], s["label"], s.get("admin", False)) for s in opened.slots)
     if len(slots) > opened.limits["seats"]:
         raise Violation("E_GENESIS", "more slots than the room's own limit", 0)
+    if opened.creator is not None and (
+        len(seated) > 1 or any(one.who != opened.creator for one in seated)
+    ):
+        raise Violation("E_GENESIS", "somebody sits here who was not invited", 0)
+    own = seated[0] if seated and opened.creator is not None else None
     command = Create(
         origin=opened.origin,
         name=opened.name,
@@ -111,8 +123,11 @@ def _genesis(channel: Channel, happened: Sequence[Event], step: Step, host: Host
         limits=opened.limits,
         nonce=opened.nonce,
         bots=tuple(bots),
-        join_as=label,
-        entropy=_words(joined.entropy, joined.commit) if joined else None,
+        join_as=own.label if own else None,
+        entropy=own.entropy if own else None,
+        paired=seated if opened.creator is None else (),
+        listed=bool(opened.listed),
+        rated=bool(opened.rated),
     )
     return lambda: decide.create(command, host)
 
@@ -145,6 +160,7 @@ def _new_bot(channel: Channel, event: Attach) -> NewBot:
         ref=event.ref,
         slot=wanted,
         isolation=event.isolation,
+        library=event.library,
     )
 
 
@@ -217,7 +233,7 @@ def _leave(channel: Channel, happened: Sequence[Event], step: Step, host: Host) 
     event = happened[0]
     assert isinstance(event, Leave)
     slot = channel.slot(event.slot)
-    return _decided(channel, GiveUp(slot.who, slot.label), host)
+    return _decided(channel, GiveUp(slot.who, slot.label, bool(event.deleted)), host)
 
 
 def _accept(channel: Channel, happened: Sequence[Event], step: Step, host: Host) -> Wish:
@@ -247,10 +263,20 @@ def _propose(channel: Channel, happened: Sequence[Event], step: Step, host: Host
 def _ask(channel: Channel, happened: Sequence[Event], step: Step, host: Host) -> Wish:
     event = happened[0]
     assert isinstance(event, Ask)
+    if event.who is None:
+        return _operated(channel, event, happened, host)
     attached = (one for one in happened if isinstance(one, Attach))
     ops = [_with(op, next(attached)) if "bot" in op else op for op in event.ops]
     seat = None if event.slot is None else channel.label(event.slot)
     return _update(channel, event.who, seat, ops, host)
+
+
+def _operated(channel: Channel, ask: Ask, happened: Sequence[Event], host: Host) -> Wish:
+    erased = (one for one in happened if isinstance(one, Erase))
+    ops = [{**op, "left": next(erased).left} if op["op"] == "erase" else op for op in ask.ops]
+    if len(ops) > MAX_OPS:
+        raise BadOp(f"more than {MAX_OPS} ops")
+    return _decided(channel, Operate(tuple(proposals.read_op(op)[0] for op in ops)), host)
 
 
 def _with(op: Mapping[str, Any], attach: Attach) -> dict[str, Any]:

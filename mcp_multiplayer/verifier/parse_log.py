@@ -9,10 +9,11 @@ from __future__ import annotations
 import base64
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
+from mcp_multiplayer.channel import erasure
 from mcp_multiplayer.transcript import merkle
 from mcp_multiplayer.transcript.canonical_json import NotCanonical, canonical, parse
 from mcp_multiplayer.transcript.entries import MAX_ENTRY, TIMELESS, b64u
@@ -26,13 +27,15 @@ _ERASED = re.compile(rb'\{"erased": "([A-Za-z0-9+/]{43}=)"\}')
 
 @dataclass(frozen=True)
 class Line:
-    """One leaf. ``entry`` None: only its hash is left."""
+    """One leaf. ``entry`` None: only its hash is here. ``erased``: ``data`` is gone, and ``entry``
+    is what a later entry says is left of it."""
 
     index: int
     data: bytes
     hash: bytes
     entry: Mapping[str, Any] | None
     ts: int  #: its time, or that of the last entry before it that has one
+    erased: bool = False
 
 
 @dataclass(frozen=True)
@@ -91,7 +94,32 @@ def read(lines: Sequence[bytes]) -> Log:
             text = f"more than this verifier takes: {MAX_VALUES} values"
             raise Violation("I_TOO_LARGE", text, index)
         found.append(_line(index, data, found[-1] if found else None))
+    if any(line.entry is None for line in found):
+        found = _with_what_is_left(found)
     return Log(found, *_steps(found))
+
+
+def _with_what_is_left(lines: Sequence[Line]) -> list[Line]:
+    """The lines with what later entries say is left of those that are gone. Times follow on."""
+    left: dict[int, Mapping[str, Any]] = {}
+    for line in lines:
+        entry: Mapping[str, Any] | None = line.entry or {}
+        if entry and entry.get("t") == "erase" and isinstance(entry.get("left"), dict):
+            index = entry.get("entry")
+            if type(index) is int and index < line.index:
+                left.setdefault(index, entry["left"])
+    found: list[Line] = []
+    for line in lines:
+        before = found[-1] if found else None
+        entry, gone = line.entry, line.entry is None and line.index in left
+        if gone:
+            last = None if before is None else b64u(before.hash)
+            entry = erasure.filled_in(left[line.index], line.index, last)
+        if entry is not None:
+            _check_place(entry, line.index, before)
+        ts = (entry or {}).get("ts", before.ts if before else 0)
+        found.append(replace(line, entry=entry, ts=ts, erased=gone))
+    return found
 
 
 def _line(index: int, data: bytes, before: Line | None) -> Line:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Container, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar, cast
 
-from mcp_multiplayer.channel import decide, events, view
+from mcp_multiplayer.channel import decide, erasure, events, view
 from mcp_multiplayer.channel.commands import Ran
 from mcp_multiplayer.channel.events import Attach, Run
 from mcp_multiplayer.channel.model import Bot
@@ -50,9 +50,11 @@ class Reexecution:
     disclosed: Mapping[int, Any]
     blinding: Mapping[tuple[int, int], bytes] = field(default_factory=dict)
     unsteady: Container[int] = ()
+    erased: Container[int] = ()  #: entries of which the words are gone
     room: Replica = field(init=False)
     tally: Tally = field(default_factory=Tally)
     _spent: Unknown | None = None
+    _emptied: Run | None = None  #: the run at hand, where its words were erased
     unjudged: set[int] = field(default_factory=set)  #: bots of which not every hook was compared
     _lost: dict[int, Unknown] = field(default_factory=dict)  #: bots whose state is not known
     #: the last st under one key
@@ -88,7 +90,12 @@ class Reexecution:
             self.findings.once(why.code, f"{entry}", f"bot {event.bot}: {why.text}", entry)
             self.unjudged.add(entry)
             return
-        report = self._report(event, source)
+        library = self._library(event)
+        if library is None:
+            self.findings.add("E_BLOB", f"the library {event.library} is not in the file", entry)
+            self._lose(entry, Unknown("I_NO_REPLAY", "its library is missing"))
+            return
+        report = self._report(event, source, library)
         if isinstance(report, Unknown):
             # Said at once: no hook may ever be due to a referee whose hooks are not known.
             self.findings.once(report.code, f"{entry}", f"bot {event.bot}: {report.text}", entry)
@@ -100,12 +107,19 @@ class Reexecution:
             named = ", ".join(report.hooks) or "none"
             self.findings.add("E_HOOKS", f"the hooks of its source are {named}", entry)
             self._lose(entry, Unknown("I_NO_REPLAY", "its hooks are not those of its source"))
+        elif report.library != (event.library is not None):
+            self.findings.add("E_SOURCE", "its source imports no library", entry)
         elif not _announced(event, report):
             self.findings.add("E_REACH", "its source reaches for something else", entry)
 
-    def _report(self, event: Attach, source: str) -> SourceReport | str | Unknown:
+    def _library(self, bot: Attach | Bot) -> str | None:
+        """What its source imports as `referee`, "" for nothing; None when it is not in the file.
+        Never the one of this tree: a later release may have another."""
+        return "" if bot.library is None else self.record.source(bot.library)
+
+    def _report(self, event: Attach, source: str, library: str) -> SourceReport | str | Unknown:
         """What its source is, if that is known well enough to hold it against the entry."""
-        report = self._asked(lambda executor: executor.inspect(source))
+        report = self._asked(lambda executor: executor.inspect(source, library))
         if report is None:
             return Unknown("I_TIME", "its source could not be read here")
         if isinstance(report, Unknown) or _announced(event, report):
@@ -114,7 +128,7 @@ class Reexecution:
             text = f"{event.runtime} finds something else in its source than {runtime()}"
             return Unknown("I_RUNTIME", text)
         for other in self._others():
-            if other.inspect(source) != report:
+            if other.inspect(source, library) != report:
                 return Unknown("I_NONDETERMINISTIC", "its source is not always read alike")
         return self._spent or report
 
@@ -130,6 +144,7 @@ class Reexecution:
     def heard(self, event: Run, entry: int) -> None:
         """The log has a run here. Find what it belongs to; all that was due before is silent."""
         self.tally.runs += 1
+        self._emptied = event if entry in self.erased else None
         if event.fx:
             self.tally.fetched.append(entry)
         while (due := hooks.due(self.room)) is not None:
@@ -275,7 +290,13 @@ class Reexecution:
         epoch = self._epoch(due, seed or NO_SEED)
         source = self.record.source(due.bot.code_hash) or ""
         call = hook_io.hook_call(
-            self.room.channel_id, due, shown, source=source, state=state, epoch=epoch
+            self.room.channel_id,
+            due,
+            shown,
+            source=source,
+            library=self._library(due.bot) or "",
+            state=state,
+            epoch=epoch,
         )
         result = self._asked(lambda executor: ask(executor, call))
         if isinstance(result, Unknown):
@@ -293,8 +314,12 @@ class Reexecution:
             and (event.res != "ok" or compare.drew(event))
         ):
             return Unknown("I_SEED", "what it asked may depend on a seed that is not out")
-        made = hook_io.ran(channel, due, result, state, epoch=epoch)
-        return Known(self._decided(made), sealed=seed is None or self._kept(due.bot))
+        made = self._decided(hook_io.ran(channel, due, result, state, epoch=epoch))
+        if event is not None and event is self._emptied and not made.command.silent:
+            words = erasure.emptied(made.command.run)
+            assert isinstance(words, Run)
+            made = replace(made, command=Ran(words, silent=False))
+        return Known(made, sealed=seed is None or self._kept(due.bot))
 
     def _kept(self, bot: Bot) -> bool:
         """True when what blinds its states is not known."""
@@ -347,6 +372,8 @@ class Reexecution:
             return None
         message: view.Message = due.args[0]
         shown = self.opened(message)
+        if message.entry in self.erased and shown is message:
+            return Unknown("I_ERASED", "it heard words that were erased")
         if message.to is None or shown is not message:
             return shown
         if due.bot.keeps_sealed:
@@ -450,7 +477,8 @@ def _announced(event: Attach, report: SourceReport | str) -> bool:
     if isinstance(report, str):
         return False
     reach = {"network": report.network, "dice": report.dice}
-    return tuple(event.hooks) == report.hooks and dict(event.reach) == reach
+    said = tuple(event.hooks), dict(event.reach), event.library is not None
+    return said == (report.hooks, reach, report.library)
 
 
 def _accuses(outcome: Known | Unknown, event: Run | None) -> bool:

@@ -167,10 +167,10 @@ class Replayer:
             raise NoWall(result.text)
         return result
 
-    def inspect(self, source: str) -> SourceReport | str | None:
+    def inspect(self, source: str, library: str = "") -> SourceReport | str | None:
         """What can be known of a source without running it, or why it is none; None when its
-        reader does not come back."""
-        compiled = self._timed(lambda pool: pool.compiled(source))
+        reader does not come back. ``library``: what it imports as `referee`, from the record."""
+        compiled = self._timed(lambda pool: pool.compiled(source, library=library))
         if isinstance(compiled, Failed):
             return None
         return compiled.rejected or compiled.report

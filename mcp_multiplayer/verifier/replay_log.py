@@ -15,11 +15,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from mcp_multiplayer.channel import entropy, events, invite_codes, strict_reader
+from mcp_multiplayer.channel import entropy, erasure, events, invite_codes, strict_reader
 from mcp_multiplayer.channel.apply import Place, evolve
 from mcp_multiplayer.channel.events import (
     Attach,
     Disclose,
+    Erase,
     Event,
     Genesis,
     Join,
@@ -39,6 +40,7 @@ from mcp_multiplayer.channel.view import Message
 from mcp_multiplayer.service.replica import step as placed_step
 from mcp_multiplayer.storage.base import Leaf
 from mcp_multiplayer.transcript import seeds
+from mcp_multiplayer.transcript.canonical_json import canonical
 from mcp_multiplayer.verifier import rules_check
 from mcp_multiplayer.verifier.archive import Record
 from mcp_multiplayer.verifier.compare import opens
@@ -127,11 +129,14 @@ class Walk:
             self._disclosed(),
             self._blinding(),
             self._unsteady(),
+            erased=self._erased(),
         )
+        context.erased = frozenset(line.index for line in self.log.lines if line.erased)
         for step in self.log.steps:
             if any(line.entry is None for line in step):
-                text = "an entry was erased: from here on the room's state is not known"
-                self.findings.add("I_ERASED", text, step[0].index)
+                text = "an entry is missing, and no erase entry says what is left of it: from here "
+                text += "on the room's state is not known"
+                self.findings.add("I_MISSING", text, step[0].index)
                 return walked
             if time.monotonic() > self.until:
                 for code in ("I_SLOW", "I_BROKEN"):
@@ -171,7 +176,20 @@ class Walk:
                 context.whispers.append(
                     rules_check.Whisper(line.index, tuple(event.m["to"]), event.m["d"])
                 )
+            if isinstance(event, Erase):
+                self._check_left(event, line.index)
+                context.forget(event.entry)
         rules_check.after(state, self.walked.channel, step)
+
+    def _check_left(self, event: Erase, index: int) -> None:
+        """Whoever has the entry whole sees whether it is that without its words; of one that is
+        erased, nothing else may be said to be left later on."""
+        line, erased = self.log.lines[event.entry], self.events[event.entry]
+        if line.entry is None or erased is None:
+            return
+        if canonical(erasure.left(line.entry, erased)) != canonical(event.left):
+            text = f"what it says is left of entry {event.entry} is not what stands there"
+            raise Violation("E_ERASE", text, index)
 
     def _check_place(self, run: Run, index: int) -> None:
         """That a run names an entry before it; when, is the referees' to judge."""
@@ -232,6 +250,19 @@ class Walk:
         """The attaches of bots that the server somewhere says are not deterministic."""
         runs = [event for _, event in self._known() if isinstance(event, Run)]
         return {run.at for run in runs if "NonDeterministic" in run.res}
+
+    def _erased(self) -> frozenset[int]:
+        """Entries whose words cannot be had any more: erased here, or private and erased before
+        they were opened, or in the opening."""
+        found = {line.index for line in self.log.lines if line.erased}
+        for index, event in self._known():
+            if isinstance(event, Erase):
+                said = self.events[event.entry] if event.entry < index else None
+                if isinstance(said, Msg) and "to" in said.m:
+                    found.add(event.entry)
+            elif isinstance(event, Disclose) and self.log.lines[index].erased:
+                found.add(event.entry)
+        return frozenset(found)
 
     def _disclosed(self) -> Mapping[int, Any]:
         """Private bodies that the log opens, by the entry that sealed them."""

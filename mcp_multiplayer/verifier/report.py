@@ -15,7 +15,7 @@ from typing import Any
 
 from mcp_multiplayer.channel.view import Message
 from mcp_multiplayer.sandbox.runtime import runtime
-from mcp_multiplayer.verifier import attributed_actions
+from mcp_multiplayer.verifier import attributed_actions, own_file
 from mcp_multiplayer.verifier.attributed_actions import Deed
 from mcp_multiplayer.verifier.check import Checked
 from mcp_multiplayer.verifier.check_shown import messages
@@ -68,6 +68,9 @@ def _head(checked: Checked) -> Iterator[str]:
     yield f"  root         {checked.root or '-'}"
     yield f"  fingerprint  {checked.fingerprint or '-'}"
     yield f"  executed in  {checked.walls or 'nothing was executed'}"
+    own = own_file.described()
+    yield f"  verifier     {safe(own['file'])}"
+    yield f"    sha256     {own['sha256'] or 'unknown: not all its sources are here'}"
 
 
 def _lines(checked: Checked) -> Iterator[str]:
@@ -79,6 +82,7 @@ def _lines(checked: Checked) -> Iterator[str]:
             yield from (f"  {safe(command)}" for command in commands)  # whole, to be copied
     yield ""
     yield f"  {_SENTENCES[checked.exit_code]} (exit {checked.exit_code})"
+    yield from _wrapped("", own_file.ORIGIN)
 
 
 def _wrapped(label: str, words: str) -> list[str]:
@@ -178,6 +182,7 @@ def data(checked: Checked) -> dict[str, Any]:
         "fingerprint": checked.fingerprint,
         "runtime": runtime(),
         "walls": checked.walls,
+        "verifier": own_file.described(),
         "runs": 0 if bench is None else bench.tally.runs,
         "executed": 0 if bench is None else bench.tally.executed,
         "draws": sum(draw.count for draw in checked.walked.draws),

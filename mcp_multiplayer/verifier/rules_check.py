@@ -54,6 +54,11 @@ class Context:
     sizes: Mapping[int, int] = field(default_factory=dict)  #: of private bodies that are known
     pending: bool = False  #: a hook is due
     asked: bool = False  #: a commitment was asked for that is not in the log
+    erased: frozenset[int] = frozenset()  #: entries of which the words are gone
+
+    def forget(self, entry: int) -> None:
+        """What was said there was erased before it was opened, and cannot be."""
+        self.whispers = [one for one in self.whispers if one.entry != entry]
 
 
 def check(channel: Channel, step: Step, context: Context) -> None:
@@ -141,6 +146,8 @@ def _check_disclosures(channel: Channel, step: Step, context: Context) -> None:
                 entry,
             )
         for whisper, (place, disclosed) in zip(due, waiting, strict=True):
+            if place in context.erased and disclosed.entry == whisper.entry:
+                continue
             if invite_codes.seal(disclosed.salt, disclosed.body) != whisper.digest:
                 raise Violation(
                     "E_DISCLOSE", f"it opens another body than entry {whisper.entry} sealed", place

@@ -13,6 +13,7 @@ from collections.abc import Collection
 from mcp_multiplayer.channel.events import (
     Accept,
     Admin,
+    Ask,
     Attach,
     Change,
     Close,
@@ -45,6 +46,8 @@ def judge(walked: Walked, heads: Heads, findings: Findings, sure: Collection[str
         if not any(_takes_consent(before, event) for event in happened):
             continue
         agreed = next((one.accepted for one in happened if isinstance(one, Change)), None)
+        if agreed is None and _by_operator(happened[0]):
+            continue  # who is bound by no consent, and says so: OUTSIDE
         silent = _alone(before, opening) if agreed is None else {*agreed} - asked
         labels = sorted(map(before.label, silent))
         if not set(labels) <= set(sure):
@@ -53,6 +56,10 @@ def judge(walked: Walked, heads: Heads, findings: Findings, sure: Collection[str
                 "the account that asked for it: only they know"
             )
             findings.add("I_CONSENT", text, first)
+
+
+def _by_operator(event: Event | None) -> bool:
+    return isinstance(event, Ask) and event.by is not None
 
 
 def _takes_consent(before: Channel, event: Event | None) -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from mcp_multiplayer.channel.events import Ask
 from mcp_multiplayer.verifier import attributed_actions, check_dice, check_timers, terms_check
 from mcp_multiplayer.verifier.findings import (
     DICE,
@@ -61,7 +62,8 @@ SETTLE = {
     "nothing can: that it had to is its word",
     "I_LATE": "nothing can: whether the server was too busy to let a clock ring is its word",
     "I_NONDETERMINISTIC": "read the source: does it depend on the order of a set or an address?",
-    "I_ERASED": "a file of a member who got it before the entry was erased",
+    "I_ERASED": "a file of a member who got it before the words were erased",
+    "I_MISSING": "a file that has the whole entry",
     "I_FORMAT": "a verifier of a release that reads this format",
     "I_RESTORED": "the head that was lost, if a member kept its note",
     "I_BUNDLE": "download it again: get_transcript gives a new link",
@@ -71,6 +73,7 @@ SETTLE = {
     **dict.fromkeys(("I_CONFIRM", "I_GAVE"), "repeat it with the name as it stands here"),
     "I_UNCONFIRMED": "they read their part of this report; --confirm says that they did",
     "I_FETCH": "ask the same sources yourself",
+    "I_OPERATOR": "ask whoever runs the server",
 }
 
 
@@ -105,7 +108,7 @@ def verdicts(
         if not any(one.code in _NOT_JUDGED for one in findings.found):
             findings.add("I_BROKEN", where)
         findings.add("I_SPLIT", "heads prove nothing about a record that is broken")
-    _outside(walked, findings)
+    _outside(walked, heads, findings)
     return [_verdict(line, findings, log, walked, heads) for line in LINES]
 
 
@@ -124,7 +127,7 @@ def _verdict(
 
 
 #: Of which it is said already that nothing is judged.
-_NOT_JUDGED = ("I_ERASED", "I_BROKEN", "I_BUNDLE", "I_TOO_LARGE", "I_FORMAT")
+_NOT_JUDGED = ("I_MISSING", "I_BROKEN", "I_BUNDLE", "I_TOO_LARGE", "I_FORMAT")
 _SETTLE_BAD = {
     "E_FORK": "show both signed notes to anybody; a typed line wants the signed note of that head",
 }
@@ -186,7 +189,11 @@ def _count(number: int, one: str, many: str) -> str:
     return f"{number} {one if number == 1 else many}" if number else ""
 
 
-def _outside(walked: Walked, findings: Findings) -> None:
+def _outside(walked: Walked, heads: Heads | None, findings: Findings) -> None:
+    for entry, event in enumerate(heads.events if heads else ()):
+        if isinstance(event, Ask) and event.by is not None:
+            did = ", ".join(dict.fromkeys(op["op"] for op in event.ops))
+            findings.add("I_OPERATOR", f"the operator of the server acted ({did})", entry)
     fetched = [] if walked.bench is None else walked.bench.tally.fetched
     if fetched:
         text = f"{len(fetched)} runs used answers of the network, which are the server's word"
@@ -210,6 +217,10 @@ def _proven_rules(log: Log, walked: Walked, heads: Heads | None) -> str:
 
 def _proven_record(log: Log, walked: Walked, heads: Heads | None) -> str:
     pinned = " The invite pins its key and beginning." if heads and heads.pinned else ""
+    erased = sum(line.erased for line in log.lines)
+    if erased:
+        words = "1 entry" if erased == 1 else f"{erased} entries"
+        pinned = f" Of the words in {words} that the operator has erased, the hash is left.{pinned}"
     return (
         f"All {log.size} entries are canonical, follow each other, are what the rules of rooms "
         f"allow, and form the head that the room's own key has signed.{pinned}"
@@ -238,7 +249,10 @@ def _proven_words(log: Log, walked: Walked, heads: Heads | None) -> str:
     authors = {*walked.said, *attributed_actions.of(heads.events if heads else (), walked.channels)}
     if not authors:
         return "No member said or did anything."
-    return f"Confirmed by their authors: {', '.join(sorted(authors))}."
+    names = ", ".join(sorted(authors))
+    return (
+        f"Confirmed by their authors, by receipt or as whoever ran this says (--confirm): {names}."
+    )
 
 
 def _never(log: Log, walked: Walked, heads: Heads | None) -> str:

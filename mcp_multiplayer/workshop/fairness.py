@@ -33,8 +33,7 @@ from mcp_multiplayer.edge.api.try_bot.runner import Step, Trial
 from mcp_multiplayer.errors import InvalidRequest
 from mcp_multiplayer.sandbox.call import Failed, HookCall, HookResult
 from mcp_multiplayer.sandbox.executor import Executor
-from mcp_multiplayer.service.bot_manager import BotSpec, default_slots
-from mcp_multiplayer.service.channel_manager import Bot
+from mcp_multiplayer.service.bot_manager import Bot, BotSpec, default_slots
 from mcp_multiplayer.workshop.sandbox_room import Workshop, run, workshop
 from mcp_multiplayer.workshop.table import Plain
 

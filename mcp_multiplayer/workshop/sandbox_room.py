@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import secrets
 import sys
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from contextlib import asynccontextmanager
@@ -17,8 +16,7 @@ from mcp_multiplayer.multiplayer_server import broker, hook_limits, room_limits
 from mcp_multiplayer.sandbox.host.forkserver import ELSEWHERE
 from mcp_multiplayer.sandbox.host.pool import Pool
 from mcp_multiplayer.service.bot_manager import BotManager
-from mcp_multiplayer.service.channel_manager import ChannelManager
-from mcp_multiplayer.storage.memory import MemoryStore
+from mcp_multiplayer.service.signing import Signing
 
 
 @dataclass(frozen=True)
@@ -34,19 +32,12 @@ async def workshop() -> AsyncIterator[Workshop]:
     """Start both sandboxes with the settings of the environment and .env."""
     settings = load()
     limits, isolation = hook_limits(settings), settings.bot_isolation
-    channels = ChannelManager(
-        MemoryStore(),
-        account_key=secrets.token_bytes(32),
-        rejoin_key=secrets.token_bytes(32),
-        limits=room_limits(settings),
-    )
     async with (
         Pool(limits=limits, broker=broker(settings), policy=isolation) as pool,
         Pool(limits=limits, policy=isolation, surroundings=ELSEWHERE) as second,
     ):
-        bots = BotManager(channels, pool, second=second, bots_dir=bots_dir())
-        yield Workshop(bots, channels.limits)
-    await channels.close()
+        bots = BotManager(Signing.fresh(), pool, second=second, bots_dir=bots_dir())
+        yield Workshop(bots, room_limits(settings))
 
 
 def run(main: Callable[[], Coroutine[Any, Any, int]]) -> None:

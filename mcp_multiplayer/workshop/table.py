@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import ast
+import builtins
+import functools
 import hashlib
+import types
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Protocol
@@ -10,6 +14,8 @@ from typing import Any, Protocol
 from mcp_multiplayer.config import bots_dir
 from mcp_multiplayer.sandbox.call import Finished, Hook, HookCall, HookResult, Limits, Said, Turn
 from mcp_multiplayer.sandbox.hostcalls.dice import Dice
+from mcp_multiplayer.sandbox.language import library, source
+from mcp_multiplayer.sandbox.language.imports import LIBRARY
 from mcp_multiplayer.sandbox.worker.clock import Clock
 from mcp_multiplayer.sandbox.worker.context import Context
 from mcp_multiplayer.sandbox.worker.rng import Rng
@@ -35,10 +41,21 @@ class Plain:
     def space(self, source: str) -> dict[str, Any]:
         """The names that a source defines."""
         if source not in self._spaces:
-            space: dict[str, Any] = {"__name__": "bot"}
+            space: dict[str, Any] = {"__name__": "bot", "__builtins__": self._builtins()}
             exec(compile(source, "<bot>", "exec"), space)
             self._spaces[source] = space
         return self._spaces[source]
+
+    @functools.cache  # noqa: B019 as long as the process, as the sources are
+    def _builtins(self) -> dict[str, Any]:
+        """Those of Python, with an import that knows the library."""
+        made = types.ModuleType(LIBRARY)
+        exec(compile(own_library(), f"<{LIBRARY}>", "exec"), vars(made))
+
+        def load(name: str, *more: Any) -> Any:
+            return made if name == LIBRARY else __import__(name, *more)
+
+        return {**vars(builtins), "__import__": load}
 
     async def run(self, call: HookCall) -> HookResult:
         """Raises what the referee raises."""
@@ -95,7 +112,7 @@ class Table:
 
     async def call(self, hook: Hook, *args: Any) -> list[dict[str, Any]]:
         """The bodies of what it said, whoever may read them."""
-        if f"def {hook}(" not in self.source:
+        if hook not in hooks_of(self.source):
             return []
         self.hooks += 1
         seated = tuple(self.players)
@@ -109,6 +126,7 @@ class Table:
             self.now,
             self.bot_id,
             key=hook_key(hashlib.sha256(self.seed).digest(), self.drew),
+            library=own_library(),
         )
         result = await self.runner.run(call)
         assert isinstance(result, Finished), result
@@ -189,3 +207,18 @@ class Table:
 def source_of(file_name: str) -> str:
     """A shipped referee's text."""
     return (BOTS / file_name).read_text(encoding="utf-8")
+
+
+@functools.cache
+def own_library() -> str:
+    """What shipped referees import as `referee`."""
+    return source_of(f"{LIBRARY}.py")
+
+
+@functools.cache
+def hooks_of(text: str) -> tuple[str, ...]:
+    """The hooks of a referee, its own and those of the library's base class."""
+    tree = ast.parse(text)
+    imported = source.imports_library(tree) is not None
+    handed = library.read(ast.parse(own_library())) if imported else None
+    return source.referee(tree, handed)[1]

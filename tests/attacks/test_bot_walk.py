@@ -17,6 +17,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 WALKER = ROOT / "tests" / "attacks" / "walker.py"
 CUT = 60_000  #: where the walker stops
+SETTINGS = ("-X", "faulthandler", "-W", "ignore")  #: a crash says at which object it was
 
 
 def removable() -> list[str]:
@@ -30,7 +31,7 @@ def removable() -> list[str]:
 
 def walked(reach: str, without: str) -> Any:
     done = subprocess.run(
-        [sys.executable, "-W", "ignore", str(WALKER), str(ROOT), reach, without],
+        [sys.executable, *SETTINGS, str(WALKER), str(ROOT), reach, without],
         capture_output=True,
         text=True,
         check=False,

@@ -1,4 +1,4 @@
-"""A thief presents a code that was already redeemed. Stopped by edge/auth/tokens.py."""
+"""A thief presents a code that was already redeemed. Stopped by edge/auth/grants.py."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from mcp_multiplayer.edge.auth.clients import Clients
 from mcp_multiplayer.edge.auth.database import Database
-from mcp_multiplayer.edge.auth.tokens import Pair, Spent, Tokens
-from tests.edge.harness import Upstream, lab, returned, serving, wish_for
+from mcp_multiplayer.edge.auth.grants import AuthorizationRequest, Grants, Pair, Spent
+from tests.edge.harness import LOOPBACK_URI, Upstream, lab, returned, serving, wish_for
 
 
 async def test_a_replayed_code_ends_what_was_issued_from_it(tmp_path: Path) -> None:
@@ -61,11 +62,13 @@ def test_both_of_two_redemptions_that_were_judged_at_once_end_with_nothing() -> 
     """The race made certain: both saw a fresh code before either consumed it."""
     ended: list[bool] = []
     database = Database(":memory:")
-    tokens = Tokens(database, issuers=("i",), on_revoked=lambda: ended.append(True))
-    code = tokens.add_code(
-        sub="acc_1", client_id="cli_1", issuer="i", redirect_uri="", challenge="c"
+    tokens = Grants(database, issuers=("i",), on_revoked=lambda: ended.append(True))
+    client, _ = Clients(database).add(
+        name="", redirect_uris=(LOOPBACK_URI,), grant_types=(), auth_method="none"
     )
-    first, second = tokens.code(code, "cli_1"), tokens.code(code, "cli_1")
+    asked = AuthorizationRequest("i", client, LOOPBACK_URI, "", "", "c")
+    code, client_id = tokens.approve(asked).code, client.client_id
+    first, second = tokens.code(code, client_id), tokens.code(code, client_id)
     assert first
     assert second
     tokens.redeem(first, Pair("mpt_1", "mpr_1"))
@@ -75,5 +78,5 @@ def test_both_of_two_redemptions_that_were_judged_at_once_end_with_nothing() -> 
     assert ended
     for token in ("mpt_1", "mpt_2"):
         assert tokens.bearer(token) is None
-    assert tokens.refresh("mpr_1", "cli_1") is None
+    assert tokens.refresh("mpr_1", client_id) is None
     database.close()

@@ -1,5 +1,5 @@
 """Another page presses the buttons of the consent page, or plants a cookie for it.
-Stopped by edge/auth/authorize.py and edge/auth/accounts.py."""
+Stopped by edge/auth/authorize.py and edge/auth/grants.py."""
 
 from __future__ import annotations
 

@@ -101,18 +101,18 @@ def _crowded(*, seats: int, names: int) -> bytes:
         "mpx-log/2",
         origin,
         "crowd",
-        "A" * 16,
         slots,
         {**LIMITS, "seats": seats},
         "0" * 32,
         checkpoint.vkey(origin, KEY.public),
+        creator="A" * 16,
     )
     lines: list[bytes] = []
     before = b""
     happened: list[Event] = [opened]
     for n in range(names):
         op = {"op": "rename", "name": f"name {n}"}
-        happened += [Ask("A" * 16, [op]), Rename(op["name"])]
+        happened += [Ask([op], "A" * 16), Rename(op["name"])]
     for index, event in enumerate(happened):
         entry = {**write(event), "i": index, "ts": 1, **({"p": b64u(before)} if index else {})}
         entry |= {"more": True} if isinstance(event, Ask) else {}

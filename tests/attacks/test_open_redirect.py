@@ -1,5 +1,5 @@
 """A stranger uses our name to send people, or codes, to his page. Stopped by
-edge/auth/redirects.py, consent.py and edge/auth/register.py."""
+edge/auth/redirects.py, edge/auth/authorize.py and edge/auth/clients.py."""
 
 from __future__ import annotations
 

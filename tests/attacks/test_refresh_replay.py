@@ -1,4 +1,4 @@
-"""A thief uses a refresh token the client has used up. Stopped by edge/auth/tokens.py."""
+"""A thief uses a refresh token the client has used up. Stopped by edge/auth/grants.py."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from mcp_multiplayer.edge.auth.database import Database
-from mcp_multiplayer.edge.auth.tokens import GRACE_SECONDS, Pair, Spent, Tokens
+from mcp_multiplayer.edge.auth.grants import GRACE_SECONDS, Grants, Pair, Spent
 from tests.edge.harness import Clock, Upstream, lab, serving
 
 
@@ -60,7 +60,7 @@ def test_a_refresh_judged_before_the_family_ended_gets_nothing() -> None:
     """The race made certain: revocation, or the end of the grace, between look-up and issue."""
     clock = Clock()
     database = Database(":memory:")
-    tokens = Tokens(database, issuers=("i",), now=clock)
+    tokens = Grants(database, issuers=("i",), now=clock)
     tokens.issue(sub="acc_1", client_id="cli_1", issuer="i", pair=Pair("mpt_1", "mpr_1"))
     one = tokens.refresh("mpr_1", "cli_1")
     assert one

@@ -1,5 +1,5 @@
-"""Somebody fills the registration with rubbish. Stopped by edge/auth/register.py,
-ratelimit.py and the sweep in clients.py."""
+"""Somebody fills the registration with rubbish. Stopped by edge/auth/clients.py and
+ratelimit.py."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from mcp_multiplayer import oauth_proxy
-from mcp_multiplayer.edge.auth import register
+from mcp_multiplayer.edge.auth import clients
 from mcp_multiplayer.edge.auth.clients import UNUSED_DAYS
 from mcp_multiplayer.edge.auth.endpoints import REGISTRATIONS_PER_HOUR
 from mcp_multiplayer.edge.auth.server import ISSUES_PER_HOUR
@@ -51,13 +51,13 @@ async def test_rubbish_is_a_400_in_the_terms_of_rfc_7591(tmp_path: Path, body: s
 
 async def test_too_much_is_refused(tmp_path: Path) -> None:
     async with lab(tmp_path) as it:
-        many = [f"{LOOPBACK_URI}/{n}" for n in range(register.MAX_REDIRECTS + 1)]
+        many = [f"{LOOPBACK_URI}/{n}" for n in range(clients.MAX_REDIRECTS + 1)]
         answer = await it.http.post("/register", json={"redirect_uris": many})
         assert answer.json()["error"] == "invalid_redirect_uri"
-        long = {"client_name": "x" * register.MAX_BYTES, "redirect_uris": [LOOPBACK_URI]}
+        long = {"client_name": "x" * clients.MAX_BYTES, "redirect_uris": [LOOPBACK_URI]}
         assert (await it.http.post("/register", json=long)).status_code == 413
         client = await it.register(client_name="x" * 1000)
-        assert len(client["client_name"]) == register.MAX_NAME
+        assert len(client["client_name"]) == clients.MAX_NAME
 
 
 async def test_an_address_can_register_so_often(tmp_path: Path) -> None:

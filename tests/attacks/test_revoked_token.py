@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from mcp_multiplayer.edge.auth.tokens import Bearer
+from mcp_multiplayer.edge.auth.grants import Bearer
 from mcp_multiplayer.edge.proxy.authentication import MAX_AGE, Authentication, Denied
 from tests.edge.harness import Clock
 

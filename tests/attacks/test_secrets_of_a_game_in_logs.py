@@ -2,7 +2,7 @@
 whispered. A whole game at DEBUG, with its mistakes, leaves no secret in either.
 
 Stopped by logging nothing that anybody sent (edge, service), by libraries staying at WARNING
-(edge/serve.py), and by keeping hashes only (edge/auth/secret.py, channel/invite_codes.py).
+(edge/serve.py), and by keeping hashes only (edge/auth/database.py, channel/invite_codes.py).
 """
 
 from __future__ import annotations

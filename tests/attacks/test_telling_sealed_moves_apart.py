@@ -24,6 +24,7 @@ _VARIES = (
     (re.compile(r"\b1[78]\d{11}\b"), "<ms>"),
     (re.compile(r"chn_[A-Za-z0-9_-]+|inv_[A-Za-z0-9_.-]+|mrt_[A-Za-z0-9_.-]+"), "<id>"),
     (re.compile(r"— \S+ [A-Za-z0-9+/=]+"), "<signature>"),
+    (re.compile(r"\b(?:\d+ (?:d|h|min|s) )+left\b"), "<time> left"),
     (re.compile(r"\b\d+ s(?: |\b)"), "<seconds>"),
 )
 _DIGEST = re.compile(r"[A-Za-z0-9_+/-]{11,}={0,2}")
@@ -32,6 +33,7 @@ MOVES = {
     "AuctionBot": ("auction", "bid 20", "bid 499"),
     "PriceBot": ("price", "guess 1", "guess 99999"),
     "CoinBot": ("coin", "heads", "tails"),
+    "DealBot": ("deal", "limit 20", "limit 99"),
 }
 
 

@@ -22,14 +22,14 @@ from mcp_multiplayer.sandbox.worker import serve
 guarded, compiled = serve.answer, serve.compile_source
 REPORT = {"hooks": ["on_init"], "class_name": "Native", "manifest": None,
           "network": False, "dice": False}
-def read(source):
+def read(source, *library):
     if not source.startswith("# native"):
-        return compiled(source)
+        return compiled(source, *library)
     return {"report": REPORT}, b"native"
-def answer(request, code):
+def answer(request, code, **more):
     source = request["call"]["source"]
     if not source.startswith("# native"):
-        return guarded(request, code)
+        return guarded(request, code, **more)
     space = {}
     try:
         exec(source, space)

@@ -12,6 +12,7 @@ arguments, ``deepcopy`` with a memo, and texts that name attributes.
 
 from __future__ import annotations
 
+import ast
 import builtins
 import copy
 import functools
@@ -27,6 +28,7 @@ import typing
 import weakref
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, sys.argv[1])
@@ -35,8 +37,10 @@ from mcp_multiplayer.sandbox.call import HookCall, Limits
 from mcp_multiplayer.sandbox.hostcalls.dice import Dice
 from mcp_multiplayer.sandbox.language import builtins as vocabulary
 from mcp_multiplayer.sandbox.language import fuel, guards, imports, modules, source, typehints
+from mcp_multiplayer.sandbox.language.library import read as read_library
 from mcp_multiplayer.sandbox.protocol import values, wire
 from mcp_multiplayer.sandbox.worker import (
+    compiler,
     context,
     files,
     hook,
@@ -44,7 +48,6 @@ from mcp_multiplayer.sandbox.worker import (
     network,
     normalize,
     stdio,
-    warmup,
     web,
 )
 from mcp_multiplayer.sandbox.worker.clock import Clock
@@ -167,7 +170,8 @@ def text() -> str:
     reach = (*imports.TABLE, *imports.PACKAGES)
     paths = [path for path in reach if NETWORKED or not source.reaches(path, source.NETWORK)]
     head = "".join(f"import {path}\n" for path in sorted(paths))
-    return f"{head}import weakref as memory\n{SOURCE}".replace("TEXT", TEXT)
+    head += "import referee\nimport weakref as memory\n"
+    return f"{head}{SOURCE}".replace("TEXT", TEXT)
 
 
 # --- what a bot may not reach --------------------------------------------------------------
@@ -495,14 +499,18 @@ def run() -> Walk:
     vars(hook)["bot_globals"] = kept
     message = {"id": 1, "sender": "alice", "kind": "user", "body": {"text": "x"}, "ts": "t"}
     call = HookCall(text(), "on_message", (message,), players=("alice",), key=KEY)
-    compiled = warmup.compile_here(call.source)
+    library = (Path(sys.argv[1]) / "bots" / "referee.py").read_text()
+    facts, code = compiler.compile_source(call.source, library)
+    compiled = wire.compiled(values.text(facts).encode(), code)
     request = values.read(wire.hook_request(call, compiled, Limits()))
-    told = hook.answer(request, compiled.code, Dice(KEY).take)
+    _, handed = compiler.compile_library(library)  # as a verifier hands it
+    told = hook.answer(request, code, Dice(KEY).take, handed)
     assert "finished" in told, told
     NAMESPACES.update(id(vars(module)) for module in list(sys.modules.values()))
     NAMESPACES.add(id(spaces[0]))
     NAMES.update(name for path in imports.TABLE for name in imports.names(path))
     NAMES.update(path.rpartition(".")[2] for path in imports.TABLE)
+    NAMES.update(read_library(ast.parse(library)).names)
     walk = Walk(spaces[0])
     for name, value in {**walk.builtins, **spaces[0]}.items():
         if name.isidentifier() and not name.startswith("_"):

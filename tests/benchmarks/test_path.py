@@ -21,7 +21,7 @@ def test_both_ways_are_counted_through_the_real_pair(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     told = json.loads(found.read_text())
     assert told.keys() == {"post", "sign_in"}
-    for name, file in (("post", "channel/decide.py"), ("sign_in", "edge/auth/tokens.py")):
+    for name, file in (("post", "channel/decide.py"), ("sign_in", "edge/auth/grants.py")):
         way = told[name]
         assert file in way["by file"]
         assert way["calls"] == sum(sum(calls.values()) for calls in way["by file"].values())

@@ -5,6 +5,7 @@ import itertools
 import random
 import re
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,12 +14,13 @@ import pytest_asyncio
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from mcp_multiplayer.sandbox.call import (Failed, HookCall, Said)
-from mcp_multiplayer.transcript.names import HOOKS
+from mcp_multiplayer.sandbox.call import Failed, HookCall, Said
 from mcp_multiplayer.sandbox.host.pool import Pool
-from mcp_multiplayer.workshop.table import (Plain, Runner, Table, source_of)
+from mcp_multiplayer.transcript.names import HOOKS
+from mcp_multiplayer.workshop.table import Plain, Runner, Table, source_of
 
 SOURCE = source_of("blackjack_bot.py")
+INSURANCE = ["insurance", "decline"]
 PACK = {rank + suit for rank in "A23456789TJQK" for suit in "SHDC"}
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -27,11 +29,25 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 #: What comes back for a bet of 2: the player's hand against the dealer's. "B" is a blackjack,
 #: 0 a bust one.
 BACK = {
-    ("B", "B"): 2, ("B", 21): 5, ("B", 17): 5, ("B", 0): 5,
-    (21, "B"): 0, (21, 21): 2, (21, 20): 4, (21, 0): 4,
-    (20, 21): 0, (20, 20): 2, (20, 19): 4, (20, 0): 4,
-    (12, 17): 0, (12, 0): 4, (17, 17): 2, (17, 18): 0,
-    (0, "B"): 0, (0, 0): 0, (0, 17): 0,
+    ("B", "B"): 2,
+    ("B", 21): 5,
+    ("B", 17): 5,
+    ("B", 0): 5,
+    (21, "B"): 0,
+    (21, 21): 2,
+    (21, 20): 4,
+    (21, 0): 4,
+    (20, 21): 0,
+    (20, 20): 2,
+    (20, 19): 4,
+    (20, 0): 4,
+    (12, 17): 0,
+    (12, 0): 4,
+    (17, 17): 2,
+    (17, 18): 0,
+    (0, "B"): 0,
+    (0, 0): 0,
+    (0, 17): 0,
 }
 
 
@@ -131,6 +147,8 @@ class Reading:
         self.seen: Counter[str] = Counter()
         self.commitment: dict[str, Any] = {}
         self.chips: dict[str, int] = {}
+        self.bets: dict[str, int] = {}
+        self.asked: set[str] = set()  # who is to say whether to be insured
         self.judge: Judge | None = None
         for post in table.posts:
             getattr(self, "on_" + post.body["type"], lambda post: None)(post)
@@ -149,19 +167,41 @@ class Reading:
         for player, bet in bets.items():
             self.chips[player] -= bet
             assert bet % 2 == 0 and self.chips[player] >= 0
+        ace = self.judge.dealer[0][0] == "A"
+        self.bets = bets
+        self.asked = {one for one in bets if ace and 2 * self.chips[one] >= bets[one]}
         assert post.body["dealer"] == [self.judge.dealer[0], "??"]
         self.seen["deal"] += 1
+
+    def on_insurance(self, post: Said) -> None:
+        assert post.body["player"] in self.asked
+        half = self.bets[post.body["player"]] // 2
+        assert post.body.get("insurance", half) in (0, half)
+
+    def on_insured(self, post: Said) -> None:
+        """A side bet of half the bet, paid 2:1 by the hidden card, before anybody plays."""
+        assert self.judge is not None
+        natural, taken = best(self.judge.dealer) == 21, post.body["insurance"]
+        assert post.body["blackjack"] == natural and set(taken) <= self.asked
+        assert post.body["paid"] == {one: 3 * chips * natural for one, chips in taken.items()}
+        for player, chips in taken.items():
+            assert 2 * chips == self.bets[player]
+            self.chips[player] += 2 * chips if natural else -chips
+            self.seen["insurance " + ("won" if natural else "lost")] += 1
+        self.same_chips(post.body["chips"])
+        self.asked = set()
 
     def on_resign(self, post: Said) -> None:
         if self.judge is not None:
             self.judge.hands.pop(post.body["player"], None)
-        else:
+        if self.judge is None or self.asked:
             self.chips.pop(post.body["player"])  # nobody saw a sealed bet that was lost so
 
     def on_hand(self, post: Said) -> None:
         body, judge = post.body, self.judge
         assert judge is not None
         player, at, action = body["player"], body["hand"] - 1, body["action"]
+        assert action == "deal" or not self.asked
         if not (action == "split" and judge.halved):  # a split is told in two posts
             self.chips[player] -= judge.do(player, at, action)
         judge.halved = action == "split" and not judge.halved
@@ -173,7 +213,7 @@ class Reading:
         self.seen[action] += 1
 
     def on_settle(self, post: Said) -> None:
-        assert self.judge is not None
+        assert self.judge is not None and not self.asked
         expected = self.judge.settle()
         assert post.body["dealer"]["cards"] == self.judge.dealer
         told = [
@@ -222,8 +262,9 @@ async def table(pool: Pool) -> Table:
     return made
 
 
-async def dealt(cards: str, *bets: int, **params: Any) -> Table:
-    """A table whose deck begins with these cards, two players or as many as there are bets."""
+async def dealt(cards: str, *bets: int, insure: str = "decline", **params: Any) -> Table:
+    """A table whose deck begins with these cards, with a player for each bet; all who are asked for
+    insurance say ``insure``, or nothing."""
     table = new(Plain(), **params)
     players = ["alice", "bob", "carol"][: len(bets)]
     await table.begin(*players)
@@ -239,6 +280,8 @@ async def dealt(cards: str, *bets: int, **params: Any) -> Table:
     table.posts[at] = type(table.posts[at])("bot", body)
     for player, bet in zip(players, bets, strict=True):
         await table.say(player, f"bet {bet}")
+    while insure and table.expect == INSURANCE:
+        await table.say(table.movers[0], insure)
     return table
 
 
@@ -252,6 +295,23 @@ async def test_it_is_announced_with_its_manifest_and_hooks(pool: Pool) -> None:
     assert report.class_name == "BlackjackBot" and set(report.hooks) == set(HOOKS) - {"on_join"}
     assert report.manifest is not None and report.manifest["label"] == "dealer"
     assert report.dice and not report.network
+
+
+async def test_what_its_panels_draw_is_what_it_posts() -> None:
+    table = await dealt("TS TC 6D 8S 9C KD", 10, 10)
+    for player in ("alice", "bob"):
+        await table.say(player, "stand")
+    show = Plain().space(SOURCE)["MANIFEST"]["show"]
+    for panel in [*show, *({"of": path} for path in show[-1]["open"].values())]:
+        posts = table.said(panel["in"]) if "in" in panel else [p.body for p in table.posts]
+        assert any(drawn(post, panel["of"]) for post in posts), panel
+
+
+def drawn(body: Any, path: str) -> Any:
+    """What a panel finds in a body."""
+    for name in path.split("."):
+        body = body.get(name) if isinstance(body, Mapping) else None
+    return body
 
 
 async def test_the_deck_is_committed_before_the_bets_and_opened_after_the_round(
@@ -330,8 +390,13 @@ async def test_a_split_makes_hands_that_are_played_one_after_the_other() -> None
     await table.say("alice", "split")  # 8S TH, 8C 5D, 8H 3C
     await table.say("alice", "stand")
     assert table.said("hand")[-1] == {
-        "type": "hand", "player": "alice", "hand": 2, "action": "next",
-        "cards": ["8C", "5D"], "value": 13, "bet": 10,
+        "type": "hand",
+        "player": "alice",
+        "hand": 2,
+        "action": "next",
+        "cards": ["8C", "5D"],
+        "value": 13,
+        "bet": 10,
     }
     await table.say("alice", "stand")
     await table.say("alice", "double")  # 8H 3C TC
@@ -371,6 +436,94 @@ async def test_a_second_bet_needs_the_chips() -> None:
         assert "do not suffice" in await table.refused("alice", action)
 
 
+async def test_insurance_costs_half_the_bet_and_pays_two_to_one() -> None:
+    table = await dealt("TS AD QH KD", 20, insure="", rounds=1)
+    assert table.movers == ["alice"] and table.expect == INSURANCE and table.said("hand") == []
+    said = await table.say("alice", "insurance")
+    assert said[0] == {"type": "insurance", "player": "alice", "insurance": 10}
+    assert said[1] == {
+        "type": "insured",
+        "round": 1,
+        "blackjack": True,
+        "insurance": {"alice": 10},
+        "paid": {"alice": 30},
+        "chips": {"alice": 100},
+    }
+    assert await outcomes(table) == [("lost", 0)]
+    assert table.end is not None and table.end["scores"] == {"alice": 100}
+
+
+async def test_insurance_is_lost_before_anybody_plays_when_there_is_no_blackjack() -> None:
+    table = await dealt("TS TC AD 9H 9C 6D", 20, 20, insure="", rounds=1, seconds=60)
+    table.now += 20
+    await table.say("bob", {"type": "move", "game": "blackjack", "action": "insurance"})
+    assert table.movers == ["alice"] and table.seconds == 40
+    for word in ("decline", "insurance", "hit"):
+        waiting = "waiting for alice to decide about insurance"
+        assert await table.refused("bob", word) == waiting
+    assert await table.refused("alice", "hit") == "first insurance; waiting for alice"
+    await table.say("alice", "Decline.")
+    (insured,) = table.said("insured")
+    assert (insured["insurance"], insured["paid"]) == ({"bob": 10}, {"bob": 0})
+    assert (insured["blackjack"], insured["chips"]) == (False, {"alice": 80, "bob": 70})
+    assert table.mover == "alice" and table.seconds == 60
+    assert "insurance is for" in await table.refused("bob", "insurance")
+    await table.say("alice", "stand")
+    await table.say("bob", "stand")
+    assert await outcomes(table) == [("won", 40), ("won", 40)]
+
+
+async def test_a_blackjack_of_ones_own_that_is_insured_is_even_money() -> None:
+    scores = set()
+    for hole in ("KD", "9D"):
+        table = await dealt(f"AS AD KH {hole}", 10, insure="insurance", rounds=1)
+        judged(table)
+        assert table.end is not None
+        scores.add(table.end["scores"]["alice"])
+    assert scores == {110}
+
+
+@pytest.mark.parametrize("bet", [68, 100])
+async def test_who_lacks_the_chips_is_not_asked_for_insurance(bet: int) -> None:
+    table = await dealt("TS TC AD 9H 9C 6D", bet, 10, insure="")
+    assert table.movers == ["bob"]
+    assert await table.refused("alice", "insurance") == (
+        "waiting for bob to decide about insurance"
+    )
+    await table.say("bob", "insurance")
+    assert table.mover == "alice" and table.said("insured")[0]["insurance"] == {"bob": 5}
+    alone = await dealt("TS AD 9H 6D", bet, insure="")
+    assert alone.expect == ["hit", "stand"] and alone.said("insured") == []
+
+
+async def test_insurance_said_to_the_referee_alone_shows_when_all_have_decided() -> None:
+    table = await dealt("TS TC AD 9H 9C 6D", 20, 20, insure="")
+    shown = await table.say("alice", "insurance", to=True)
+    assert shown == [{"type": "insurance", "player": "alice"}]
+    await table.say("bob", "decline", to=True)
+    assert table.said("insured")[0]["insurance"] == {"alice": 10}
+
+
+async def test_who_says_nothing_of_insurance_declines() -> None:
+    table = await dealt("TS TC AD 9H 9C 6D", 20, 20, insure="", seconds=60)
+    await table.say("bob", "insurance")
+    said = await table.late()
+    assert said[0] == {"type": "late", "players": ["alice"], "action": "decline"}
+    assert said[1]["insurance"] == {"bob": 10} and table.mover == "alice"
+
+
+async def test_who_leaves_while_insured_loses_it_and_the_last_one_gets_the_own_back() -> None:
+    table = await dealt("TS TC 9S AD 9H 9C 8S 6D", 20, 20, 20, insure="")
+    await table.say("alice", "insurance")
+    await table.leave("alice")
+    assert table.movers == ["bob", "carol"]
+    await table.say("bob", "insurance")
+    await table.leave("carol")
+    assert table.end is not None and table.end["winners"] == ["bob"]
+    assert table.end["scores"] == {"alice": 70, "bob": 100, "carol": 80}
+    assert len(table.said("reveal")) == 1
+
+
 async def test_a_dealers_blackjack_ends_the_round_before_anybody_moves() -> None:
     table = await dealt("AS TS AD KH 5H KD", 10, 20, rounds=1)
     assert await outcomes(table) == [("push", 10), ("lost", 0)]
@@ -383,9 +536,10 @@ async def test_wrong_moves_change_nothing_and_say_why(table: Table) -> None:
     for value in (0, 9, 11, 102, -10, 10.5, True, None, "ten", [10], "1e1", "99999999"):
         move = {"type": "move", "game": "blackjack", "action": "bet", "value": value}
         assert await table.refused("alice", move) == "bet an even number of chips from 10 to 100"
-    assert "first the bets; waiting for alice, bob" in await table.refused("alice", "hit")
+    assert "first the bets; waiting for alice and bob" in await table.refused("alice", "hit")
     await table.say("alice", "bet 10")
-    assert "your bet stands" in await table.refused("alice", "bet 20")
+    assert await table.refused("alice", "bet 20") == "your bet is final; waiting for bob"
+    assert "insurance is for" in await table.refused("bob", "insurance")
     move = {"type": "move", "game": "blackjack", "action": "peek"}
     assert "the moves are" in await table.refused("alice", move, to=True)
     assert table.posts[-1].to == ("alice",)
@@ -507,14 +661,9 @@ async def test_alone_one_plays_against_the_dealer_and_again(pool: Pool) -> None:
     "params",
     [
         {"rounds": 0},
-        {"decks": 9},
         {"chips": 8},
         {"min_bet": 3},
         {"min_bet": 20, "max_bet": 10},
-        {"face_down": 1},
-        {"seconds": 0},
-        {"seconds": "60"},
-        {"rounds": True},
     ],
 )
 async def test_params_that_make_no_game_are_refused(pool: Pool, params: dict[str, Any]) -> None:
@@ -571,12 +720,15 @@ async def test_no_public_value_opens_a_commitment_before_its_reveal() -> None:
     assert len(decks) == len({r["salt"] for r in table.said("reveal")}) == 3
 
 
-async def test_what_is_seen_before_the_reveal_does_not_depend_on_the_hidden_card() -> None:
+@pytest.mark.parametrize(("shown", "first"), [("6D", "stand"), ("AD", "insurance")])
+async def test_what_is_seen_before_the_reveal_does_not_depend_on_the_hidden_card(
+    shown: str, first: str
+) -> None:
     """Two decks that differ in the hole card and what lies behind look the same until then."""
     seen = []
     for hole in ("5D", "9C", "TC"):
-        table = await dealt(f"TS 9S 6D 7H 7D {hole}", 10, 10)
-        await table.say("alice", "stand")
+        table = await dealt(f"TS 9S {shown} 7H 7D {hole}", 10, 10, insure="")
+        await table.say("alice", first)
         words = [dict(p.body) for p in table.posts if p.body["type"] != "commitment"]
         seen.append((words, table.turn, table.draws))
     assert seen[0] == seen[1] == seen[2]
@@ -588,7 +740,7 @@ async def test_every_shuffle_takes_the_same_number_of_draws() -> None:
         table = new(Plain(), bytes([seed]))
         await table.begin("a", "b")
         draws.add(table.draws)
-    assert draws == {51 + 4}  # the swaps, the salt
+    assert draws == {51}  # the swaps; the salt is `secrets`, which `Plain` does not count
 
 
 @pytest.mark.parametrize("number", [2000, pytest.param(20000, marks=pytest.mark.long)])
@@ -620,7 +772,7 @@ PARAMS = st.fixed_dictionaries(
 MOVES = [
     *("legal", "legal", "legal", "legal", "legal", "late", "hello", "rematch"),
     *("hit", "stand", "double", "split", "bet 10", "bet 20", "bet 11", "bet 999"),
-    *("resign", "leave"),
+    *("insurance", "decline", "resign", "leave"),
 ]
 STEP = st.tuples(st.integers(0, 7), st.sampled_from(MOVES), st.sampled_from([True, None]))
 
@@ -689,6 +841,7 @@ async def test_games_of_random_moves_have_everything_in_them_and_end_by_their_ru
         seen += await any_game(runner, 1 + game % 5, game.to_bytes(4, "big"), params, steps)
     assert {"hit", "stand", "double", "split"} <= set(seen)
     assert {"blackjack", "push", "won", "lost", "bust"} <= set(seen)
+    assert {"insurance won", "insurance lost"} <= set(seen)
 
 
 async def test_the_largest_table_never_runs_out_of_cards() -> None:

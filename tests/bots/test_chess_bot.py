@@ -6,16 +6,16 @@ from typing import Any
 
 import chess
 import chess.pgn
-from tests.sample import sample
 import pytest
 import pytest_asyncio
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from mcp_multiplayer.sandbox.call import (Failed, HookCall)
-from mcp_multiplayer.transcript.names import HOOKS
+from mcp_multiplayer.sandbox.call import Failed, HookCall
 from mcp_multiplayer.sandbox.host.pool import Pool
-from mcp_multiplayer.workshop.table import (Plain, Runner, Table, source_of)
+from mcp_multiplayer.transcript.names import HOOKS
+from mcp_multiplayer.workshop.table import Plain, Runner, Table, source_of
+from tests.sample import sample
 
 SOURCE = source_of("chess_bot.py")
 RULES = Plain().space(SOURCE)
@@ -99,6 +99,44 @@ async def test_moves_are_as_many_as_is_known(fen: str, depth: int, count: int) -
     assert perft(RULES["read_fen"](fen), depth) == count
 
 
+@pytest.mark.parametrize(
+    "fen",
+    [
+        "8/4P3/4k3/8/8/8/8/4K3 w - - 0 1",  # the promoted piece checks through where it came from
+        "4r3/3P4/2k5/8/8/8/8/4K3 w - - 0 1",  # so when it captures
+        "4k3/8/8/8/4N3/8/6B1/4R1K1 w - - 0 1",  # checks that are discovered, and double ones
+        "5k2/8/8/8/8/8/8/4K2R w K - 0 1",  # castling checks
+        "8/8/8/1k1pP2R/8/8/8/4K3 w - d6 0 1",  # two pawns leave a row
+        "4k3/8/8/3pP3/8/8/4r3/K3Q3 w - d6 0 1",
+        "4k3/8/8/8/1b1r4/2N5/3P4/4K2R w K - 0 1",  # pinned on a diagonal, and on a file
+        "4k3/4r3/8/8/8/5n2/4P3/4K3 w - - 0 1",  # in check from a knight, with a pinned pawn
+        "3rk3/8/8/8/8/8/8/R2K4 w - - 0 1",
+        "4k3/8/8/2pP4/1K5r/8/8/8 w - c6 0 1",  # in check, a capture in passing helps
+        "R6R/3Q4/1Q4Q1/4Q3/2Q4Q/Q4Q2/pp1Q4/kBNN1KB1 w - - 0 1",
+        "r3k2r/p1ppqpb1/bn2pnp1/3PN3/1p2P3/2N2Q1p/PPPBBPPP/R3K2R b KQkq - 0 1",
+    ],
+)
+async def test_every_move_of_a_position_is_known_and_written_as_by_python_chess(fen: str) -> None:
+    position, board = RULES["read_fen"](fen), chess.Board(fen)
+    legal = position.legal()
+    assert sorted(position.san(legal, legal)) == sorted(map(board.san, board.legal_moves))
+
+
+@pytest.mark.parametrize("pieces", ["", "Bb", "Bbb", "BBr", "Nq", "Nn", "NB", "Bq", "BP"])
+async def test_what_cannot_mate_is_judged_as_by_python_chess(pieces: str) -> None:
+    rng = random.Random(pieces)
+    for _ in range(40):
+        board = chess.Board(None)
+        for square, piece in zip(
+            rng.sample(range(64), len(pieces) + 2), "Kk" + pieces, strict=True
+        ):
+            board.set_piece_at(square, chess.Piece.from_symbol(piece))
+        blank = " " * 20 + "".join(f" {row} " for row in str(board).replace(" ", "").split("\n"))
+        for white in (True, False):
+            found = RULES["cannot_mate"](blank + " " * 20, white)
+            assert found == board.has_insufficient_material(white), board.fen()
+
+
 async def compared(runner: Runner, seed: int, most: int = 10_000) -> Table:
     """A random game of which every list of moves, position and claim is compared."""
     rng = random.Random(seed)
@@ -173,6 +211,14 @@ async def test_it_is_announced_with_its_manifest_and_hooks(pool: Pool) -> None:
     assert report.class_name == "ChessBot" and set(report.hooks) == set(HOOKS) - {"on_join"}
     assert report.manifest is not None and report.manifest["label"] == "chess"
     assert not report.dice and not report.network
+
+
+async def test_what_its_panels_draw_is_what_it_posts() -> None:
+    table = await new(Plain(), clock=60)
+    (said,) = await table.say("alice", "e4")
+    board, clock = RULES["MANIFEST"]["show"]
+    assert said[board["of"]].startswith("rnbqkbnr/") and said[board["last"]] == "e2e4"
+    assert said[clock["of"]] == {"alice": 60, "bob": 60}
 
 
 async def test_the_first_who_joined_has_white_and_is_told_every_legal_move(table: Table) -> None:
@@ -259,7 +305,7 @@ async def test_what_is_no_legal_move_changes_nothing_and_says_why(table: Table) 
         move = {"type": "move", "game": "chess", "action": "move", "value": value}
         assert "illegal move" in await table.refused("alice", move)
     move = {"type": "move", "game": "chess", "action": "castle"}
-    assert "the actions are" in await table.refused("alice", move)
+    assert "the moves are one like Nf3, draw" in await table.refused("alice", move)
     assert "still going on" in await table.refused("alice", "rematch")
     for word in ("decline", "accept"):
         assert "no draw is offered" in await table.refused("alice", word)
@@ -404,7 +450,7 @@ async def test_an_offer_out_of_turn_is_listed_for_who_is_to_move_until_it_is_gon
     assert table.movers == ["alice"] and table.expect == without
     assert table.seconds == pytest.approx(30)
     await play(table, "e4")
-    assert table.state["clocks"]["alice"] == pytest.approx(270)
+    assert table.state["bank"]["alice"] == pytest.approx(270)
 
 
 async def test_an_offer_to_who_is_not_to_move_leaves_the_list_as_it_is(table: Table) -> None:
@@ -438,7 +484,7 @@ async def test_a_clock_counts_the_time_of_all_moves() -> None:
     table.now += 10
     (said,) = await table.say("bob", "e5")
     assert said["clock"] == {"alice": 152, "bob": 292}
-    assert table.state["clocks"] == {"alice": 152, "bob": 292} and table.seconds == 152
+    assert table.state["bank"] == {"alice": 152, "bob": 292} and table.seconds == 152
     assert await table.refused("alice", "Ke3")
     await table.late()
     assert ended(table) == (["bob"], "alice ran out of time")
@@ -504,7 +550,7 @@ async def test_the_longest_games_still_end(table: Table) -> None:
 @pytest.mark.parametrize(
     "params",
     [
-        *({"seconds": 0}, {"clock": "5"}, {"increment": -1}, {"increment": None}, {"fen": 5}),
+        {"clock": 0},
         *({"fen": fen} for fen in ("x", "8/8/8/8/8/8/8/8 w - - 0 1", "K7/8/8/8/8/8/8/k6P w - -")),
         *({"fen": fen} for fen in ("K6k/8/8/8/8/8/8/7R w - - 0 1", "k7/8/8/8/8/8/8/7K x - -")),
         *({"fen": fen} for fen in ("k7/8/8/8/8/8/8/7K w - - 0 1", "kQK5/8/8/8/8/8/8/8 b - -")),

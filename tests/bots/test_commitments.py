@@ -11,12 +11,20 @@ from typing import Any
 
 import pytest
 
-from mcp_multiplayer.workshop.table import (Plain, Table, source_of)
+from mcp_multiplayer.workshop.table import Plain, Table, source_of
 
-BOTS = ["guess_bot", "blackjack_bot", "coin_bot", "rock_paper_scissors_bot", "trivia_bot",
-        "auction_bot"]
+BOTS = [
+    "guess_bot",
+    "blackjack_bot",
+    "coin_bot",
+    "rock_paper_scissors_bot",
+    "trivia_bot",
+    "auction_bot",
+    "word_bot",
+]
 CARDS = [rank + suit for rank in "23456789TJQKA" for suit in "SHDC"]
 SECRETS = [*map(str, range(1, 1001)), *CARDS, "heads", "tails", "rock", "paper", "scissors"]
+SECRETS += Plain().space(source_of("word_bot.py"))["WORDS"]
 WEAK = """
 import hashlib
 MANIFEST = {"name": "WeakBot", "seats": ["alice", "bob"]}

@@ -10,7 +10,6 @@ import asyncio
 import hashlib
 import random
 from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -21,7 +20,7 @@ from mcp_multiplayer.sandbox.call import HookCall, HookResult
 from mcp_multiplayer.sandbox.host.determinism_check import receipt
 from mcp_multiplayer.sandbox.host.forkserver import ELSEWHERE
 from mcp_multiplayer.sandbox.host.pool import Pool
-from mcp_multiplayer.service.bot_manager import DETERMINISTIC
+from mcp_multiplayer.service.bot_manager import DETERMINISTIC, LIBRARY
 from tests.verifier.games import table
 from tests.verifier.matches import HOOK, PRESETS, World, match, replayer, world
 from tests.verifier.records import shipped
@@ -35,7 +34,7 @@ async def test_the_list_holds_every_preset_as_it_is() -> None:
     lines = (bots_dir() / DETERMINISTIC).read_text().splitlines()
     assert lines == [
         f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.name}"
-        for path in sorted(bots_dir().glob("*_bot.py"))
+        for path in [*sorted(bots_dir().glob("*_bot.py")), bots_dir() / LIBRARY]
     ]
 
 

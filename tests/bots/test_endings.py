@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import pytest
 
-from mcp_multiplayer.workshop.table import (Plain, Table, source_of)
+from mcp_multiplayer.workshop.table import Plain, Table, source_of
 from tests.bots.test_presets import FILES
 
 
@@ -24,9 +24,12 @@ class Endings(NamedTuple):
 BOB, NOBODY = ["bob"], list[str]()
 ENDINGS = {
     "auction_bot": Endings("pass", NOBODY, NOBODY, NOBODY),
+    "bet_bot": Endings("concede", NOBODY, NOBODY, NOBODY),
     "blackjack_bot": Endings("resign", BOB, BOB, None),
     "chess_bot": Endings("resign", BOB, BOB, BOB),
     "coin_bot": Endings("concede", BOB, BOB, NOBODY),
+    "connect_four_bot": Endings("resign", BOB, BOB, BOB),
+    "deal_bot": Endings("cancel", NOBODY, NOBODY, NOBODY),
     "guess_bot": Endings("concede", BOB, BOB, BOB),
     "judge_bot": Endings("cancel", NOBODY, NOBODY, NOBODY),
     "memory_exchange_bot": Endings("opt out", NOBODY, NOBODY, NOBODY),
@@ -35,6 +38,7 @@ ENDINGS = {
     "tic_tac_toe_bot": Endings("resign", BOB, BOB, BOB),
     "tls_bot": Endings("done", NOBODY, NOBODY, NOBODY),
     "trivia_bot": Endings("resign", BOB, BOB, NOBODY),
+    "word_bot": Endings("resign", BOB, BOB, BOB),
 }
 each = pytest.mark.parametrize("name", ENDINGS)
 

@@ -12,9 +12,10 @@ import pytest_asyncio
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from mcp_multiplayer.sandbox.call import (Failed, Finished, Hook, HookCall)
-from mcp_multiplayer.transcript.names import HOOKS
+from mcp_multiplayer.sandbox.call import Failed, Finished, Hook, HookCall
 from mcp_multiplayer.sandbox.host.pool import Pool
+from mcp_multiplayer.transcript.names import HOOKS
+from mcp_multiplayer.workshop.table import own_library
 
 SOURCE = (Path(__file__).parents[2] / "bots" / "guess_bot.py").read_text()
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -22,7 +23,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def pool() -> AsyncIterator[Pool]:
-    made = Pool()
+    made = Pool(library=own_library())
     await made.start()
     yield made
     await made.close()

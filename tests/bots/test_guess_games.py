@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from mcp_multiplayer.workshop.table import (Plain, Table, source_of)
+from mcp_multiplayer.workshop.table import Plain, Table, source_of
 
 SOURCE = source_of("guess_bot.py")
 NAMES = ["alice", "bob", "carol", "dave"]

@@ -9,10 +9,9 @@ import pytest_asyncio
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from mcp_multiplayer.sandbox.call import (Failed, HookCall)
-from mcp_multiplayer.transcript.names import HOOKS
 from mcp_multiplayer.sandbox.host.pool import Pool
-from mcp_multiplayer.workshop.table import (Plain, Runner, Table, source_of)
+from mcp_multiplayer.transcript.names import HOOKS
+from mcp_multiplayer.workshop.table import Plain, Runner, Table, source_of
 from tests.bots.wandering import heard_by, public, wander
 
 SOURCE = source_of("memory_exchange_bot.py")
@@ -140,7 +139,7 @@ async def test_both_answer_when_that_is_agreed(pool: Pool) -> None:
     assert table.movers == ["alice", "bob"]
     await table.say("alice", "answer noodles", to=True)
     assert table.movers == ["bob"] and "noodles" not in heard_by(table, "bob")
-    assert "an answer is final" in await table.refused("alice", "answer rice", to=True)
+    assert "answer is final" in await table.refused("alice", "answer rice", to=True)
     await table.say("bob", "answer bread", to=True)
     for player in ("alice", "bob"):
         await table.say(player, "release")
@@ -167,11 +166,11 @@ async def test_an_answer_that_others_can_read_is_not_taken(table: Table, to: Any
 
 
 async def test_what_is_no_move_changes_nothing_and_says_why(table: Table) -> None:
-    assert "not one of the two" in await table.refused("carol", "ask x")
+    assert "not a player" in await table.refused("carol", "ask x")
     assert "it is alice" in await table.refused("bob", "ask x")
     assert "answer: not now" in await table.refused("bob", "answer x", to=True)
     assert "withdraw: not now" in await table.refused("bob", "withdraw")
-    assert "rematch: not now" in await table.refused("bob", "rematch")
+    assert "still going on" in await table.refused("bob", "rematch")
     for value in (None, 1, " ", "é" * 2001, ["x"]):
         move = {"type": "move", "game": "memory", "action": "ask", "value": value}
         assert "takes a text" in await table.refused("alice", move)
@@ -218,17 +217,9 @@ async def test_it_is_over_after_the_last_question_or_when_one_is_done(table: Tab
 async def test_alone_there_is_nothing_to_exchange(pool: Pool) -> None:
     alone = new(pool)
     await alone.begin("alice")
-    assert alone.end == {"winners": [], "reason": "an exchange takes two players"}
+    assert alone.end == {"winners": [], "reason": "this exchange takes two players"}
     assert "not started" in await alone.refused("alice", "opt in")
     assert await alone.call("on_start") == []
-
-
-@pytest.mark.parametrize(
-    "params", [{"questions": 0}, {"questions": True}, {"both": 1}, {"seconds": 0}]
-)
-async def test_params_that_make_no_exchange_are_refused(pool: Pool, params: dict[str, Any]) -> None:
-    result = await pool.run(HookCall(SOURCE, "on_init", params=params))
-    assert isinstance(result, Failed) and result.error == "ValueError"
 
 
 @settings(max_examples=40, suppress_health_check=list(HealthCheck))

@@ -8,13 +8,13 @@ import json
 from collections.abc import AsyncIterator
 from typing import Any
 
-from tests.sample import sample
 import pytest
 import pytest_asyncio
 
-from tests.sandbox.outside import (listening, make_chain)
 from mcp_multiplayer.demo.pair import Pair
 from tests.players import Player, rest
+from tests.sample import sample
+from tests.sandbox.outside import listening, make_chain
 
 pytestmark = [pytest.mark.servers, pytest.mark.asyncio(loop_scope="module")]
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from mcp_multiplayer.workshop.table import (Plain, Table, source_of)
+from mcp_multiplayer.workshop.table import Plain, Table, source_of
 
 #: A first move of each game, and how else it may be written.
 SAME = {
@@ -15,6 +15,10 @@ SAME = {
     "rock_paper_scissors_bot.py": ("rock", ["Rock", "ROCK!", " rock. ", "Throw rock!"]),
     "coin_bot.py": ("heads", ["Heads!", "HEADS", "call heads.", "Call: heads"]),
     "auction_bot.py": ("bid 40", ["Bid 40", "BID  40 ", "bid: 40", "bid 40!", "bid 040"]),
+    "word_bot.py": ("e", ["E", " e ", "e.", "(e)", "Guess e", "guess: E!", "letter e"]),
+    "connect_four_bot.py": ("4", [" 4 ", "4.", "4!", "Drop 4.", "DROP: 4", "move 4"]),
+    "deal_bot.py": ("limit 40", ["Limit 40", "LIMIT  40", "limit: 40", "limit 40!", "limit 040"]),
+    "bet_bot.py": ("accept", ["Accept", "ACCEPT!", " accept. "]),
     "blackjack_bot.py": ("bet 10", ["Bet 10", "bet: 10", "BET  10!", "bet 10."]),
     "trivia_bot.py": ("B", ["b", "B.", "(B)", "b)", "Answer: B", "answer B!", "B:"]),
     "memory_exchange_bot.py": ("opt in", ["Opt in", "opt-in", "OPT  IN!", "opt in."]),
@@ -24,6 +28,7 @@ SAME = {
     "price_bot.py": ("guess 5", ["Guess 5", "guess: 5", "guess 5.", "GUESS  5!", "guess 5.0"]),
 }
 SEALED = {"rock_paper_scissors_bot.py", "auction_bot.py", "trivia_bot.py", "price_bot.py"}
+SEALED |= {"deal_bot.py"}
 PARAMS: dict[str, dict[str, Any]] = {"price_bot.py": {"url": "http://127.0.0.1:1/", "delay": 0}}
 
 
@@ -59,6 +64,10 @@ async def test_a_move_in_other_letters_is_the_same_move(name: str) -> None:
         ("chess_bot.py", ["e4"], "resign"),
         ("chess_bot.py", ["e4"], "draw"),
         ("judge_bot.py", ["propose x"], "cancel"),
+        ("deal_bot.py", [], "cancel"),
+        ("word_bot.py", ["e"], "resign"),
+        ("connect_four_bot.py", ["4"], "resign"),
+        ("bet_bot.py", ["accept"], "decline"),
     ],
 )
 async def test_so_is_giving_up(name: str, before: list[str], word: str) -> None:

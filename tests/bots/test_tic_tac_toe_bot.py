@@ -8,10 +8,10 @@ import pytest_asyncio
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from mcp_multiplayer.sandbox.call import (Failed, HookCall)
-from mcp_multiplayer.transcript.names import HOOKS
+from mcp_multiplayer.sandbox.call import Failed, HookCall
 from mcp_multiplayer.sandbox.host.pool import Pool
-from mcp_multiplayer.workshop.table import (Plain, Runner, Table, source_of)
+from mcp_multiplayer.transcript.names import HOOKS
+from mcp_multiplayer.workshop.table import Plain, Runner, Table, source_of
 
 SOURCE = source_of("tic_tac_toe_bot.py")
 ROWS = ("123", "456", "789", "147", "258", "369", "159", "357")

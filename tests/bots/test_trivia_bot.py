@@ -12,10 +12,10 @@ import pytest_asyncio
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from mcp_multiplayer.sandbox.call import (Failed, HookCall)
-from mcp_multiplayer.transcript.names import HOOKS
+from mcp_multiplayer.sandbox.call import Failed, HookCall
 from mcp_multiplayer.sandbox.host.pool import Pool
-from mcp_multiplayer.workshop.table import (Plain, Runner, Table, source_of)
+from mcp_multiplayer.transcript.names import HOOKS
+from mcp_multiplayer.workshop.table import Plain, Runner, Table, source_of
 
 SOURCE = source_of("trivia_bot.py")
 SEALED = {"body": ["A", "B", "C", "D", "pass"], "to": ["bot:trivia"]}
@@ -128,8 +128,12 @@ async def test_an_answer_may_be_said_in_several_ways(form: str, structured: bool
 
 async def test_an_answer_in_words_is_compared_without_case_article_and_point() -> None:
     for text, right in (
-        ("the LARK.", 1), ("lark", 1), ("  alauda  Arvensis", 1), ("answer A lark", 1),
-        ("larks", 0), ("pass", 0),
+        ("the LARK.", 1),
+        ("lark", 1),
+        ("  alauda  Arvensis", 1),
+        ("answer A lark", 1),
+        ("larks", 0),
+        ("pass", 0),
     ):
         table = await begun(questions=OWN[:1])
         assert table.expect == {"body": ["answer ...", "pass"], "to": ["bot:trivia"]}

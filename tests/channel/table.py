@@ -195,6 +195,7 @@ OPS: dict[str, dict[str, Any]] = {
     "close": {"op": "close"},
     "accept_change": {"op": "accept_change", "terms": "sha256:00"},
     "open_sealed": {"op": "open_sealed", "bot_id": "judge"},
+    "hand_over": {"op": "hand_over", "player_id": "bob"},
 }
 SLOTS = ("bot:judge", "invite:alice", "invite:bob", "invite:carol")
 WITH_ADMIN = ("bot:judge", "invite:alice:admin", "invite:bob", "invite:carol")

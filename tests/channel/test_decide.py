@@ -49,6 +49,9 @@ ALL = dict.fromkeys(OPS, None)
 ASKS = {op: Propose for op in ("set_bot", "attach_bot", "remove_bot", "set_admin")}
 #: To accept what was never proposed is allowed and means nothing; to open what nobody said, too.
 ACCEPTS = {"accept_change": TermsChanged, "open_sealed": BadOp}
+#: The creator's rights are the creator's, to give to another player.
+GIVES, GIVES_NOT = {"hand_over": None}, {"hand_over": NotAdmin}
+NOBODY_TAKES = {"hand_over": BadOp}
 HELPS = {"reissue_invite": None, "start": None}
 
 
@@ -57,20 +60,24 @@ SITUATIONS: dict[str, tuple[tuple[str, ...], dict[str, str], dict[str, dict[str,
         SLOTS,
         {},
         {
-            "host": ALL | {"start": BadOp, "accept_change": NotAdmin, "open_sealed": NotAdmin},
+            "host": ALL
+            | NOBODY_TAKES
+            | {"start": BadOp, "accept_change": NotAdmin, "open_sealed": NotAdmin},
             "eve": NOBODY,
         },
     ),
     "the creator sits alone": (
         SLOTS,
         {"alice": "host"},
-        {"host": ALL | ACCEPTS, "eve": NOBODY},
+        {"host": ALL | ACCEPTS | NOBODY_TAKES, "eve": NOBODY},
     ),
     "the creator sits alone on two seats": (
         SLOTS,
         {"alice": "host", "bob": "host"},
         {
-            "host": ALL | {"accept_change": SeatAmbiguous, "open_sealed": SeatAmbiguous},
+            "host": ALL
+            | NOBODY_TAKES
+            | {"accept_change": SeatAmbiguous, "open_sealed": SeatAmbiguous},
             "eve": NOBODY,
         },
     ),
@@ -78,7 +85,7 @@ SITUATIONS: dict[str, tuple[tuple[str, ...], dict[str, str], dict[str, dict[str,
         SLOTS,
         BOTH,
         {
-            "host": NO_ADMIN | HELPS,
+            "host": NO_ADMIN | HELPS | GIVES,
             "A": NO_ADMIN | ACCEPTS,
             "B": NO_ADMIN | ACCEPTS,
             "eve": NOBODY,
@@ -87,14 +94,14 @@ SITUATIONS: dict[str, tuple[tuple[str, ...], dict[str, str], dict[str, dict[str,
     "the creator and another sit, no seat is admin": (
         SLOTS,
         {"alice": "host", "bob": "B"},
-        {"host": NO_ADMIN | HELPS | ACCEPTS, "B": NO_ADMIN | ACCEPTS, "eve": NOBODY},
+        {"host": NO_ADMIN | HELPS | ACCEPTS | GIVES, "B": NO_ADMIN | ACCEPTS, "eve": NOBODY},
     ),
     "another sits on the admin seat": (
         WITH_ADMIN,
         BOTH,
         {
-            "host": NO_ADMIN | HELPS,
-            "A": ALL | ASKS | ACCEPTS,
+            "host": NO_ADMIN | HELPS | GIVES,
+            "A": ALL | ASKS | ACCEPTS | GIVES_NOT,
             "B": NO_ADMIN | ACCEPTS,
             "eve": NOBODY,
         },

@@ -19,14 +19,16 @@ from mcp_multiplayer.channel.events import (
     Detach,
     Disclose,
     Entropy,
-    Erased,
+    Erase,
     Event,
     Genesis,
+    Handover,
     Invite,
     Join,
     Key,
     Leave,
     Msg,
+    Offer,
     Open,
     Propose,
     Rename,
@@ -47,7 +49,7 @@ from tests.channel.table import RECEIPT
 #: One of each type as its entry stands in the log, without its place (i, p, ts).
 FORMS: list[tuple[Event, dict[str, Any]]] = [
     (
-        Genesis(VERSION, "h/c/chn_x", "n", "W", [{"id": "s0"}], {"seats": 2}, "00", "key"),
+        Genesis(VERSION, "h/c/chn_x", "n", [{"id": "s0"}], {"seats": 2}, "00", "key", creator="W"),
         {
             "t": "genesis",
             "v": VERSION,
@@ -90,7 +92,7 @@ FORMS: list[tuple[Event, dict[str, Any]]] = [
         {"t": "propose", "slot": "s1", "ops": [{"op": "remove_bot"}], "terms": "sha256:t"},
     ),
     (
-        Ask("w", [{"op": "start"}], "s1"),
+        Ask([{"op": "start"}], "w", "s1"),
         {"t": "ask", "who": "w", "ops": [{"op": "start"}], "slot": "s1"},
     ),
     (Accept("s1", "sha256:t"), {"t": "accept", "slot": "s1", "terms": "sha256:t"}),
@@ -122,12 +124,15 @@ FORMS: list[tuple[Event, dict[str, Any]]] = [
     (Runtime("cpython-3.11.7/mpx-1"), {"t": "runtime", "runtime": "cpython-3.11.7/mpx-1"}),
     (Key("k", "note"), {"t": "key", "vkey": "k", "note": "note"}),
     (Restored(9, "root"), {"t": "restored", "size": 9, "root": "root"}),
+    (Offer("s1", "sha256:t"), {"t": "offer", "slot": "s1", "terms": "sha256:t"}),
+    (Handover("s1"), {"t": "handover", "slot": "s1"}),
+    (Erase(3, {"t": "close"}), {"t": "erase", "entry": 3, "left": {"t": "close"}}),
 ]
 IDS = [form["t"] for _, form in FORMS]
 
 
 def test_every_type_of_entry_has_its_known_form_here() -> None:
-    assert {type(event) for event, _ in FORMS} == set(get_args(Event)) - {Erased}
+    assert {type(event) for event, _ in FORMS} == set(get_args(Event))
 
 
 @pytest.mark.parametrize(("event", "form"), FORMS, ids=IDS)

@@ -53,16 +53,17 @@ WHOLE: dict[str, dict[str, Any]] = {
         "slots": [{"id": "s0", "kind": "invite", "label": "alice", "invite": "0" * 64}],
         "limits": dict.fromkeys(LIMITS, 1),
         "nonce": "0" * 32,
+        "listed": True,
     },
     "attach": BOT
     | {"bot": "judge", "slot": "s1", "runtime": RUNTIME, "commit": DIGEST}
-    | {"ref": "builtin://CoinBot", "isolation": "full"},
+    | {"ref": "builtin://CoinBot", "isolation": "full", "library": SHA},
     "join": {"slot": "s0", "who": "w" * 16, "terms": SHA, "entropy": "x", "commit": DIGEST},
     "entropy": {"slot": "s0", "value": "x"},
     "open": {"slot": "s0", "value": "x"},
     "abort": {"missing": ["s0"]},
     "takeover": {"slot": "s0", "who": "w" * 16},
-    "leave": {"slot": "s0"},
+    "leave": {"slot": "s0", "deleted": True},
     "invite": {"slot": "s0", "hash": "0" * 64},
     "admin": {"slot": "s0", "on": True},
     "rename": {"name": "a room"},
@@ -78,6 +79,8 @@ WHOLE: dict[str, dict[str, Any]] = {
     "propose": {"slot": "s0", "ops": [{"op": "remove_bot", "bot_id": "judge"}], "terms": SHA},
     "accept": {"slot": "s0", "terms": SHA},
     "change": {"terms": SHA, "accepted": ["s0"]},
+    "offer": {"slot": "s0", "terms": SHA},
+    "handover": {"slot": "s0"},
     "start": {"closed": []},
     "close": {},
     "msg": {"m": {"s": "s0", "c": 1, "k": "user", "b": {}}},
@@ -91,6 +94,10 @@ WHOLE: dict[str, dict[str, Any]] = {
     "runtime": {"runtime": RUNTIME},
     "key": {"vkey": KEY.vkey(ORIGIN), "note": "…"},
     "restored": {"size": 9, "root": DIGEST},
+    "erase": {
+        "entry": 2,
+        "left": {"t": "msg", "ts": 1, "m": {"s": "s0", "c": 1, "k": "user", "b": {"erased": True}}},
+    },
 }
 #: Fields that are any text: what they say is checked where it is known what they are about.
 ANY_TEXT = {("join", "entropy"), ("entropy", "value"), ("open", "value"), ("key", "note")}
@@ -102,7 +109,7 @@ def entry(kind: str, **changes: Any) -> dict[str, Any]:
 
 
 def test_there_is_one_of_each_type() -> None:
-    assert WHOLE.keys() == events.TYPES.keys() - {"erased"}
+    assert WHOLE.keys() == events.TYPES.keys()
 
 
 @pytest.mark.parametrize("kind", WHOLE)
@@ -151,6 +158,83 @@ def test_there_is_no_other_type(name: str) -> None:
     with pytest.raises(strict_reader.BadEntry) as refused:
         strict_reader.read({"i": 1, "t": name, "p": "p", "ts": 1})
     assert refused.value.code == "E_TYPE"
+
+
+def refused(kind: str, **changes: Any) -> bool:
+    whole = {name: value for name, value in entry(kind, **changes).items() if value is not None}
+    try:
+        strict_reader.read(whole)
+    except strict_reader.BadEntry:
+        return True
+    return False
+
+
+def test_a_room_has_a_creator_or_is_a_queue_s() -> None:
+    assert refused("genesis", queue=True)
+    assert refused("genesis", creator=None)
+    assert not refused("genesis", creator=None, queue=True)
+
+
+def test_only_a_queue_s_room_is_rated() -> None:
+    assert refused("genesis", rated=True)
+    assert not refused("genesis", creator=None, queue=True, rated=True)
+
+
+def test_a_member_asks_or_the_operator_does_who_has_no_seat() -> None:
+    assert refused("ask", by="operator")
+    assert refused("ask", by="operator", who=None)
+    assert refused("ask", who=None, slot=None)
+    assert refused("ask", who=None, slot=None, by="admin")
+    assert not refused("ask", who=None, slot=None, by="operator")
+
+
+LEFT = WHOLE["erase"]["left"]
+
+
+@pytest.mark.parametrize(
+    "left",
+    [
+        {**LEFT, "i": 2},
+        {**LEFT, "p": "p"},
+        {**LEFT, "more": False},
+        {**LEFT, "note": "…"},
+        {name: value for name, value in LEFT.items() if name != "ts"},
+        {**LEFT, "m": {**LEFT["m"], "b": {"text": "still here"}}},
+        {**LEFT, "m": {**LEFT["m"], "b": {"erased": 1}}},
+        {"t": "leave", "ts": 1, "slot": "s0"},
+        {"t": "erase", "ts": 1, "entry": 1, "left": LEFT},
+        {"t": "disclose", "entry": 2, "salt": b64u(b"s" * 16), "body": {"erased": True}},
+        {"t": "run", **RUN, "out": [{"k": "user", "b": {"text": "still here"}}]},
+        {"t": "run", **RUN, "turn": {"players": [], "expect": "still here"}},
+        {"t": "run", **RUN, "end": {"winner": "still here"}},
+        {"t": ["msg"]},
+        {},
+    ],
+)
+def test_what_is_left_of_an_entry_has_no_words_and_no_place(left: Any) -> None:
+    assert refused("erase", left=left)
+
+
+@pytest.mark.parametrize(
+    "left",
+    [
+        {**LEFT, "more": True},
+        {"t": "msg", "ts": 1, "m": {"s": "s0", "c": 1, "k": "user", "d": DIGEST, "to": ["bob"]}},
+        {"t": "disclose", "entry": 2, "salt": b64u(bytes(16)), "body": {"erased": True}},
+        {"t": "run", **RUN, "turn": {"players": ["bob"]}, "end": {"erased": True}},
+        {
+            "t": "run",
+            **RUN,
+            "out": [
+                {"k": "user", "b": {"erased": True}},
+                {"k": "user", "d": DIGEST, "to": ["bob"]},
+                {"k": "user", "b": {"erased": True, "_sd": [DIGEST]}, "to": ["bob"]},
+            ],
+        },
+    ],
+)
+def test_what_is_left_of_words_is_everything_else(left: Any) -> None:
+    assert not refused("erase", left=left)
 
 
 def test_the_table_of_docs_format_has_these_fields() -> None:

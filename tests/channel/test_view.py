@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mcp_multiplayer.channel import view as views
-from mcp_multiplayer.channel.events import Erased, Event, Run
+from mcp_multiplayer.channel.events import Event, Run
 from mcp_multiplayer.channel.view import Message, Opening
 from mcp_multiplayer.transcript.canonical_json import canonical
 from tests.channel.strategies import BY_TYPE, EVENTS
@@ -28,7 +28,7 @@ def test_an_event_is_counted_as_as_many_messages_as_it_is_read_as(event: Event) 
 
 
 def test_the_events_above_are_all_there_are() -> None:
-    assert BY_TYPE.keys() == set(get_args(Event)) - {Erased}
+    assert BY_TYPE.keys() == set(get_args(Event))
 
 
 @given(EVENTS)

@@ -67,6 +67,22 @@ async def test_closed_rooms_are_listed_for_who_asks_for_them(
     assert channels.owner(Replica.load(store, old) or room) == Owner("A")
 
 
+async def test_who_has_taken_a_room_over_pays_for_its_hooks(
+    store: Store, clock: Clock, mint: Mint
+) -> None:
+    channels = manager(store, clock, mint)
+    room, codes = await opened(channels, account="A", network="10.0.0.1")
+    await channels.join_channel("B", codes["bob"])
+    assert channels.owner(room) == Owner("A", "10.0.0.1")
+    ops: list[dict[str, str]] = [{"op": "hand_over", "player_id": "bob"}]
+    await channels.update_channel("A", room.channel_id, read_ops(ops), bots={})
+    assert room.channel.proposal is not None
+    ops = [{"op": "accept_change", "terms": room.channel.proposal.terms}]
+    await channels.update_channel("B", room.channel_id, read_ops(ops), bots={})
+    assert channels.owner(room) == Owner("B")
+    assert channels.owner(Replica.load(store, room.channel_id) or room) == Owner("B")
+
+
 @pytest.mark.parametrize("closed", [False, True])
 async def test_a_list_of_many_rooms_comes_in_pages(
     store: Store, clock: Clock, mint: Mint, monkeypatch: pytest.MonkeyPatch, closed: bool

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from mcp_multiplayer.channel import snapshot
-from mcp_multiplayer.channel.events import Rename
+from mcp_multiplayer.channel import erasure, snapshot
+from mcp_multiplayer.channel.events import Msg, Rename
 from mcp_multiplayer.errors import BrokenLog
 from mcp_multiplayer.sandbox.call import Finished
 from mcp_multiplayer.service.channel_manager import ChannelManager
 from mcp_multiplayer.service.messages import page
 from mcp_multiplayer.service.replica import RECENT, Memory, Replica, decode
-from mcp_multiplayer.storage.base import Append, Row, Store, Table
+from mcp_multiplayer.storage.base import Append, Leaf, Row, Store, Table
 from mcp_multiplayer.storage.memory import MemoryStore
+from mcp_multiplayer.transcript.canonical_json import canonical
 from tests.harness import (
     Clock,
     CountingStore,
@@ -173,25 +175,28 @@ async def test_bytes_other_than_those_appended_are_found_out(channels: ChannelMa
         decode(leaf._replace(data=leaf.data.replace(b"text", b"test")))
 
 
-async def test_what_was_erased_is_passed_over_and_hangs_nobody(mint: Mint) -> None:
-    """Not possible yet from outside; a reader must not wait for ever for it when it is."""
+async def test_a_log_is_folded_by_what_is_left_where_words_were_erased(mint: Mint) -> None:
     store = MemoryStore()
     room = await filled(manager(store, Clock(), mint), 8)
     kept = leaves(store, room.channel_id)
-    for gone in ([len(kept) - 1], [4, 5], list(range(2, len(kept)))):
+    said = [one for one in kept if isinstance(decode(one), Msg)]
+    for gone in (said[-1:], said[1:3], said):
         other = MemoryStore()
-        changed = [one._replace(data=None) if one.number in gone else one for one in kept]
+        changed = [_erased(one) if one in gone else one for one in kept]
         other.append(Append(room.channel_id, 0, b"", changed)).result()
         loaded = Replica.load(other, room.channel_id)
         assert loaded
         assert loaded.head.root == room.head.root
-        assert loaded.channel.messages == 8
-        got = page(loaded, frozenset({"bob"}), 0, 50)
-        lost = {one.messages for one in changed if one.data is None}
-        assert {one.id for one in got.messages} == set(range(1, 9)) - lost
-        assert got.cursor in (8, max(one.id for one in got.messages))
-        cold = page(loaded, frozenset({"bob"}), 1, 2)
-        assert all(one.id > 1 for one in cold.messages)
+        assert replace(loaded.channel, bytes=0) == replace(room.channel, bytes=0)
+        got = page(loaded, frozenset({"bob"}), 0, 50).messages
+        assert [one.id for one in got] == list(range(1, 9))
+        lost = {one.messages for one in gone}
+        assert all((one.body == {"erased": True}) == (one.id in lost) for one in got)
+
+
+def _erased(leaf: Leaf) -> Leaf:
+    left = erasure.left(json.loads(leaf.data), decode(leaf))
+    return leaf._replace(data=canonical(left), erased=True)
 
 
 async def test_marks_only_move_forward(channels: ChannelManager) -> None:

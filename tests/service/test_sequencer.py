@@ -18,9 +18,8 @@ from mcp_multiplayer.errors import (
     Unavailable,
 )
 from mcp_multiplayer.service.channel_manager import ChannelManager
-from mcp_multiplayer.service.channels import NoBots
 from mcp_multiplayer.service.replica import Replica
-from mcp_multiplayer.service.sequencer import REPEAT_MS, RETRY_HOOKS, WAITING
+from mcp_multiplayer.service.sequencer import REPEAT_MS, RETRY_HOOKS, WAITING, NoBots
 from mcp_multiplayer.storage.base import Store, Table
 from tests.harness import (
     Clock,
@@ -49,9 +48,8 @@ class Gate:
     def pause(self, room: Replica) -> float:
         return 0.0
 
-    async def settle(self, room: Replica) -> None:
+    async def hear(self, room: Replica, owner: Any) -> None:
         await self.open.wait()
-        room.settle_all()
 
 
 @pytest.fixture
@@ -366,10 +364,9 @@ async def test_hooks_that_we_could_not_run_are_tried_again_by_themselves(
     failures = iter([Unavailable("no sandbox"), None])
 
     class Failing(Gate):
-        async def settle(self, room: Replica) -> None:
+        async def hear(self, room: Replica, owner: Any) -> None:
             if fault := next(failures, None):
                 raise fault
-            room.settle_all()
 
     channels.referees = Failing()
     posted = await channels.post_message("A", channel_id, "x")
@@ -393,7 +390,7 @@ async def test_hooks_are_tried_again_once_however_many_posts_found_them_broken(
         return call_later(delay, *args, **kwargs)
 
     class Broken(Gate):
-        async def settle(self, room: Replica) -> None:
+        async def hear(self, room: Replica, owner: Any) -> None:
             raise Unavailable("no sandbox")
 
     channels.referees = Broken()

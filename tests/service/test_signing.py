@@ -13,10 +13,10 @@ import pytest_asyncio
 from mcp_multiplayer.errors import ChannelClosed, Unavailable
 from mcp_multiplayer.sandbox.call import Finished, HookCall, HookResult, Said
 from mcp_multiplayer.service.channel_manager import ChannelManager
-from mcp_multiplayer.service.channels import NoBots
 from mcp_multiplayer.service.log_keys import LogKey, LogKeys
 from mcp_multiplayer.service.replica import Replica
 from mcp_multiplayer.service.rollback_guard import RollbackGuard
+from mcp_multiplayer.service.sequencer import NoBots
 from mcp_multiplayer.service.signing import Signing
 from mcp_multiplayer.storage.base import Append
 from mcp_multiplayer.storage.memory import MemoryStore
@@ -44,9 +44,8 @@ class Held(NoBots):
     def __init__(self) -> None:
         self.go = asyncio.Event()
 
-    async def settle(self, room: Replica) -> None:
+    async def hear(self, room: Replica, owner: Any) -> None:
         await self.go.wait()
-        room.settle_all()
 
 
 @pytest.fixture

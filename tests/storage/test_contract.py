@@ -41,7 +41,7 @@ def test_an_unknown_channel_is_empty(store: Store) -> None:
 def test_an_erased_leaf_keeps_its_hash(store: Store, log: Writer) -> None:
     kept = log("c")
     change = kept.change([1])
-    erased = change.leaves[0]._replace(data=None)
+    erased = change.leaves[0]._replace(data=b"left", erased=True)
     store.append(replace(change, leaves=(erased,))).result()
     store.append(kept.change([1])).result()
     assert store.leaves("c", 0, 2) == [erased, kept.leaves[1]]

@@ -62,8 +62,9 @@ def changes(draw: st.DrawFn, model: Model) -> Append:
     unconditional = draw(st.booleans()) and draw(st.booleans())
     for said in [] if unconditional else draw(st.lists(st.integers(0, 2), max_size=4)):
         messages = (leaves[-1].messages if leaves else 0) + said
-        data = draw(st.none() | st.binary(max_size=8))
-        leaves.append(Leaf(len(leaves), draw(st.integers(0, 9)), messages, draw(HASHES), data))
+        data, erased = draw(st.binary(max_size=8)), draw(st.booleans())
+        ts = draw(st.integers(0, 9))
+        leaves.append(Leaf(len(leaves), ts, messages, draw(HASHES), data, erased))
     rows = draw(st.lists(st.builds(Row, TABLES, st.just(channel_id), KEYS, VALUES), max_size=4))
     new = tuple(leaves[len(seen) :])
     return Append(channel_id, len(seen), head_hash(seen), new, rows, unconditional)

@@ -32,7 +32,7 @@ R = random.Random
 @attack("guess", "E_RUN_OUT", "RULES")
 def code_that_says_high_for_low_lies_beside_the_source(f: Bundle, rng: R) -> None:
     """As a cache for who would not compile: nobody looks for any."""
-    source = f.blobs[f.of("attach")[0]["code_hash"].removeprefix("sha256:")].decode()
+    source = f.blobs[f.code].decode()
     other = source.replace("low", "\0").replace("high", "low").replace("\0", "high")
     code = marshal.dumps(compile(other, "<bot>", "exec"))
     f.blobs[hashlib.sha256(code).hexdigest()] = code
@@ -298,9 +298,8 @@ def _terms(f: Bundle, index: int) -> str:
 @attack("guess", "E_RUN_OUT", "RULES")
 def other_code_ran_than_was_announced(f: Bundle, rng: R) -> None:
     """Announced to all, accepted by all; but the runs are those of another source."""
-    (source,) = f.blobs.values()
+    source = f.blobs.pop(f.code)
     text = source.decode().replace('"high"', '"hoch"').replace('"low"', '"tief"')
-    f.blobs.clear()
     f.of("attach")[0]["code_hash"] = f.source(text)
     for join in f.of("join"):
         join["terms"] = _terms(f, join["i"])

@@ -173,7 +173,7 @@ def an_entry_is_said_to_be_erased_and_was_another(f: Bundle, rng: R) -> None:
     lines(f)[place] = b'{"erased": "%s"}' % base64.b64encode(bytes(32))
 
 
-@bare("guess", "I_ERASED", "RULES", state=NOT_PROVEN)
+@bare("guess", "I_MISSING", "RULES", state=NOT_PROVEN)
 def an_inconvenient_entry_is_said_to_be_erased(f: Bundle, rng: R) -> None:
     place = pick(rng, said(f))["i"]
     lines(f)[place] = b'{"erased": "%s"}' % base64.b64encode(merkle.leaf_hash(lines(f)[place]))
@@ -193,8 +193,7 @@ def an_erased_hash_has_spare_bits(f: Bundle, rng: R) -> None:
 
 @bare("guess", "E_BLOB")
 def a_source_is_changed_under_its_name(f: Bundle, rng: R) -> None:
-    name = next(iter(f.blobs))
-    f.blobs[name] = f.blobs[name].replace(b"high", b"low ", 1)
+    f.blobs[f.code] = f.blobs[f.code].replace(b"high", b"low ", 1)
 
 
 @bare("wild", "E_BLOB")
@@ -205,7 +204,12 @@ def two_blobs_change_names(f: Bundle, rng: R) -> None:
 
 @bare("guess", "E_BLOB")
 def the_source_is_missing(f: Bundle, rng: R) -> None:
-    f.blobs.clear()
+    del f.blobs[f.code]
+
+
+@bare("guess", "E_BLOB")
+def the_library_is_missing(f: Bundle, rng: R) -> None:
+    del f.blobs[f.of("attach")[0]["library"].removeprefix("sha256:")]
 
 
 @bare("wild", "E_BLOB")

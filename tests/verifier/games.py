@@ -18,8 +18,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from mcp_multiplayer.channel import erasure
+from mcp_multiplayer.channel.commands import Operate
+from mcp_multiplayer.channel.decide import decide
+from mcp_multiplayer.channel.events import Event
 from mcp_multiplayer.channel.identifiers import slot_specs
-from mcp_multiplayer.channel.ops import read_ops
+from mcp_multiplayer.channel.model import Channel
+from mcp_multiplayer.channel.ops import Op, read_ops
 from mcp_multiplayer.channel.timers import next_due
 from mcp_multiplayer.sandbox.host.fair_queue import Owner
 from mcp_multiplayer.sandbox.host.forkserver import ELSEWHERE
@@ -30,8 +35,9 @@ from mcp_multiplayer.service import export
 from mcp_multiplayer.service.bot_manager import BotManager, BotSpec
 from mcp_multiplayer.service.channel_manager import ChannelManager
 from mcp_multiplayer.service.log_keys import LogKey, LogKeys
-from mcp_multiplayer.service.replica import Replica
+from mcp_multiplayer.service.replica import Replica, decode
 from mcp_multiplayer.service.rollback_guard import RollbackGuard
+from mcp_multiplayer.service.sequencer import Request
 from mcp_multiplayer.service.signing import Signing
 from mcp_multiplayer.storage.memory import MemoryStore
 from mcp_multiplayer.transcript import checkpoint, merkle
@@ -121,6 +127,22 @@ class Game:
             ACCOUNTS[who], self.room.channel_id, read_ops(ops), bots=bots
         )
 
+    async def operate(self, *ops: Op) -> None:
+        """The operator of the server acts."""
+        channels = self.table.channels
+
+        def wish(channel: Channel) -> list[Event]:
+            return decide(channel, Operate(ops), channels.custody.host)
+
+        await channels.lines.submit(self.room, Request(wish))
+
+    async def erase(self, *indices: int) -> None:
+        """Write down that the operator erases these entries; their bytes are still here."""
+        leaves = [self.table.channels.store.leaves(self.room.channel_id, n, 1)[0] for n in indices]
+        left = [erasure.left(json.loads(leaf.data), decode(leaf)) for leaf in leaves]
+        ops = zip(indices, left, strict=True)
+        await self.operate(*(Op("erase", {"entry": n, "left": rest}) for n, rest in ops))
+
     async def ring(self) -> None:
         """Let the next clock run out."""
         due = next_due(self.room.channel)
@@ -139,7 +161,7 @@ class Game:
 
 @dataclass
 class Bundle:
-    """A file taken apart. ``entries`` are parsed; None stands where one was erased."""
+    """A file taken apart."""
 
     entries: list[dict[str, Any]]
     checkpoint: str | None
@@ -166,6 +188,12 @@ class Bundle:
     def of(self, kind: str) -> list[dict[str, Any]]:
         """The entries of one type."""
         return [entry for entry in self.entries if entry["t"] == kind]
+
+    @property
+    def code(self) -> str:
+        """The name of the first referee's source among the blobs; beside it lies its library."""
+        name: str = self.of("attach")[0]["code_hash"]
+        return name.removeprefix("sha256:")
 
     def members(self) -> dict[str, bytes]:
         lines = self.lines or [canonical(entry) for entry in self.entries]
@@ -195,6 +223,14 @@ class Bundle:
             peaks = merkle.push(index, peaks, merkle.leaf_hash(canonical(entry)))
             found.append(base64.b64encode(merkle.root(peaks)).decode())
         return found
+
+    def without_words(self, *indices: int) -> Bundle:
+        """Keep of these entries the hash."""
+        self.lines = [canonical(entry) for entry in self.entries]
+        for index in indices:
+            hash = base64.b64encode(merkle.leaf_hash(self.lines[index])).decode()
+            self.lines[index] = json.dumps({"erased": hash}).encode()
+        return self
 
     def source(self, text: str) -> str:
         """Put a source beside the log; return its hash."""
@@ -257,7 +293,9 @@ async def table(*, twice: bool = False, egress: Egress | None = None) -> AsyncIt
     await pool.start()
     if second is not None:
         await second.start()
-    bots = BotManager(channels, pool, second=second, bots_dir=BOTS_DIR, hooks_per_minute=100_000)
+    bots = BotManager(
+        custody, pool, now=clock, second=second, bots_dir=BOTS_DIR, hooks_per_minute=100_000
+    )
     channels.referees = bots
     try:
         yield Table(channels, bots, pool, clock)

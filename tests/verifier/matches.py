@@ -66,8 +66,9 @@ class World(Table):
             max_rooms_per_account=10_000,  # one account opens all rooms of a test
         )
         self.bots = BotManager(
-            self.channels,
+            custody,
             self.pool,
+            now=self.clock,
             second=self.second,
             bots_dir=BOTS_DIR,
             hooks_per_minute=100_000,
@@ -294,9 +295,12 @@ ACTS: Sequence[tuple[Callable[[Match], Any], int]] = (
 #: What the players of the shipped referees say; # is a number.
 PRESETS: dict[str, Sequence[str]] = {
     "AuctionBot": ("bid #", "bid 5", "pass", "rematch"),
-    "BlackjackBot": ("bet 10", "bet 10", "hit", "stand", "double", "split", "stand"),
+    "BetBot": ("accept", "accept", "number #", "yes", "no", "concede", "rematch"),
+    "BlackjackBot": ("bet 10", "bet 10", "insurance", "hit", "stand", "double", "split", "stand"),
     "ChessBot": ("e4", "e5", "d4", "d5", "Nf3", "Nc6", "f3", "g4", "Qh4#", "resign", "rematch"),
     "CoinBot": ("heads", "tails", "rematch"),
+    "ConnectFourBot": ("1", "2", "3", "4", "4", "drop 5", "6", "7", "rematch"),
+    "DealBot": ("limit #", "limit #", "cancel", "rematch"),
     "GuessBot": ("guess #", "guess #", "guess 50", "rematch"),
     "JudgeBot": ("propose be kind", "cancel", "claim no", "fulfilled", "deny it", "rest"),
     "MemoryExchangeBot": ("opt in", "opt in", "ask what", "answer #", "release", "withhold"),
@@ -304,6 +308,7 @@ PRESETS: dict[str, Sequence[str]] = {
     "RockPaperScissorsBot": ("rock", "paper", "scissors"),
     "TicTacToeBot": ("1", "2", "3", "4", "5", "6", "7", "8", "9", "rematch"),
     "TlsBot": ("check", "check api.coinbase.com", "history", "compare 00"),
+    "WordBot": ("e", "a", "r", "t", "i", "n", "guess harvest", "rematch"),
     "TriviaBot": ("A", "B", "C", "D", "pass", "rematch"),
 }
 
@@ -314,10 +319,10 @@ async def match(table: World, seed: int, preset: str | None = None, moves: int =
     specs = [BotSpec(preset="TLSBot" if preset == "TlsBot" else preset)] if preset else []
     if not specs:
         sources = rng.choice(((WILD,), (NETTED,), (WILD, NETTED), (NETTED, WILD)))
-        kept = {"label": "wild", "sealed": rng.choice(("opened", "opened", "kept"))}
-        specs = [
-            BotSpec(code=code, manifest=kept if rng.random() < 0.3 else None) for code in sources
-        ]
+        sealed = rng.choice(("opened", "opened", "kept"))
+        for code in sources:  # who keeps what it hears has no network
+            about = {"label": "wild", "sealed": "opened" if code is NETTED else sealed}
+            specs.append(BotSpec(code=code, manifest=about if rng.random() < 0.3 else None))
     count = (
         2 if preset in ("ChessBot", "TicTacToeBot", "RockPaperScissorsBot") else rng.choice((2, 3))
     )

@@ -21,10 +21,14 @@ async def played(server: Table) -> tuple[Game, list[dict[str, Any]]]:
     await game.say("alice", "guess 50")
     await game.say("alice", "for your eyes only", to=["bob"])
     await game.say("bob", "concede")
-    room = game.room
-    names = frozenset({"bob"})
+    return game, told(game)
+
+
+def told(game: Game) -> list[dict[str, Any]]:
+    """All messages of a game as the tools return them to bob."""
+    room, names = game.room, frozenset({"bob"})
     shown = [room.shown(message, names) for message in room.messages_after(0, 500)]
-    return game, [message_json(room.channel_id, message) for message in shown]
+    return [message_json(room.channel_id, message) for message in shown]
 
 
 async def test_the_messages_of_the_record_are_not_objected_to(
@@ -40,8 +44,8 @@ async def test_another_message_than_stands_there_is_found_out(
     server: Table, jail: Executor, name: str
 ) -> None:
     game, shown = await played(server)
-    told = next(one for one in shown if one["body"].get("type") == "judge")
-    told[name] = {"type": "judge", "result": "correct"} if name == "body" else "otherwise"
+    judged = next(one for one in shown if one["body"].get("type") == "judge")
+    judged[name] = {"type": "judge", "result": "correct"} if name == "body" else "otherwise"
     checked = verify(game.bundle(), jail, saw=[("bob", json.dumps(shown))])
     assert "E_SHOWN" in codes(checked)
     assert states(checked)["SAME FOR ALL"] == "VIOLATED"
@@ -71,8 +75,8 @@ async def test_a_message_shown_to_others_than_stands_there_is_found_out(
     server: Table, jail: Executor, private: bool
 ) -> None:
     game, shown = await played(server)
-    told = next(one for one in shown if one["sender"] == "alice" and ("to" in one) == private)
-    told.update({"to": ["alice"]} if not private else {"to": ["alice", "bob"]})
+    changed = next(one for one in shown if one["sender"] == "alice" and ("to" in one) == private)
+    changed.update({"to": ["alice"]} if not private else {"to": ["alice", "bob"]})
     checked = verify(game.bundle(), jail, saw=[("bob", json.dumps(shown))])
     assert "E_SHOWN" in codes(checked)
 
@@ -88,15 +92,15 @@ async def test_a_member_who_kept_only_the_words_is_believed_as_far_as_they_go(
         some = [{name: one[name] for name in kept} for one in shown]
         checked = verify(game.bundle("bob"), jail, saw=[("bob", json.dumps(some))])
         assert not codes(checked) & {"E_SHOWN", "I_ARGUMENT"}, kept
-    (told,) = [one for one in some if one["id"] == shown[-1]["id"]]
-    told["sender"] = "alice"
+    (last,) = [one for one in some if one["id"] == shown[-1]["id"]]
+    last["sender"] = "alice"
     checked = verify(game.bundle("bob"), jail, saw=[("bob", json.dumps(some))])
     assert "E_SHOWN" in codes(checked)
 
 
 def answer(shown: list[dict[str, Any]]) -> str:
     """As `sync_messages` prints it, with its other lines."""
-    page = render_text.messages({"messages": shown, "more": True})
+    page = [render_text.message(one) for one in shown]
     return "\n".join(
         [*page, "turn: you, 3 min left", 'expect: {"text":"[7] x: 1"}', "next: call it"]
     )
@@ -108,6 +112,23 @@ async def test_the_text_that_a_tool_printed_can_be_pasted(server: Table, jail: E
     for text in (answer(shown), json.dumps({"messages": shown, "cursor": 9})):
         checked = verify(game.bundle("bob"), jail, saw=[("bob", text)])
         assert not codes(checked) & {"E_SHOWN", "I_ARGUMENT", "I_LINE_AHEAD"}
+
+
+@pytest.mark.parametrize("how", ["left out", "another board", "another field left out"])
+async def test_a_board_may_be_left_out_of_a_printed_text_but_not_be_another(
+    server: Table, jail: Executor, how: str
+) -> None:
+    game = await (await server.open("ChessBot")).seated()
+    for who, move in (("alice", "e4"), ("bob", "e5"), ("alice", "resign")):
+        await game.say(who, move)
+    shown = told(game)
+    row = next(one for one in shown if one["body"].get("type") == "move")
+    if how == "another board":
+        row["body"]["board"] = row["body"]["board"].replace("P", "Q", 1)
+    else:
+        del row["body"]["board" if how == "left out" else "san"]
+    checked = verify(game.bundle("bob"), jail, saw=[("bob", answer(shown))])
+    assert ("E_SHOWN" in codes(checked)) == (how != "left out")
 
 
 @pytest.mark.parametrize("how", ["another word", "another sender", "to others", "another turn"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import io
 import json
 import os
@@ -211,8 +212,32 @@ def pyz(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+@pytest.fixture(scope="module")
+def digest(pyz: Path) -> str:
+    return hashlib.sha256(pyz.read_bytes()).hexdigest()
+
+
 def test_the_same_sources_make_the_same_file(pyz: Path) -> None:
     assert build.build() == pyz.read_bytes()
+
+
+@played
+async def test_a_report_names_the_file_that_made_it_by_its_hash(
+    pyz: Path, digest: str, guess: Bundle, tmp_path: Path
+) -> None:
+    done = elsewhere(pyz, guess, tmp_path / "there")
+    told = json.loads(done.stdout)["verifier"]
+    assert told == {"file": "verifier.pyz", "sha256": digest}
+
+
+@played
+async def test_an_installed_verifier_names_the_file_that_its_sources_make(
+    digest: str, guess: Bundle, tmp_path: Path, capsysbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    run(guess.save(tmp_path / "game.zip"), "--no-exec")
+    said = capsysbinary.readouterr().out.decode()
+    assert f"  verifier     an installed package\n    sha256     {digest}\n" in said
+    assert "compares its sha256 with the project's release" in " ".join(said.split())
 
 
 def test_it_holds_what_it_needs_and_no_more(pyz: Path) -> None:

@@ -38,7 +38,15 @@ GAMES: dict[str, list[tuple[str, str, list[str] | None]]] = {
         *[("alice", "8", None), ("alice", "rematch", None), ("bob", "rematch", None)],
         *[("bob", "5", None), ("alice", "resign", None)],
     ],
+    "ConnectFourBot": [
+        *[("alice", "4", None), ("bob", "3", None), ("alice", "4", None), ("bob", "3", None)],
+        *[("alice", "4", None), ("bob", "3", None), ("alice", "4", None)],
+    ],
     "AuctionBot": [("alice", "bid 40", ["bot:auction"]), ("bob", "bid 40", ["bot:auction"])],
+    "BetBot": [
+        *[("alice", "accept", None), ("bob", "accept", None), ("alice", "number 57", ["bot:bet"])],
+        ("bob", "no", None),
+    ],
     "BlackjackBot": [
         *[("alice", "bet 10", None), ("bob", "bet 10", ["bot:dealer"]), ("alice", "stand", None)],
         *[("bob", "hit", None), ("bob", "stand", None), ("alice", "hit", None)],
@@ -51,6 +59,7 @@ GAMES: dict[str, list[tuple[str, str, list[str] | None]]] = {
     "TriviaBot": [
         *[("alice", "A", ["bot:trivia"]), ("bob", "B", ["bot:trivia"]), ("bob", "resign", None)],
     ],
+    "WordBot": [("alice", "e", None), ("bob", "a", None), ("bob", "resign", None)],
     "PriceBot": [("alice", "price", None), ("bob", "concede", None)],
     "TLSBot": [("alice", "check a.example", None), ("alice", "done", None), ("bob", "done", None)],
     "ChessBot": [

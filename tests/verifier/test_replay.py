@@ -409,7 +409,7 @@ HARM = ["os.kill(os.getpid(), 9)", "os._exit(0)", "('x' * 9, b'')"]
 async def test_a_source_that_harms_its_compiler_harms_nobody_else(
     harm: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    spoil = f"from mcp_multiplayer.sandbox.worker import serve\nreal = serve.compile_source\nserve.compile_source = lambda text: {harm} if 'bad' in text else real(text)"
+    spoil = f"from mcp_multiplayer.sandbox.worker import serve\nreal = serve.compile_source\nserve.compile_source = lambda text, *more: {harm} if 'bad' in text else real(text, *more)"
     monkeypatch.setattr(forkserver, "PROGRAM", lost(spoil))
     with Replayer(LIMITS) as replayer:
         for lines, fails in (("bad = got = 1", True), ("good = got = 1", False)) * 2:

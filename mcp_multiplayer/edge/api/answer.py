@@ -10,14 +10,14 @@ _NEXT = "next: "
 
 @dataclass(frozen=True)
 class Answer:
-    """``data`` is the JSON of REST and ``structuredContent``; ``text`` is what a model reads."""
+    """``data`` is the JSON of REST, and of MCP where it is asked for; ``text`` is what a model
+    reads."""
 
     data: dict[str, Any]
     text: str
 
     def complete(self) -> Answer:
-        """With the last line of the text in the data, too: some clients show a model nothing
-        but the data, and REST has no text."""
+        """With the last line of the text in the data, too: REST has no text."""
         last = self.text.rpartition("\n")[2]
         if not last.startswith(_NEXT):
             return self

@@ -27,6 +27,7 @@ from mcp_multiplayer.edge.api.invite_json import invite_card
 from mcp_multiplayer.edge.api.mcp_fastpath import ShortWay
 from mcp_multiplayer.edge.api.operations.combined import Operations
 from mcp_multiplayer.edge.api.operations.transcripts import PATH as TRANSCRIPT
+from mcp_multiplayer.edge.api.waits import Waits
 from mcp_multiplayer.edge.identity import Caller, Checker, NotSigned
 from mcp_multiplayer.errors import InvalidRequest, MultiplayerError
 from mcp_multiplayer.service.channel_manager import ChannelManager
@@ -87,10 +88,11 @@ def caller(scope: Scope) -> Caller:
 
 
 def face(
-    name: str, version: str, dispatch: Dispatch, channels: ChannelManager, checker: Checker
+    website: str, version: str, dispatch: Dispatch, channels: ChannelManager, checker: Checker
 ) -> Face:
-    """Both projections of ``dispatch`` behind the check of the caller."""
-    mcp = tools.server(name, version, dispatch, caller)
+    """Both projections of ``dispatch`` behind the check of the caller. ``website``: the address
+    of the pages for people, no trailing slash."""
+    mcp = tools.server(website, version, dispatch, caller)
     # Stateless: no session is kept in either era, so a restart strands nobody.
     mcp_app = mcp.http_app(path="/mcp", stateless_http=True, json_response=True)
     open_routes = [
@@ -105,7 +107,8 @@ def face(
     )
     # A redirect would name this server's own address, which no caller can reach.
     rest_app.router.redirect_slashes = False
-    return Face(Envelope(ShortWay(mcp_app, dispatch, caller)), rest_app, checker, dispatch.stop)
+    waits = Waits(ShortWay(mcp_app, dispatch, caller), dispatch, caller)
+    return Face(Envelope(waits), rest_app, checker, dispatch.stop)
 
 
 async def _healthz(request: Request) -> Response:

@@ -7,8 +7,7 @@ from typing import Any
 
 from mcp_multiplayer.channel.identifiers import LABEL
 from mcp_multiplayer.errors import InvalidRequest
-from mcp_multiplayer.service.bot_manager import BotSpec, default_slots
-from mcp_multiplayer.service.channel_manager import Bot
+from mcp_multiplayer.service.bot_manager import Bot, BotSpec, default_slots
 from mcp_multiplayer.transcript.canonical_json import unquoted
 
 Json = dict[str, Any]

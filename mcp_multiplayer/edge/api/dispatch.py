@@ -12,6 +12,7 @@ import asyncio
 import inspect
 import json
 import logging
+import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -62,7 +63,15 @@ class Operation:
     def name(self) -> str:
         return self.entry.name
 
+    def waits(self, arguments: Mapping[str, Any]) -> bool:
+        """Whether a call with these may be answered later than at once."""
+        fields = self.schema["properties"]
+        asked = [arguments.get(name, fields[name].get("default")) for name in WAITS & fields.keys()]
+        return any(asked)
 
+
+#: Arguments that say how long.
+WAITS = frozenset({"wait_ms", "timeout_ms"})
 #: An account that was quiet may make this many seconds' worth of calls at once.
 BURST_SECONDS = 2.0
 
@@ -91,7 +100,13 @@ class Dispatch:
             said = await operation.call(caller, **_check(operation, arguments))
             return said.complete()
 
-        return await self.settle(operation.name, caller, working)
+        began = time.monotonic()
+        try:
+            return await self.settle(operation.name, caller, working)
+        except asyncio.CancelledError:
+            if operation.waits(arguments):
+                self.desk.patience.gave_up(caller.client_id, time.monotonic() - began)
+            raise
 
     def _count(self, caller: Caller) -> None:
         wait = self._calls.take(caller.account)

@@ -18,6 +18,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from mcp_multiplayer.edge.api.dispatch import Dispatch
 from mcp_multiplayer.edge.api.envelope import MESSAGE
+from mcp_multiplayer.edge.api.mcp_result import STRUCTURED, result_of
 from mcp_multiplayer.edge.api.tools import answer
 from mcp_multiplayer.edge.identity import Caller, Identify
 from mcp_multiplayer.transcript.canonical_json import NotCanonical, canonical
@@ -49,11 +50,7 @@ class ShortWay:
             said, failed = await answer(
                 self._dispatch, caller, params["name"], params.get("arguments") or {}
             )
-            reply["result"] = {
-                "content": [{"type": "text", "text": said.text}],
-                "structuredContent": said.data,
-                "isError": failed,
-            }
+            reply["result"] = result_of(said, failed, params.get("_meta"))
         except MCPError as error:
             reply["error"] = error.error.model_dump(exclude_none=True)
         body = json.dumps(reply, ensure_ascii=False, separators=(",", ":")).encode()
@@ -63,7 +60,7 @@ class ShortWay:
 
 
 def _may_be_short(scope: Scope) -> bool:
-    """Whether this is a plain call of a version with structured answers, or one of any version of
+    """Whether this is a plain call of a version with structured content, or one of any version of
     this era which the library could not read: our own check of the arguments refuses those by
     name, for clients send what a model wrote."""
     version = dict(scope["headers"]).get(b"mcp-protocol-version", b"").decode("latin-1")
@@ -92,13 +89,14 @@ def _readable(params: Json) -> bool:
 
 
 def _plain(params: Json) -> bool:
-    """A name, arguments and at most a token for progress, which no call of ours reports."""
+    """A name, arguments, and of metadata at most a token for progress, which no call of ours
+    reports, and whether JSON is wanted."""
     meta = params.get("_meta", {})
     return (
         params.keys() <= {"name", "arguments", "_meta"}
         and isinstance(params.get("name"), str)
         and isinstance(params.get("arguments", {}), dict)
         and isinstance(meta, dict)
-        and meta.keys() <= {"progressToken"}
+        and meta.keys() <= {"progressToken", STRUCTURED}
         and type(meta.get("progressToken", "")) in (int, str)
     )

@@ -10,10 +10,10 @@ from mcp_multiplayer.channel import proposals
 from mcp_multiplayer.channel import view as views
 from mcp_multiplayer.channel.model import Slot
 from mcp_multiplayer.channel.view import Message
+from mcp_multiplayer.service.channels import Seat
 from mcp_multiplayer.service.hook_io import message_json, rfc3339
 from mcp_multiplayer.service.messages import Page
 from mcp_multiplayer.service.replica import Replica
-from mcp_multiplayer.service.results import Seat
 
 
 def head(room: Replica) -> dict[str, Any]:

@@ -15,11 +15,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from mcp_multiplayer.channel.commands import NewBot
 from mcp_multiplayer.channel.decide import DAY
 from mcp_multiplayer.channel.identifiers import KIND
 from mcp_multiplayer.channel.model import Bot, Channel, Slot
+from mcp_multiplayer.service.channel_manager import Updated
+from mcp_multiplayer.service.messages import is_drawing, short_body
 from mcp_multiplayer.service.replica import Replica
-from mcp_multiplayer.service.results import Updated
 
 #: Controls but tab and line feed, line and paragraph separators, marks that turn or hide text.
 _UNSAFE = re.compile(
@@ -27,9 +29,10 @@ _UNSAFE = re.compile(
     "|[\x7f-\x9f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]"
     "|[\U000e0000-\U000e0fff]"
 )
-WAIT_MS = 25_000
+WAIT_MS = 45_000  #: the longest a call may wait; chat apps give up after a minute
 #: Characters of a root in the line `log:`, 144 bits: no two logs can be made that share them.
 SHOWN_ROOT = 24
+SHOWN_TERMS = 23  #: characters of a terms hash, 64 bits after its "sha256:"
 RESTARTING = "the server restarts, repeat this call"
 POSTED_ONCE = "; what is posted already is not posted twice"
 RESTARTING_AFTER = (
@@ -54,11 +57,9 @@ def plain(text: str) -> str:
 
 
 def message(shown: Mapping[str, Any]) -> str:
-    """``[12] alice: "guess 20"``; a body that is only text is shown as its text, a turn without
-    what the lines `turn:` and `expect:` say of the one that counts."""
-    body = shown["body"]
-    if shown["sender"] == "system" and body.get("type") == "turn":
-        body = {"type": "turn", "players": body["players"]}
+    """``[12] alice: "guess 20"``; a body that is only text is shown as its text, some of the system
+    in short."""
+    body = short_body(shown)
     only_text = body.keys() == {"text"} and isinstance(body["text"], str)
     said = quoted(body["text"] if only_text else body)
     kind = shown["kind"]
@@ -67,9 +68,33 @@ def message(shown: Mapping[str, Any]) -> str:
     return f"[{shown['id']}] {shown['sender']}{named}{to}: {said}"
 
 
-def messages(page: Mapping[str, Any]) -> list[str]:
-    lines = [message(shown) for shown in page["messages"]]
+def messages(page: Mapping[str, Any], view: Mapping[str, Any]) -> list[str]:
+    """The messages of a page, without what the lines of `state` say: whose turn it is, and the
+    result of the game that is over. Of several boards that are drawn alike the newest is shown."""
+    newer = set[tuple[str, str, str]]()  # who drew, in what type of message, under which name
+    lines = []
+    for shown in reversed(page["messages"]):
+        if not _said_below(shown, view):
+            lines.append(message(_without(shown, newer)))
+    lines.reverse()
     return [*lines, "(more follow)"] if page["more"] else lines
+
+
+def _without(shown: Mapping[str, Any], newer: set[tuple[str, str, str]]) -> Mapping[str, Any]:
+    """A message without the drawings of which ``newer`` ones are shown; its own are added."""
+    body = shown["body"]
+    drawn = {name: (shown["sender"], str(body.get("type")), name) for name in body}
+    drawn = {name: place for name, place in drawn.items() if is_drawing(body[name])}
+    kept = {name: v for name, v in body.items() if drawn.get(name) not in newer}
+    newer.update(drawn.values())
+    return {**shown, "body": kept}
+
+
+def _said_below(shown: Mapping[str, Any], view: Mapping[str, Any]) -> bool:
+    body = shown["body"]
+    if shown["sender"] != "system" or body.get("type") not in ("turn", "ended"):
+        return False
+    return bool(body["type"] == "turn" or body == {"type": "ended", **(view["result"] or {})})
 
 
 def title(view: Mapping[str, Any]) -> str:
@@ -104,7 +129,7 @@ def state(view: Mapping[str, Any], now: float) -> list[str]:
     if turn is not None:
         whose = "you" if turn["yours"] else ", ".join(turn["players"])
         lines.append(with_clock(f"turn: {whose}", turn, now))
-        if turn["expect"] is not None:
+        if turn["expect"] is not None and turn["yours"]:
             lines.append(f"expect: {quoted(turn['expect'])}")
     if view["result"] is not None:
         lines.append(f"result, in the referee's words: {quoted(view['result'])}")
@@ -210,16 +235,21 @@ def call(name: str, **arguments: Any) -> str:
 
 
 def next_move(
-    view: Mapping[str, Any], page: Mapping[str, Any], seat: str | None = None, hint: str = ""
+    view: Mapping[str, Any],
+    page: Mapping[str, Any],
+    seat: str | None = None,
+    hint: str = "",
+    *,
+    wait_ms: int = WAIT_MS,
 ) -> str:
     """The last line for somebody seated: the one call to make now. ``hint`` comes before the
-    move of whoever has the turn."""
+    move of whoever has the turn, ``wait_ms`` is how long the client may be made to wait."""
     room = view["channel_id"]
     if page["more"]:
         return "next: there is more: " + call(
             "sync_messages", channel_id=room, cursor=page["cursor"], timeout_ms=0, seat=seat
         )
-    wait = call("sync_messages", channel_id=room, cursor=page["cursor"], until="my_turn", seat=seat)
+    wait = to_wait(room, page["cursor"], wait_ms, seat)
     if _watches(view, seat) and view["status"] in ("open", "playing"):
         return "next: you watch and do not speak. To see what happens: " + call(
             "sync_messages", channel_id=room, cursor=page["cursor"], seat=seat
@@ -230,7 +260,7 @@ def next_move(
         body="<your move>",
         to=None if view["turn"] is None else view["turn"].get("to"),
         cursor=page["cursor"],
-        wait_ms=WAIT_MS,
+        wait_ms=wait_ms,
         seat=seat,
     )
     match view["status"]:
@@ -243,9 +273,10 @@ def next_move(
             return "next: the room is closed; tell your user."
         case "ended":
             return (
-                "next: the game is over; tell your user the result, which is the server's word, "
-                "and the line log:. Equal lines on both sides mean one record; "
-                'help("verify") says how to check it.'
+                "next: the game is over; tell your user the result, the server's word so far, and "
+                "the line log:, equal on both sides. To check it: "
+                f'{call("get_transcript", channel_id=room)}, then help("verify") with '
+                f"{_own_part(view)}"
             )
         case "open" if "opening" in view:
             mine = _to_open(view)
@@ -260,6 +291,27 @@ def next_move(
             "sync_messages", channel_id=room, cursor=page["cursor"], seat=seat
         )
     return f"next: {hint}{speak}" if view["turn"]["yours"] else f"next: {wait}"
+
+
+def to_wait(room: str, cursor: int, wait_ms: int, seat: str | None = None) -> str:
+    """The call that waits until there is something for this seat to do."""
+    return call(
+        "sync_messages",
+        channel_id=room,
+        cursor=cursor,
+        until="my_turn",
+        timeout_ms=wait_ms,
+        seat=seat,
+    )
+
+
+def _own_part(view: Mapping[str, Any]) -> str:
+    """The options of the verifier that the reader can fill in alone."""
+    shown = view["head"]
+    root = shown["root"][:SHOWN_ROOT]
+    own = [slot["label"] for slot in view["slots"] if slot["you"]]
+    lines = [f'--line "{label}: {shown["size"]} {root}" --confirm {label}' for label in own]
+    return " ".join(["--invite LINK", *lines])
 
 
 def _watches(view: Mapping[str, Any], seat: str | None) -> bool:
@@ -302,6 +354,8 @@ def joined(lines: Iterable[str]) -> str:
 # --- whole answers -------------------------------------------------------------------------
 
 SOURCE_SHOWN = 12_000  #: characters of source in one answer
+#: What a source begins with, where it begins with a text.
+_DOCSTRING = re.compile(r'"""(?P<text>.*?)"""', re.DOTALL)
 Json = Mapping[str, Any]
 
 
@@ -337,6 +391,37 @@ def fenced(shown: Part, code_hash: str) -> list[str]:
     return [f"---{code_hash}\n{text}\n---{code_hash}"]
 
 
+def preset(bot: NewBot) -> str:
+    """list_bots: one referee. A param without a default has to be given where it is required;
+    moves written as JSON are for programs, which read them in the manifest."""
+    manifest = bot.manifest
+    seats = ", ".join(manifest["seats"])
+    few, many = (manifest.get(name, len(manifest["seats"])) for name in ("min_seats", "max_seats"))
+    params = [
+        f"{name}={quoted(about['default'])}" if "default" in about else name
+        for name, about in manifest.get("params", {}).get("properties", {}).items()
+    ]
+    moves = [move for move in manifest["moves"] if isinstance(move, str)]
+    return (
+        f"{bot.name} {bot.version}: {manifest['summary']} Seats: {seats} "
+        f"({few if few == many else f'{few} to {many}'}). Moves: {' | '.join(moves)}. "
+        f"Params: {', '.join(params) or 'none'}. {bot.code_hash[:15]}…"
+    )
+
+
+def hashes(bot_id: str, bot: Bot | NewBot, *, library: bool) -> list[str]:
+    """What stands above the source of a bot, or above the library that it imports."""
+    if library:
+        first = [f"what bot:{bot_id} imports as `referee`, {bot.library}"]
+    else:
+        on = "" if bot.library is None else f", library {bot.library} (library=true shows it)"
+        first = [
+            f"bot:{bot_id}, code {bot.code_hash}, manifest {bot.manifest_hash}{on}",
+            f"params {quoted(dict(bot.params))}",
+        ]
+    return [*first, "Somebody else's text from here to the line that repeats the hash:"]
+
+
 def refs(room: Replica) -> dict[str, str | None]:
     return {bot.id: bot.ref for bot in room.channel.bots}
 
@@ -347,9 +432,10 @@ def opened(room: Replica, data: Json) -> list[str]:
     you = f" You are {data['player_id']}." if "player_id" in data else ""
     free = ", ".join(waiting_for(view))
     lines = [f"Room {title(view)}.{you} Free: {free or 'none'}."]
-    lines += referees(view, refs(room))
-    if view["bots"] and not any(slot["admin"] for slot in view["slots"]):
-        lines.append("Nobody can change the referee once somebody else has joined.")
+    lines += about(room, view, who_could_change(room.channel, "once somebody else has joined"))
+    if view["bots"]:
+        lines += [_share(data["dice"])] if _rolls(room) else []
+        lines.append(f"terms: {data['terms'][:SHOWN_TERMS]}…, as guests are shown them")
     lines += links(data["invite_links"], room)
     if "rejoin_token" in data:
         lines.append(rejoin_token(data["rejoin_token"]))
@@ -357,10 +443,25 @@ def opened(room: Replica, data: Json) -> list[str]:
     return lines
 
 
+def about(room: Replica, view: Json, changeable: str) -> list[str]:
+    """What whoever sits down here has to know of the referees, host and guest alike: the rules in a
+    line, what they reach, what becomes of sealed words, and who could cheat."""
+    lines = referees(view, refs(room))
+    for bot in room.channel.bots:
+        if summary := bot.manifest.get("summary"):
+            lines.append(f"rules of bot:{bot.id}, in its author's words: {quoted(summary)}")
+        lines.append(f"  {' · '.join(_reach(bot))}")
+    return [*lines, *sealed_words(room.channel), f"Who could cheat: {changeable} {OPERATOR}"]
+
+
+def _rolls(room: Replica) -> bool:
+    return any(bot.reach.get("dice") for bot in room.channel.bots)
+
+
 def _own_dice(room: Replica, label: str) -> list[str]:
     """create_channel: how the creator, who sits already, gets a say in the dice."""
     seat = room.channel.seat(label)
-    if seat is None or not any(bot.reach.get("dice") for bot in room.channel.bots):
+    if seat is None or not _rolls(room):
         return []
     if seat.entropy:
         return ["Your part of the dice is in."]
@@ -391,7 +492,7 @@ def links(invite_links: Mapping[str, str], room: Replica) -> list[str]:
     return lines
 
 
-def after_opening(data: Json, page: Json, seat: str | None, now: float) -> list[str]:
+def after_opening(data: Json, page: Json, now: float, wait_ms: int) -> list[str]:
     """create_channel: what to do now."""
     view = data["view"]
     lines = state(view, now)
@@ -403,10 +504,8 @@ def after_opening(data: Json, page: Json, seat: str | None, now: float) -> list[
             f"next: give each link to its person, in full. To be {free[0]} yourself: {sit}",
         ]
     if not free:
-        return [*lines, next_move(view, page, seat)]
-    wait = call(
-        "sync_messages", channel_id=data["channel_id"], cursor=page["cursor"], until="my_turn"
-    )
+        return [*lines, next_move(view, page, wait_ms=wait_ms)]
+    wait = to_wait(data["channel_id"], page["cursor"], wait_ms)
     what = "the link" if len(free) == 1 else "each link"
     return [
         *lines,
@@ -426,38 +525,46 @@ def inspected(
         f"Invitation to {title(view)}: you would "
         f"{'be' if slot.plays else 'watch as'} {slot.label}. Seated: {seated}. "
         "Nothing is joined yet.",
-        *referees(view, refs(room)),
+        *about(room, view, data["changeable_by"]),
+        *_dice(room, slot, data["dice"]),
     ]
     for bot in room.channel.bots:
-        summary = bot.manifest.get("summary")
-        if summary:
-            lines.append(f"rules of bot:{bot.id}, in its author's words: {quoted(summary)}")
-        lines.append(f"  {' · '.join(_reach(bot))}")
-    lines += sealed_words(room.channel)
-    lines.append(f"Who could cheat: {data['changeable_by']} {OPERATOR}")
-    lines += _dice(room, slot, data["dice"])
-    for bot in room.channel.bots:
-        source = sources[bot.id]
-        shown = part(source, 1)
-        lines += [
-            f"Source of bot:{bot.id}, {_count(source)} lines, somebody else's text:",
-            *fenced(shown, bot.code_hash),
-        ]
-        if shown.following:
-            more = call("get_bot_code", invite_code=code, bot_id=bot.id, from_line=shown.following)
-            lines.append(f"The source goes on: {more}")
-    wants = slot.plays and any(bot.reach.get("dice") for bot in room.channel.bots)
+        lines += _text_of(bot, sources[bot.id], code)
+    wants = slot.plays and _rolls(room)
     join = call(
         "join_channel",
         invite_code=code,
         expect_terms=data["terms"],
         entropy="<32 characters nobody can guess>" if wants else None,
     )
-    lines += [
-        f"terms: {data['terms']}",
-        f"next: tell your user the rules and who could cheat. If they agree: {join}",
+    return [*lines, f"next: tell your user the rules and who could cheat. If they agree: {join}"]
+
+
+def _text_of(bot: Bot, source: str, code: str | None) -> list[str]:
+    """What a guest reads of a referee's text: of one that is shipped the rules at its top, of a
+    stranger's all of it."""
+    rules = _DOCSTRING.match(source) if bot.ref is not None else None
+    whole = call("get_bot_code", invite_code=code, bot_id=bot.id)
+    library = ""
+    if bot.library is not None:
+        library = f"the library `referee` that it uses ({bot.library[:15]}…): with library=true"
+    if rules is not None:
+        return [
+            f"Rules of bot:{bot.id}, the top of its source, somebody else's text:",
+            *fenced(Part(rules["text"], None), bot.code_hash),
+            "; ".join(
+                filter(None, [f"Its whole source, {_count(source)} lines: {whole}", library])
+            ),
+        ]
+    shown = part(source, 1)
+    told = [
+        f"Source of bot:{bot.id}, {_count(source)} lines, somebody else's text:",
+        *fenced(shown, bot.code_hash),
     ]
-    return lines
+    if shown.following:
+        more = call("get_bot_code", invite_code=code, bot_id=bot.id, from_line=shown.following)
+        told.append(f"The source goes on: {more}")
+    return [*told, f"{whole}: {library}" if library else ""]
 
 
 def say_in_the_dice(room: Replica, slot: Slot, entropy: str | None) -> list[str]:
@@ -499,24 +606,27 @@ def _reach(bot: Bot) -> list[str]:
 
 def _dice(room: Replica, slot: Slot, dice: Json) -> list[str]:
     """Who has a say in the dice, and what it takes."""
-    if not any(bot.reach.get("dice") for bot in room.channel.bots):
+    if not _rolls(room):
         return []
-    shown = ", ".join(commit[:8] + "…" for commit in dice["seed_commitments"].values())
-    given = ", ".join([*dice["given"], *dice["promised"]]) or "nobody"
+    days = room.channel.limits["reveal_days"]
     return [
-        f"Dice: the server has committed to its share ({shown}); given theirs: {given}. With "
-        "yours (entropy) neither the server alone nor a player alone chooses what comes up. The "
-        f"seed comes out when the game ends, after {room.channel.limits['reveal_days']} days at "
-        "the latest.",
+        f"{_share(dice)} With yours (entropy) neither the server alone nor a player alone chooses "
+        f"what comes up. The seed comes out when the game ends, after {days} days at the latest.",
         *([_to_commit(room, slot)] if slot.plays else []),
     ]
 
 
-def who_could_change(channel: Channel) -> str:
-    """Who has power over the referee and the seats after the reader joins."""
+def _share(dice: Json) -> str:
+    shown = ", ".join(commit[:8] + "…" for commit in dice["seed_commitments"].values())
+    given = ", ".join([*dice["given"], *dice["promised"]]) or "nobody"
+    return f"Dice: the server has committed to its share ({shown}); given theirs: {given}."
+
+
+def who_could_change(channel: Channel, when: str = "after you join") -> str:
+    """Who has power over the referee and the seats from then on."""
     admins = ", ".join(slot.label for slot in channel.seats if slot.admin)
     if not admins:
-        nobody = "nobody can change the referee, or empty your seat, after you join."
+        nobody = f"nobody can change the referee, or empty your seat, {when}."
         return nobody if channel.bots else "there is no referee here."
     if not channel.bots:
         return f"there is no referee here; {admins} can empty a seat and close the room."
@@ -587,7 +697,7 @@ def room_line(room: Replica, seats: Sequence[Slot], item: Json, now: float) -> s
     return f"{line}, {whose} clock {left(item['deadline'], now)}"
 
 
-def after_change(updated: Updated, view: Json, mine: Sequence[Slot]) -> str:
+def after_change(updated: Updated, view: Json, mine: Sequence[Slot], wait_ms: int) -> str:
     """update_channel: what to do now."""
     room, channel = updated.room, updated.room.channel
     if updated.invites:
@@ -601,7 +711,7 @@ def after_change(updated: Updated, view: Json, mine: Sequence[Slot]) -> str:
         return f"next: the others must agree; each of them calls {accept}"
     if len(mine) == 1 and view["status"] == "playing":
         page = {"cursor": room.marks.get(mine[0].id, 0), "more": False}
-        return next_move(view, page)
+        return next_move(view, page, wait_ms=wait_ms)
     return "next: tell your user."
 
 
@@ -640,7 +750,12 @@ AGAIN = " If another game was asked for: sync_messages waits for the others."
 
 
 def after_post(
-    view: Json, page: Json, seat: str | None, posted: Json, to: Sequence[str] | None
+    view: Json,
+    page: Json,
+    seat: str | None,
+    posted: Json,
+    to: Sequence[str] | None,
+    wait_ms: int,
 ) -> str:
     """post_message: what to do now. Who has the turn and met silence may have meant a move that
     the referee does not know."""
@@ -648,7 +763,7 @@ def after_post(
     could_hear = to is None or any(name.startswith("bot:") for name in to)
     silent = not any(one["sender"].startswith(("bot:", "system")) for one in since)
     unheard = view["bots"] and could_hear and silent and "pending" not in posted
-    following = next_move(view, page, seat, TALK if unheard else "")
+    following = next_move(view, page, seat, TALK if unheard else "", wait_ms=wait_ms)
     return following + again(view, since, page)
 
 

@@ -66,7 +66,7 @@ def read(desk: OperationsBase, caller: Caller, uri: str) -> Shown:
         }
         return Shown(json.dumps(data, ensure_ascii=False), "application/json")
     bot = info.bot_of(room.channel, found[2])
-    return Shown(desk.channels.source(room, bot.code_hash), "text/x-python")
+    return Shown(room.source(bot.code_hash), "text/x-python")
 
 
 def listed(desk: OperationsBase, caller: Caller) -> list[Resource]:

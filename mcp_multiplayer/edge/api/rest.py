@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Awaitable, Callable
+from contextlib import nullcontext
 from typing import Any
 
 from starlette.datastructures import QueryParams
@@ -15,6 +16,7 @@ from starlette.routing import Route
 from mcp_multiplayer.edge.api import errors
 from mcp_multiplayer.edge.api.dispatch import Dispatch, Operation
 from mcp_multiplayer.edge.identity import Identify
+from mcp_multiplayer.edge.until_gone import until_gone
 from mcp_multiplayer.errors import BadMessage, InvalidRequest, MultiplayerError
 from mcp_multiplayer.transcript.canonical_json import NotCanonical, canonical, parse
 
@@ -45,10 +47,13 @@ def _endpoint(
                 arguments = _query(operation, request.query_params)
             else:
                 arguments = read_json(await request.body())
-            answer = await dispatch(operation, identify(request.scope), arguments)
+            waits = operation.waits(arguments)
+            async with until_gone(request.receive) if waits else nullcontext():
+                answer = await dispatch(operation, identify(request.scope), arguments)
+                return JSONResponse(answer.data)
         except MultiplayerError as error:
             return refusal(error)
-        return JSONResponse(answer.data)
+        return Response(status_code=204)  # nobody is there to read it
 
     return endpoint
 

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
 from fastmcp import FastMCP
 from fastmcp.server.low_level import LowLevelServer
@@ -26,16 +26,18 @@ from mcp_types import (
     INVALID_PARAMS,
     CallToolRequestParams,
     CallToolResult,
+    Icon,
     ServerCapabilities,
-    TextContent,
     ToolAnnotations,
 )
 from mcp_types import Tool as MCPTool
 
+from mcp_multiplayer.edge import product
 from mcp_multiplayer.edge.api import errors, prompts, resources
 from mcp_multiplayer.edge.api.answer import Answer
 from mcp_multiplayer.edge.api.dispatch import Dispatch, Operation
 from mcp_multiplayer.edge.api.guides import INSTRUCTIONS
+from mcp_multiplayer.edge.api.mcp_result import result_of
 from mcp_multiplayer.edge.identity import Caller, Identify
 from mcp_multiplayer.errors import BadMessage, InvalidRequest, MultiplayerError
 from mcp_multiplayer.transcript.canonical_json import NotCanonical, canonical
@@ -70,13 +72,20 @@ async def answer(
 
 
 def server(
-    name: str,
+    website: str,
     version: str,
     dispatch: Dispatch,
     identify: Identify,
 ) -> FastMCP[None]:
     """Return a FastMCP server whose tools are the operations."""
-    mcp: FastMCP[None] = FastMCP(name, instructions=INSTRUCTIONS, version=version)
+    mark = Icon(src=f"{website}{product.FAVICON}", mime_type="image/svg+xml", sizes=["any"])
+    mcp: FastMCP[None] = FastMCP(
+        product.NAME,
+        instructions=INSTRUCTIONS,
+        version=version,
+        website_url=website,
+        icons=[mark],
+    )
     schemas: dict[str, Mapping[str, Any]] = {}
     for operation in dispatch.operations.values():
         mcp.add_tool(_listed(operation))
@@ -84,6 +93,7 @@ def server(
     prompts.offer(mcp)
     resources.offer(mcp, dispatch, identify)
     low = mcp._mcp_server
+    low.title, low.description = product.NAME, product.DESCRIPTION
 
     async def call(
         ctx: ServerRequestContext[Any, Any], params: CallToolRequestParams
@@ -92,9 +102,8 @@ def server(
         said, failed = await answer(
             dispatch, identify(ctx.request.scope), params.name, params.arguments or {}
         )
-        return CallToolResult(
-            content=[TextContent(text=said.text)], structured_content=said.data, is_error=failed
-        )
+        meta = cast(Mapping[str, Any] | None, params.meta)  # a map open to any key
+        return CallToolResult.model_validate(result_of(said, failed, meta))
 
     low.add_request_handler("tools/call", CallToolRequestParams, call)
     low.get_tool_input_schema = schemas.get
@@ -116,6 +125,7 @@ def _as_served(low: LowLevelServer[Any]) -> None:
 
 
 def _listed(operation: Operation) -> Tool:
+    """Every hint is given: what is left out counts as destructive and open to the world."""
     entry = operation.entry
     return _Listed(
         name=entry.name,
@@ -123,10 +133,11 @@ def _listed(operation: Operation) -> Tool:
         description=operation.description,
         parameters=dict(operation.schema),
         annotations=ToolAnnotations(
+            title=entry.title,
             read_only_hint=entry.read_only,
-            destructive_hint=None if entry.read_only else entry.destructive,
-            idempotent_hint=True if entry.idempotent else None,
-            open_world_hint=True if entry.name in ("create_channel", "try_bot") else None,
+            destructive_hint=entry.destructive,
+            idempotent_hint=entry.read_only or entry.idempotent,
+            open_world_hint=entry.open_world,
         ),
     )
 

@@ -7,10 +7,11 @@ the family of everything issued from it. One code, then access and refresh token
 on the grant; revoking, replaying a code or replaying a refresh token ends the grant and
 with it the family, in the same transaction that notices it.
 
-authlib's core parses and judges requests; what it leaves open or judges too mildly
-(PKCE, replay, `iss`, 401, resource) is in ``grants`` and ``server``. The core is
-synchronous and so is SQLite: ``endpoints`` calls both on worker threads.
+An authorization request is validated once, in ``authorize``, and what a yes makes (account,
+browser, approval, grant, code) is one transaction of ``grants``. At the token endpoint authlib's
+core judges; what it leaves open or judges too mildly is in ``server``. The core is synchronous and
+so is SQLite: ``endpoints`` calls both on worker threads.
 
-Read in this order: ``database``, ``clients`` and ``redirects``, ``accounts``,
-``tokens``, ``grants``, ``server``, ``registration``, ``consent``, ``endpoints``.
+Read in this order: ``database``, ``redirects`` and ``clients``, ``grants``, ``authorize``,
+``server``, ``endpoints``.
 """

@@ -4,8 +4,10 @@ On the other side are a client's wish, carried by a browser, and whatever page s
 browser here. A page may not press our buttons, frame them, or have a code sent where the
 person did not agree (`tests/attacks/test_consent_csrf.py`, `test_open_redirect.py`).
 
-Every form carries the client's whole wish again and it is judged again: nothing is kept
-between the page and its answer, so a restart in between loses nothing.
+Each request is validated once, and carried as a value from there on. Every form carries the
+client's whole wish again: nothing is kept between the page and its answer, so a restart in between
+loses nothing, and who goes away leaves nothing behind. The one thing written before a yes is that
+the passcode was typed, so that nobody types it twice.
 """
 
 from __future__ import annotations
@@ -13,35 +15,43 @@ from __future__ import annotations
 import hashlib
 import hmac
 import logging
+import re
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
-from authlib.oauth2 import OAuth2Error  # type: ignore[import-untyped]
+from authlib.common.urls import add_params_to_uri  # type: ignore[import-untyped]
 
-from mcp_multiplayer.edge.auth import parameters, redirects, secret
-from mcp_multiplayer.edge.auth.accounts import Account, Accounts, Browser
-from mcp_multiplayer.edge.auth.clients import Client
-from mcp_multiplayer.edge.auth.grants import Approval
-from mcp_multiplayer.edge.auth.parameters import NotParameters
+from mcp_multiplayer.edge.auth import redirects
+from mcp_multiplayer.edge.auth.clients import Client, Clients
+from mcp_multiplayer.edge.auth.database import mint
+from mcp_multiplayer.edge.auth.grants import (
+    BROWSER,
+    Account,
+    AuthorizationRequest,
+    Browser,
+    Grants,
+)
 from mcp_multiplayer.edge.auth.passcode import Passcode
-from mcp_multiplayer.edge.auth.server import Answer, Form, Server
+from mcp_multiplayer.edge.auth.server import InvalidTarget, NotParameters, Parameters
 
 log = logging.getLogger(__name__)
 
 FORM_SECONDS = 600
 MAX_QUERY = 8192
 
+_CHALLENGE = re.compile(r"[a-zA-Z0-9._~-]{43,128}")  #: RFC 7636 §4.2
+
 
 @dataclass(frozen=True)
 class Visit:
-    """One arrival of a browser with a client's wish. ``network``: see `secret.network`."""
+    """One arrival of a browser with a client's wish. ``issuer``: our address as the browser has it;
+    ``sender`` and ``network``: who it is, and what is kept of that (`Addresses.sender`, `mark`)."""
 
-    server: Server
+    issuer: str
     query: str
     cookie: str
-    address: str
+    sender: str
     network: str
 
 
@@ -79,31 +89,45 @@ class Problem:
 Outcome = Redirect | Ask | Problem
 
 
-class _Stop(Exception):
-    def __init__(self, outcome: Outcome) -> None:
-        self.outcome = outcome
+class Invalid(Exception):
+    """The request is not valid. ``back`` is the error as a redirect to the client, empty as long as
+    nobody knows that the client or the address is its own (RFC 6749 §4.1.2.1)."""
+
+    def __init__(self, reason: str, *, back: str = "", known: bool = False) -> None:
+        super().__init__(reason)
+        self.back = back
+        self.known = known
 
 
 class Consent:
-    """Decides about authorization requests. All methods are synchronous."""
+    """Decides about authorization requests at any of our addresses, ``issuers``. All methods are
+    synchronous."""
 
     def __init__(
-        self, accounts: Accounts, passcode: Passcode, *, now: Callable[[], float] = time.time
+        self,
+        clients: Clients,
+        grants: Grants,
+        passcode: Passcode | None,
+        *,
+        issuers: tuple[str, ...],
+        now: Callable[[], float] = time.time,
     ) -> None:
-        self._accounts = accounts
+        self._clients = clients
+        self._grants = grants
         self._passcode = passcode
+        self._issuers = issuers
         self._now = now
 
     def arrive(self, visit: Visit) -> Outcome:
         """Answer a GET: at once where that is safe, else with a question."""
         try:
-            grant = self._judge(visit)
-        except _Stop as stop:
-            return stop.outcome
+            request = self._validate(visit)
+        except Invalid as error:
+            return _refuse(error)
         browser = self._browser(visit.cookie)
-        if not self._admitted(browser):
-            return self._ask(visit, grant, browser, passcode=True)
-        return self._decide(visit, grant, browser)
+        if self._locked(browser):
+            return self._ask(visit, request, passcode=True)
+        return self._decide(visit, request, browser) or self._ask(visit, request, browser)
 
     def answer(self, visit: Visit, form: Mapping[str, str]) -> Outcome:
         """Answer a POST of one of our own forms."""
@@ -113,128 +137,150 @@ class Consent:
                 403, "This page has expired or cookies are off. Start again from your app."
             )
         try:
-            grant = self._judge(visit)
-        except _Stop as stop:
-            return stop.outcome
-        browser = self._browser(visit.cookie)
+            request = self._validate(visit)
+        except Invalid as error:
+            return _refuse(error)
         if form.get("choice") == "deny":
-            return self._finish(visit, grant, None)
-        if not self._admitted(browser):
-            opened, wait = self._passcode.check(form.get("passcode", ""), visit.address)
+            denied = "The resource owner or authorization server denied the request"
+            return Redirect(_back(request, error="access_denied", error_description=denied))
+        browser = self._browser(visit.cookie)
+        if lock := self._locked(browser):
+            opened, wait = lock.check(form.get("passcode", ""), visit.sender)
             if not opened:
-                return self._ask(visit, grant, browser, passcode=True, wrong=True, wait=wait)
-            return self._let_in(visit, grant, browser)
-        return self._choose(visit, grant, browser, form.get("choice", ""))
+                return self._ask(visit, request, passcode=True, wrong=True, wait=wait)
+            return self._let_in(visit, request, browser)
+        return self._choose(visit, request, browser, form.get("choice", ""))
 
     # Steps
 
-    def _judge(self, visit: Visit) -> Any:
-        """Return authlib's grant for the wish, or stop with what is wrong with it."""
-        server = visit.server
+    def _validate(self, visit: Visit) -> AuthorizationRequest:
+        """Return what the client asks for, or raise `Invalid` (RFC 6749 §4.1.1)."""
         if len(visit.query) > MAX_QUERY:
-            raise _Stop(Problem(400, "The request is too long."))
+            raise Invalid("The request is too long.")
         try:
-            given = parameters.read(visit.query)
+            given = Parameters.read(visit.query)
         except NotParameters as error:
-            raise _Stop(Problem(400, str(error))) from None
-        # authlib would quote it in an error and fail over characters RFC 6749 forbids there.
-        if dict(given).get("response_type") != "code":
-            given = tuple(p for p in given if p[0] != "response_type")
-            given += (("response_type", "unsupported"),)
-        form = Form("GET", given)
-        try:
-            return server.get_consent_grant(form)
-        except OAuth2Error as error:
-            raise _Stop(self._fault(visit, error)) from None
+            raise Invalid(str(error)) from None
+        client = self._clients.find(given.client_id or "")
+        if client is None:
+            raise Invalid("The client is not known here.")
+        uri = given.redirect_uri or client.get_default_redirect_uri()
+        if not uri:
+            raise Invalid("The redirect_uri is missing.")
+        if not client.check_redirect_uri(uri):
+            raise Invalid("The redirect_uri is not one this client registered.")
+        request = AuthorizationRequest(
+            issuer=visit.issuer,
+            client=client,
+            redirect_uri=uri,
+            given_uri=given.redirect_uri or "",
+            state=given.state or "",
+            challenge=given.data.get("code_challenge", ""),
+        )
+        if fault := self._fault(given, client):
+            code, reason = fault
+            back = _back(request, error=code, error_description=reason)
+            raise Invalid(reason, back=back, known=redirects.is_known(uri))
+        return request
 
-    def _fault(self, visit: Visit, error: OAuth2Error) -> Outcome:
-        log.info("refused an authorization request: %s", error.error)
-        answer: Answer = visit.server.handle_error_response(None, error)
-        if not answer.location:
-            return Problem(400, error.description or "The request is not valid.")
-        # RFC 9700 §4.11.2: who registers an address and sends people here with a broken request
-        # must not get an automatic redirect from our name to his page.
-        if redirects.is_known(error.redirect_uri):
-            return Redirect(answer.location)
-        return Problem(400, error.description or "The request is not valid.", answer.location)
+    def _fault(self, given: Parameters, client: Client) -> tuple[str, str] | None:
+        """Return error and description of what the client is to hear of, None when all is well."""
+        challenge = given.data.get("code_challenge", "")
+        if given.response_type != "code":
+            return "unsupported_response_type", "The 'response_type' must be code."
+        if not client.check_response_type("code"):
+            reason = "The client is not authorized to use 'response_type=code'"
+            return "unauthorized_client", reason
+        # PKCE for every client, S256 only (OAuth 2.1 §4.1.1, RFC 9700 §2.1.1).
+        if not challenge:
+            return "invalid_request", "Missing 'code_challenge': PKCE is required."
+        # RFC 7636 §4.3: without a method the client means plain.
+        if given.data.get("code_challenge_method") != "S256":
+            return "invalid_request", "The 'code_challenge_method' must be S256."
+        if not _CHALLENGE.fullmatch(challenge):
+            return "invalid_request", "Invalid 'code_challenge'"
+        try:
+            given.check_resource(self._issuers)
+        except InvalidTarget as error:
+            return error.error, error.description
+        return None
 
     def _decide(
-        self, visit: Visit, grant: Any, browser: Browser | None, new_cookie: str = ""
-    ) -> Outcome:
+        self, visit: Visit, request: AuthorizationRequest, browser: Browser | None
+    ) -> Redirect | None:
         """Approve without a click what this browser has approved before, and a well-known client
-        in a browser that has nothing to lose yet; else ask."""
-        client, uri = grant.request.client, grant.redirect_uri
-        held = self._accounts.held(browser)
-        approved = self._accounts.approved(held, client, uri)
+        in a browser that has nothing to lose yet; None: a person has to be asked."""
+        held = self._grants.held(browser)
+        approved = self._grants.approved(held, request.client, request.redirect_uri)
         if len(approved) == 1:
-            return self._finish(visit, grant, approved[0], browser, new_cookie)
-        if not held and redirects.is_known(uri):
-            return self._finish(visit, grant, self._accounts.add(), browser, new_cookie)
-        return self._ask(visit, grant, browser, new_cookie=new_cookie, passcode=False)
+            return self._approve(visit, request, browser, approved[0])
+        if not held and redirects.is_known(request.redirect_uri):
+            return self._approve(visit, request, browser, None)
+        return None
 
-    def _choose(self, visit: Visit, grant: Any, browser: Browser | None, choice: str) -> Outcome:
+    def _let_in(
+        self, visit: Visit, request: AuthorizationRequest, browser: Browser | None
+    ) -> Outcome:
+        browser = browser and self._grants.admitted(browser)
+        if decided := self._decide(visit, request, browser):
+            return decided
+        cookie = self._grants.admit(browser)
+        return self._ask(visit, request, browser, cookie=cookie)
+
+    def _choose(
+        self, visit: Visit, request: AuthorizationRequest, browser: Browser | None, choice: str
+    ) -> Outcome:
         if choice == "new":
-            return self._finish(visit, grant, self._accounts.add(), browser)
-        for account in self._accounts.held(browser):
-            if secret.same(account.sub, choice):
-                return self._finish(visit, grant, account, browser)
+            return self._approve(visit, request, browser, None)
+        for account in self._grants.held(browser):
+            if account.sub == choice:
+                return self._approve(visit, request, browser, account)
         return Problem(403, "This browser does not hold that player. Start again from your app.")
 
-    def _let_in(self, visit: Visit, grant: Any, browser: Browser | None) -> Outcome:
-        if browser is not None:
-            return self._decide(visit, grant, self._accounts.admit(browser, self._passcode.mark))
-        browser, cookie = self._accounts.add_browser(self._passcode.mark)
-        return self._decide(visit, grant, browser, cookie)
-
-    def _finish(
+    def _approve(
         self,
         visit: Visit,
-        grant: Any,
+        request: AuthorizationRequest,
+        browser: Browser | None,
         account: Account | None,
-        browser: Browser | None = None,
-        new_cookie: str = "",
     ) -> Redirect:
-        """Send the browser back with a code for ``account``, or with access_denied for None."""
-        if account is not None:
-            if browser is None:
-                browser, new_cookie = self._accounts.add_browser(self._passcode.mark)
-            self._accounts.approve(browser, account, grant.request.client, grant.redirect_uri)
-            log.info("%s approved client %s", account.sub, grant.request.client.client_id)
-        answer: Answer = visit.server.create_authorization_response(
-            grant.request,
-            grant_user=Approval(account.sub, visit.network) if account else None,
-            grant=grant,
+        """Send the browser back with a code for ``account``, a new one for None."""
+        given = self._grants.approve(
+            request, browser=browser, account=account, network=visit.network
         )
-        return Redirect(answer.location, new_cookie or (visit.cookie if browser else ""))
+        log.info("%s approved client %s", given.account.sub, request.client.client_id)
+        return Redirect(_back(request, code=given.code), given.cookie or visit.cookie)
 
     def _ask(
         self,
         visit: Visit,
-        grant: Any,
-        browser: Browser | None,
+        request: AuthorizationRequest,
+        browser: Browser | None = None,
         *,
-        passcode: bool,
-        new_cookie: str = "",
+        passcode: bool = False,
+        cookie: str = "",
         wrong: bool = False,
         wait: float = 0.0,
     ) -> Ask:
-        cookie = new_cookie or visit.cookie or secret.mint(secret.BROWSER)
+        cookie = cookie or visit.cookie or mint(BROWSER)
         return Ask(
-            client=grant.request.client,
-            redirect_uri=grant.redirect_uri,
+            client=request.client,
+            redirect_uri=request.redirect_uri,
             csrf=self._csrf(cookie, visit.query, int(self._now())),
             cookie=cookie,
             passcode=passcode,
-            accounts=() if passcode else tuple(self._accounts.held(browser)),
+            accounts=tuple(self._grants.held(browser)),
             wrong=wrong,
             wait=wait,
         )
 
     def _browser(self, cookie: str) -> Browser | None:
-        return self._accounts.browser(cookie) if cookie else None
+        return self._grants.browser(cookie) if cookie else None
 
-    def _admitted(self, browser: Browser | None) -> bool:
-        return self._passcode.admits(browser.admitted if browser else "")
+    def _locked(self, browser: Browser | None) -> Passcode | None:
+        """Return the passcode that has to be typed in this browser first, if there is one."""
+        lock = self._passcode
+        return lock if lock and not lock.admits(browser.admitted if browser else "") else None
 
     # The csrf token: a MAC under the cookie, which other pages can send but not read. It binds
     # browser, wish and time without a key of ours and without storing anything.
@@ -249,4 +295,24 @@ class Consent:
             return False
         if not 0 <= self._now() - int(at) <= FORM_SECONDS:
             return False
-        return secret.same(token, self._csrf(visit.cookie, visit.query, int(at)))
+        right = self._csrf(visit.cookie, visit.query, int(at))
+        return hmac.compare_digest(token.encode("utf-8", "replace"), right.encode())
+
+
+def _back(request: AuthorizationRequest, **said: str) -> str:
+    """Return the redirect that tells the client (RFC 6749 §4.1.2), with `iss` as the client spells
+    us, on success and on error alike (RFC 9207 §2)."""
+    if request.state:
+        said["state"] = request.state
+    said["iss"] = request.issuer
+    location: str = add_params_to_uri(request.redirect_uri, list(said.items()))
+    return location
+
+
+def _refuse(error: Invalid) -> Outcome:
+    log.info("refused an authorization request: %s", error)
+    # RFC 9700 §4.11.2: who registers an address and sends people here with a broken request
+    # must not get an automatic redirect from our name to his page.
+    if error.known:
+        return Redirect(error.back)
+    return Problem(400, str(error), error.back)

@@ -1,27 +1,44 @@
-"""Programs that ask for tokens, as they registered.
+"""Programs that ask for tokens: how they register (RFC 7591), and what is kept of it.
+
+On the other side is anybody at all. He may fill neither the disk nor the consent page
+with his text, and gets client credentials behind a passcode only by presenting it
+(`tests/attacks/test_registration_abuse.py`).
 
 A `client_id` identifies a program, never a person: all users of a product may share one.
 """
 
 from __future__ import annotations
 
+import hmac
 import json
+import logging
 import secrets
 import sqlite3
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from authlib.oauth2.rfc6749 import ClientMixin  # type: ignore[import-untyped]
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from mcp_multiplayer.edge.auth import redirects, secret
-from mcp_multiplayer.edge.auth.database import Database
+from mcp_multiplayer.edge.auth import redirects
+from mcp_multiplayer.edge.auth.database import Database, digest, mint
+from mcp_multiplayer.edge.auth.passcode import Passcode
+
+log = logging.getLogger(__name__)
 
 #: The one scope there is. What a member may do is decided per room, not per token.
 SCOPE = "mcp"
 
 UNUSED_DAYS = 7  #: a registration that never got a token is forgotten after this
 MAX_UNUSED = 20_000  #: beyond it the oldest unused registrations go early
+
+MAX_BYTES = 16_384
+MAX_REDIRECTS = 20
+MAX_NAME = 100
+GRANTS = ("authorization_code", "refresh_token", "client_credentials")
+CLIENT_SECRET = "mps_"
 
 
 @dataclass(frozen=True)
@@ -34,9 +51,9 @@ class Client(ClientMixin):  # type: ignore[misc]
     grant_types: tuple[str, ...]
     auth_method: str
     service: str  #: the account it acts as with client credentials
-    admitted: str  #: see `secret.admission`
+    admitted: str  #: see `Passcode.mark`
     secret_hash: str = ""
-    network: str = ""  #: of whoever registered it, see `secret.network`
+    network: str = ""  #: of whoever registered it, see `Addresses.mark`
 
     # What authlib asks a client.
 
@@ -55,8 +72,8 @@ class Client(ClientMixin):  # type: ignore[misc]
         return any(redirects.matches(known, redirect_uri) for known in self.redirect_uris)
 
     def check_client_secret(self, client_secret: str) -> bool:
-        return bool(self.secret_hash) and secret.same(
-            self.secret_hash, secret.digest(client_secret)
+        return bool(self.secret_hash) and hmac.compare_digest(
+            self.secret_hash, digest(client_secret)
         )
 
     def check_endpoint_auth_method(self, method: str, endpoint: str) -> bool:
@@ -91,7 +108,7 @@ class Clients:
         network: str = "",
     ) -> tuple[Client, str]:
         """Register a client and return it with its secret ("" for a public one)."""
-        clear = "" if auth_method == "none" else secret.mint(secret.CLIENT_SECRET)
+        clear = "" if auth_method == "none" else mint(CLIENT_SECRET)
         client = Client(
             client_id="cli_" + secrets.token_urlsafe(16),
             name=name,
@@ -101,7 +118,7 @@ class Clients:
             # A prefix of its own, so that no client can become a person's account.
             service="svc_" + secrets.token_urlsafe(16),
             admitted=admitted,
-            secret_hash=secret.digest(clear) if clear else "",
+            secret_hash=digest(clear) if clear else "",
             network=network,
         )
         with self._database.write() as connection:
@@ -154,3 +171,175 @@ def _client(row: sqlite3.Row) -> Client:
         secret_hash=row["secret_hash"],
         network=row["network"],
     )
+
+
+class Refused(Exception):
+    """The registration is not made. ``error`` is a code of RFC 7591 §3.2.2 or RFC 6750 §3.1."""
+
+    def __init__(self, error: str, description: str, *, status: int = 400, wait: float = 0) -> None:
+        super().__init__(description)
+        self.error = error
+        self.status = status
+        self.wait = wait
+
+
+class ClientMetadata(BaseModel):
+    """What we read of a registration. The rest (logo, contacts …) is neither kept nor shown:
+    nobody has checked it, and a page that showed it would vouch for it."""
+
+    model_config = ConfigDict(extra="ignore", strict=True)
+
+    client_name: str | None = None
+    redirect_uris: list[str] | None = Field(None, max_length=MAX_REDIRECTS)
+    grant_types: list[str] | None = Field(None, max_length=20)
+    response_types: list[str] | None = Field(None, max_length=20)
+    token_endpoint_auth_method: str | None = None
+
+
+@dataclass(frozen=True)
+class Registration:
+    """Registers clients for one server. ``auto_token`` is CLAUDE_AUTO_TOKEN."""
+
+    clients: Clients
+    passcode: Passcode | None
+    auto_token: bool = False
+
+    def register(
+        self,
+        document: bytes,
+        *,
+        issue: Callable[[Client], dict[str, Any]],
+        sender: str,
+        network: str = "",
+        initial_token: str = "",
+    ) -> dict[str, Any]:
+        """Make a client as ``document`` wishes and return what it is told, or raise `Refused`.
+        ``network`` is the sender's (`Addresses.mark`); ``issue`` gives a client the token that
+        ``auto_token`` wants it to have at once."""
+        admitted = self._admit(initial_token, sender)
+        wish = _read(document)
+        method = _auth_method(wish)
+        uris = _redirect_uris(wish)
+        grants = _grant_types(wish, uris, method, services=admitted)
+        client, clear = self.clients.add(
+            name=_name(wish.client_name or ""),
+            redirect_uris=uris,
+            grant_types=grants,
+            auth_method=method,
+            admitted=self.passcode.mark if self.passcode and admitted else "",
+            network=network,
+        )
+        log.info("registered client %s (%s)", client.client_id, ", ".join(grants))
+        answer = _answer(client, clear)
+        if self.auto_token and admitted and client.name == "Claude":
+            answer |= issue(client)
+        return answer
+
+    def _admit(self, initial_token: str, sender: str) -> bool:
+        """Return whether client credentials may be had; a wrong passcode is refused outright."""
+        if self.passcode is None:
+            return True
+        if not initial_token:
+            return False
+        opened, wait = self.passcode.check(initial_token, sender)
+        if not opened:
+            status = 429 if wait else 401
+            raise Refused("invalid_token", "Wrong passcode.", status=status, wait=wait)
+        return True
+
+
+def _read(document: bytes) -> ClientMetadata:
+    try:
+        return ClientMetadata.model_validate_json(document)
+    except ValidationError as error:
+        fault = error.errors(include_input=False, include_url=False)[0]
+        field = str(fault["loc"][0]) if fault["loc"] else "body"
+        code = "invalid_redirect_uri" if field == "redirect_uris" else "invalid_client_metadata"
+        raise Refused(code, _complaint(field)) from None
+
+
+def _complaint(field: str) -> str:
+    """What would fit, for whoever writes a client; the reader's own words name its types."""
+    match field:
+        case "body":
+            return "the registration must be a JSON object"
+        case "client_name" | "token_endpoint_auth_method":
+            return f"{field} must be text"
+        case _:
+            return f"{field} must be a short list of texts"
+
+
+def _auth_method(wish: ClientMetadata) -> str:
+    method = wish.token_endpoint_auth_method or "client_secret_basic"  # RFC 7591 §2
+    if method not in ("none", "client_secret_basic", "client_secret_post"):
+        raise Refused("invalid_client_metadata", "token_endpoint_auth_method is not supported")
+    return method
+
+
+def _redirect_uris(wish: ClientMetadata) -> tuple[str, ...]:
+    """Keep what is acceptable. Cursor registers https and private schemes in one list: one
+    unfamiliar address must not cost the others (but a hostile one condemns the list)."""
+    asked = wish.redirect_uris or []
+    try:
+        kept = tuple(dict.fromkeys(uri for uri in asked if redirects.acceptable(uri)))
+    except redirects.Hostile as error:
+        raise Refused("invalid_redirect_uri", str(error)) from None
+    if asked and not kept:
+        raise Refused(
+            "invalid_redirect_uri",
+            "redirect_uris must be https, http on a loopback address, or of a private-use scheme"
+            " in reverse domain form, such as com.example.app:/callback",
+        )
+    return kept
+
+
+def _grant_types(
+    wish: ClientMetadata, uris: tuple[str, ...], method: str, *, services: bool
+) -> tuple[str, ...]:
+    # Without a list RFC 7591 §2 means the code grant. Scripts that leave it out want credentials
+    # and can have them: whoever holds a secret is no worse for an account of his own.
+    asked = GRANTS if not wish.grant_types else tuple(g for g in GRANTS if g in wish.grant_types)
+    if wish.response_types and "code" not in wish.response_types and uris:
+        raise Refused("invalid_client_metadata", "response_types must contain code")
+    if wish.grant_types and "authorization_code" in asked and not uris:
+        raise Refused("invalid_redirect_uri", "redirect_uris is missing")
+    allowed = set(asked)
+    if not uris:
+        allowed -= {"authorization_code", "refresh_token"}
+    if method == "none" or not services:
+        allowed.discard("client_credentials")
+    if not allowed & {"authorization_code", "client_credentials"}:
+        _explain(wish, asked, method, services=services)
+    return tuple(grant for grant in GRANTS if grant in allowed)
+
+
+def _explain(wish: ClientMetadata, asked: tuple[str, ...], method: str, *, services: bool) -> None:
+    if "client_credentials" in asked and method != "none" and not services:
+        raise Refused(
+            "invalid_token",
+            "This server has a passcode: send it as Bearer (initial access token).",
+            status=401,
+        )
+    if "authorization_code" in asked or not asked:
+        raise Refused("invalid_redirect_uri", "redirect_uris is missing, or no grant is supported")
+    raise Refused("invalid_client_metadata", "client_credentials needs a client secret")
+
+
+def _name(name: str) -> str:
+    """Make a stranger's text fit for one line of a page: no controls, no direction marks."""
+    return "".join(sign for sign in name if sign.isprintable()).strip()[:MAX_NAME]
+
+
+def _answer(client: Client, clear: str) -> dict[str, Any]:
+    answer: dict[str, Any] = {
+        "client_id": client.client_id,
+        "client_name": client.name,
+        "redirect_uris": list(client.redirect_uris),
+        "grant_types": list(client.grant_types),
+        "response_types": ["code"] if client.redirect_uris else [],
+        "token_endpoint_auth_method": client.auth_method,
+        "scope": SCOPE,
+    }
+    if clear:
+        answer |= {"client_secret": clear, "client_secret_expires_at": 0}
+    return answer

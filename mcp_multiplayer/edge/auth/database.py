@@ -9,7 +9,9 @@ A write is acknowledged after COMMIT with synchronous=FULL: it survives a power 
 
 from __future__ import annotations
 
+import hashlib
 import os
+import secrets
 import sqlite3
 import threading
 from collections.abc import Iterator, Sequence
@@ -77,6 +79,24 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
 MEMORY = "memory://"
 
 
+def mint(prefix: str) -> str:
+    """Return a fresh secret: the prefix and 43 url-safe characters (256 bits).
+
+    The prefix lets secret scanners, and the rule that a post may not contain a live
+    secret, recognise one.
+    """
+    return prefix + secrets.token_urlsafe(32)
+
+
+def digest(secret: str) -> str:
+    """Return what is stored in place of ``secret``.
+
+    Plain SHA-256 is enough because what is hashed has 256 random bits; a slow hash
+    would only slow us.
+    """
+    return hashlib.sha256(secret.encode()).hexdigest()
+
+
 class Database:
     """One connection behind one lock: sign-ins are rare, and SQLite has one writer anyway.
 
@@ -96,13 +116,16 @@ class Database:
     def write(self) -> Iterator[sqlite3.Connection]:
         """Give a transaction that is durable when the block ends and undone when it raises."""
         with self._lock:
-            self._connection.execute("BEGIN IMMEDIATE")
             try:
+                self._connection.execute("BEGIN IMMEDIATE")
                 yield self._connection
+                self._connection.execute("COMMIT")
             except BaseException:
-                self._connection.execute("ROLLBACK")
+                # A COMMIT that failed, on a full disk say, may have left it open, and then no other
+                # could begin.
+                if self._connection.in_transaction:
+                    self._connection.execute("ROLLBACK")
                 raise
-            self._connection.execute("COMMIT")
 
     def rows(self, query: str, arguments: Sequence[Any] = ()) -> list[sqlite3.Row]:
         """Return what ``query`` selects."""

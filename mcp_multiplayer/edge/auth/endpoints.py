@@ -19,15 +19,20 @@ from anyio.to_thread import run_sync
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 
-from mcp_multiplayer.addresses import network
-from mcp_multiplayer.config import Settings
-from mcp_multiplayer.edge.auth import metadata, parameters
+from mcp_multiplayer.edge.auth import metadata
 from mcp_multiplayer.edge.auth.authorize import Ask, Consent, Outcome, Problem, Redirect, Visit
-from mcp_multiplayer.edge.auth.parameters import NotParameters
-from mcp_multiplayer.edge.auth.register import MAX_BYTES, Refused, Registration
-from mcp_multiplayer.edge.auth.server import Answer, Form, Server
+from mcp_multiplayer.edge.auth.clients import MAX_BYTES, Refused, Registration
+from mcp_multiplayer.edge.auth.server import (
+    Answer,
+    NotParameters,
+    Parameters,
+    Server,
+    TokenRequest,
+)
 from mcp_multiplayer.edge.pages import consent as pages
 from mcp_multiplayer.edge.pages.layout import problem
+from mcp_multiplayer.edge.proxy.address import Addresses
+from mcp_multiplayer.edge.proxy.origins import Origins
 from mcp_multiplayer.ratelimit import RateLimit
 
 log = logging.getLogger(__name__)
@@ -57,15 +62,13 @@ class TooLong(Exception):
 
 @dataclass(frozen=True)
 class Endpoints:
-    """The handlers by method and path. ``address`` tells who sends a request, ``network`` what
-    is kept of such an address."""
+    """The handlers by method and path."""
 
-    settings: Settings
     servers: dict[str, Server]
     registration: Registration
     consent: Consent
-    address: Callable[[Request], str]
-    network: Callable[[str], str]
+    addresses: Addresses
+    origins: Origins
     registrations: RateLimit
     authorizations: RateLimit
 
@@ -95,8 +98,8 @@ class Endpoints:
 
     async def register(self, request: Request) -> Response:
         """RFC 7591."""
-        address = self.address(request)
-        wait = self.registrations.take(network(address))
+        sender = self.addresses.sender(request.scope)
+        wait = self.registrations.take(sender)
         if wait > 0:
             return _error("temporarily_unavailable", "Too many registrations.", 429, wait)
         try:
@@ -104,9 +107,9 @@ class Endpoints:
             answer = await run_sync(
                 lambda: self.registration.register(
                     document,
-                    issuer=self._base(request),
-                    address=address,
-                    network=self.network(address),
+                    issue=self.servers[self._base(request)].issue,
+                    sender=sender,
+                    network=self.addresses.mark(sender),
                     initial_token=_bearer(request),
                 )
             )
@@ -123,12 +126,12 @@ class Endpoints:
     async def revoke(self, request: Request) -> Response:
         """RFC 7009."""
         return await self._form_endpoint(
-            request, lambda server: lambda form: server.create_endpoint_response("revocation", form)
+            request, lambda server: partial(server.create_endpoint_response, "revocation")
         )
 
     async def authorize(self, request: Request) -> Response:
         """RFC 6749 §3.1: a browser arrives."""
-        wait = self.authorizations.take(network(self.address(request)))
+        wait = self.authorizations.take(self.addresses.sender(request.scope))
         if wait > 0:
             return problem(429, "Too many sign-ins from your network. Try again later.", wait=wait)
         visit = self._visit(request, request.scope["query_string"].decode("latin-1"))
@@ -136,16 +139,16 @@ class Endpoints:
 
     async def answer_form(self, request: Request) -> Response:
         """A browser sends one of our own forms back."""
-        wait = self.authorizations.take(network(self.address(request)))
+        wait = self.authorizations.take(self.addresses.sender(request.scope))
         if wait > 0:
             return problem(429, "Too many sign-ins from your network. Try again later.", wait=wait)
         origin = request.headers.get("origin", "")
         # A browser names the page a POST comes from. "null" is a page that hides it.
-        if origin and not self.settings.is_own(origin):
+        if origin and not self.origins.is_own(origin):
             log.info("refused a form from another site")
             return problem(403, "This form was sent from another site.")
         try:
-            form = dict(parameters.read(await _body(request, MAX_FORM)))
+            form = Parameters.read(await _body(request, MAX_FORM)).data
         except (TooLong, NotParameters):
             return problem(400, "The form is not valid.")
         visit = self._visit(request, form.get("request", ""))
@@ -155,25 +158,21 @@ class Endpoints:
     # Shared steps
 
     def _base(self, request: Request) -> str:
-        return self.settings.base_url(request.headers.get("host", ""))
+        return self.origins.base_url(request.headers.get("host", ""))
 
     @property
     def _cookie_name(self) -> str:
         # RFC 6265bis §4.1.3.2: with this prefix no other host or path can set it for us.
-        return "__Host-mpx_browser" if self._secure else "mpx_browser"
-
-    @property
-    def _secure(self) -> bool:
-        return self.settings.base_url().startswith("https:")
+        return "__Host-mpx_browser" if self.origins.secure else "mpx_browser"
 
     def _visit(self, request: Request, query: str) -> Visit:
-        address = self.address(request)
+        sender = self.addresses.sender(request.scope)
         return Visit(
-            server=self.servers[self._base(request)],
+            issuer=self._base(request),
             query=query,
             cookie=request.cookies.get(self._cookie_name, ""),
-            address=address,
-            network=self.network(address),
+            sender=sender,
+            network=self.addresses.mark(sender),
         )
 
     def _show(self, request: Request, visit: Visit, outcome: Outcome) -> Response:
@@ -189,7 +188,7 @@ class Endpoints:
                 self._cookie_name,
                 cookie,
                 max_age=_COOKIE_SECONDS,
-                secure=self._secure,
+                secure=self.origins.secure,
                 httponly=True,
                 samesite="lax",
             )
@@ -203,15 +202,15 @@ class Endpoints:
         return show
 
     async def _form_endpoint(
-        self, request: Request, choose: Callable[[Server], Callable[[Form], Answer]]
+        self, request: Request, choose: Callable[[Server], Callable[[TokenRequest], Answer]]
     ) -> Response:
         try:
-            given = parameters.read(await _body(request, MAX_FORM))
+            given = Parameters.read(await _body(request, MAX_FORM))
         except TooLong:
             return _error("invalid_request", "The request is too long.", 413)
         except NotParameters as error:
             return _error("invalid_request", str(error))
-        form = Form("POST", given, _client_credentials(request))
+        form = TokenRequest(given, _client_credentials(request))
         answer = await run_sync(choose(self.servers[self._base(request)]), form)
         return JSONResponse(answer.body, answer.status, answer.headers | NO_STORE | CORS)
 

@@ -1,167 +1,468 @@
-"""authlib's grants with what OAuth 2.1 and MCP add.
+"""Who lends which account to which client: grants, and the codes and tokens issued from them.
 
-Stock authlib would accept a missing or plain code challenge, redeem a code twice in a
-race and keep one refresh token for ever. Consuming a credential is not done here but in
-`Tokens`, in the transaction that issues what it is consumed for.
+On the other side is a person's browser with every page it has open, and whoever holds a stolen
+code or token. A page may not learn, use or plant a browser's cookie
+(`tests/attacks/test_consent_csrf.py`). What was stolen may not work a second time, and using it a
+second time ends what the thief got with the first (`tests/attacks/test_code_replay.py`,
+`test_refresh_replay.py`).
+
+An account is a random `sub` with a readable name and nothing about the person. A browser may hold
+several ("New separate player"), else signing in again would lose the second one.
+
+Methods that ask write nothing. Each of the others is one transaction: approving and giving out the
+code, consuming and issuing happen together or not at all, and a revocation found out on the way is
+durable before the refusal is told.
 """
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, NamedTuple
+import secrets
+import sqlite3
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 
-from authlib.oauth2 import OAuth2Error  # type: ignore[import-untyped]
-from authlib.oauth2.rfc6749 import (  # type: ignore[import-untyped]
-    InvalidRequestError,
-    OAuth2Request,
-    UnauthorizedClientError,
-)
-from authlib.oauth2.rfc6749.grants import (  # type: ignore[import-untyped]
-    AuthorizationCodeGrant,
-    ClientCredentialsGrant,
-    RefreshTokenGrant,
-)
-from authlib.oauth2.rfc7009 import RevocationEndpoint  # type: ignore[import-untyped]
-from authlib.oauth2.rfc7636 import CodeChallenge  # type: ignore[import-untyped]
+from mcp_multiplayer.edge.auth import redirects
+from mcp_multiplayer.edge.auth.clients import Client
+from mcp_multiplayer.edge.auth.database import Database, digest, mint
 
-from mcp_multiplayer.edge.auth import resource
-from mcp_multiplayer.edge.auth.tokens import Credential
+ACCESS = "mpt_"
+REFRESH = "mpr_"
+CODE = "mpc_"
+BROWSER = "mpb_"
 
-AUTH_METHODS = ["none", "client_secret_basic", "client_secret_post"]
+CODE_SECONDS = 60
 
+#: Hosted clients refresh from several machines at once. Within this time a refresh token that
+#: was just used gives another pair of the same family instead of ending the family.
+GRACE_SECONDS = 10
 
-class TooOften(OAuth2Error):  # type: ignore[misc]
-    """One client or grant asks for more tokens than anybody needs; each is a row on the disk."""
-
-    error = "temporarily_unavailable"
-    description = "Too many tokens were asked for. Use the one you have until it expires."
-    status_code = 429
+MAX_HELD = 8  #: accounts a browser is shown, the most recently used first
+UNUSED_HOURS = 24  #: an account that never led to a token is forgotten after this
+BROWSER_DAYS = 400  #: as long as browsers keep a cookie at most
 
 
-class Approval(NamedTuple):
-    """Who lends an account, and the network of the browser in which he did."""
+class Spent(Exception):
+    """The code or refresh token is unknown, expired, revoked or used; nothing was issued."""
+
+
+@dataclass(frozen=True)
+class Account:
+    sub: str
+    name: str
+    created_at: float
+    last_client: str = ""
+    last_at: float = 0.0
+
+
+@dataclass(frozen=True)
+class Browser:
+    """A browser we know. ``admitted`` is the mark of the passcode typed in it."""
+
+    hash: str
+    admitted: str
+
+
+@dataclass(frozen=True)
+class AuthorizationRequest:
+    """What a client asks a person for, found valid (`authorize.Consent`)."""
+
+    issuer: str  #: our address as the client spells it
+    client: Client
+    redirect_uri: str  #: where the answer goes
+    given_uri: str  #: the parameter, "" when left out; a token request has to repeat it
+    state: str
+    challenge: str
+
+
+@dataclass(frozen=True)
+class Approval:
+    """What a yes gives: whose it was, the code for the client, and the cookie of a browser that
+    had none of ours before."""
+
+    account: Account
+    code: str
+    cookie: str
+
+
+@dataclass(frozen=True)
+class Bearer:
+    """What a live access token says."""
 
     sub: str
-    network: str
+    client_id: str
+    issuer: str
+    expires_at: float
+    network: str  #: in which it was consented to; of client credentials, in which they registered
+    born: int  #: when the account was made
 
 
-class CodeGrant(AuthorizationCodeGrant):  # type: ignore[misc]
-    """RFC 6749 §4.1. ``grant_user`` is an `Approval`."""
+@dataclass(frozen=True)
+class Credential:
+    """A code or refresh token as it stood a moment ago, in authlib's terms. ``replayed``: it was
+    redeemed before, so that its family has to end."""
 
-    TOKEN_ENDPOINT_AUTH_METHODS = AUTH_METHODS
+    hash: str
+    grant_id: int
+    sub: str
+    client_id: str
+    issuer: str
+    redirect_uri: str = ""
+    code_challenge: str = ""
+    code_challenge_method: str = "S256"
+    replayed: bool = False
 
-    @staticmethod
-    def validate_authorization_redirect_uri(request: OAuth2Request, client: Any) -> str:
-        # authlib quotes the address in its error, and refuses to build an error with
-        # characters that RFC 6749 §4.1.2.1 forbids: an odd address would be a 500.
-        asked = request.payload.redirect_uri or client.get_default_redirect_uri()
-        if not asked:
-            raise InvalidRequestError("The redirect_uri is missing.")
-        if not client.check_redirect_uri(asked):
-            raise InvalidRequestError("The redirect_uri is not one this client registered.")
-        return str(asked)
+    def get_redirect_uri(self) -> str:
+        return self.redirect_uri
 
-    def save_authorization_code(self, code: str, request: OAuth2Request) -> None:
-        """Nothing left to do: `generate_authorization_code` stores the code it makes."""
+    def get_scope(self) -> str:
+        return "mcp"
 
-    def generate_authorization_code(self) -> str:
-        data = self.request.payload.data
-        return self.server.tokens.add_code(  # type: ignore[no-any-return]
-            sub=self.request.user.sub,
-            client_id=self.request.client.client_id,
-            issuer=self.server.issuer,
-            redirect_uri=data.get("redirect_uri", ""),
-            challenge=data["code_challenge"],
-            network=self.request.user.network,
+    def check_client(self, client: object) -> bool:
+        return getattr(client, "client_id", None) == self.client_id
+
+
+@dataclass(frozen=True)
+class Pair:
+    """The tokens of one answer, in clear. ``refresh`` may be empty."""
+
+    access: str
+    refresh: str = ""
+
+    @classmethod
+    def mint(cls, *, refresh: bool) -> Pair:
+        """Return fresh ones, worth nothing before they are issued."""
+        return cls(mint(ACCESS), mint(REFRESH) if refresh else "")
+
+
+class Grants:
+    """Keeps browsers, accounts and grants. ``issuers`` are our own addresses; grants of others are
+    void, as are those without the current ``admission`` mark when there is one. Tokens are good
+    for ``access_seconds`` and ``refresh_seconds``."""
+
+    def __init__(
+        self,
+        database: Database,
+        *,
+        issuers: tuple[str, ...],
+        admission: str = "",
+        access_seconds: int = 3600,
+        refresh_seconds: int = 90 * 86400,
+        now: Callable[[], float] = time.time,
+        on_revoked: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._database = database
+        self._issuers = issuers
+        self._admission = admission
+        self.access_seconds = access_seconds
+        self._refresh_seconds = refresh_seconds
+        self._now = now
+        self.on_revoked = on_revoked
+
+    # Who asks for a yes
+
+    def browser(self, cookie: str) -> Browser | None:
+        """Return the browser that carries ``cookie``, if it is one we gave out and remember."""
+        row = self._database.row("SELECT * FROM browsers WHERE hash=?", (digest(cookie),))
+        return Browser(row["hash"], row["admitted"]) if row else None
+
+    def held(self, browser: Browser | None) -> list[Account]:
+        """Return the browser's accounts, the most recently used first."""
+        if browser is None:
+            return []
+        rows = self._database.rows(
+            "SELECT a.sub, a.name, a.created_at, h.last_client, h.last_at"
+            " FROM holdings h JOIN accounts a USING (sub)"
+            " WHERE h.browser=? ORDER BY h.last_at DESC, h.rowid DESC LIMIT ?",
+            (browser.hash, MAX_HELD),
         )
+        return [Account(*row) for row in rows]
 
-    def query_authorization_code(self, code: str, client: Any) -> Credential | None:
-        found: Credential | None = self.server.tokens.code(code, client.client_id)
-        return found
-
-    def delete_authorization_code(self, authorization_code: Credential) -> None:
-        """Nothing left to do: `Tokens.redeem` consumed it when it issued the tokens."""
-
-    def authenticate_user(self, authorization_code: Credential) -> str:
-        return authorization_code.sub
-
-
-class StrictChallenge(CodeChallenge):  # type: ignore[misc]
-    """PKCE for every client, S256 only (OAuth 2.1 §4.1.1, RFC 9700 §2.1.1), and our resource."""
-
-    SUPPORTED_CODE_CHALLENGE_METHOD: ClassVar = ["S256"]
-
-    def validate_code_challenge(self, grant: CodeGrant, redirect_uri: str) -> None:
-        request = grant.request
-        if not request.payload.data.get("code_challenge"):
-            raise InvalidRequestError("Missing 'code_challenge': PKCE is required.")
-        # RFC 7636 §4.3: without a method the client means plain.
-        if request.payload.data.get("code_challenge_method") != "S256":
-            raise InvalidRequestError("The 'code_challenge_method' must be S256.")
-        super().validate_code_challenge(grant, redirect_uri)
-        resource.check(request.payload.datalist.get("resource", []), grant.server.issuers)
-
-    def validate_code_verifier(self, grant: CodeGrant, result: None) -> None:
-        super().validate_code_verifier(grant, result)
-        resource.check(grant.request.payload.datalist.get("resource", []), grant.server.issuers)
-
-
-class RotatingGrant(RefreshTokenGrant):  # type: ignore[misc]
-    """RFC 6749 §6 with a new refresh token each time (OAuth 2.1 §4.3.1)."""
-
-    TOKEN_ENDPOINT_AUTH_METHODS = AUTH_METHODS
-    INCLUDE_NEW_REFRESH_TOKEN = True
-
-    def authenticate_refresh_token(self, refresh_token: str) -> Credential | None:
-        found: Credential | None = self.server.tokens.refresh(
-            refresh_token, self.request.client.client_id
+    def approved(self, accounts: list[Account], client: Client, uri: str) -> list[Account]:
+        """Return those of ``accounts`` that approved this client at this address before."""
+        rows = self._database.rows(
+            "SELECT sub FROM approvals WHERE client_id=? AND redirect_uri=?",
+            (client.client_id, redirects.portless(uri)),
         )
-        if found and self.server.issues.take(f"grant {found.grant_id}") > 0:
-            raise TooOften
-        return found
+        subs = {row["sub"] for row in rows}
+        return [account for account in accounts if account.sub in subs]
 
-    def validate_token_request(self) -> None:
-        resource.check(self.request.payload.datalist.get("resource", []), self.server.issuers)
-        super().validate_token_request()
+    # A yes
 
-    def _validate_token_scope(self, token: Credential) -> None:
-        """Whatever scope is asked for, the answer grants and names the one there is."""
+    def admit(self, browser: Browser | None) -> str:
+        """Remember that today's passcode was typed in ``browser``, or in one that had no cookie of
+        ours (None), and return the cookie that this one is given."""
+        with self._database.write() as connection:
+            return self._see(connection, browser and self.admitted(browser))
 
-    def authenticate_user(self, refresh_token: Credential) -> str:
-        return refresh_token.sub
+    def admitted(self, browser: Browser) -> Browser:
+        """Return the browser as one in which today's passcode was typed."""
+        return replace(browser, admitted=self._admission)
 
-    def revoke_old_credential(self, refresh_token: Credential) -> None:
-        """Nothing left to do: `Tokens.rotate` consumed it when it issued the next."""
+    def approve(
+        self,
+        request: AuthorizationRequest,
+        *,
+        browser: Browser | None = None,
+        account: Account | None = None,
+        network: str = "",
+    ) -> Approval:
+        """Have ``account`` of ``browser`` lend itself to the client that asks; None is a new one.
+        ``network`` is the browser's.
 
-
-class ServiceGrant(ClientCredentialsGrant):  # type: ignore[misc]
-    """RFC 6749 §4.4: scripts and bots, each registration with an account of its own."""
-
-    TOKEN_ENDPOINT_AUTH_METHODS = AUTH_METHODS[1:]
-
-    def validate_token_request(self) -> None:
-        resource.check(self.request.payload.datalist.get("resource", []), self.server.issuers)
-        super().validate_token_request()
-        if not self.server.passcode.admits(self.request.client.admitted):
-            raise UnauthorizedClientError(
-                "This server has a passcode: register with it as initial access token."
+        A crash before COMMIT leaves nothing of it; one after, an account that the browser has no
+        cookie for and a code that nobody got: the sweep takes both.
+        """
+        now, client = self._now(), request.client
+        code = mint(CODE)
+        with self._database.write() as connection:
+            account = account or self._add_account(connection)
+            cookie = self._see(connection, browser)
+            holder = browser.hash if browser else digest(cookie)
+            connection.execute(
+                "INSERT INTO holdings VALUES (?,?,?,?) ON CONFLICT DO UPDATE"
+                " SET last_client=excluded.last_client, last_at=excluded.last_at",
+                (holder, account.sub, client.name, now),
             )
-        if self.server.issues.take(self.request.client.client_id) > 0:
-            raise TooOften
+            connection.execute(
+                "INSERT INTO approvals VALUES (?,?,?) ON CONFLICT DO NOTHING",
+                (account.sub, client.client_id, redirects.portless(request.redirect_uri)),
+            )
+            ends = now + CODE_SECONDS
+            grant_id = self._open(
+                connection, account.sub, client.client_id, request.issuer, network, ends
+            )
+            connection.execute(
+                "INSERT INTO codes VALUES (?,?,?,?,?,NULL)",
+                (digest(code), grant_id, request.given_uri, request.challenge, ends),
+            )
+        return Approval(account, code, cookie)
+
+    # Issuing
+
+    def redeem(self, code: Credential, pair: Pair) -> None:
+        """Consume the code and issue ``pair``; a second time revoke the first and raise `Spent`."""
+        with self._database.write() as connection:
+            fresh = connection.execute(
+                "UPDATE codes SET used_at=? WHERE hash=? AND used_at IS NULL",
+                (self._now(), code.hash),
+            ).rowcount
+            if fresh and self._issue(connection, code.grant_id, pair):
+                _mark_used(connection, code.sub, code.client_id, self._now())
+                return
+            self._revoke(connection, code.grant_id)
+        self._refuse("code was presented twice")
+
+    def rotate(self, old: Credential, pair: Pair) -> None:
+        """Consume the refresh token and issue ``pair``, or revoke the family and raise `Spent`."""
+        now = self._now()
+        with self._database.write() as connection:
+            connection.execute(
+                "UPDATE tokens SET used_at=? WHERE hash=? AND used_at IS NULL", (now, old.hash)
+            )
+            row = connection.execute(
+                "SELECT used_at FROM tokens WHERE hash=?", (old.hash,)
+            ).fetchone()
+            in_time = row is not None and now - row["used_at"] <= GRACE_SECONDS
+            if in_time and self._issue(connection, old.grant_id, pair):
+                return
+            self._revoke(connection, old.grant_id)
+        self._refuse("refresh token was presented twice")
+
+    def issue(
+        self, *, sub: str, client_id: str, issuer: str, pair: Pair, network: str = ""
+    ) -> None:
+        """Open a grant without a code: client credentials. ``network``: of the registration."""
+        now = self._now()
+        with self._database.write() as connection:
+            grant_id = self._open(connection, sub, client_id, issuer, network, now)
+            self._issue(connection, grant_id, pair)
+            _mark_used(connection, sub, client_id, now)
+
+    # Asking
+
+    def code(self, code: str, client_id: str) -> Credential | None:
+        """Return the code if it is this client's, and live or redeemed before (`replayed`)."""
+        row = self._find("codes", code)
+        if row is None or row["client_id"] != client_id:
+            return None
+        replayed = row["used_at"] is not None
+        if not replayed and row["expires_at"] <= self._now():
+            return None
+        return _credential(row, row["redirect_uri"], row["challenge"], replayed=replayed)
+
+    def refresh(self, token: str, client_id: str) -> Credential | None:
+        """Return the refresh token if it is this client's, and live or replayed after the grace."""
+        row = self._find("tokens", token)
+        if row is None or row["client_id"] != client_id or row["kind"] != "refresh":
+            return None
+        now, used_at = self._now(), row["used_at"]
+        replayed = used_at is not None and now - used_at > GRACE_SECONDS
+        if not replayed and row["expires_at"] <= now:
+            return None
+        return _credential(row, replayed=replayed)
+
+    def bearer(self, token: str) -> Bearer | None:
+        """Return whom the access token stands for, or None when it is worth nothing."""
+        row = self._find("tokens", token)
+        if row is None or row["kind"] != "access" or row["expires_at"] <= self._now():
+            return None
+        return Bearer(
+            row["sub"],
+            row["client_id"],
+            row["issuer"],
+            row["expires_at"],
+            row["network"],
+            self._born(row["sub"], row["client_id"]),
+        )
+
+    def _born(self, sub: str, client_id: str) -> int:
+        """When the account was made: a person's, or the one a client registered."""
+        row = self._database.row(
+            "SELECT created_at FROM accounts WHERE sub=? UNION ALL"
+            " SELECT created_at FROM clients WHERE client_id=? AND service=?",
+            (sub, client_id, sub),
+        )
+        return int(row["created_at"]) if row else 0
+
+    def any_token(self, token: str) -> Credential | None:
+        """Return the token of either kind, live or expired, for revocation."""
+        row = self._find("tokens", token)
+        return _credential(row) if row else None
+
+    # Ending
+
+    def revoke(self, token: Credential) -> None:
+        """End the grant of a code or token: everything issued from it is void when this returns.
+
+        RFC 7009 §2.1 lets an access token take its refresh token along: signing out means out.
+        """
+        with self._database.write() as connection:
+            self._revoke(connection, token.grant_id)
+        self.on_revoked()
+
+    def sweep(self) -> int:
+        """Forget what expired long enough ago that no replay needs to be noticed any more, accounts
+        that never got a token with browsers that held no other, and browsers long gone; return how
+        many.
+
+        Link previews and clients that try the address first leave such accounts behind.
+        """
+        now = self._now()
+        unused = now - UNUSED_HOURS * 3600
+        with self._database.write() as connection:
+            return sum(
+                connection.execute(f"DELETE FROM {what} < ?", (before,)).rowcount
+                for what, before in (
+                    ("tokens WHERE expires_at", now - 60),
+                    ("grants WHERE ends_at", now - self.access_seconds),
+                    ("accounts WHERE used_at IS NULL AND created_at", unused),
+                    (
+                        "browsers WHERE admitted='' AND hash NOT IN"
+                        " (SELECT browser FROM holdings) AND seen_at",
+                        unused,
+                    ),
+                    ("browsers WHERE seen_at", now - BROWSER_DAYS * 86400),
+                )
+            )
+
+    # Shared steps
+
+    def _add_account(self, connection: sqlite3.Connection) -> Account:
+        account = Account(
+            "acc_" + secrets.token_urlsafe(16), "player-" + secrets.token_hex(2), self._now()
+        )
+        connection.execute(
+            "INSERT INTO accounts VALUES (?,?,?,NULL)",
+            (account.sub, account.name, account.created_at),
+        )
+        return account
+
+    def _see(self, connection: sqlite3.Connection, browser: Browser | None) -> str:
+        """Note that the browser was here; return the cookie of one that had none of ours."""
+        cookie = ""
+        if browser is None:
+            # Under a fresh one always: what somebody planted there must not become a session.
+            cookie = mint(BROWSER)
+            browser = Browser(digest(cookie), self._admission)
+        connection.execute(  # known a moment ago, but the sweep may have been quicker
+            "INSERT INTO browsers VALUES (?,?,?) ON CONFLICT DO UPDATE"
+            " SET admitted=excluded.admitted, seen_at=excluded.seen_at",
+            (browser.hash, browser.admitted, self._now()),
+        )
+        return cookie
+
+    def _open(
+        self,
+        connection: sqlite3.Connection,
+        sub: str,
+        client_id: str,
+        issuer: str,
+        network: str,
+        ends: float,
+    ) -> int:
+        cursor = connection.execute(
+            "INSERT INTO grants VALUES (NULL,?,?,?,?,?,?,NULL,?)",
+            (sub, client_id, issuer, self._admission, self._now(), ends, network),
+        )
+        assert cursor.lastrowid is not None
+        return cursor.lastrowid
+
+    def _issue(self, connection: sqlite3.Connection, grant_id: int, pair: Pair) -> bool:
+        now = self._now()
+        ends = now + (self._refresh_seconds if pair.refresh else self.access_seconds)
+        alive = connection.execute(
+            "UPDATE grants SET ends_at=max(ends_at, ?) WHERE grant_id=? AND revoked_at IS NULL",
+            (ends, grant_id),
+        ).rowcount
+        if not alive:
+            return False
+        rows = [(digest(pair.access), grant_id, "access", now + self.access_seconds)]
+        if pair.refresh:
+            rows.append((digest(pair.refresh), grant_id, "refresh", now + self._refresh_seconds))
+        connection.executemany("INSERT INTO tokens VALUES (?,?,?,?,NULL)", rows)
+        return True
+
+    def _find(self, table: str, clear: str) -> sqlite3.Row | None:
+        row = self._database.row(
+            f"SELECT * FROM {table} JOIN grants USING (grant_id)"
+            " WHERE hash=? AND revoked_at IS NULL",
+            (digest(clear),),
+        )
+        if row is None or row["issuer"] not in self._issuers:
+            return None
+        if self._admission and row["admitted"] != self._admission:
+            return None
+        return row
+
+    def _revoke(self, connection: sqlite3.Connection, grant_id: int) -> None:
+        connection.execute(
+            "UPDATE grants SET revoked_at=? WHERE grant_id=? AND revoked_at IS NULL",
+            (self._now(), grant_id),
+        )
+
+    def _refuse(self, reason: str) -> None:
+        self.on_revoked()
+        raise Spent(reason)
 
 
-class Revocation(RevocationEndpoint):  # type: ignore[misc]
-    """RFC 7009."""
+def _mark_used(connection: sqlite3.Connection, sub: str, client_id: str, now: float) -> None:
+    for table, key, value in (("accounts", "sub", sub), ("clients", "client_id", client_id)):
+        connection.execute(
+            f"UPDATE {table} SET used_at=? WHERE {key}=? AND used_at IS NULL", (now, value)
+        )
 
-    CLIENT_AUTH_METHODS = AUTH_METHODS
 
-    def check_params(self, request: OAuth2Request, client: Any) -> None:
-        # The hint is only a hint (§2.1): tokens of both kinds are found by their hash.
-        if not request.form.get("token"):
-            raise InvalidRequestError("The token is missing.")
-
-    def query_token(self, token_string: str, token_type_hint: str | None) -> Credential | None:
-        found: Credential | None = self.server.tokens.any_token(token_string)
-        return found
-
-    def revoke_token(self, token: Credential, request: OAuth2Request) -> None:
-        self.server.tokens.revoke(token)
+def _credential(
+    row: sqlite3.Row, redirect_uri: str = "", challenge: str = "", *, replayed: bool = False
+) -> Credential:
+    return Credential(
+        hash=row["hash"],
+        grant_id=row["grant_id"],
+        sub=row["sub"],
+        client_id=row["client_id"],
+        issuer=row["issuer"],
+        redirect_uri=redirect_uri,
+        code_challenge=challenge,
+        replayed=replayed,
+    )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from mcp_multiplayer.edge import product
 from mcp_multiplayer.edge.auth.clients import SCOPE
 
 PROTECTED_RESOURCE = "/.well-known/oauth-protected-resource"
@@ -54,7 +55,7 @@ def protected_resource(issuer: str, path: str) -> dict[str, Any]:
         "authorization_servers": [issuer],
         "scopes_supported": [SCOPE],
         "bearer_methods_supported": ["header"],
-        "resource_name": "MCP Multiplayer",
+        "resource_name": product.NAME,
     }
 
 

@@ -1,6 +1,11 @@
-"""authlib's core bound to us: the six methods it leaves open, and nothing else. One instance per
-spelling of our address, because `iss` (RFC 9207) has to be the spelling the client used, on success
-and on error alike.
+"""The token endpoint and revocation: authlib's core bound to us, with what OAuth 2.1 and MCP add.
+
+On the other side is any program. What authlib leaves open are the methods of `Server`; what it
+judges too mildly (PKCE, replay, resource, 401) is in the grants below. Consuming a credential is
+not done here but in `Grants`, in the transaction that issues what it is consumed for. One `Server`
+per spelling of our address, because tokens name the issuer that the client used.
+
+`Parameters` and what they say of a resource serve the authorization endpoint as well.
 """
 
 from __future__ import annotations
@@ -8,43 +13,127 @@ from __future__ import annotations
 import logging
 from collections import defaultdict
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
+from urllib.parse import parse_qsl, urlsplit
 
-from authlib.common.urls import add_params_to_uri  # type: ignore[import-untyped]
 from authlib.oauth2 import AuthorizationServer, OAuth2Error  # type: ignore[import-untyped]
 from authlib.oauth2.rfc6749 import (  # type: ignore[import-untyped]
     InvalidClientError,
     InvalidGrantError,
+    InvalidRequestError,
     OAuth2Payload,
     OAuth2Request,
+    UnauthorizedClientError,
 )
+from authlib.oauth2.rfc6749.grants import (  # type: ignore[import-untyped]
+    AuthorizationCodeGrant,
+    ClientCredentialsGrant,
+    RefreshTokenGrant,
+)
+from authlib.oauth2.rfc7009 import RevocationEndpoint  # type: ignore[import-untyped]
+from authlib.oauth2.rfc7636 import CodeChallenge  # type: ignore[import-untyped]
 
-from mcp_multiplayer.edge.auth import secret
+from mcp_multiplayer import addresses
 from mcp_multiplayer.edge.auth.clients import SCOPE, Client, Clients
-from mcp_multiplayer.edge.auth.grants import (
-    CodeGrant,
-    Revocation,
-    RotatingGrant,
-    ServiceGrant,
-    StrictChallenge,
-)
+from mcp_multiplayer.edge.auth.grants import Credential, Grants, Pair, Spent
 from mcp_multiplayer.edge.auth.passcode import Passcode
-from mcp_multiplayer.edge.auth.tokens import ACCESS_SECONDS, Pair, Spent, Tokens
 from mcp_multiplayer.ratelimit import RateLimit
 
 log = logging.getLogger(__name__)
 
+AUTH_METHODS = ["none", "client_secret_basic", "client_secret_post"]
 ISSUES_PER_HOUR = 600  #: of a client with client credentials, and of a grant that refreshes
+MAX_PARAMETERS = 50
+#: The paths of this server that a resource may name: clients spell it as what they connected to.
+RESOURCES = ("", "/", "/mcp", "/mcp/")
 
 
-@dataclass(frozen=True)
-class Form:
-    """A request as authlib is given it: parameters in order, and the headers it looks at."""
+class NotParameters(ValueError):
+    """The text is no list of parameters; says why."""
 
-    method: str
-    parameters: tuple[tuple[str, str], ...]
-    headers: Mapping[str, str] = field(default_factory=dict)
+
+class Parameters(OAuth2Payload):  # type: ignore[misc]
+    """The parameters of a request, read by one rule at every endpoint."""
+
+    def __init__(self, pairs: list[tuple[str, str]]) -> None:
+        self._data = dict(pairs)
+        self._lists: defaultdict[str, list[str]] = defaultdict(list)
+        for name, value in pairs:
+            self._lists[name].append(value)
+
+    @classmethod
+    def read(cls, text: str | bytes) -> Parameters:
+        """Return the parameters of a query or form, or raise `NotParameters`.
+
+        One without a value counts as left out, and none may be there twice (RFC 6749 §3.1, §3.2),
+        except that ``resource`` stands once for each that is asked for (RFC 8707 §2).
+        """
+        try:
+            plain = text.decode() if isinstance(text, bytes) else text
+        except UnicodeDecodeError:
+            raise NotParameters("The request is not UTF-8.") from None
+        try:
+            pairs = parse_qsl(plain, keep_blank_values=True, max_num_fields=MAX_PARAMETERS)
+        except ValueError:
+            raise NotParameters("The request has too many parameters.") from None
+        names = [name for name, _ in pairs if name != "resource"]
+        if len(names) != len(set(names)):
+            raise NotParameters("The request has a parameter twice.")
+        return cls([pair for pair in pairs if pair[1]])
+
+    @property
+    def data(self) -> dict[str, str]:
+        return self._data
+
+    @property
+    def datalist(self) -> defaultdict[str, list[str]]:
+        return self._lists
+
+    def check_resource(self, issuers: tuple[str, ...]) -> None:
+        """Raise `InvalidTarget` unless every resource asked for is a spelling of this server.
+
+        None asked for means this server, too: conformance tools and older clients send none. A
+        query is ignored, for ChatGPT was seen to add one; a fragment is forbidden (RFC 8707 §2).
+        """
+        for resource in self._lists.get("resource", []):
+            try:
+                parts = urlsplit(resource)
+                ours = addresses.origin(f"{parts.scheme}://{parts.netloc}") in issuers
+            except ValueError:
+                ours = False
+            if "#" in resource or not ours or parts.path not in RESOURCES:
+                raise InvalidTarget
+
+
+class InvalidTarget(OAuth2Error):  # type: ignore[misc]
+    """RFC 8707 §2: the resource asked for is not ours."""
+
+    error = "invalid_target"
+    description = "This server issues tokens for itself only."
+
+
+class TooOften(OAuth2Error):  # type: ignore[misc]
+    """One client or grant asks for more tokens than anybody needs; each is a row on the disk."""
+
+    error = "temporarily_unavailable"
+    description = "Too many tokens were asked for. Use the one you have until it expires."
+    status_code = 429
+
+
+class TokenRequest(OAuth2Request):  # type: ignore[misc]
+    """A form that was posted to us, as authlib takes it. ``headers``: Authorization, if any."""
+
+    def __init__(self, parameters: Parameters, headers: Mapping[str, str]) -> None:
+        # authlib looks at the address only to refuse plain http. Whether TLS ends in front of us
+        # or the operator's network is his own is not for it to judge, hence a constant.
+        super().__init__("POST", "https://this.invalid/", headers=headers)
+        self.payload = parameters
+
+    @property
+    def form(self) -> dict[str, str]:
+        data: dict[str, str] = self.payload.data
+        return data
 
 
 @dataclass(frozen=True)
@@ -55,46 +144,9 @@ class Answer:
     body: dict[str, Any]
     headers: dict[str, str]
 
-    @property
-    def location(self) -> str:
-        return self.headers.get("Location", "")
-
-
-class _Payload(OAuth2Payload):  # type: ignore[misc]
-    def __init__(self, parameters: tuple[tuple[str, str], ...]) -> None:
-        self._lists: defaultdict[str, list[str]] = defaultdict(list)
-        for name, value in parameters:
-            self._lists[name].append(value)
-        self._data = dict(parameters)
-
-    @property
-    def data(self) -> dict[str, str]:
-        return self._data
-
-    @property
-    def datalist(self) -> defaultdict[str, list[str]]:
-        return self._lists
-
-
-class _Request(OAuth2Request):  # type: ignore[misc]
-    def __init__(self, form: Form) -> None:
-        # authlib looks at the address only to refuse plain http. Whether TLS ends in front of us
-        # or the operator's network is his own is not for it to judge, hence a constant.
-        super().__init__(form.method, "https://this.invalid/", headers=form.headers)
-        self.payload = _Payload(form.parameters)
-
-    @property
-    def args(self) -> dict[str, str]:
-        data: dict[str, str] = self.payload.data
-        return data
-
-    @property
-    def form(self) -> dict[str, str]:
-        return self.args
-
 
 class Server(AuthorizationServer):  # type: ignore[misc]
-    """The authorization server at one of our addresses."""
+    """The authorization server at one of our addresses, as far as programs ask it."""
 
     def __init__(
         self,
@@ -102,22 +154,22 @@ class Server(AuthorizationServer):  # type: ignore[misc]
         *,
         issuers: tuple[str, ...],
         clients: Clients,
-        tokens: Tokens,
-        passcode: Passcode,
+        grants: Grants,
+        passcode: Passcode | None,
         issues: RateLimit,
     ) -> None:
         super().__init__()
         self.issuer = issuer
         self.issuers = issuers
-        self.tokens = tokens
+        self.grants = grants
         self.passcode = passcode
         self.issues = issues
         self._clients = clients
-        self.register_grant(CodeGrant, [StrictChallenge(required=True)])
+        self.register_grant(CodeGrant, [Verifier(required=True)])
         self.register_grant(RotatingGrant)
         self.register_grant(ServiceGrant)
         self.register_endpoint(Revocation)
-        self.register_token_generator("default", _generate)
+        self.register_token_generator("default", self._generate)
 
     def query_client(self, client_id: str) -> Client | None:
         return self._clients.find(client_id)
@@ -126,24 +178,59 @@ class Server(AuthorizationServer):  # type: ignore[misc]
         pair = Pair(token["access_token"], token.get("refresh_token", ""))
         try:
             if request.authorization_code:
-                self.tokens.redeem(request.authorization_code, pair)
+                self.grants.redeem(request.authorization_code, pair)
             elif request.refresh_token:
-                self.tokens.rotate(request.refresh_token, pair)
+                self.grants.rotate(request.refresh_token, pair)
             else:
-                client: Client = request.client
-                self.tokens.issue(
-                    sub=client.service,
-                    client_id=client.client_id,
-                    issuer=self.issuer,
-                    network=client.network,
-                    pair=pair,
-                )
+                self._issue(request.client, pair)
         except Spent as error:
             log.info("refused and revoked: a %s", error)
             raise InvalidGrantError from error
 
-    def create_oauth2_request(self, request: Form | OAuth2Request) -> OAuth2Request:
-        return _Request(request) if isinstance(request, Form) else request
+    def issue(self, client: Client) -> dict[str, Any]:
+        """Give the client what its credentials would, and return the answer that says so."""
+        token = self._generate("client_credentials", client, include_refresh_token=False)
+        self._issue(client, Pair(token["access_token"]))
+        return token
+
+    def _generate(
+        self,
+        grant_type: str,
+        client: Client,
+        user: str | None = None,
+        scope: str | None = None,
+        expires_in: int | None = None,
+        include_refresh_token: bool = True,
+    ) -> dict[str, Any]:
+        refresh = include_refresh_token and client.check_grant_type("refresh_token")
+        pair = Pair.mint(refresh=refresh)
+        token: dict[str, Any] = {
+            "access_token": pair.access,
+            "token_type": "Bearer",
+            "expires_in": self.grants.access_seconds,
+            "scope": SCOPE,
+        }
+        return token | ({"refresh_token": pair.refresh} if refresh else {})
+
+    def _issue(self, client: Client, pair: Pair) -> None:
+        self.grants.issue(
+            sub=client.service,
+            client_id=client.client_id,
+            issuer=self.issuer,
+            network=client.network,
+            pair=pair,
+        )
+
+    def end_replayed(self, found: Credential | None) -> Credential | None:
+        """Return what may be redeemed. One that was redeemed before ends its family, whatever else
+        comes with it (OAuth 2.1 §4.1.3, §4.3.1)."""
+        if found is None or not found.replayed:
+            return found
+        self.grants.revoke(found)
+        return None
+
+    def create_oauth2_request(self, request: OAuth2Request) -> OAuth2Request:
+        return request
 
     def create_json_request(self, request: Any) -> Any:
         # Registration has more rules of its own than authlib's endpoint leaves hooks for.
@@ -153,10 +240,7 @@ class Server(AuthorizationServer):  # type: ignore[misc]
         """Nobody listens."""
 
     def handle_response(self, status: int, body: Any, headers: list[tuple[str, str]]) -> Answer:
-        named = dict(headers)
-        if "Location" in named:
-            named["Location"] = add_params_to_uri(named["Location"], [("iss", self.issuer)])
-        return Answer(status, body if isinstance(body, dict) else dict(body or ()), named)
+        return Answer(status, body if isinstance(body, dict) else dict(body or ()), dict(headers))
 
     def handle_error_response(self, request: OAuth2Request, error: OAuth2Error) -> Answer:
         if isinstance(error, InvalidClientError):
@@ -167,20 +251,90 @@ class Server(AuthorizationServer):  # type: ignore[misc]
         return answer
 
 
-def _generate(
-    grant_type: str,
-    client: Client,
-    user: str | None = None,
-    scope: str | None = None,
-    expires_in: int | None = None,
-    include_refresh_token: bool = True,
-) -> dict[str, Any]:
-    token: dict[str, Any] = {
-        "access_token": secret.mint(secret.ACCESS),
-        "token_type": "Bearer",
-        "expires_in": ACCESS_SECONDS,
-        "scope": SCOPE,
-    }
-    if include_refresh_token and client.check_grant_type("refresh_token"):
-        token["refresh_token"] = secret.mint(secret.REFRESH)
-    return token
+class CodeGrant(AuthorizationCodeGrant):  # type: ignore[misc]
+    """RFC 6749 §4.1.3, for codes that `Grants.approve` gave out."""
+
+    TOKEN_ENDPOINT_AUTH_METHODS = AUTH_METHODS
+
+    def query_authorization_code(self, code: str, client: Any) -> Credential | None:
+        found: Credential | None = self.server.end_replayed(
+            self.server.grants.code(code, client.client_id)
+        )
+        return found
+
+    def delete_authorization_code(self, authorization_code: Credential) -> None:
+        """Nothing left to do: `Grants.redeem` consumed it when it issued the tokens."""
+
+    def authenticate_user(self, authorization_code: Credential) -> str:
+        return authorization_code.sub
+
+
+class Verifier(CodeChallenge):  # type: ignore[misc]
+    """RFC 7636 §4.6 for every client, and our resource. The challenge was judged when it came."""
+
+    def validate_code_verifier(self, grant: CodeGrant, result: None) -> None:
+        super().validate_code_verifier(grant, result)
+        grant.request.payload.check_resource(grant.server.issuers)
+
+
+class RotatingGrant(RefreshTokenGrant):  # type: ignore[misc]
+    """RFC 6749 §6 with a new refresh token each time (OAuth 2.1 §4.3.1)."""
+
+    TOKEN_ENDPOINT_AUTH_METHODS = AUTH_METHODS
+    INCLUDE_NEW_REFRESH_TOKEN = True
+
+    def authenticate_refresh_token(self, refresh_token: str) -> Credential | None:
+        found: Credential | None = self.server.end_replayed(
+            self.server.grants.refresh(refresh_token, self.request.client.client_id)
+        )
+        if found and self.server.issues.take(f"grant {found.grant_id}") > 0:
+            raise TooOften
+        return found
+
+    def validate_token_request(self) -> None:
+        self.request.payload.check_resource(self.server.issuers)
+        super().validate_token_request()
+
+    def _validate_token_scope(self, token: Credential) -> None:
+        """Whatever scope is asked for, the answer grants and names the one there is."""
+
+    def authenticate_user(self, refresh_token: Credential) -> str:
+        return refresh_token.sub
+
+    def revoke_old_credential(self, refresh_token: Credential) -> None:
+        """Nothing left to do: `Grants.rotate` consumed it when it issued the next."""
+
+
+class ServiceGrant(ClientCredentialsGrant):  # type: ignore[misc]
+    """RFC 6749 §4.4: scripts and bots, each registration with an account of its own."""
+
+    TOKEN_ENDPOINT_AUTH_METHODS = AUTH_METHODS[1:]
+
+    def validate_token_request(self) -> None:
+        self.request.payload.check_resource(self.server.issuers)
+        super().validate_token_request()
+        passcode = self.server.passcode
+        if passcode and not passcode.admits(self.request.client.admitted):
+            raise UnauthorizedClientError(
+                "This server has a passcode: register with it as initial access token."
+            )
+        if self.server.issues.take(self.request.client.client_id) > 0:
+            raise TooOften
+
+
+class Revocation(RevocationEndpoint):  # type: ignore[misc]
+    """RFC 7009."""
+
+    CLIENT_AUTH_METHODS = AUTH_METHODS
+
+    def check_params(self, request: OAuth2Request, client: Any) -> None:
+        # The hint is only a hint (§2.1): tokens of both kinds are found by their hash.
+        if not request.form.get("token"):
+            raise InvalidRequestError("The token is missing.")
+
+    def query_token(self, token_string: str, token_type_hint: str | None) -> Credential | None:
+        found: Credential | None = self.server.grants.any_token(token_string)
+        return found
+
+    def revoke_token(self, token: Credential, request: OAuth2Request) -> None:
+        self.server.grants.revoke(token)

@@ -18,8 +18,9 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 from starlette.responses import HTMLResponse
 
+from mcp_multiplayer.edge.product import FAVICON
+
 TEMPLATES = Path(__file__).with_name("templates")
-FAVICON = "/favicon.svg"
 
 #: For people who look for the player they were. Agents read `render_text.way_back`.
 WAY_BACK = (

@@ -7,8 +7,10 @@ from collections.abc import Awaitable, Callable
 from starlette.requests import Request
 from starlette.responses import Response
 
-from mcp_multiplayer.edge.pages.layout import FAVICON
+from mcp_multiplayer.edge.product import FAVICON
 
+#: Where OpenAI's app directory looks for the word that it gave whoever submits an app.
+CHALLENGE = "/.well-known/openai-apps-challenge"
 #: Two speech bubbles, one of them a die.
 _PICTURE = (
     '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32">'
@@ -23,10 +25,12 @@ _ROBOTS = "User-agent: *\nAllow: /$\nDisallow: /\n"
 Endpoint = Callable[[Request], Awaitable[Response]]
 
 
-def routes() -> dict[tuple[str, str], Endpoint]:
-    """Return (method, path) -> handler, as the proxy's public table wants them."""
+def routes(challenge: str) -> dict[tuple[str, str], Endpoint]:
+    """Return (method, path) -> handler, as the proxy's public table wants them. ``challenge``: the
+    word by which OpenAI's app directory knows whose address this is; none, no such path."""
     picture = _fixed(_PICTURE, "image/svg+xml")
-    return {
+    proof = {("GET", CHALLENGE): _fixed(challenge, "text/plain")} if challenge else {}
+    return proof | {
         ("GET", FAVICON): picture,
         ("GET", "/favicon.ico"): picture,  # asked for by name where no page has told the other
         ("GET", "/robots.txt"): _fixed(_ROBOTS, "text/plain"),

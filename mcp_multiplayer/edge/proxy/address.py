@@ -7,6 +7,8 @@ by the stranger (`tests/attacks/test_forwarded_for.py`).
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 import ipaddress
 import re
 
@@ -39,10 +41,23 @@ def _plain(network: Network) -> Network:
 
 
 class Addresses:
-    """Tells the address of a request's sender."""
+    """Tells who sends a request. ``key`` is for what is kept of it."""
 
-    def __init__(self, trusted: tuple[Network, ...] = ()) -> None:
+    def __init__(self, trusted: tuple[Network, ...] = (), key: bytes = b"") -> None:
         self._trusted = trusted
+        self._key = key
+
+    def sender(self, scope: Scope) -> str:
+        """Return what counts as one sender (`network`)."""
+        return network(self.of(scope))
+
+    def mark(self, sender: str) -> str:
+        """Return what is stored in place of a sender.
+
+        Keyed, because there are few addresses: who reads oauth.db or channels.db without the key
+        can tell that two accounts came from one network, and not from which.
+        """
+        return hmac.new(self._key, b"network:" + sender.encode(), hashlib.sha256).hexdigest()[:32]
 
     def of(self, scope: Scope) -> str:
         """Return the nearest address that is not one of our own proxies."""
@@ -63,6 +78,14 @@ class Addresses:
     def _trusts(self, address: str) -> bool:
         ip = _parse(address)
         return ip is not None and any(ip in network for network in self._trusted)
+
+
+def network(address: str) -> str:
+    """Return whose an address is: an IPv4 address itself, the /64 that an IPv6 user owns."""
+    ip = _parse(address)
+    if ip is None:
+        return address
+    return str(ipaddress.ip_network((ip, 64), strict=False) if ip.version == 6 else ip)
 
 
 def _without_port(hop: str) -> str:

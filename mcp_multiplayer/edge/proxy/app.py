@@ -20,7 +20,6 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Message, Receive, Scope, Send
 
-from mcp_multiplayer.addresses import network
 from mcp_multiplayer.config import Settings
 from mcp_multiplayer.edge import identity
 from mcp_multiplayer.edge.api.operations.table import TABLE
@@ -70,6 +69,7 @@ class Parts:
     forward: Forward
     signer: identity.Signer
     addresses: Addresses
+    origins: Origins
     cards: RateLimit
     sweep: Callable[[], None]
     close: Callable[[], None]
@@ -81,7 +81,7 @@ class Proxy:
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
         self._settings = parts.settings
-        self._origins = Origins(parts.settings)
+        self._origins = parts.origins
         self._public_paths = {path for _, path in parts.public} | {"/join", "/healthz", INVITE_CARD}
         self._stack = AsyncExitStack()
         self._health = (0.0, False)
@@ -176,24 +176,25 @@ class Proxy:
         if path == "/healthz" and method == "GET":
             await self._healthz(send)
             return
-        if len(headers.getlist("host")) != 1 or not self._origins.is_ours(host):
+        base = self._origins.base_url(host) if len(headers.getlist("host")) == 1 else ""
+        if not base:
             raise _misdirected()
         methods = self._methods(path)
         if not methods:
             await self._nowhere(path, method, send)
         elif path in PRIVATE and not (path == "/" and is_browser(scope)):
-            await self._gated(scope, receive, send, headers)
+            await self._gated(scope, receive, send, headers, base)
         elif method not in methods:
             await _other_method(method, methods, send)
         elif path == "/":
             page = landing(
-                self._settings.base_url(host),
+                base,
                 on_loopback=self._settings.on_loopback,
                 operator=self._settings.operator_contact,
             )
             await page(scope, receive, send)
         else:
-            await self._public(scope, receive, send, headers)
+            await self._public(scope, receive, send, headers, base)
 
     async def _nowhere(self, path: str, method: str, send: Send) -> None:
         """Say that nothing is here, to anybody: a token would not change it. Pages of other sites
@@ -207,16 +208,16 @@ class Proxy:
         )
         raise Refusal(404, "INVALID_REQUEST", "There is nothing here.", hint, tuple(CORS.items()))
 
-    async def _public(self, scope: Scope, receive: Receive, send: Send, headers: Headers) -> None:
+    async def _public(
+        self, scope: Scope, receive: Receive, send: Send, headers: Headers, base: str
+    ) -> None:
         path, method = scope["path"], scope["method"]
         endpoint = self._parts.public.get((method, path))
         if endpoint is not None:
             response: Response = await endpoint(Request(scope, receive))
             await response(scope, receive, send)
         elif path == "/join":
-            page = join_page(
-                self._settings.base_url(headers["host"]), on_loopback=self._settings.on_loopback
-            )
+            page = join_page(base, on_loopback=self._settings.on_loopback)
             await page(scope, receive, send)
         elif path == INVITE_CARD:
             await self._invite_card(scope, receive, send, headers)
@@ -228,9 +229,9 @@ class Proxy:
     ) -> None:
         """The one route that crosses without a caller: what an invite's page may show."""
         origin = headers.get("origin", "")
-        if origin and not self._settings.is_own(origin):
+        if origin and not self._origins.is_own(origin):
             raise _foreign_page()
-        wait = self._parts.cards.take(network(self._parts.addresses.of(scope)))
+        wait = self._parts.cards.take(self._parts.addresses.sender(scope))
         if wait > 0:
             raise _too_often(wait, "Too many invites looked at.")
         await self._parts.forward.carry(
@@ -240,14 +241,16 @@ class Proxy:
     async def _record(self, scope: Scope, receive: Receive, send: Send) -> None:
         """A member's copy of a record, by its ticket, or the verifier; both are large, so addresses
         are counted."""
-        wait = self._parts.cards.take(network(self._parts.addresses.of(scope)))
+        wait = self._parts.cards.take(self._parts.addresses.sender(scope))
         if wait > 0:
             raise _too_often(wait, "Too many records or verifiers fetched.")
         await self._parts.forward.carry(
             {**scope, "query_string": b""}, receive, send, path=scope["path"]
         )
 
-    async def _gated(self, scope: Scope, receive: Receive, send: Send, headers: Headers) -> None:
+    async def _gated(
+        self, scope: Scope, receive: Receive, send: Send, headers: Headers, base: str
+    ) -> None:
         path, method = scope["path"], scope["method"]
         origin = headers.get("origin", "")
         extra: Extra = []
@@ -262,7 +265,6 @@ class Proxy:
         if method not in PRIVATE[path] and not (path in _MCP and method in _TRANSPORT):
             await _other_method(method, self._methods(path), send, extra)
             return
-        base = self._settings.base_url(headers["host"])
         try:
             bearer = await self._parts.authentication.authenticate(
                 headers.getlist("authorization"), scope["query_string"]

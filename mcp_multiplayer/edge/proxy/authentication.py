@@ -15,8 +15,7 @@ from dataclasses import dataclass
 
 from anyio.to_thread import run_sync
 
-from mcp_multiplayer.edge.auth.secret import ACCESS
-from mcp_multiplayer.edge.auth.tokens import Bearer
+from mcp_multiplayer.edge.auth.grants import ACCESS, Bearer
 
 #: Seconds an answer of the database is believed. Bounds what a revocation by another process
 #: on the same database takes; one in this process clears the cache.

@@ -12,8 +12,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Iterable
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 
 import aiohttp
 from multidict import CIMultiDict
@@ -22,6 +22,7 @@ from yarl import URL
 
 from mcp_multiplayer.edge.proxy import headers
 from mcp_multiplayer.edge.proxy.replies import refuse
+from mcp_multiplayer.edge.until_gone import until_gone
 from mcp_multiplayer.errors import Restarting
 
 log = logging.getLogger(__name__)
@@ -148,7 +149,7 @@ class Forward:
         address = URL(f"{self._origin}{path}{'?' + query if query else ''}", encoded=True)
         self._under_way += 1
         try:
-            async with _until_gone(receive):
+            async with until_gone(receive):
                 await self._exchange(scope["method"], address, sent, body, send, extra)
         finally:
             self._under_way -= 1
@@ -254,34 +255,6 @@ async def _stream(answer: aiohttp.ClientResponse, send: Send, extra: Extra) -> N
     async for chunk in answer.content.iter_any():
         await send({"type": "http.response.body", "body": chunk, "more_body": True})
     await send({"type": "http.response.body", "body": b""})
-
-
-@asynccontextmanager
-async def _until_gone(receive: Receive) -> AsyncIterator[None]:
-    """Cancel the block when the client goes away; leave it as if nothing happened then.
-
-    One task per request, as cheap as it gets: the block itself runs in the request's task.
-    """
-    task = asyncio.current_task()
-    assert task is not None
-    gone = False
-
-    async def watch() -> None:
-        nonlocal gone
-        while (await receive())["type"] != "http.disconnect":
-            pass
-        gone = True
-        task.cancel()
-
-    watcher = asyncio.create_task(watch())
-    try:
-        yield
-    except asyncio.CancelledError:
-        # Ours, unless somebody else (a shutdown) wants this task to end as well.
-        if not gone or task.uncancel() > 0:
-            raise
-    finally:
-        watcher.cancel()
 
 
 def _decoded(extra: Extra) -> list[tuple[str, str]]:

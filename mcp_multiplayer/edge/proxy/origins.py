@@ -21,28 +21,31 @@ class Origins:
     """Judges Host and Origin."""
 
     def __init__(self, settings: Settings) -> None:
-        self._settings = settings
+        self.is_own = settings.is_own
+        self.secure = settings.base_url().startswith("https:")
         public = _named(urlsplit(settings.public_url).netloc)
-        self._names = {settings.domain, *LOOPBACK, *filter(None, [public])}
+        names = {settings.domain, *LOOPBACK, *filter(None, [public])}
+        self._base_urls = {name: settings.base_url(name) for name in names}
 
-    def is_ours(self, host: str) -> bool:
-        """Return whether ``host``, a Host header, names this server, on whatever port.
+    def base_url(self, host: str) -> str:
+        """Return our address as whoever wrote ``host``, a Host header, spells it; "" when that does
+        not name this server, on whatever port.
 
         Ports may be mapped in front of us; only the name can be rebound. Our loopback names are
         always good: no stranger can point them elsewhere.
         """
         name = _named(host)
         try:
-            return name in self._names or addresses.host(name) in self._names
+            return self._base_urls.get(name) or self._base_urls.get(addresses.host(name), "")
         except ValueError:
-            return False
+            return ""
 
     def may_ask(self, origin: str) -> bool:
         """Return whether a page of this origin may call us with a token it has.
 
         Our own pages, and pages served on the user's own machine, such as the MCP Inspector.
         """
-        if self._settings.is_own(origin):
+        if self.is_own(origin):
             return True
         try:
             return _named(urlsplit(addresses.origin(origin)).netloc) in LOOPBACK

@@ -17,24 +17,24 @@ MOST = 32 << 20
 
 
 class CompileCache:
-    """The sources used last, by their hash."""
+    """The sources used last, by their hash and that of the library they were read with."""
 
     def __init__(self, most: int = MOST) -> None:
         self._most = most
         self._size = 0
         self._kept: OrderedDict[bytes, Compiled] = OrderedDict()
 
-    def get(self, source: str) -> Compiled | None:
+    def get(self, source: str, library: str = "") -> Compiled | None:
         """What was made of it, if that is still kept."""
-        key = _key(source)
+        key = _key(source, library)
         found = self._kept.get(key)
         if found is not None:
             self._kept.move_to_end(key)
         return found
 
-    def put(self, source: str, made: Compiled) -> None:
+    def put(self, source: str, made: Compiled, library: str = "") -> None:
         """Keep it, and drop what was not used for longest."""
-        key = _key(source)
+        key = _key(source, library)
         self._drop(key)
         self._kept[key] = made
         self._size += _size(made)
@@ -46,8 +46,9 @@ class CompileCache:
         self._size -= 0 if dropped is None else _size(dropped)
 
 
-def _key(source: str) -> bytes:
-    return hashlib.sha256(source.encode("utf-8", "surrogatepass")).digest()
+def _key(*texts: str) -> bytes:
+    digests = (hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest() for text in texts)
+    return b"".join(digests)
 
 
 def _size(made: Compiled) -> int:

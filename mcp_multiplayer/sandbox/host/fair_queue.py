@@ -37,7 +37,7 @@ _K = TypeVar("_K", bound=Hashable)
 
 class Owner(NamedTuple):
     """Who pays for a worker: an account, and a name for the network of the browser in which it
-    signed in (`edge.auth.secret.network`)."""
+    signed in (`Addresses.mark` of the proxy)."""
 
     account: str
     network: str = ""

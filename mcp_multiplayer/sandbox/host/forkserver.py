@@ -47,6 +47,8 @@ ENVIRONMENT = {
 _CONTROL_FD = 3
 _numbers = itertools.count()
 _LONGEST = 4096  #: of a report
+#: Seconds in which a zygote that is hung up on has ended its workers and itself.
+_GRACE = 5.0
 NOT_HERE = f"Bots run on Linux only, and this server runs on {sys.platform}."
 
 
@@ -81,9 +83,10 @@ class ForkServer:
         allowance: dict[str, int],
         surroundings: Surroundings = HERE,
         without: Collection[str] = (),
+        library: str = "",
     ) -> None:
         """``allowance``: of each worker, the fields of `confinement.Allowance`. ``without``:
-        walls to leave out."""
+        walls to leave out. ``library``: what most sources import as `referee`, a text of ours."""
         self._told = {
             "control": _CONTROL_FD,
             "host": os.getpid(),
@@ -91,6 +94,7 @@ class ForkServer:
             "scattered": surroundings.scattered,
             "allowance": allowance,
             "without": sorted(without),
+            "library": library,
         }
         path = [os.path.abspath(entry or os.curdir) for entry in surroundings.path or sys.path]
         self._arguments = [json.dumps(self._told), str(surroundings.moved), *path]
@@ -177,6 +181,11 @@ class ForkServer:
             death.set_result(Death(event["status"], event["cpu"]))
 
     def _lose(self) -> None:
+        """Let go of a zygote that can be trusted with nothing any more."""
+        self._hang_up()
+        self._kill()
+
+    def _hang_up(self) -> None:
         if self.lost:
             return
         self.lost = True
@@ -184,7 +193,6 @@ class ForkServer:
         self._control.close()
         if not self._ready.done():
             self._ready.set_exception(ConnectionError("the zygote ended while starting"))
-        self._kill()
         for death in self._deaths.values():
             if not death.done():
                 death.set_result(Death())
@@ -199,12 +207,22 @@ class ForkServer:
             return
 
     async def close(self) -> None:
-        """End the zygote and with it every worker; returns when it is gone."""
-        self._lose()
+        """End every worker and the zygote; returns when they are gone.
+
+        The zygote waits for its workers itself. Of one that was killed they are the kernel's to
+        end, which it does later than it buries the zygote.
+        """
+        if self._ready.done():
+            self._hang_up()
+        else:
+            self._lose()
+        killed_at = self._loop.time() + _GRACE
         while self.pid:
             done, status = os.waitpid(self.pid, os.WNOHANG)  # noqa: ASYNC222 does not wait
             if done:
                 log.info("sandbox zygote ended with %s", os.waitstatus_to_exitcode(status))
                 self.pid = 0
             else:
+                if self._loop.time() > killed_at:
+                    self._kill()
                 await asyncio.sleep(0.005)

@@ -40,6 +40,7 @@ from mcp_multiplayer.sandbox.hostcalls.broker import Broker, HookBroker
 from mcp_multiplayer.sandbox.hostcalls.cassette import Differs, Recording
 from mcp_multiplayer.sandbox.hostcalls.dice import Dice
 from mcp_multiplayer.sandbox.jail.isolation import UIDS, Isolation, Policy
+from mcp_multiplayer.sandbox.language.library import wanted, with_lines
 from mcp_multiplayer.sandbox.protocol import frames, wire
 from mcp_multiplayer.sandbox.protocol.hostcalls import LARGEST, MARK, MOST_HEARD, read_question
 
@@ -95,11 +96,13 @@ class Pool:
         without: Collection[str] = (),
         surroundings: Surroundings = HERE,
         seconds: float | None = None,
+        library: str = "",
     ) -> None:
         """``broker`` is what bots reach; left out, nothing but their own files. ``spares``:
         workers to have ready, more after a rush (`Load`), none at all if 0. ``without``
         leaves walls out, by name: for tests, and to see what each one costs. ``seconds``: the
-        deadline of a hook here, whatever a room's is.
+        deadline of a hook here, whatever a room's is. ``library``: what a source imports as
+        `referee` where a call does not say; each zygote has it at hand, compiled.
         """
         self.limits = limits or Limits()
         self.broker = broker or Broker(limits=self.limits)
@@ -111,12 +114,14 @@ class Pool:
         self._without = without
         self._surroundings = surroundings
         self._seconds = seconds
+        self._library = library
         cores = os.cpu_count() or 1
         self._at_once = at_once or min(max(LEAST, 2 * cores), MOST_AT_ONCE)
         self._shares = FairQueue(self._at_once)
         self._load = Load()
         self._at_work = 0
         self._cache = CompileCache()
+        self._libraries = CompileCache()
         self._ready: deque[Worker] = deque()
         self._trim: asyncio.TimerHandle | None = None
         self._keeper: ForkServer | None = None
@@ -190,17 +195,9 @@ class Pool:
         owner: Owner,
         limits: Limits,
     ) -> HookResult:
-        compiled = await self.compiled(call.source, owner=owner, inline=call.inline)
-        if isinstance(compiled, Failed):
-            return compiled
-        if not compiled.code and compiled.rejected:
-            return Failed("BotRejected", line=compiled.line, text=compiled.rejected)
-        if call.hook not in compiled.report.hooks:
-            return Finished()
-        request = wire.hook_request(call, compiled, limits)
-        if len(request) > frames.LARGEST_REQUEST:
-            return Failed("StateLimit", text="the hook's inputs are too large")
-        request = frames.pack(request) + frames.pack(compiled.code)
+        request = await self._request(call, owner, limits)
+        if not isinstance(request, bytes):
+            return request
         worker = await self._take(owner, hash((call.source, call.hook)), inline=call.inline)
         if recording is not None:
             recording.begun.set()
@@ -216,7 +213,37 @@ class Pool:
             await desk.close()
         if desk.refused:  # which place is not said: its name may hold a player's secret
             log.info("bot %r was refused the network %d times", call.bot_id, desk.refused)
+        if isinstance(result, Failed):
+            result = replace(result, text=with_lines(result.text, self._library_of(call.library)))
         return replace(result, effects=tuple(desk.effects), draws=desk.dice.count)
+
+    async def _request(
+        self, call: HookCall, owner: Owner, limits: Limits
+    ) -> bytes | Failed | Finished:
+        """The frames that a worker is handed, or what comes of the hook without one."""
+        compiled = await self.compiled(
+            call.source, library=call.library, owner=owner, inline=call.inline
+        )
+        if isinstance(compiled, Failed):
+            return compiled
+        if not compiled.code and compiled.rejected:
+            return Failed("BotRejected", line=compiled.line, text=compiled.rejected)
+        if call.hook not in compiled.report.hooks:
+            return Finished()
+        request = wire.hook_request(call, compiled, limits)
+        if len(request) > frames.LARGEST_REQUEST:
+            return Failed("StateLimit", text="the hook's inputs are too large")
+        packed = frames.pack(request) + frames.pack(compiled.code)
+        if not compiled.report.library:
+            return packed
+        if (text := self._library_of(call.library)) == self._library:
+            return packed + frames.pack(b"")  # the zygote has it
+        library = await self._compiled_library(text, owner=owner, inline=call.inline)
+        if isinstance(library, Failed):
+            return library
+        if not library.code:
+            return Failed("BotRejected", text=f"its library: {library.rejected or 'has no class'}")
+        return packed + frames.pack(library.code)
 
     async def _outcome(
         self, worker: Worker, request: bytes, call: HookCall, desk: HookBroker, limits: Limits
@@ -248,18 +275,25 @@ class Pool:
         return {**self.isolation.report(), "counts": counted}
 
     async def inspect(
-        self, source: str, *, inline: bool = True, owner: Owner = SERVER
+        self,
+        source: str,
+        *,
+        library: str | None = None,
+        inline: bool = True,
+        owner: Owner = SERVER,
     ) -> SourceReport:
         """See `Executor`: it is compiled in a worker that runs nothing else."""
         try:
-            return await self._inspect(source, inline, owner)
+            return await self._inspect(source, library, inline, owner)
         except (BotRejected, TooLarge) as rejection:
             self.counts["rejected"] += 1
             digest = hashlib.sha256(source.encode("utf-8", "replace")).hexdigest()
             log.info("source sha256:%s rejected: %r", digest, str(rejection)[:200])
             raise
 
-    async def _inspect(self, source: str, inline: bool, owner: Owner) -> SourceReport:
+    async def _inspect(
+        self, source: str, library: str | None, inline: bool, owner: Owner
+    ) -> SourceReport:
         size = len(source.encode("utf-8", "surrogatepass"))
         if inline and size > self.limits.source:
             raise TooLarge(f"The source has {size} bytes; at most {self.limits.source} are taken.")
@@ -268,7 +302,7 @@ class Pool:
         except UnicodeEncodeError:
             raise BotRejected("The source is not valid Unicode text") from None
         try:
-            compiled = await self.compiled(source, owner=owner, inline=inline)
+            compiled = await self.compiled(source, library=library, owner=owner, inline=inline)
         except NotIsolated as error:
             hint = "A preset runs here: list_bots names them."
             raise BotRejected(str(error), hint=hint) from None
@@ -281,23 +315,44 @@ class Pool:
         return compiled.report
 
     async def compiled(
-        self, source: str, *, owner: Owner = SERVER, inline: bool = True
+        self,
+        source: str,
+        *,
+        library: str | None = None,
+        owner: Owner = SERVER,
+        inline: bool = True,
     ) -> Compiled | Failed:
         """What its hooks are handed, made once; `Failed` where making it took too much.
         `NotIsolated`, and Unavailable as from `run`."""
-        compiled = self._cache.get(source)
+        library = self._library_of(library) if wanted(source) else ""
+        compiled = self._cache.get(source, library)
         if compiled is not None:
             return compiled
-        made = await self._compile(source, owner, inline=inline)
+        made = await self._compile(wire.compile_request(source, library), owner, inline=inline)
         if isinstance(made, Compiled):
-            self._cache.put(source, made)
+            self._cache.put(source, made, library)
         return made
 
-    async def _compile(self, source: str, owner: Owner, *, inline: bool) -> Compiled | Failed:
+    async def _compiled_library(
+        self, library: str, *, owner: Owner, inline: bool
+    ) -> Compiled | Failed:
+        """As `compiled`, of the text that sources import as `referee`."""
+        compiled = self._libraries.get(library)
+        if compiled is not None:
+            return compiled
+        made = await self._compile(wire.library_request(library), owner, inline=inline)
+        if isinstance(made, Compiled):
+            self._libraries.put(library, made)
+        return made
+
+    def _library_of(self, told: str | None) -> str:
+        return self._library if told is None else told
+
+    async def _compile(self, request: bytes, owner: Owner, *, inline: bool) -> Compiled | Failed:
         worker = await self._take(owner, "compile", inline=inline)
         try:
             async with asyncio.timeout(self._deadline(self.limits)):
-                data = await self._ask(worker, wire.compile_request(source))
+                data = await self._ask(worker, request)
                 return wire.compiled(data, await self._receive(worker.sock, MOST_CODE))
         except TimeoutError:
             return Failed("TimeLimit", text="the source could not be compiled in time", killed=True)
@@ -395,7 +450,9 @@ class Pool:
                     log.error("the sandbox zygote died; starting another")
                     await self._keeper.close()
                 self._keep(0)
-                keeper = ForkServer(self._allowance(), self._surroundings, self._without)
+                keeper = ForkServer(
+                    self._allowance(), self._surroundings, self._without, self._library
+                )
                 await keeper.start(START_SECONDS)
                 try:
                     await self._examine(keeper)

@@ -13,9 +13,7 @@ ticks of `sandbox/language/fuel.py`.
 from __future__ import annotations
 
 import ast
-import re
 import types
-from collections.abc import Iterable
 from typing import Any
 
 from RestrictedPython.transformer import (
@@ -25,10 +23,12 @@ from RestrictedPython.transformer import (
     copy_locations,
 )
 
-from mcp_multiplayer.sandbox.language.imports import is_allowed, refused, words
+from mcp_multiplayer.sandbox.language.imports import LIBRARY, is_allowed, refused, words
 
 #: The file name of a bot's source in code objects; tracebacks are cut to its lines.
 FILENAME = "<bot>"
+LIBRARY_FILENAME = f"<{LIBRARY}>"
+_APART = f"Write `import {LIBRARY}` or `from {LIBRARY} import …` at the beginning of a line"
 
 _OPERATORS = words("add sub mul truediv floordiv mod pow matmul and or xor lshift rshift")
 _BINARY = {f"__{side}{name}__" for name in _OPERATORS for side in ("", "r", "i")}
@@ -85,7 +85,7 @@ def parse(source: str) -> ast.Module:
         raise Rejected([(None, str(error))]) from None
 
 
-def restrict(tree: ast.Module) -> types.CodeType:
+def restrict(tree: ast.Module, filename: str = FILENAME) -> types.CodeType:
     """The code object of a tree, every access rewritten to pass a guard; or Rejected. The tree is
     not to be used afterwards."""
     transformer = Transformer(_bound(tree))
@@ -94,7 +94,7 @@ def restrict(tree: ast.Module) -> types.CodeType:
         if transformer.found:
             raise Rejected(transformer.found)
         code: types.CodeType = compile(
-            ast.fix_missing_locations(tree), FILENAME, "exec", dont_inherit=True
+            ast.fix_missing_locations(tree), filename, "exec", dont_inherit=True
         )
         return code
     except RecursionError:
@@ -167,8 +167,10 @@ class Transformer(RestrictingNodeTransformer):
     # Imports
 
     def visit_Import(self, node: ast.Import) -> Any:
-        for alias in node.names:
-            if not is_allowed(alias.name):
+        for place, alias in enumerate(node.names):
+            if alias.name == LIBRARY and (place or node.col_offset):
+                self.error(node, _APART)
+            elif alias.name != LIBRARY and not is_allowed(alias.name):
                 self.error(node, refused(alias.name))
         return super().visit_Import(node)
 
@@ -177,6 +179,9 @@ class Transformer(RestrictingNodeTransformer):
             return None
         if node.level:
             self.error(node, "Relative imports are not allowed")
+        elif node.module == LIBRARY:
+            if node.col_offset:
+                self.error(node, _APART)
         elif not is_allowed(node.module or ""):
             self.error(node, refused(node.module or ""))
         return super().visit_ImportFrom(node)
@@ -357,9 +362,3 @@ def _statement(name: str, place: ast.stmt | ast.excepthandler) -> ast.Expr:
     made = ast.Expr(_call(name))
     copy_locations(made, place)
     return made
-
-
-def lines(source: str, numbers: Iterable[int]) -> list[str]:
-    """The given lines of a source, for the author's traceback."""
-    split = re.split(r"\r\n|\r|\n", source)
-    return [split[n - 1].strip() if 0 < n <= len(split) else "" for n in numbers]

@@ -164,6 +164,9 @@ OWN: dict[str, str] = {
     "warnings": "catch_warnings filterwarnings resetwarnings simplefilter warn",
 }
 
+#: Under this name a source imports the library of referees: a text, see `library.py`.
+LIBRARY = "referee"
+
 #: Packages on the way to a listed module, with no names of their own.
 PACKAGES = ("email.mime",)
 
@@ -242,13 +245,14 @@ def refused(path: str) -> str:
     return f"Import of '{path[:100]}' is not allowed{like(path, (*TABLE, *PACKAGES))}"
 
 
-def lacking(path: str, name: str) -> str:
-    """What is said of a name that a module of the table does not have for bots."""
+def lacking(path: str, name: str, among: frozenset[str] | None = None) -> str:
+    """What is said of a name that a module of the table does not have for bots, or the library,
+    which has those ``among``."""
     if f"{path}.{name}" in children(path):
         return f"module '{path}' has no attribute '{name}' without import {path}.{name}"
-    known = sorted(
-        names(path) | {child.rpartition(".")[2] for child in children(path)}, key=str.lower
-    )
+    if among is None:
+        among = names(path) | {child.rpartition(".")[2] for child in children(path)}
+    known = sorted(among, key=str.lower)
     shown = ", ".join(known)
     if len(shown) > _SHOWN:
         shown = shown[:_SHOWN].rpartition(", ")[0] + ", ..."

@@ -27,8 +27,8 @@ _MADE = re.compile(r"on_(\w*_)?($|[%{])")
 Found = tuple[int | None, str]
 
 
-def find(tree: ast.Module) -> list[Found]:
-    """Every mistake as (line, reason)."""
+def find(tree: ast.Module, library: source.Library | None = None) -> list[Found]:
+    """Every mistake as (line, reason), in a source that imports this library."""
     every = list(ast.walk(tree))
     failing = [node for node in _outside_try(tree) if isinstance(node, _NAMING)]
     modules = _modules(every)
@@ -36,7 +36,9 @@ def find(tree: ast.Module) -> list[Found]:
     if modules:
         texts = {text for node in every if (text := _text(node))}  # hasattr(math, "sumprod")
         found += _attributes(failing, modules, texts, networked=source.networked(tree))
-    return [*found, *_hooks(tree, every)]
+    if library is not None:
+        found += _of_library(tree, failing, library.names)
+    return [*found, *_hooks(tree, every, library)]
 
 
 # --- names of modules ----------------------------------------------------------------------
@@ -70,6 +72,22 @@ def _attributes(
         hidden = source.reaches(f"{path}.{node.attr}", source.NETWORK) and not networked
         if hidden or not _has(path, node.attr):
             yield node.lineno, imports.lacking(path, node.attr)
+
+
+def _of_library(
+    tree: ast.Module, failing: list[ast.ImportFrom | ast.Attribute], names: frozenset[str]
+) -> Iterator[Found]:
+    """``from referee import Gane``, ``referee.Gane``"""
+    whole = {name for name, of in source.of_library(tree).items() if not of}
+    for node in failing:
+        if isinstance(node, ast.ImportFrom):
+            asked = [alias.name for alias in node.names] if node.module == imports.LIBRARY else []
+        else:
+            is_it = isinstance(node.value, ast.Name) and node.value.id in whole
+            asked = [node.attr] if is_it else []
+        for name in asked:
+            if name != "*" and name not in names:
+                yield node.lineno, imports.lacking(imports.LIBRARY, name, names)
 
 
 def _has(path: str, name: str) -> bool:
@@ -141,9 +159,9 @@ def _text(node: ast.AST) -> str:
 # --- hooks ---------------------------------------------------------------------------------
 
 
-def _hooks(tree: ast.Module, every: list[ast.AST]) -> list[Found]:
-    classes = source.classes(tree)
-    called = source.referee(tree)[0]
+def _hooks(tree: ast.Module, every: list[ast.AST], library: source.Library | None) -> list[Found]:
+    classes = source.classes(tree, library)
+    called = source.referee(tree, library)[0]
     used = _used(every)
     heard = {called, *source.above(classes, called)}
     found = [*_twice(tree), *_outside(tree, every, used)]

@@ -200,6 +200,14 @@ class Modules:
             self._made[path] = Module(path, inside, own, _listed(path))
         return self._made[path]
 
+    def give(self, path: str, names: dict[str, Any]) -> None:
+        """Let a text of this hook be imported: what it defines, and not what it has imported."""
+        defined = {name: value for name, value in names.items() if type(value) is not Module}
+        self._made[path] = Module(path, defined)
+
+    def __contains__(self, path: str) -> bool:
+        return path in self._made or imports.is_allowed(path)
+
     def own(self, path: str) -> dict[str, Any]:
         """What in a module is made for this hook."""
         return self._own[path]() if path in self._own else {}
@@ -243,7 +251,7 @@ def importer(modules: Modules) -> Callable[..., object]:
     def __import__(
         name: str, globals: Any = None, locals: Any = None, fromlist: Any = (), level: int = 0
     ) -> object:
-        if level or type(name) is not str or not imports.is_allowed(name):
+        if level or type(name) is not str or name not in modules:
             raise ImportError(imports.refused(str(name)))
         return modules[name if fromlist else name.partition(".")[0]]
 

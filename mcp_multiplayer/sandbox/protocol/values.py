@@ -2,7 +2,7 @@
 
 Used on both sides: in the worker, where a fault is explained to the bot's author
 with its path, and in the host, where nothing a worker says is believed. What `plain` gives
-is what a reader of the log gets (`canonical.through`): 1.0 is 1, a tuple a list, members
+is what a reader of the log gets (`canonical_json.through`): 1.0 is 1, a tuple a list, members
 stand in the log's order. So a hook cannot tell whether it runs for the first time or again.
 """
 

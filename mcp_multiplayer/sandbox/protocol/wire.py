@@ -42,11 +42,13 @@ class Broken(Exception):
 
 
 def hook_request(call: HookCall, compiled: Compiled, limits: Limits) -> bytes:
-    """What a worker is told for one hook; ``compiled.code`` follows in a frame of its own."""
+    """What a worker is told for one hook; ``compiled.code`` follows in a frame of its own, then the
+    code of the library, where the source has one."""
     told = {  # the values are brought into their form by the worker, where they are used
         "source": call.source,  # its lines are shown to its author
         "class_name": compiled.report.class_name,
         "network": compiled.report.network,
+        "library": compiled.report.library,
         "hook": call.hook,
         "args": list(call.args),
         "params": dict(call.params),
@@ -58,9 +60,14 @@ def hook_request(call: HookCall, compiled: Compiled, limits: Limits) -> bytes:
     return _encoded({"do": "hook", "call": told, "limits": vars(limits)})
 
 
-def compile_request(source: str) -> bytes:
-    """What a worker is told to read a source."""
-    return _encoded({"do": "compile", "source": source})
+def compile_request(source: str, library: str = "") -> bytes:
+    """What a worker is told to read a source, with the text that it imports as `referee`."""
+    return _encoded({"do": "compile", "source": source, "library": library})
+
+
+def library_request(library: str) -> bytes:
+    """What a worker is told to read that text itself."""
+    return _encoded({"do": "library", "source": library})
 
 
 def _encoded(request: dict[str, Any]) -> bytes:
@@ -184,9 +191,9 @@ def _report(told: dict[str, Any]) -> SourceReport:
     _check(name is not None or not hooks, "hooks of no class")
     _check(manifest is None or isinstance(manifest, dict), "manifest")
     _check(size(manifest) <= MOST_MANIFEST, "size of manifest")
-    network, dice = told["network"], told["dice"]
-    _check(isinstance(network, bool) and isinstance(dice, bool), "network, dice")
-    return SourceReport(hooks, name, manifest, network, dice)
+    facts = told["network"], told["dice"], told.get("library", False)
+    _check(all(isinstance(fact, bool) for fact in facts), "network, dice, library")
+    return SourceReport(hooks, name, manifest, *facts)
 
 
 def _check(holds: bool, what: str) -> None:

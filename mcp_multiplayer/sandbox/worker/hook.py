@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import marshal
 import sys
+import types
 from collections.abc import Callable
 from typing import Any
 
@@ -16,13 +17,15 @@ from mcp_multiplayer.sandbox.language.builtins import bot_globals
 from mcp_multiplayer.sandbox.language.fuel import Fuel, ran_out
 from mcp_multiplayer.sandbox.language.guards import bot_classes
 from mcp_multiplayer.sandbox.language.hints import hint_for
+from mcp_multiplayer.sandbox.language.imports import LIBRARY
 from mcp_multiplayer.sandbox.language.modules import Modules
+from mcp_multiplayer.sandbox.language.source import lines
 from mcp_multiplayer.sandbox.protocol.values import AROUND, plain
 from mcp_multiplayer.sandbox.worker import hostcall_client, normalize, scatter
 from mcp_multiplayer.sandbox.worker.clock import Clock
 from mcp_multiplayer.sandbox.worker.context import Context
 from mcp_multiplayer.sandbox.worker.rng import Rng
-from mcp_multiplayer.sandbox.worker.stdio import Stdio, bot_lines, last_line
+from mcp_multiplayer.sandbox.worker.stdio import Stdio, bot_lines, last_line, library_line
 
 #: Findings of the host and limits. A bot's own exception of such a name gets another.
 OURS = frozenset(
@@ -43,20 +46,38 @@ OURS = frozenset(
     )
 )
 TEXT = 4000
+#: The code of a library of ours, not run yet: to read it anew in each hook took as long as to run a
+#: small one.
+_kept: list[types.CodeType] = []
+
+
+def keep_library(code: bytes) -> None:
+    """Have the hooks of this process, and of those that are forked from it, use this library where
+    they bring none of their own."""
+    _kept[:] = [marshal.loads(code)]
 
 
 def answer(
-    request: dict[str, Any], code: bytes, take: Callable[[int], bytes] = hostcall_client.blocks
+    request: dict[str, Any],
+    code: bytes,
+    take: Callable[[int], bytes] = hostcall_client.blocks,
+    library: bytes | None = None,
 ) -> dict[str, Any]:
-    """Run the hook that the host asks for. ``take``: blocks of the hook's dice."""
+    """Run the hook that the host asks for. ``take``: blocks of the hook's dice. ``library``: code
+    of what the source imports as `referee`; b"": of the one that is kept; None: it imports none."""
     with normalize.same_depth():
-        return run(request["call"], code, request["limits"], take)
+        return run(request["call"], code, request["limits"], take, library)
 
 
 def run(
-    call: dict[str, Any], code: bytes, limits: dict[str, Any], take: Callable[[int], bytes]
+    call: dict[str, Any],
+    code: bytes,
+    limits: dict[str, Any],
+    take: Callable[[int], bytes],
+    library: bytes | None = None,
 ) -> dict[str, Any]:
-    """Call one hook and collect what it asked for, or why it failed. ``code``: see `Compiled`."""
+    """Call one hook and collect what it asked for, or why it failed. ``code``: see `Compiled`;
+    ``library``: see `answer`."""
     call |= {name: plain(call[name], name, -AROUND) for name in ("args", "params", "state")}
     prints = Stdio(limits["prints"], call["source"])
     chance, clock = Rng(take), Clock(call["now"])
@@ -69,6 +90,8 @@ def run(
         modules = Modules(chance, clock, prints, networked=call["network"])
         space = bot_globals(modules, prints, fuel)
         scatter.move()
+        if library is not None:
+            _load(marshal.loads(library) if library else _kept[0], modules, space)
         _execute(call, code, ctx, space)
         if ctx._broken:
             raise ctx._broken
@@ -79,6 +102,15 @@ def run(
     if failure:
         return {"failed": failure}
     return {"finished": _finished(ctx, prints)}
+
+
+def _load(library: types.CodeType, modules: Modules, space: dict[str, Any]) -> None:
+    """The library under the bot's own restrictions and ticks, in globals of its own. It is made
+    for this hook alone: what a bot changes of it is gone with the hook."""
+    own = {**space, "__name__": LIBRARY}
+    before = set(own)
+    exec(library, own)
+    modules.give(LIBRARY, {name: own[name] for name in own if name not in before})
 
 
 def _execute(call: dict[str, Any], code: bytes, ctx: Context, space: dict[str, Any]) -> None:
@@ -113,7 +145,10 @@ def _failure(error: BaseException, prints: Stdio) -> dict[str, Any]:
     numbers = bot_lines(error.__traceback__)
     line = numbers[-1] if numbers else None
     text = _told(last_line(error)[:TEXT].strip(), line, prints)
-    hint = _hint(error, "" if line is None else grammar.lines(prints.source, [line])[0][:200])
+    inside = library_line(error.__traceback__)
+    if inside is not None:
+        text += f"\n  in the library `{LIBRARY}`, line {inside}"
+    hint = _hint(error, "" if line is None else lines(prints.source, [line])[0][:200])
     if hint:
         text += f"\n  hint: {hint}"
     return _failed(_name(error), line, text, prints)
@@ -137,7 +172,7 @@ def _told(text: str, line: int | None, prints: Stdio) -> str:
     """The author's text with the line it is about."""
     if line is None:
         return text
-    return f"{text}\n  line {line}: {grammar.lines(prints.source, [line])[0][:200]}"
+    return f"{text}\n  line {line}: {lines(prints.source, [line])[0][:200]}"
 
 
 def _shown(text: str) -> str:

@@ -85,7 +85,7 @@ def _header() -> tuple[bytes, list[int]]:
 
 
 def raised(answer: dict[str, Any]) -> Exception:
-    """The exception that Python code expects for a failure; see `answers.told`."""
+    """The exception that Python code expects for a failure; see `network_errors.told`."""
     words, number = answer["text"], answer.get("errno")
     match answer["error"]:
         case "refused":

@@ -15,7 +15,7 @@ from mcp_multiplayer.sandbox.jail.isolation import Walls
 from mcp_multiplayer.sandbox.protocol import frames
 from mcp_multiplayer.sandbox.protocol.values import read, text
 from mcp_multiplayer.sandbox.worker import hostcall_client, network, scatter, warmup
-from mcp_multiplayer.sandbox.worker.compiler import compile_source
+from mcp_multiplayer.sandbox.worker.compiler import compile_library, compile_source
 from mcp_multiplayer.sandbox.worker.hook import answer
 
 READY = b"{}"
@@ -44,13 +44,17 @@ def serve_one(*, scattered: bool) -> None:
     if request["do"] == "attack":
         _write(text(selftest_attacks.attempt(request["attack"])).encode())
         os._exit(0)
-    if request["do"] == "compile":
-        told, code = compile_source(request["source"])
+    if request["do"] in ("compile", "library"):
+        if request["do"] == "library":
+            told, code = compile_library(request["source"])
+        else:
+            told, code = compile_source(request["source"], request["library"])
         _write(text(told).encode())
         _write(code)
         os._exit(0)
     code = _read()
-    _write(text(answer(request, code)).encode())
+    library = _read() if request["call"]["library"] else None
+    _write(text(answer(request, code, library=library)).encode())
     os._exit(0)
 
 

@@ -11,7 +11,8 @@ import traceback
 from types import TracebackType
 from typing import Any, NamedTuple
 
-from mcp_multiplayer.sandbox.language.grammar import FILENAME, lines
+from mcp_multiplayer.sandbox.language.grammar import FILENAME, LIBRARY_FILENAME
+from mcp_multiplayer.sandbox.language.source import lines
 from mcp_multiplayer.sandbox.runtime import DEEPEST
 
 
@@ -77,6 +78,14 @@ class Stdio:
 def bot_lines(tb: TracebackType | None) -> list[int]:
     """The line numbers of the bot's own frames, outermost first."""
     return [n for frame, n in traceback.walk_tb(tb) if frame.f_code.co_filename == FILENAME]
+
+
+def library_line(tb: TracebackType | None) -> int | None:
+    """Where in the library an error was raised, if there and not in the bot's own source."""
+    ours = (FILENAME, LIBRARY_FILENAME)
+    frames = [(f.f_code.co_filename, n) for f, n in traceback.walk_tb(tb)]
+    places = [place for place in frames if place[0] in ours]
+    return places[-1][1] if places and places[-1][0] == LIBRARY_FILENAME else None
 
 
 def last_line(error: BaseException) -> str:

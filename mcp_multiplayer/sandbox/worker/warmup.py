@@ -18,7 +18,7 @@ from mcp_multiplayer.sandbox.call import Compiled, HookCall, Limits
 from mcp_multiplayer.sandbox.language import guards, modules
 from mcp_multiplayer.sandbox.protocol import values, wire
 from mcp_multiplayer.sandbox.worker import hook, interpreter_state, normalize
-from mcp_multiplayer.sandbox.worker.compiler import compile_source
+from mcp_multiplayer.sandbox.worker.compiler import compile_library, compile_source
 from mcp_multiplayer.transcript.drbg import SIZE
 
 _TIMES = 20
@@ -40,10 +40,13 @@ class Exercise:
 """
 
 
-def ready() -> None:
-    """Load what bots may import, and close the door behind it."""
+def ready(library: str = "") -> None:
+    """Load what bots may import, and close the door behind it. ``library``: the text that sources
+    import as `referee` where a hook brings no other."""
     modules.preload()
     normalize.install()
+    if library:
+        hook.keep_library(library_here(library))
     exercise(_TIMES)
     interpreter_state.settle()
 
@@ -70,6 +73,14 @@ def compile_here(source: str) -> Compiled:
     """A source of ours, compiled in this very process."""
     told, code = compile_source(source)
     return wire.compiled(values.text(told).encode(), code)
+
+
+def library_here(text: str) -> bytes:
+    """A library of ours, compiled in this very process; ValueError if it cannot be."""
+    told, code = compile_library(text)
+    if not code:
+        raise ValueError(f"the library `referee`: {told.get('rejected', 'has no class')}")
+    return code
 
 
 @functools.cache

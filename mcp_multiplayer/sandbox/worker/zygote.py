@@ -3,7 +3,8 @@
 Started fresh by the host (`sandbox/host/forkserver.py`) with an environment of four names and one
 socket: it holds no key, no log and no connection. It loads what bots may import, gives up all it
 can (`sandbox/jail/confinement.py`), and then obeys: fork a worker, kill it, tell how it ended. It
-neither reads nor runs a stranger's source. One thread. It knows its children by the host's job
+neither reads nor runs a stranger's source; of the library that its host brings it has the code,
+and runs none of it. One thread. It knows its children by the host's job
 numbers, so that a kill hits the right one, and ends them all and itself when the host's end of the
 control socket closes.
 """
@@ -130,7 +131,7 @@ def main(told: dict[str, Any]) -> None:
     control = _socket.socket(fileno=told["control"])
     os.closerange(told["control"] + 1, os.sysconf("SC_OPEN_MAX"))
     walls = confinement.survey(told["host"], told["without"], told["number"])
-    warmup.ready()
+    warmup.ready(told["library"])
     scatter.loaded()
     warmup.collapse()
     allowance = confinement.Allowance(**told["allowance"])
@@ -144,3 +145,4 @@ def main(told: dict[str, Any]) -> None:
         pass
     finally:
         zygote.end()
+    os._exit(0)  # the host waits for it, not for the modules to be taken apart

@@ -22,6 +22,7 @@ from mcp_multiplayer.edge.identity import Caller, Signer
 from mcp_multiplayer.multiplayer_server import running
 from mcp_multiplayer.service import key_files
 from tests.edge.harness import serving, settings_for
+from tests.players import ASKS_JSON
 
 Mode: TypeAlias = Literal["legacy", "auto"]
 MODES: tuple[Mode, ...] = ("legacy", "auto")
@@ -97,7 +98,7 @@ class House:
             "jsonrpc": "2.0",
             "id": 1,
             "method": "tools/call",
-            "params": {"name": name, "arguments": arguments},
+            "params": {"name": name, "arguments": arguments, "_meta": ASKS_JSON},
         }
         headers = self.statement(account) | {
             "Accept": "application/json, text/event-stream",
@@ -140,7 +141,7 @@ class Pair:
 
 
 async def via_client(client: Client[Any], name: str, /, **arguments: Any) -> Said:
-    result = await client.call_tool(name, arguments, raise_on_error=False)
+    result = await client.call_tool(name, arguments, raise_on_error=False, meta=ASKS_JSON)
     data = result.structured_content or {}
     assert result.is_error == ("error" in data)
     said = result.content[0]

@@ -14,6 +14,7 @@ import pytest
 
 from mcp_multiplayer.edge.api import mcp_fastpath
 from tests.edge.api.house import House
+from tests.players import ASKS_JSON
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -52,11 +53,20 @@ def plain(answer: httpx.Response) -> tuple[int, str | None, Any]:
     return answer.status_code, kind, json.loads(answer.text or "null")
 
 
+BOARD = {
+    "bot_preset": "TicTacToeBot",
+    "events": [{"join": "alice"}, {"join": "bob"}, {"say": "5", "as": "alice"}],
+}
+
 ALIKE: list[Any] = [
     request("help"),
     request("help", {}),
     request("help", {"topic": "play"}, _meta={"progressToken": 1}),
     request("help", {"topic": "play"}, _meta={"progressToken": "one"}),
+    request("help", {"topic": "play"}, _meta=ASKS_JSON),
+    request("help", {"topic": "play"}, _meta={next(iter(ASKS_JSON)): "yes"}),
+    request("help", {"topic": "no such topic"}, _meta=ASKS_JSON),
+    request("try_bot", BOARD),
     request("help", {"topic": "no such topic"}),
     request("help", {"no_such_argument": 1}),
     request("no_such_tool", {}),
@@ -133,7 +143,7 @@ async def test_what_a_model_may_write_is_refused_in_our_words(
     said = await asked(house, house.account(), content, **{"Mcp-Protocol-Version": version})
     result = said.json()["result"]
     assert (said.status_code, result["isError"]) == (200, True)
-    assert result["structuredContent"]["error"] == "BAD_MESSAGE"
+    assert result["content"][0]["text"].startswith("BAD_MESSAGE: ")
     assert words in result["content"][0]["text"]
 
 
@@ -164,7 +174,8 @@ async def test_a_key_that_stands_twice_is_not_hidden_by_half_of_a_pair(house: Ho
 
 async def test_a_post_through_the_short_way_is_in_the_room(house: House) -> None:
     pair = await house.pair()
-    body = request("post_message", {"channel_id": pair.id, "body": "ümläut \u2028"})
+    asked_for = {"channel_id": pair.id, "body": "ümläut \u2028"}
+    body = request("post_message", asked_for, _meta=ASKS_JSON)
     posted = await asked(house, pair.alice, json.dumps(body).encode())
     asking = {"channel_id": pair.id, "cursor": 0}
     heard = (await house.rest(pair.bob, "sync_messages", **asking)).data["messages"]

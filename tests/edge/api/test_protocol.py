@@ -48,6 +48,25 @@ async def test_nothing_is_declared_that_is_not_served(house: House, version: str
     assert not [name for one in declared.values() for name in NEVER if one.get(name)]
 
 
+@pytest.mark.parametrize("version", ["2025-11-25", "2026-07-28"])
+async def test_the_server_says_what_it_is_and_where_its_pages_and_its_mark_are(
+    house: House, version: str
+) -> None:
+    if version == "2026-07-28":
+        _, said = await ask(house, version, "server/discover")
+        told = said["result"]["_meta"]["io.modelcontextprotocol/serverInfo"]
+    else:
+        wish = {"protocolVersion": version, "capabilities": {}}
+        client = {"name": "t", "version": "1"}
+        _, said = await ask(house, version, "initialize", **wish, clientInfo=client)
+        told = said["result"]["serverInfo"]
+    assert (told["name"], told["title"]) == ("MCP Multiplayer", "MCP Multiplayer")
+    assert told["version"] and "referee" in told["description"]
+    [mark] = told["icons"]
+    assert mark["src"] == told["websiteUrl"] + "/favicon.svg"
+    assert (mark["mimeType"], mark["sizes"]) == ("image/svg+xml", ["any"])
+
+
 @pytest.mark.parametrize(
     ("method", "params"),
     [

@@ -50,6 +50,19 @@ async def test_a_receipt_shows_that_an_entry_stands_in_a_signed_head(house: Hous
     assert proofs.verify_inclusion(leaf, index, opened.size, proof, opened.root)
 
 
+async def test_a_receipt_is_asked_for_by_the_number_that_rooms_show(house: House) -> None:
+    pair = await house.pair(bot_preset="GuessBot")
+    posted = await house.rest(pair.alice, "post_message", channel_id=pair.id, body="for the record")
+    number = posted.data["msg_id"]
+    said = await house.tool(pair.alice, "get_transcript", channel_id=pair.id, message=number)
+    assert said.data["of"]["messages"] == [{"id": number, "sender": "alice"}]
+    assert said.data["of"]["entry"] != number
+    assert json.loads(said.data["leaf"])["m"]["b"] == {"text": "for the record"}
+    for asked in ({"message": 1000}, {"message": number, "entry": 1}):
+        refused = await house.rest(pair.alice, "get_transcript", channel_id=pair.id, **asked)
+        assert refused.refused == "INVALID_REQUEST"
+
+
 async def test_an_earlier_head_is_shown_to_be_continued(house: House) -> None:
     pair = await house.pair()
     before = (await house.rest(pair.alice, "get_transcript", channel_id=pair.id)).data

@@ -148,7 +148,7 @@ def test_a_move_that_is_to_be_sealed_is_addressed_as_the_turn_says(to: Any, said
     view = {"channel_id": "chn_a", "status": "playing", "turn": turn}
     page = {"more": False, "cursor": 4}
     assert render_text.next_move(view | {"bots": [{"bot_id": "dealer"}]}, page) == (
-        f'next: post_message(channel_id="chn_a", body="<your move>"{said}, cursor=4, wait_ms=25000)'
+        f'next: post_message(channel_id="chn_a", body="<your move>"{said}, cursor=4, wait_ms=45000)'
     )
 
 
@@ -248,3 +248,26 @@ async def test_a_referee_cannot_speak_in_the_servers_voice_either(house: House) 
     assert [line for line in outside if line.startswith("next:")] == looked.lines[-1:]
     assert not any(mark in looked.text for mark in "\u202e\u200b\u2028")
     assert looked.data["bots"][0]["source"] == TALKER
+
+
+BOARD = "\n".join(["8 r n b q"] * 3 + ["  a b c d"])
+
+
+def drawn(number: int, sender: str, kind: str, **more: Any) -> dict[str, Any]:
+    body = {"type": kind, "n": number, **more}
+    return {"id": number, "sender": sender, "kind": "bot", "body": body}
+
+
+def test_of_several_boards_in_one_answer_the_newest_is_shown() -> None:
+    page = [
+        drawn(1, "bot:chess", "move", board=BOARD),
+        drawn(2, "bot:chess", "start", board=BOARD),
+        drawn(3, "bot:other", "move", board=BOARD),
+        drawn(4, "bot:chess", "move", board=BOARD.replace("8", "7")),
+        drawn(5, "bot:chess", "move", board="one line", pgn="1. e4\n\n1-0\n*\nx"),
+    ]
+    lines = render_text.messages({"messages": page, "more": False}, {"result": None})
+    assert lines == [
+        render_text.message(drawn(1, "bot:chess", "move")),
+        *map(render_text.message, page[1:]),
+    ]

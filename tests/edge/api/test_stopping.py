@@ -97,7 +97,7 @@ async def test_a_wait_that_has_something_to_say_says_it(house: House) -> None:
 
 
 async def test_a_post_that_waits_for_its_turn_is_told_whether_to_repeat_it(house: House) -> None:
-    pair = await house.pair(bot_preset="GuessBot")
+    pair = await house.pair(bot_preset="GuessBot", bot_params={"high": 10**9})  # no guess hits it
     begun = await house.rest(pair.alice, "sync_messages", channel_id=pair.id)
     while not begun.data["view"]["turn"]:
         more = {"channel_id": pair.id, "cursor": begun.data["cursor"], "timeout_ms": WAIT_MS}

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
 import pytest
 
-from mcp_multiplayer.edge.auth import tokens
+from mcp_multiplayer.edge.auth import grants
 from tests.edge.harness import (
     BASE,
     LOOPBACK_URI,
@@ -33,7 +34,7 @@ async def test_a_first_sign_in_of_a_known_client_needs_no_click(tmp_path: Path) 
         assert back["iss"] == BASE
         token = (await it.redeem(client, back["code"])).json()
         assert token["token_type"] == "Bearer"
-        assert token["expires_in"] == tokens.ACCESS_SECONDS
+        assert token["expires_in"] == 3600
         assert token["access_token"].startswith("mpt_")
         assert len(token["access_token"]) == 47
         assert token["refresh_token"].startswith("mpr_")
@@ -128,18 +129,27 @@ async def test_parallel_refresh_within_the_grace_gives_both_a_working_pair(tmp_p
             assert (await it.refresh(client, pair["refresh_token"])).status_code == 200
 
 
-async def test_access_tokens_and_codes_end_by_time(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("settings", "access", "refresh"),
+    [({}, 3600, 90 * 86400), ({"access_token_seconds": 90, "refresh_days": 1}, 90, 86400)],
+)
+async def test_access_tokens_and_codes_end_by_time(
+    tmp_path: Path, settings: dict[str, Any], access: int, refresh: int
+) -> None:
     clock = Clock()
-    async with lab(tmp_path, clock=clock) as it:
+    async with lab(tmp_path, clock=clock, **settings) as it:
         client = await it.register()
         token = await it.sign_in(client)
+        assert token["expires_in"] == access
         back = returned(await it.http.get(wish_for(client)))
-        clock.at += tokens.CODE_SECONDS
+        clock.at += grants.CODE_SECONDS
         assert (await it.redeem(client, back["code"])).json()["error"] == "invalid_grant"
-        clock.at += tokens.ACCESS_SECONDS - tokens.CODE_SECONDS
+        clock.at += access - grants.CODE_SECONDS - 1
+        assert (await it.call(token["access_token"])).status_code != 401
+        clock.at += 1
         assert (await it.call(token["access_token"])).status_code == 401
         assert (await it.refresh(client, token["refresh_token"])).status_code == 200
-        clock.at += tokens.REFRESH_SECONDS
+        clock.at += refresh
         answer = await it.refresh(client, token["refresh_token"])
         assert answer.json()["error"] == "invalid_grant"
 

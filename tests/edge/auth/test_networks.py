@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
-from mcp_multiplayer.edge.auth.tokens import Bearer
+from mcp_multiplayer.edge.auth.grants import Bearer
 from tests.edge.harness import LOOPBACK_URI, Lab, lab, returned, wish_for
 
 HERE, THERE = "203.0.113.7", "198.51.100.9"

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -56,9 +57,9 @@ class Town:
 
 
 @asynccontextmanager
-async def town(data: Path) -> AsyncIterator[Town]:
+async def town(data: Path, **settings: Any) -> AsyncIterator[Town]:
     upstream = Upstream()
-    async with serving(upstream) as port, lab(data, mcp_port=port) as it:
+    async with serving(upstream) as port, lab(data, mcp_port=port, **settings) as it:
         token = (await it.sign_in(await it.register()))["access_token"]
         yield Town(it, upstream, {"Authorization": f"Bearer {token}"})
 
@@ -213,6 +214,15 @@ async def test_what_browsers_and_crawlers_ask_for_is_there(
         assert (answer.status_code, answer.headers["content-type"]) == (200, kind)
         assert answer.headers["x-content-type-options"] == "nosniff"
         assert '<link rel="icon" href="/favicon.svg">' in (await it.ask("GET", "/join")).text
+
+
+async def test_the_word_of_an_app_directory_is_there_where_it_was_set(tmp_path: Path) -> None:
+    path = "/.well-known/openai-apps-challenge"
+    async with town(tmp_path / "without") as it:
+        assert (await it.ask("GET", path)).status_code == 404
+    async with town(tmp_path / "with", openai_apps_challenge="w0rd") as it:
+        answer = await it.ask("GET", path)
+        assert (answer.status_code, answer.text) == (200, "w0rd")
 
 
 async def test_a_page_elsewhere_may_see_that_metadata_is_not_there(tmp_path: Path) -> None:

@@ -20,9 +20,9 @@ def compiled(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     told: list[str] = []
     request = wire.compile_request
 
-    def noted(source: str) -> bytes:
+    def noted(source: str, library: str = "") -> bytes:
         told.append(source)
-        return request(source)
+        return request(source, library)
 
     monkeypatch.setattr(wire, "compile_request", noted)
     return told

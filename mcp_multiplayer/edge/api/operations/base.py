@@ -4,22 +4,26 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
 
 from pydantic import Field
 
-from mcp_multiplayer.edge.api import render_text
+from mcp_multiplayer.channel.model import Slot
+from mcp_multiplayer.edge.api import render_boards, render_json, render_text
+from mcp_multiplayer.edge.api.answer import Answer
+from mcp_multiplayer.edge.api.patience import Patience
 from mcp_multiplayer.edge.api.try_bot.runner import Trials
 from mcp_multiplayer.edge.identity import Caller
 from mcp_multiplayer.errors import InvalidRequest
 from mcp_multiplayer.sandbox.host.fair_queue import Owner
+from mcp_multiplayer.service import boards
 from mcp_multiplayer.service.bot_manager import BotManager
 from mcp_multiplayer.service.channel_manager import ChannelManager
+from mcp_multiplayer.service.channels import Seat
 from mcp_multiplayer.service.posting import live_secret
 from mcp_multiplayer.service.replica import Replica
-from mcp_multiplayer.service.results import Seat
 
 ChannelId = Annotated[str, Field(description="chn_…")]
 SeatName = Annotated[str | None, Field(description="only if you hold several")]
@@ -57,12 +61,13 @@ class OperationsBase:
         self.bots = bots
         self.status = status
         self.trials = Trials(channels, bots)
+        self.patience = Patience()
         #: signs links to records; without one of the server's, links die with the process
         self.ticket_key = ticket_key or secrets.token_bytes(32)
 
-    def label(self, seat: Seat, caller: Caller) -> str | None:
+    def label(self, seat: Seat) -> str | None:
         """The seat argument for `next:`: only a caller with several seats needs it."""
-        own = seat.room.channel.seats_of(self.channels.who(seat.room, caller.account))
+        own = seat.room.channel.seats_of(seat.slot.who)
         return seat.slot.label if len(own) > 1 else None
 
     def way_back(self, caller: Caller) -> str:
@@ -101,6 +106,40 @@ class OperationsBase:
             lines.append(f"restarting: {again}.")
         return lines
 
+    async def room_info(
+        self, caller: Caller, room: Replica, mine: Sequence[Slot], heading: str = ""
+    ) -> Answer:
+        """Seats, turn, board, result and bots of a room, for whoever holds the seats ``mine``."""
+        view = render_json.view(room, mine)
+        data: Json = {"view": view, "bots": render_json.bots(room)}
+        notes = await self.author_log(room, caller, data)
+        seats = [render_text.slot_line(slot) for slot in view["slots"] if slot["kind"] != "bot"]
+        following = 'next: help("play") says how to go on.'
+        reader: Seat | None = None
+        if mine:
+            playing = room.channel.turn.players if room.channel.turn else ()
+            slot = next((slot for slot in mine if slot.label in playing), mine[0])
+            reader = Seat(room, slot)
+            page = {"cursor": room.marks.get(slot.id, 0), "more": False}
+            following = self.next_move(caller, view, page, reader)
+        drawn = _boards(room, reader, data)
+        text = [
+            heading,
+            f"{render_text.title(view)}, {view['status']}. Seats: {'; '.join(seats)}.",
+            *render_text.referees(view, render_text.refs(room)),
+            *drawn,
+            *notes,
+            *self.author_log_waits(room, caller, data),
+            *render_text.state(view, self.channels.now()),
+            following,
+        ]
+        return Answer(data, render_text.joined(text))
+
+    def next_move(self, caller: Caller, view: Json, page: Json, seat: Seat) -> str:
+        """The last line for the holder of ``seat``."""
+        wait_ms = self.patience.of(caller.client_id)
+        return render_text.next_move(view, page, self.label(seat), wait_ms=wait_ms)
+
     async def author_log(
         self, room: Replica, caller: Caller, data: Json, cursor: int | None = None
     ) -> list[str]:
@@ -124,3 +163,15 @@ class OperationsBase:
 
     def _created(self, room: Replica, caller: Caller) -> bool:
         return room.channel.creator == self.channels.who(room, caller.account)
+
+
+def _boards(room: Replica, reader: Seat | None, data: Json) -> list[str]:
+    """What the room's referees have drawn for this reader."""
+    names, since = (frozenset[str](), 0) if reader is None else (reader.names, reader.slot.since)
+    told, items = [], []
+    for bot_id, panels in boards.of_room(room, names, since=since):
+        told += render_boards.lines(bot_id, panels)
+        items += render_boards.items(bot_id, panels)
+    if items:
+        data["boards"] = items
+    return told

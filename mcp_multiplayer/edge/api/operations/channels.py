@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 from pydantic import Field
 
+from mcp_multiplayer.channel import decide, terms
 from mcp_multiplayer.channel.identifiers import slot_specs
 from mcp_multiplayer.channel.invite_codes import code_in
 from mcp_multiplayer.channel.ops import BRING_BOT, read_ops
@@ -22,9 +23,8 @@ from mcp_multiplayer.edge.api.operations.base import (
     owner,
 )
 from mcp_multiplayer.edge.identity import Caller
-from mcp_multiplayer.errors import InvalidRequest, TooLarge
-from mcp_multiplayer.service.bot_manager import BotSpec
-from mcp_multiplayer.service.channel_manager import Bot
+from mcp_multiplayer.errors import InvalidRequest, SlotAlreadyFilled, TooLarge
+from mcp_multiplayer.service.bot_manager import Bot, BotSpec
 from mcp_multiplayer.service.replica import Replica
 
 Entropy = Annotated[
@@ -105,6 +105,8 @@ class ChannelOperations(OperationsBase):
             "invite_links": links,
             "view": view,
             "bots": render_json.bots(room),
+            "terms": terms.digest(terms.document(room.channel)),
+            "dice": render_json.dice(room),
             "cursor": room.channel.messages,
         }
         page: Json = {"messages": [], "cursor": room.channel.messages, "more": False}
@@ -126,24 +128,35 @@ class ChannelOperations(OperationsBase):
                     *render_text.opened(room, data),
                     *pending,
                     *notes,
-                    *render_text.after_opening(data, page, None, self.channels.now()),
+                    *render_text.after_opening(
+                        data, page, self.channels.now(), self.patience.of(caller.client_id)
+                    ),
                 ]
             ),
         )
 
     async def inspect_invite(self, caller: Caller, invite_code: str) -> Answer:
-        """What joining would mean: seats, the referee's rules, full source and hash, what it can
-        reach, who could change it, who has joined. Uses nothing up. Call it first, tell your user
+        """What joining would mean: seats, the referee's rules or source, hash, what it can reach,
+        who could change it, who has joined. Uses nothing up. Call it first, tell your user
         in two sentences what the referee does and who could cheat whom, then join_channel with
         the terms it returns. Accepts a code or a whole link.
         """
-        room, slot, terms = await self.channels.inspect_invite(caller.account, invite_code)
+        try:
+            room, slot, digest = await self.channels.inspect_invite(caller.account, invite_code)
+        except SlotAlreadyFilled:
+            room, slot = self.channels.invited(invite_code)
+            who = self.channels.who(room, caller.account)
+            if not decide.may_look(room.channel, who):
+                raise
+            # Whoever made the room or sits in it may look at it, with an invite or without.
+            heading = f"This invite, for the seat {slot.label}, was used. The room is one of yours:"
+            return await self.room_info(caller, room, room.channel.seats_of(who), heading)
         view = render_json.view(room, [])
-        sources = {bot.id: self.channels.source(room, bot.code_hash) for bot in room.channel.bots}
+        sources = {bot.id: room.source(bot.code_hash) for bot in room.channel.bots}
         seated = list(room.channel.players)
         data: Json = {
             "channel_id": room.channel_id,
-            "terms": terms,
+            "terms": digest,
             "seat": slot.label,
             "slot_id": slot.id,
             "seated": seated,
@@ -197,10 +210,10 @@ class ChannelOperations(OperationsBase):
             *pending,
             *render_text.say_in_the_dice(room, seat.slot, entropy),
             *render_text.power_over(room, seat.slot),
-            *render_text.messages(page),
+            *render_text.messages(page, view),
             *render_text.state(view, self.channels.now()),
             "" if pending else "The line log: is your user's receipt; repeat it to them.",
-            render_text.next_move(view, page, self.label(seat, caller)),
+            self.next_move(caller, view, page, seat),
         ]
         return Answer(data, render_text.joined(text))
 
@@ -223,12 +236,13 @@ class ChannelOperations(OperationsBase):
     async def update_channel(
         self, caller: Caller, channel_id: ChannelId, ops: Ops, seat: SeatName = None
     ) -> Answer:
-        """ops: {"op":"reissue_invite","player_id":"bob"} {"op":"start"} (begin without the empty
-        seats) {"op":"close"} {"op":"rename","name":"…"} {"op":"yield_slot","player_id":"bob"}
-        {"op":"set_bot","bot_id":"…","bot_preset":"…"} {"op":"remove_bot","bot_id":"…"}
+        """ops: {"op":"start"} (without the empty seats) {"op":"close"} {"op":"rename","name":"…"}
+        {"op":"reissue_invite"|"yield_slot"|"hand_over","player_id":"bob"}
+        {"op":"set_bot","bot_id":"…","bot_preset":"…"}
+        {"op":"remove_bot"|"open_sealed","bot_id":"…"}
         {"op":"set_admin","player_id":"bob","admin":true}
-        {"op":"accept_change","terms":"sha256:…"} {"op":"open_sealed","bot_id":"…"}. All or
-        nothing, in order. In a running game yield_slot and close wait for the others to accept.
+        {"op":"accept_change","terms":"sha256:…"}. All or nothing, in order. In a running game
+        yield_slot and close wait for the others to accept.
         """
         read = read_ops(ops)
         before = self.channels.look(channel_id, caller.account)[0].channel
@@ -274,7 +288,9 @@ class ChannelOperations(OperationsBase):
         lines += self.pending(room.unheard, data)
         notes = await self.author_log(room, caller, data)
         state = render_text.state(view, self.channels.now())
-        lines += [*notes, *state, render_text.after_change(updated, view, mine)]
+        wait_ms = self.patience.of(caller.client_id)
+        following = render_text.after_change(updated, view, mine, wait_ms)
+        lines += [*notes, *state, following]
         return Answer(data, render_text.joined(lines))
 
     async def attach_bot(

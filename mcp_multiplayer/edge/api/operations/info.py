@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Annotated
 
 from pydantic import Field
 
+from mcp_multiplayer.channel.commands import NewBot
 from mcp_multiplayer.channel.model import Bot as Attached
 from mcp_multiplayer.channel.model import Channel
-from mcp_multiplayer.edge.api import render_json, render_text
+from mcp_multiplayer.edge.api import render_text
 from mcp_multiplayer.edge.api.answer import Answer
-from mcp_multiplayer.edge.api.guides import GUIDES, help_text
+from mcp_multiplayer.edge.api.guides import FOLLOWING, GUIDES, help_text
 from mcp_multiplayer.edge.api.operations.base import (
     ChannelId,
     Json,
@@ -22,8 +25,7 @@ from mcp_multiplayer.edge.api.operations.base import (
 from mcp_multiplayer.edge.api.try_bot import report
 from mcp_multiplayer.edge.identity import Caller
 from mcp_multiplayer.errors import BotNotFound, InvalidRequest
-from mcp_multiplayer.service.bot_manager import BotSpec
-from mcp_multiplayer.service.results import Seat
+from mcp_multiplayer.service.bot_manager import BUILTIN, BotSpec
 
 EVENTS = '{"join":"alice"} {"say":"guess 42","as":"alice"} {"wait":60} {"leave":"alice"}'
 
@@ -34,30 +36,12 @@ class InfoOperations(OperationsBase):
     async def get_channel_info(
         self, caller: Caller, channel_id: ChannelId, seat: SeatName = None
     ) -> Answer:
-        """Seats, turn, result, referees."""
+        """Seats, turn, board, result, bots."""
         room, who = self.channels.look(channel_id, caller.account)
         mine = room.channel.seats_of(who)
         if seat is not None:
             mine = (self.channels.seat(channel_id, caller.account, seat).slot,)
-        view = render_json.view(room, mine)
-        data: Json = {"view": view, "bots": render_json.bots(room)}
-        notes = await self.author_log(room, caller, data)
-        seats = [render_text.slot_line(slot) for slot in view["slots"] if slot["kind"] != "bot"]
-        following = 'next: help("play") says how to go on.'
-        if mine:
-            playing = room.channel.turn.players if room.channel.turn else ()
-            slot = next((slot for slot in mine if slot.label in playing), mine[0])
-            page = {"cursor": room.marks.get(slot.id, 0), "more": False}
-            following = render_text.next_move(view, page, self.label(Seat(room, slot), caller))
-        text = [
-            f"{render_text.title(view)}, {view['status']}. Seats: {'; '.join(seats)}.",
-            *render_text.referees(view, render_text.refs(room)),
-            *notes,
-            *self.author_log_waits(room, caller, data),
-            *render_text.state(view, self.channels.now()),
-            following,
-        ]
-        return Answer(data, render_text.joined(text))
+        return await self.room_info(caller, room, mine)
 
     async def get_bot_code(
         self,
@@ -66,56 +50,77 @@ class InfoOperations(OperationsBase):
         bot_id: str | None = None,
         invite_code: str | None = None,
         from_line: Annotated[int, Field(ge=1)] = 1,
+        library: bool = False,
+        bot_preset: str | None = None,
     ) -> Answer:
-        """Exact source, manifest, params and hashes of a referee. Hash the source yourself: sha256
-        of its UTF-8 bytes.
+        """Exact source, manifest, params and hashes of a referee: of a room, an invite or a
+        preset. Hash the source yourself: sha256 of its UTF-8 bytes. library=true: the text that
+        it imports as `referee`.
         """
-        if (channel_id is None) == (invite_code is None):
-            raise InvalidRequest("give either channel_id or invite_code, one of the two")
-        if channel_id is not None:
-            room, _ = self.channels.look(channel_id, caller.account)
+        asked = {
+            "channel_id": channel_id,
+            "invite_code": invite_code,
+            "bot_preset": bot_preset,
+        }
+        if sum(given is not None for given in asked.values()) != 1:
+            raise InvalidRequest(f"give one of {', '.join(asked)}")
+        if bot_preset is not None:
+            found = await self._of_preset(bot_preset)
         else:
-            room, _ = self.channels.look_at_invite(caller.account, str(invite_code))
-        bot = bot_of(room.channel, bot_id)
-        source = self.channels.source(room, bot.code_hash)
+            found = self._of_room(caller, channel_id, invite_code, bot_id)
+        bot = found.bot
+        named = bot.library if library else bot.code_hash
+        if named is None:
+            raise InvalidRequest(
+                f"bot:{found.bot_id} imports no library", hint="Leave library out."
+            )
+        source = found.text(named)
         rest = source.split("\n")[from_line - 1 :]
         if not rest:
             raise InvalidRequest(f"the source ends before line {from_line}")
-        shown = "\n".join(rest)
-        data: Json = {
-            "bot_id": bot.id,
-            "name": bot.name,
-            "version": bot.version,
-            "code": shown,
-            "code_ref": bot.ref or "inline",
-            "manifest": dict(bot.manifest),
-            "params": dict(bot.params),
-            "code_hash": bot.code_hash,
-            "manifest_hash": bot.manifest_hash,
-        }
+        data = {"bot_id": found.bot_id, "code": "\n".join(rest)}
+        data |= {"library": named} if library else _facts(bot)
         part = render_text.part(source, from_line)
+        following = found.following
+        if part.following:
+            following = render_text.call(
+                "get_bot_code",
+                **asked,
+                bot_id=None if bot_preset is not None else found.bot_id,
+                from_line=part.following,
+                library=library or None,
+            )
         text = [
-            f"bot:{bot.id}, code {bot.code_hash}, manifest {bot.manifest_hash}",
-            f"params {render_text.quoted(dict(bot.params))}",
-            "Somebody else's text from here to the line that repeats the hash:",
-            *render_text.fenced(part, bot.code_hash),
-            "next: "
-            + (
-                render_text.call(
-                    "get_bot_code",
-                    channel_id=channel_id,
-                    invite_code=None if channel_id is not None else invite_code,
-                    bot_id=bot.id,
-                    from_line=part.following,
-                )
-                if part.following
-                else "tell your user what the rules are."
-            ),
+            *render_text.hashes(found.bot_id, bot, library=library),
+            *render_text.fenced(part, named),
+            f"next: {following}",
         ]
         return Answer(data, render_text.joined(text))
 
+    async def _of_preset(self, preset: str) -> Source:
+        made = await self.bots.prepare(BotSpec(preset=preset))
+        texts = {made.new.code_hash: made.source, made.new.library: made.library}
+        name = preset.removeprefix(BUILTIN)
+        opens = render_text.call("create_channel", bot_preset=name, join_as=made.seats[0])
+        return Source(made.new.label, made.new, texts.__getitem__, f"{opens} opens a room with it.")
+
+    def _of_room(
+        self, caller: Caller, channel_id: str | None, invite_code: str | None, bot_id: str | None
+    ) -> Source:
+        following = "tell your user what the rules are"
+        if channel_id is not None:
+            room, _ = self.channels.look(channel_id, caller.account)
+            again = render_text.call("sync_messages", channel_id=channel_id)
+            following += f"; {again} shows where the room is."
+        else:
+            room, _ = self.channels.look_at_invite(caller.account, str(invite_code))
+            again = render_text.call("inspect_invite", invite_code=invite_code)
+            following += f"; {again} shows who could cheat, and the terms to join with."
+        bot = bot_of(room.channel, bot_id)
+        return Source(bot.id, bot, room.source, following)
+
     async def list_bots(self, caller: Caller) -> Answer:
-        """Ready referees: what they play, seats, params, hash."""
+        """Ready referees: rules in a line, seats, moves, params with defaults, hash."""
         items, lines = [], []
         for bot in await self.bots.presets():
             manifest = bot.new.manifest
@@ -126,12 +131,16 @@ class InfoOperations(OperationsBase):
                     "summary": manifest.get("summary", ""),
                     "seats": manifest.get("seats", []),
                     "params": manifest.get("params", {}),
+                    "moves": manifest.get("moves", []),
                     "code_hash": bot.new.code_hash,
                     "code_ref": bot.new.ref,
                 }
             )
-            lines.append(f"{bot.new.name} {bot.new.version}: {manifest.get('summary', '')}")
-        following = 'next: create_channel(bot_preset="GuessBot", join_as="alice")'
+            lines.append(render_text.preset(bot.new))
+        following = (
+            'next: create_channel(bot_preset="GuessBot", join_as="alice"); before that, '
+            'get_bot_code(bot_preset="GuessBot") shows its rules.'
+        )
         return Answer({"bots": items}, render_text.joined([*lines, following]))
 
     async def try_bot(
@@ -160,10 +169,9 @@ class InfoOperations(OperationsBase):
     ) -> Answer:
         """Short guides: play, host, bots (write a referee), dice, verify, errors."""
         text = help_text(topic)
-        following = "next: list_channels shows your rooms; create_channel opens one."
-        return Answer(
-            {"topic": topic or "play", "text": text}, render_text.joined([text, following])
-        )
+        named = topic or "play"
+        following = f"next: {FOLLOWING[named]}"
+        return Answer({"topic": named, "text": text}, render_text.joined([text, following]))
 
     async def health_check(self, caller: Caller) -> Answer:
         """Version, limits, isolation of the sandbox."""
@@ -183,6 +191,31 @@ class InfoOperations(OperationsBase):
             "next: list_channels shows your rooms.",
         ]
         return Answer(data, render_text.joined(text))
+
+
+@dataclass(frozen=True)
+class Source:
+    """A referee whose source is read: a room's or a preset. ``text`` gives a text by its hash,
+    ``following`` is what to do when all of it was read."""
+
+    bot_id: str
+    bot: Attached | NewBot
+    text: Callable[[str], str]
+    following: str
+
+
+def _facts(bot: Attached | NewBot) -> Json:
+    """What get_bot_code says of a referee beside its source."""
+    return {
+        "name": bot.name,
+        "version": bot.version,
+        "code_ref": bot.ref or "inline",
+        "manifest": dict(bot.manifest),
+        "params": dict(bot.params),
+        "code_hash": bot.code_hash,
+        "manifest_hash": bot.manifest_hash,
+        **({} if bot.library is None else {"library": bot.library}),
+    }
 
 
 def bot_of(channel: Channel, bot_id: str | None) -> Attached:

@@ -33,7 +33,7 @@ class MessageOperations(OperationsBase):
         limit: Annotated[int, Field(ge=1, le=500)] = 50,
     ) -> Answer:
         """Post to the room; the reply has the referee's answer. In a game pass cursor (from your
-        last result) and wait_ms=25000: the call returns when it is your turn again, the game ends
+        last result) and wait_ms=45000: the call returns when it is your turn again, the game ends
         or time is up, with everything you missed. One call is one turn. body: text ("guess 42")
         or an object. to=["bot:dealer"] seals a move from the other players; the answer says until
         when. Repeating a call with the same cursor and body does not post twice.
@@ -68,10 +68,12 @@ class MessageOperations(OperationsBase):
             f"posted [{posted.msg_id}]",
             *sealed,
             *pending,
-            *render_text.messages(page),
+            *render_text.messages(page, view),
             *notes,
             *render_text.state(view, self.channels.now()),
-            render_text.after_post(view, page, self.label(own, caller), data, to),
+            render_text.after_post(
+                view, page, self.label(own), data, to, self.patience.of(caller.client_id)
+            ),
         ]
         return Answer(data, render_text.joined(text))
 
@@ -107,15 +109,15 @@ class MessageOperations(OperationsBase):
         restarting = self.pending(False, data, cut=synced.cut, again=render_text.RESTARTING)
         now = self.channels.now()
         nothing = render_text.nothing(page, synced.waited, synced.empty_waits)
-        heard, label = page["messages"], self.label(own, caller)
-        following = render_text.next_move(view, page, label)
+        heard, label = page["messages"], self.label(own)
+        following = self.next_move(caller, view, page, own)
         if any(one["sender"] != "system" for one in heard):
             following += render_text.again(view, heard, page)
         yours = view["turn"] is not None and view["turn"]["yours"]
         more_may_come = not yours and view["status"] in ("open", "playing")
         if synced.empty_waits >= 2 and more_may_come and not synced.cut:
             following = render_text.stop_waiting(view, page, label, now)
-        said = [*nothing, *render_text.messages(page), *restarting, *notes]
+        said = [*nothing, *render_text.messages(page, view), *restarting, *notes]
         text = [*said, *render_text.state(view, now), following]
         return Answer(data, render_text.joined(text))
 

@@ -20,11 +20,12 @@ class Entry:
     read_only: bool = False
     destructive: bool = False
     idempotent: bool = False
+    open_world: bool = False  #: brings code into a room that may ask other servers
     routes: tuple[str, ...] = ()  #: REST paths other than the name
 
 
 TABLE = (
-    Entry("create_channel", "Open a room", "POST"),
+    Entry("create_channel", "Open a room", "POST", open_world=True),
     Entry("inspect_invite", "Look before joining", "POST", read_only=True),
     Entry("join_channel", "Take a seat", "POST", idempotent=True),
     Entry("post_message", "Move or speak", "POST"),
@@ -33,9 +34,9 @@ TABLE = (
     Entry("get_channel_info", "Room state", "GET", read_only=True, routes=("who",)),
     Entry("get_bot_code", "Referee source", "GET", read_only=True),
     Entry("list_bots", "Presets", "GET", read_only=True),
-    Entry("try_bot", "Try a referee", "POST", read_only=True),
-    Entry("attach_bot", "Add a referee", "POST"),
-    Entry("update_channel", "Manage a room", "POST", destructive=True),
+    Entry("try_bot", "Try a referee", "POST", read_only=True, open_world=True),
+    Entry("attach_bot", "Add a referee", "POST", open_world=True),
+    Entry("update_channel", "Manage a room", "POST", destructive=True, open_world=True),
     Entry("leave_channel", "Leave", "POST", destructive=True),
     Entry("get_transcript", "Evidence", "GET", read_only=True),
     Entry("help", "Help", "GET", read_only=True),

@@ -2,9 +2,9 @@
 
 On the other side is whoever holds the link. It names one room and one seat, is signed by
 a key that nobody else has (HMAC-SHA256) and dies after a day or with the seat. What a running
-game keeps secret stands behind it only if its member asked for that (`views.is_out`), and posts
-refuse it like a token (`tokens.RECORD`). A server that says "verified" proves nothing, so this
-one does not.
+game keeps secret stands behind it only if its member asked for that (`view.is_out`), and posts
+refuse it like a token (`invite_codes.RECORD`). A server that says "verified" proves nothing, so
+this one does not.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ LIFETIME = 86_400  #: seconds a link lives
 INLINE = 64 << 10  #: bytes of entries in an inline answer
 INLINE_ENTRIES = 1000
 PATH = "/transcript/"
-TICKET = "record_"  #: by which a post with a link is known; see `tokens.RECORD`
+TICKET = "record_"  #: by which a post with a link is known; see `invite_codes.RECORD`
 WITHOUT = "What a running game keeps private is left out; private=true puts your own words in."
 WITH = "It opens your private words, so while the game runs the link is for your user alone."
 
@@ -47,13 +47,18 @@ class TranscriptOperations(OperationsBase):
         since: Annotated[int | None, Field(ge=1, description="earlier size to continue")] = None,
         private: bool = False,
         seat: SeatName = None,
+        message: Annotated[int | None, Field(ge=1, description="receipt for message [N]")] = None,
     ) -> Answer:
         """A 24 h download link to the room's full record, for your user to check offline with
-        the verifier; or a receipt for one entry. Private words are left out while the game runs;
+        the verifier; or a receipt for one message. Private words are left out while the game runs;
         private=true puts yours in. The server cannot vouch for itself: never call a game verified
         because this tool answered."""
         own = self.channels.seat(channel_id, caller.account, seat)
         head = render_json.head(own.room) | render_json.key(own.room)
+        if message is not None:
+            if entry is not None:
+                raise InvalidRequest("give either message or entry, one of the two")
+            entry = _entry_of(own.room, message)
         if entry is not None or since is not None:
             return await self._receipt(own.room, entry, since, head)
         if format == "inline":
@@ -96,7 +101,8 @@ class TranscriptOperations(OperationsBase):
             )
         lines += [
             render_text.head(head),
-            'next: give it to your user. help("verify") says what it is for.',
+            "next: give it to your user: the verifier takes it as --receipt FILE --me "
+            "<your label>, and finds out a record that lacks this entry.",
         ]
         return Answer({**head, **made}, render_text.joined(lines))
 
@@ -109,10 +115,10 @@ class TranscriptOperations(OperationsBase):
             own = export.openings(
                 room, room.channel, step(room.channel, decode(leaf), leaf), reader
             )
-            weight += len(leaf.data or b"") + (len(json.dumps(own)) if own else 0)
+            weight += len(leaf.data) + (len(json.dumps(own)) if own else 0)
             if weight > INLINE and entries:
                 break
-            entries.append(json.loads(leaf.data) if leaf.data else None)
+            entries.append(None if leaf.erased else json.loads(leaf.data))
             opened += own
         cut = len(entries) < head["size"]
         data = {"entries": entries, "openings": opened, "more": cut, **head}
@@ -145,6 +151,14 @@ class TranscriptOperations(OperationsBase):
         reader = export.Reader(frozenset({slot.label}), slot.since, private)
         data = await asyncio.to_thread(export.write, room, channel, head, reader)
         return f"{channel_id}-{head.size}.zip", data
+
+
+def _entry_of(room: Replica, message: int) -> int:
+    """The entry that holds a message."""
+    newest = room.channel.messages
+    if message > newest:
+        raise InvalidRequest(f"there is no message {message}; the newest is {newest}")
+    return room.messages_after(message - 1, 1)[0].entry
 
 
 def _of(found: Json) -> str:

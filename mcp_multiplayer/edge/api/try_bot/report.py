@@ -7,8 +7,9 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from mcp_multiplayer.edge.api import render_text
+from mcp_multiplayer.edge.api import render_boards, render_text
 from mcp_multiplayer.edge.api.try_bot.runner import Ran, Step, Tried
+from mcp_multiplayer.service import boards
 from mcp_multiplayer.transcript.names import HOOKS
 
 MOST = 48 << 10  #: bytes of posts and prints in one answer, and of the state
@@ -49,11 +50,24 @@ def data(tried: Tried) -> Json:
         told["sealed"] = told_sealed[0]
     if warnings := [f"event {n}: {why}" for n, step in _numbered(tried) for why in _warned(step)]:
         told["warnings"] = warnings
+    if drawn := _boards(tried):
+        told["boards"] = render_boards.items(new.label, drawn)
     if cut or not small:
         told["left_out"] = {"words": cut, "state_bytes": 0 if small else _size(state)}
     if tried.left:
         told["events_left"] = tried.left
     return told
+
+
+def _boards(tried: Tried) -> list[boards.Panel]:
+    """The panels that its manifest asks for as they are in the end, all hands open: their
+    ``message`` is the number of an event."""
+    said = [
+        boards.Said(number, post["body"] | post.get("private", {}))
+        for number, step in _numbered(tried)
+        for post in step.posts
+    ]
+    return boards.drawn(tried.bot.new.manifest, tried.bot.new.params, reversed(said))
 
 
 def _numbered(tried: Tried) -> Iterator[tuple[int, Step]]:
@@ -119,7 +133,11 @@ def after(tried: Tried) -> list[str]:
         f"network: {f'asked {network} times' if network else 'none used'}",
         f"clocks: {', '.join(clocks) or 'none'}",
     ]
-    told = [f"state after: {_short(dict(tried.state))}", " · ".join(used)]
+    told = [
+        *render_boards.lines(tried.bot.new.label, _boards(tried), "event "),
+        f"state after: {_short(dict(tried.state))}",
+        " · ".join(used),
+    ]
     if not tried.bot.new.hooks:
         told.insert(0, f"Nothing of it is ever run: no class in it has one of {', '.join(HOOKS)}.")
     return told
@@ -235,4 +253,7 @@ def _advice(tried: Tried, preset: str | None) -> str:
     seat = tried.seats[0]
     if preset is not None:
         return render_text.call("create_channel", bot_preset=preset, join_as=seat)
-    return f'create_channel(bot_code=<this source>, join_as="{seat}") opens a room with it.'
+    return (
+        f'create_channel(bot_code=<this source>, join_as="{seat}") opens a room with it; if it is '
+        "of an invitation, tell your user what it did and go on with join_channel."
+    )

@@ -22,8 +22,8 @@ from mcp_multiplayer.edge.api.try_bot.events import Event, read
 from mcp_multiplayer.errors import MultiplayerError, RateLimited, Unavailable
 from mcp_multiplayer.sandbox.call import Effect, Failed, HookCall, HookResult
 from mcp_multiplayer.sandbox.host.fair_queue import SERVER, Owner
-from mcp_multiplayer.service.bot_manager import BotManager, BotSpec, default_slots
-from mcp_multiplayer.service.channel_manager import Bot, ChannelManager
+from mcp_multiplayer.service.bot_manager import Bot, BotManager, BotSpec, default_slots
+from mcp_multiplayer.service.channel_manager import ChannelManager
 from mcp_multiplayer.service.hooks import Due
 from mcp_multiplayer.service.replica import Replica
 from mcp_multiplayer.service.signing import Signing
@@ -96,10 +96,11 @@ class _Clock:
 class _Referees(BotManager):
     """Keeps what became of every hook, where others keep the author's log."""
 
-    def __init__(self, channels: ChannelManager, beside: BotManager) -> None:
+    def __init__(self, signing: Signing, now: Callable[[], float], beside: BotManager) -> None:
         super().__init__(
-            channels,
+            signing,
             beside.pool,
+            now=now,
             second=beside.second,
             bots_dir=beside.bots_dir,
             hooks_per_minute=1_000_000,  # the trial counts events and rings itself
@@ -108,9 +109,9 @@ class _Referees(BotManager):
         self.ran: list[Ran] = []
         self.fault: Unavailable | None = None
 
-    async def _run(self, room: Replica, call: HookCall, bot: model.Bot) -> HookResult:
+    async def _run(self, room: Replica, call: HookCall, bot: model.Bot, owner: Owner) -> HookResult:
         try:
-            return await super()._run(room, call, bot)
+            return await super()._run(room, call, bot, owner)
         except Unavailable as error:  # a room would try again; a trial is over
             self.fault = error
             return Failed("Unavailable", text=str(error))
@@ -151,6 +152,7 @@ class Trial:
         self._owner = Owner("the author") if owner == SERVER else owner
         self._clock = _Clock()
         self._store = MemoryStore()
+        signing = Signing.fresh(mint)
         self._channels = ChannelManager(
             self._store,
             account_key=mint(32),
@@ -158,9 +160,9 @@ class Trial:
             limits=limits,
             now=self._clock,
             mint=mint,
-            custody=Signing.fresh(mint),
+            custody=signing,
         )
-        self._bots = self._channels.referees = _Referees(self._channels, bots)
+        self._bots = self._channels.referees = _Referees(signing, self._clock, bots)
         self._codes: Mapping[str, str] = {}
         self._room: Replica | None = None
         self._seen = 0

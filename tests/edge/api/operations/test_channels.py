@@ -263,6 +263,35 @@ async def test_inspecting_shows_the_source_that_has_the_hash(house: House) -> No
     )
 
 
+async def test_of_a_shipped_referee_a_guest_reads_its_rules_and_where_the_rest_is(
+    house: House,
+) -> None:
+    room = await house.room(house.account(), bot_preset="GuessBot")
+    said = await house.tool(house.account(), "inspect_invite", invite_code=room["invites"][0])
+    (bot,) = said.data["bots"]
+    asked = {"invite_code": room["invites"][0]}
+    whole = (await house.rest(house.account(), "get_bot_code", **asked)).data["code"]
+    fence = f"---{bot['code_hash']}"
+    _, rules, rest = said.text.split(f"\n{fence}\n")
+    assert whole.startswith(f'"""{rules}')
+    assert whole[len(rules) + 3 :].strip().startswith('"""')
+    assert "class GuessBot" not in said.text
+    assert f"whole source, {len(whole.splitlines())} lines: get_bot_code(invite_code=" in rest
+    assert f"the library `referee` that it uses ({bot['library'][:15]}…): with library=true" in rest
+
+
+async def test_of_a_strangers_referee_a_guest_reads_all_and_the_hash_of_its_library(
+    house: House,
+) -> None:
+    source = 'from referee import Game\n\n\nclass Talk(Game):\n    """Not the rules."""\n'
+    room = await house.room(house.account(), bot_code=source)
+    said = await house.tool(house.account(), "inspect_invite", invite_code=room["invites"][0])
+    (bot,) = said.data["bots"]
+    assert f"---{bot['code_hash']}\n{source}\n---{bot['code_hash']}" in said.text
+    assert f"the library `referee` that it uses ({bot['library'][:15]}…)" in said.text
+    assert "class Game" not in said.text
+
+
 async def test_a_long_source_is_shown_up_to_twelve_thousand_characters(house: House) -> None:
     source = ECHO + "\n".join(f"# {n:060d}" for n in range(300))
     room = await house.room(house.account(), bot_code=source)
@@ -274,6 +303,25 @@ async def test_a_long_source_is_shown_up_to_twelve_thousand_characters(house: Ho
         house.account(), "get_bot_code", invite_code=room["invites"][0], from_line=following
     )
     assert rest.data["code"] == "\n".join(source.split("\n")[following - 1 :])
+
+
+async def test_a_used_invite_shows_its_room_to_those_who_may_look_at_it(house: House) -> None:
+    pair = await house.pair(bot_preset="GuessBot")
+    code = pair.opened["invites"][0]
+    mine = (await house.rest(pair.alice, "get_channel_info", channel_id=pair.id)).data
+    said = await house.tool(pair.alice, "inspect_invite", invite_code=code)
+    assert said.lines[0] == "This invite, for the seat bob, was used. The room is one of yours:"
+    assert said.data["view"] == mine["view"]
+    stranger = await house.rest(house.account(), "inspect_invite", invite_code=code)
+    assert (stranger.status, stranger.refused) == (409, "SLOT_ALREADY_FILLED")
+
+
+async def test_a_creator_without_a_seat_sees_the_room_of_a_used_invite(house: House) -> None:
+    host = house.account()
+    room = await house.room(host, bot_preset="GuessBot")
+    await house.rest(house.account(), "join_channel", invite_code=room["invites"][0])
+    said = await house.tool(host, "inspect_invite", invite_code=room["invites"][0])
+    assert said.lines[0].startswith("This invite, for the seat alice, was used.")
 
 
 async def test_a_lost_answer_of_joining_can_be_asked_for_again(house: House) -> None:

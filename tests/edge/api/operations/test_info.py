@@ -6,6 +6,7 @@ import hashlib
 import json
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -20,7 +21,8 @@ from tests.edge.api.house import House
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-GUESS_BOT = (Path(__file__).parents[4] / "bots" / "guess_bot.py").read_text()
+BOTS_DIR = Path(__file__).parents[4] / "bots"
+GUESS_BOT = (BOTS_DIR / "guess_bot.py").read_text()
 FIELDS = {
     *("bot_id", "name", "version", "code", "code_ref"),
     *("manifest", "params", "code_hash", "manifest_hash"),
@@ -31,7 +33,7 @@ async def test_the_code_of_a_preset_is_its_file_byte_for_byte(house: House) -> N
     host = house.account()
     room = await house.room(host, bot_preset="GuessBot")
     said = await house.rest(host, "get_bot_code", channel_id=room["channel_id"])
-    assert said.data.keys() == FIELDS | {"next"}
+    assert said.data.keys() == FIELDS | {"library", "next"}
     assert said.data["code"] == GUESS_BOT
     assert said.data["code_ref"] == "builtin://GuessBot"
     digest = hashlib.sha256(said.data["code"].encode()).hexdigest()
@@ -42,9 +44,30 @@ async def test_code_can_be_read_from_a_line_on(house: House) -> None:
     host = house.account()
     room = await house.room(host, bot_preset="GuessBot")
     said = await house.rest(
-        host, "get_bot_code", channel_id=room["channel_id"], bot_id="guess-referee", from_line=200
+        host, "get_bot_code", channel_id=room["channel_id"], bot_id="guess-referee", from_line=100
     )
-    assert said.data["code"] == "".join(GUESS_BOT.splitlines(keepends=True)[199:])
+    assert said.data["code"] == "".join(GUESS_BOT.splitlines(keepends=True)[99:])
+
+
+async def test_the_library_of_a_preset_is_its_file_byte_for_byte(house: House) -> None:
+    room = await house.room(house.account(), bot_preset="GuessBot")
+    asked = {"invite_code": room["invites"][0]}
+    source = await house.rest(house.account(), "get_bot_code", **asked)
+    said = await house.rest(house.account(), "get_bot_code", **asked, library="true")
+    assert said.data.keys() == {"bot_id", "code", "library", "next"}
+    assert said.data["code"] == (BOTS_DIR / "referee.py").read_text()
+    digest = hashlib.sha256(said.data["code"].encode()).hexdigest()
+    assert said.data["library"] == source.data["library"] == f"sha256:{digest}"
+
+
+async def test_a_library_that_a_bot_does_not_import_cannot_be_asked_for(house: House) -> None:
+    host = house.account()
+    room = await house.room(host, bot_code=PAGES["a line of many"])
+    asked = {"channel_id": room["channel_id"]}
+    assert "library" not in (await house.rest(host, "get_bot_code", **asked)).data
+    said = await house.rest(host, "get_bot_code", **asked, library="true")
+    assert said.refused == "INVALID_REQUEST"
+    assert said.data["hint"] == "Leave library out."
 
 
 #: Sources whose pages end, or consist, of what is easily lost.
@@ -150,24 +173,60 @@ async def test_a_guide_that_is_not_there_is_refused_with_those_that_are(house: H
 EVENTS = re.compile(r"try_bot\(bot_code, events=(\[.*?\])\)", re.DOTALL)
 
 
+CODE = re.compile(r"```python\n(.*?)```", re.DOTALL)
+
+
+async def of_the_guide(house: House, *more: dict[str, str], events: Any = ()) -> dict[str, Any]:
+    """A trial of the first bot in the guide, with these events or those of the guide."""
+    code, _ = CODE.findall(GUIDES["bots"])
+    (listed,) = EVENTS.findall(GUIDES["bots"])
+    events = [*(events or json.loads(listed)), *more]
+    said = await house.rest(house.account(), "try_bot", bot_code=code, events=events)
+    assert (said.data["errors"], said.data["refused"]) == ([], [])
+    return said.data
+
+
 async def test_the_bot_of_the_guide_runs_as_written_with_the_events_of_the_guide(
     house: House,
 ) -> None:
-    code = GUIDES["bots"].split("\n\n")[1]
-    (events,) = EVENTS.findall(GUIDES["bots"])
-    said = await house.rest(house.account(), "try_bot", bot_code=code, events=json.loads(events))
-    assert (said.data["errors"], said.data["refused"]) == ([], [])
-    assert said.data["result"]["winners"] in ([], ["alice"])
-    assert [hook["hook"] for hook in said.data["hooks"]] == ["on_start", "on_message", "on_timer"]
+    tried = await of_the_guide(house)
+    assert tried["result"] == {"winners": ["alice"], "reason": "bob ran out of time"}
+    assert [hook["hook"] for hook in tried["hooks"]][1:] == ["on_start", "on_message", "on_timer"]
 
 
-async def test_the_bot_of_the_guide_ends_a_game_once(house: House) -> None:
-    code = GUIDES["bots"].split("\n\n")[1]
-    calls = [{"say": "heads", "as": "alice"}, {"say": "tails", "as": "bob"}]
-    events = [{"join": "alice"}, {"join": "bob"}, *calls, {"say": "tails", "as": "alice"}]
+async def test_the_bot_of_the_guide_plays_a_game_and_another(house: House) -> None:
+    takes = [{"say": "take 3", "as": who} for who in ("alice", "bob", "alice")]
+    ended = [{"join": "alice"}, {"join": "bob"}, *takes, {"say": "take 1", "as": "bob"}]
+    tried = await of_the_guide(house, events=ended)
+    assert tried["result"]["winners"] == ["bob"]
+    again = [{"say": "rematch", "as": who} for who in ("alice", "bob")]
+    tried = await of_the_guide(house, *again, events=ended)
+    assert (tried["result"], tried["turn"]["players"]) == (None, ["bob"])
+
+
+async def test_the_bot_of_the_guide_refuses_what_its_rules_do_not_allow(house: House) -> None:
+    events = [{"join": "alice"}, {"join": "bob"}, {"say": "take 4", "as": "alice"}]
+    said = (await of_the_guide(house, events=events))["posts"][-1]
+    assert (said["body"]["type"], said["body"]["reason"]) == ("violation", "take 1 to 3")
+
+
+async def test_the_second_bot_of_the_guide_opens_what_was_sealed_when_all_is_in(
+    house: House,
+) -> None:
+    _, code = CODE.findall(GUIDES["bots"])
+    calls = [
+        {"say": "Heads!", "as": "alice", "to": ["bot:coin"]},
+        {"say": "call: heads", "as": "bob"},
+        {"say": "call tails", "as": "bob", "to": ["bot:coin"]},
+    ]
+    events = [{"join": "alice"}, {"join": "bob"}, *calls]
     said = await house.rest(house.account(), "try_bot", bot_code=code, events=events)
-    assert [post["event"] for post in said.data["posts"]] == [2, 4]
-    assert len(said.data["result"]["winners"]) == 1
+    assert (said.data["errors"], said.data["refused"]) == ([], [])
+    assert said.data["posts"][-2]["body"]["reason"].startswith("void")
+    opened = said.data["posts"][-1]["body"]
+    assert opened["calls"] == {"alice": "heads", "bob": "tails"}
+    won = [who for who, called in opened["calls"].items() if called == opened["side"]]
+    assert said.data["result"]["winners"] == won
 
 
 async def test_the_guide_names_all_that_a_referee_can_do() -> None:
@@ -188,3 +247,105 @@ async def test_health_shows_version_limits_and_isolation(house: House) -> None:
     assert isolation["level"] in ("full", "strong") and isolation["seccomp"] is True
     assert isolation["selftest"] == f"{len(ATTACKS)}/{len(ATTACKS)}"
     assert set(isolation["counts"]) == {"ran", "failed", "timed_out", "killed", "rejected"}
+
+
+async def test_a_room_shows_its_board(house: House) -> None:
+    pair = await house.pair(bot_preset="TicTacToeBot")
+    asked = {"channel_id": pair.id}
+    await house.rest(pair.alice, "post_message", **asked, body="5")
+    said = await house.rest(pair.bob, "get_channel_info", **asked)
+    [board] = said.data["boards"]
+    assert (board["bot_id"], board["panel"], board["width"]) == ("tic-tac-toe", "grid", 3)
+    assert board["value"][4] == "X"
+    told = (await house.tool(pair.bob, "get_channel_info", **asked)).lines
+    at = told.index(f"board: grid, from bot:tic-tac-toe [{board['message']}]")
+    assert [line[:2] for line in told[at + 1 : at + 5]] == ["| ", "| ", "| ", "tu"]
+    assert told[at + 2].split() == ["|", *(cell or "." for cell in board["value"][3:6])]
+
+
+HANDS = """
+MANIFEST = {"label": "dealer", "show": [{"panel": "cards", "of": "hand"}]}
+class Hands:
+    def __init__(self, ctx, params):
+        self.ctx = ctx
+    def on_start(self):
+        for player, card in zip(self.ctx.players, ["2H", "3H"]):
+            self.ctx.post("bot", {"hand": [card]}, to=[player])
+"""
+
+
+async def test_a_hand_is_drawn_for_its_reader_alone(house: House) -> None:
+    pair = await house.pair(bot_code=HANDS)
+    asked = {"channel_id": pair.id}
+    seen = [
+        (await house.rest(account, "get_channel_info", **asked)).data["boards"][0]["value"]
+        for account in (pair.alice, pair.bob)
+    ]
+    assert seen == [["2H"], ["3H"]]
+
+
+async def test_a_bot_that_shows_nothing_has_no_board(house: House) -> None:
+    pair = await house.pair(bot_code=HANDS.replace('"show"', '"shows"'))
+    said = await house.rest(pair.alice, "get_channel_info", channel_id=pair.id)
+    assert "boards" not in said.data
+
+
+async def test_the_source_of_a_preset_is_read_without_a_room(house: House) -> None:
+    for name in ("GuessBot", "builtin://GuessBot"):
+        said = await house.rest(house.account(), "get_bot_code", bot_preset=name)
+        assert said.data.keys() == FIELDS | {"library", "next"}
+        assert (said.data["code"], said.data["bot_id"]) == (GUESS_BOT, "guess-referee")
+    room = await house.room(house.account(), bot_preset="GuessBot")
+    there = await house.rest(house.account(), "get_bot_code", invite_code=room["invites"][0])
+    assert said.data | {"next": ""} == there.data | {"next": ""}
+
+
+async def test_the_pages_of_a_preset_lead_to_opening_a_room_with_it(house: House) -> None:
+    account = house.account()
+    first = await house.tool(account, "get_bot_code", bot_preset="ChessBot")
+    line = re.search(
+        r'next: get_bot_code\(bot_preset="ChessBot", from_line=(\d+)\)$', first.lines[-1]
+    )
+    assert line is not None
+    shown = await house.tool(
+        account, "get_bot_code", bot_preset="ChessBot", from_line=int(line[1]) + 300
+    )
+    assert 'create_channel(bot_preset="ChessBot", join_as="alice")' in shown.lines[-1]
+    library = await house.rest(account, "get_bot_code", bot_preset="ChessBot", library="true")
+    assert library.data["code"] == (BOTS_DIR / "referee.py").read_text()
+
+
+async def test_a_preset_that_is_not_there_and_a_preset_of_a_room_are_refused(house: House) -> None:
+    account = house.account()
+    said = await house.rest(account, "get_bot_code", bot_preset="NoBot")
+    assert said.refused == "BOT_NOT_FOUND"
+    room = await house.room(account, bot_preset="GuessBot")
+    both = {"channel_id": room["channel_id"], "bot_preset": "GuessBot"}
+    assert (await house.rest(account, "get_bot_code", **both)).refused == "INVALID_REQUEST"
+
+
+async def test_a_list_of_presets_tells_all_that_it_takes_to_choose_one(house: House) -> None:
+    said = await house.tool(house.account(), "list_bots")
+    listed = dict(zip((bot["name"] for bot in said.data["bots"]), said.lines, strict=False))
+    assert len(listed) == 16
+    for bot in said.data["bots"]:
+        line = listed[bot["name"]]
+        assert line.startswith(f"{bot['name']} {bot['version']}: {bot['summary']} Seats: ")
+        assert any(isinstance(move, str) and move in line for move in bot["moves"])
+        assert bot["code_hash"][:15] in line
+    assert "Params: guesses=null, high=100, low=1, seconds=null." in listed["GuessBot"]
+    assert "Seats: alice, bob (2 to 8)." in listed["GuessBot"]
+    assert "Seats: alice, bob (2)." in listed["ChessBot"]
+
+
+@pytest.mark.parametrize("topic", GUIDES)
+async def test_after_a_guide_comes_what_it_is_about(house: House, topic: str) -> None:
+    calls = {
+        "play": "list_channels",
+        "host": "create_channel",
+        "bots": "try_bot",
+        "dice": "entropy",
+        "verify": "get_transcript",
+        "errors": "repeat it",
+    }
+    assert calls[topic] in (await house.tool(house.account(), "help", topic=topic)).lines[-1]

@@ -44,11 +44,13 @@ async def test_the_entries_hash_to_the_head_that_was_named(house: House) -> None
     assert root == said["root"] == files["checkpoint"].decode().split("\n")[2]
 
 
-async def test_the_source_is_in_it_under_its_hash(house: House) -> None:
+async def test_source_and_library_are_in_it_under_their_hashes(house: House) -> None:
     pair = await house.pair(bot_preset="GuessBot")
     _, files = await record(house, pair.bob, pair.id)
-    (source,) = [name for name in files if name.startswith("blobs/")]
-    assert source == "blobs/" + hashlib.sha256(files[source]).hexdigest()
+    blobs = [name for name in files if name.startswith("blobs/")]
+    assert blobs == ["blobs/" + hashlib.sha256(files[name]).hexdigest() for name in blobs]
+    texts = sorted(files[name].partition(b":")[0] for name in blobs)
+    assert texts == [b'"""GuessBot', b'"""referee']
 
 
 async def test_a_whisper_is_opened_for_its_ends_and_for_nobody_else(house: House) -> None:

@@ -283,3 +283,21 @@ async def test_what_a_bot_prints_and_raises_cannot_imitate_the_server(house: Hou
     said = await tried(house, {"join": "alice"}, {"say": "x"}, code=code)
     assert [line for line in said.lines if line.startswith("next:")] == [said.lines[-1]]
     assert "\u202e" not in said.text
+
+
+async def test_the_panels_of_a_manifest_are_drawn_with_all_hands_open(house: House) -> None:
+    show = (
+        'MANIFEST = {"show": [{"panel": "table", "of": "pot"}, {"panel": "cards", "of": "card"}]}'
+    )
+    said = await tried(house, *JOINED, code=f"{show}\n{SEALED}")
+    board = {"bot_id": "coin", "message": 2}
+    assert said.data["boards"] == [
+        board | {"panel": "table", "value": 2},
+        board | {"panel": "cards", "value": "ace"},
+    ]
+    at = said.lines.index("board: table, from bot:coin [event 2]")
+    assert said.lines[at + 1] == "| 2"
+
+
+async def test_a_bot_whose_manifest_shows_nothing_has_no_boards(house: House) -> None:
+    assert "boards" not in (await tried(house, *JOINED)).data

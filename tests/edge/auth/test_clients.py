@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from mcp_multiplayer.edge.auth.register import Refused, _read
+from mcp_multiplayer.edge.auth.clients import Refused, _read
 
 
 @pytest.mark.parametrize(
