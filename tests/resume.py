@@ -3,7 +3,8 @@
 A test counts as passed while neither its own file nor anything but other test files has changed
 (product, settings, helpers of tests), under the same Python. So one mended test file runs again
 alone, and a change of the product runs everything. `.pytest_cache/d/passed` holds the list;
-without it (`rm -r .pytest_cache`) everything runs.
+without it (`rm -r .pytest_cache`) everything runs. What failed is written to
+`.pytest_cache/d/failed` at once, with its reasons: a run that is cut off has told what it saw.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 PASSED = "passed"  # a directory in pytest's cache: one file a state of the tree
+FAILED = "failed"  # and a file there of what failed, for the run that goes on
 NOT_SOURCE = {"__pycache__", "node_modules", "data", "dist", "build", "evidence", "results"}
 
 
@@ -27,7 +29,9 @@ def pytest_configure(config: pytest.Config) -> None:
         config.pluginmanager.register(_LeftOut(set(config.workerinput[PASSED])))
         return
     assert config.cache is not None
-    config.pluginmanager.register(_Passing(config.cache.mkdir(PASSED) / _rest()))
+    rest = _rest()
+    passed, failed = (config.cache.mkdir(name) / rest for name in (PASSED, FAILED))
+    config.pluginmanager.register(_Passing(passed, failed))
 
 
 class _LeftOut:
@@ -55,9 +59,9 @@ class _LeftOut:
 class _Passing(_LeftOut):
     """The same, in the process that hears how each test ends."""
 
-    def __init__(self, file: Path) -> None:
+    def __init__(self, file: Path, failed: Path) -> None:
         super().__init__(set(file.read_text("utf-8").splitlines()) if file.exists() else set())
-        self._file = file
+        self._file, self._failed = file, failed
         self._not_passed: set[str] = set()
 
     @pytest.hookimpl(optionalhook=True)
@@ -67,6 +71,8 @@ class _Passing(_LeftOut):
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         if not report.passed:  # a skip is not a pass
             self._not_passed.add(report.nodeid)
+            with self._failed.open("a", encoding="utf-8") as out:
+                out.write(f"{report.outcome} {report.nodeid}\n{report.longreprtext}\n")
         elif report.when == "teardown" and report.nodeid not in self._not_passed:
             with self._file.open("a", encoding="utf-8") as out:
                 out.write(self._line(report.nodeid) + "\n")
