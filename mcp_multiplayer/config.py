@@ -77,6 +77,7 @@ class Settings(BaseSettings):
     claude_auto_token: bool = False
     access_token_seconds: int = Field(3600, ge=60, le=86_400)
     refresh_days: int = Field(90, ge=1, le=400)
+    client_id_metadata_documents: bool = True
     operator_contact: str = ""
     openai_apps_challenge: str = ""
 

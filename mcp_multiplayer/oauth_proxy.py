@@ -14,6 +14,7 @@ from typing import Any
 from mcp_multiplayer.config import BadSetting, Settings, doubts, load
 from mcp_multiplayer.edge import identity, serve
 from mcp_multiplayer.edge.auth.authorize import Consent
+from mcp_multiplayer.edge.auth.client_documents import ClientDocuments, Fetch
 from mcp_multiplayer.edge.auth.clients import Clients, Registration
 from mcp_multiplayer.edge.auth.database import Database, open_database
 from mcp_multiplayer.edge.auth.endpoints import (
@@ -43,8 +44,10 @@ def create_app(
     database: Database | None = None,
     now: Callable[[], float] = time.time,
     guesses: Guesses | None = None,
+    fetch: Fetch | None = None,
 ) -> Proxy:
-    """Put the proxy together. Nothing runs until it is entered or served."""
+    """Put the proxy together. Nothing runs until it is entered or served. ``fetch`` gets the
+    documents of clients, over the network if None."""
     layout.load()
     senders = Addresses(parse_trusted(settings.trusted_proxies), _key(settings, "network"))
     origins = Origins(settings)
@@ -56,19 +59,11 @@ def create_app(
     grants = _grants(settings, store, passcode.mark if passcode else "", now)
     authentication = Authentication(grants.bearer, now=now)
     grants.on_revoked = authentication.forget
-    issues = RateLimit(ISSUES_PER_HOUR, 3600, now=now)
     endpoints = Endpoints(
-        servers={
-            issuer: Server(
-                issuer,
-                issuers=issuers,
-                clients=clients,
-                grants=grants,
-                passcode=passcode,
-                issues=issues,
-            )
-            for issuer in issuers
-        },
+        servers=_servers(issuers, clients, grants, passcode, now),
+        documents=ClientDocuments(clients, fetch=fetch, now=now)
+        if settings.client_id_metadata_documents
+        else None,
         registration=Registration(clients, passcode, settings.claude_auto_token),
         consent=Consent(clients, grants, passcode, issuers=issuers, now=now),
         addresses=senders,
@@ -97,6 +92,27 @@ def create_app(
             close=store.close,
         )
     )
+
+
+def _servers(
+    issuers: tuple[str, ...],
+    clients: Clients,
+    grants: Grants,
+    passcode: Passcode | None,
+    now: Callable[[], float],
+) -> dict[str, Server]:
+    issues = RateLimit(ISSUES_PER_HOUR, 3600, now=now)
+    return {
+        issuer: Server(
+            issuer,
+            issuers=issuers,
+            clients=clients,
+            grants=grants,
+            passcode=passcode,
+            issues=issues,
+        )
+        for issuer in issuers
+    }
 
 
 def _grants(

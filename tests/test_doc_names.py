@@ -113,6 +113,9 @@ OTHER_NAMES = {
         "bots_announced",
     ),
     "restarting",
+    # OAuth's
+    "client_id",
+    "private_key_jwt",
 }
 
 

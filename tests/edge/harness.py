@@ -20,6 +20,7 @@ import uvicorn
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from mcp_multiplayer.config import Settings
+from mcp_multiplayer.edge.auth.client_documents import Fetch, Page, Unreachable
 from mcp_multiplayer.edge.auth.passcode import Guesses
 from mcp_multiplayer.edge.proxy.app import Proxy
 from mcp_multiplayer.oauth_proxy import create_app
@@ -136,14 +137,24 @@ def settings_for(data: Path, **values: Any) -> Settings:
     return Settings(_env_file=None, data_dir=data, **values)  # type: ignore[call-arg]
 
 
+async def nothing_there(address: str) -> Page:
+    """The internet of a machine without one."""
+    raise Unreachable("no way there")
+
+
 @asynccontextmanager
 async def lab(
-    data: Path, *, clock: Clock | None = None, base: str = BASE, **values: Any
+    data: Path,
+    *,
+    clock: Clock | None = None,
+    base: str = BASE,
+    fetch: Fetch = nothing_there,
+    **values: Any,
 ) -> AsyncIterator[Lab]:
-    """Run a proxy in memory on ``data``; ``values`` are settings."""
+    """Run a proxy in memory on ``data``; ``values`` are settings, ``fetch`` is its internet."""
     clock = clock or Clock()
     settings = settings_for(data, **values)
-    app = create_app(settings, now=clock, guesses=Guesses(now=clock))
+    app = create_app(settings, now=clock, guesses=Guesses(now=clock), fetch=fetch)
     http = httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=base)
     async with app, http:
         yield Lab(settings, app, http, clock)

@@ -1,4 +1,5 @@
-"""Programs that ask for tokens: how they register (RFC 7591), and what is kept of it.
+"""Programs that ask for tokens: how they register (RFC 7591), and what is kept of it. Those that do
+not register but name a document about themselves are read by ``client_documents``.
 
 On the other side is anybody at all. He may fill neither the disk nor the consent page
 with his text, and gets client credentials behind a passcode only by presenting it
@@ -16,8 +17,9 @@ import secrets
 import sqlite3
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
+from urllib.parse import urlsplit
 
 from authlib.oauth2.rfc6749 import ClientMixin  # type: ignore[import-untyped]
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -39,11 +41,13 @@ MAX_REDIRECTS = 20
 MAX_NAME = 100
 GRANTS = ("authorization_code", "refresh_token", "client_credentials")
 CLIENT_SECRET = "mps_"
+#: How a client of a document proves who it is, if at all: it signs (RFC 7523 §2.2).
+ASSERTION_METHOD = "private_key_jwt"
 
 
 @dataclass(frozen=True)
 class Client(ClientMixin):  # type: ignore[misc]
-    """One registration. ``secret_hash`` is empty for a public client."""
+    """One client, registered or of a document. ``secret_hash`` is empty for a public client."""
 
     client_id: str
     name: str
@@ -54,6 +58,41 @@ class Client(ClientMixin):  # type: ignore[misc]
     admitted: str  #: see `Passcode.mark`
     secret_hash: str = ""
     network: str = ""  #: of whoever registered it, see `Addresses.mark`
+    keys: str = ""  #: of a client that signs: its public keys, a JSON Web Key Set (RFC 7517)
+    read_at: float = 0.0  #: when its document was read, 0 of a registration
+    fresh_until: float = 0.0  #: when it has to be read again
+
+    @classmethod
+    def of_document(
+        cls,
+        client_id: str,
+        *,
+        name: str,
+        redirect_uris: tuple[str, ...],
+        grant_types: tuple[str, ...] = GRANTS[:2],
+        auth_method: str = "none",
+        keys: str = "",
+    ) -> Client:
+        """Return the client that the document at the address ``client_id`` describes."""
+        return cls(
+            client_id=client_id,
+            name=_name(name),
+            redirect_uris=redirect_uris,
+            grant_types=grant_types,
+            auth_method=auth_method,
+            service=_service(),
+            admitted="",
+            keys=keys,
+        )
+
+    @property
+    def publisher(self) -> str:
+        """The host that vouches for name and addresses; "" of a registration, which nobody does."""
+        return urlsplit(self.client_id).netloc if self.read_at else ""
+
+    @property
+    def key_ids(self) -> list[str]:
+        return [key.get("kid", "") for key in json.loads(self.keys)["keys"]] if self.keys else []
 
     # What authlib asks a client.
 
@@ -79,8 +118,8 @@ class Client(ClientMixin):  # type: ignore[misc]
     def check_endpoint_auth_method(self, method: str, endpoint: str) -> bool:
         # Either way of sending a secret proves the same; clients often register one and use the
         # other. A client with a secret must send it.
-        if self.auth_method == "none":
-            return method == "none"
+        if self.auth_method in ("none", ASSERTION_METHOD):
+            return method == self.auth_method
         return method in ("client_secret_basic", "client_secret_post")
 
     def check_response_type(self, response_type: str) -> bool:
@@ -91,7 +130,7 @@ class Client(ClientMixin):  # type: ignore[misc]
 
 
 class Clients:
-    """Keeps registrations."""
+    """Keeps clients."""
 
     def __init__(self, database: Database, *, now: Callable[[], float] = time.time) -> None:
         self._database = database
@@ -115,37 +154,62 @@ class Clients:
             redirect_uris=redirect_uris,
             grant_types=grant_types,
             auth_method=auth_method,
-            # A prefix of its own, so that no client can become a person's account.
-            service="svc_" + secrets.token_urlsafe(16),
+            service=_service(),
             admitted=admitted,
             secret_hash=digest(clear) if clear else "",
             network=network,
         )
-        with self._database.write() as connection:
-            connection.execute(
-                "INSERT INTO clients VALUES (?,?,?,?,?,?,?,?,?,NULL,?)",
-                (
-                    client.client_id,
-                    client.secret_hash,
-                    name,
-                    json.dumps(redirect_uris),
-                    json.dumps(grant_types),
-                    auth_method,
-                    client.service,
-                    admitted,
-                    self._now(),
-                    network,
-                ),
-            )
+        self._write(client)
         return client, clear
 
+    def keep(self, client: Client, *, read_at: float, fresh_until: float) -> None:
+        """Note what the client's document said at ``read_at``, in place of what it said before."""
+        self._write(replace(client, read_at=read_at, fresh_until=fresh_until))
+
+    def _write(self, client: Client) -> None:
+        of_document = ("name", "redirect_uris", "grant_types", "auth_method", "keys")
+        row = {
+            "client_id": client.client_id,
+            "secret_hash": client.secret_hash,
+            "name": client.name,
+            "redirect_uris": json.dumps(client.redirect_uris),
+            "grant_types": json.dumps(client.grant_types),
+            "auth_method": client.auth_method,
+            "service": client.service,
+            "admitted": client.admitted,
+            "created_at": self._now(),
+            "network": client.network,
+            "keys": client.keys,
+            "read_at": client.read_at,
+            "fresh_until": client.fresh_until,
+        }
+        told = ", ".join(f"{n}=excluded.{n}" for n in (*of_document, "read_at", "fresh_until"))
+        with self._database.write() as connection:
+            connection.execute(
+                f"INSERT INTO clients ({', '.join(row)}) VALUES ({', '.join('?' * len(row))})"
+                f" ON CONFLICT (client_id) DO UPDATE SET {told}",
+                tuple(row.values()),
+            )
+
+    def spend(self, client_id: str, assertion_id: str, until: float) -> bool:
+        """Return whether a client's assertion is new, and have it be used from now on. It is
+        remembered ``until`` it has expired (RFC 7523 §3)."""
+        with self._database.write() as connection:
+            return bool(
+                connection.execute(
+                    "INSERT INTO assertions VALUES (?,?) ON CONFLICT DO NOTHING",
+                    (digest(json.dumps([client_id, assertion_id])), until),
+                ).rowcount
+            )
+
     def find(self, client_id: str) -> Client | None:
-        """Return the client that was registered under this id."""
+        """Return the client of this id: that registered, or whose document was read."""
         row = self._database.row("SELECT * FROM clients WHERE client_id=?", (client_id,))
         return _client(row) if row else None
 
     def sweep(self) -> int:
-        """Forget registrations that never led to a token; return how many."""
+        """Forget clients that never got a token, and assertions that have expired; return how
+        many."""
         with self._database.write() as connection:
             old = connection.execute(
                 "DELETE FROM clients WHERE used_at IS NULL AND created_at < ?",
@@ -156,7 +220,10 @@ class Clients:
                 " clients WHERE used_at IS NULL ORDER BY created_at DESC LIMIT -1 OFFSET ?)",
                 (MAX_UNUSED,),
             ).rowcount
-        return old + many
+            spent = connection.execute(
+                "DELETE FROM assertions WHERE expires_at < ?", (self._now(),)
+            ).rowcount
+        return old + many + spent
 
 
 def _client(row: sqlite3.Row) -> Client:
@@ -170,7 +237,15 @@ def _client(row: sqlite3.Row) -> Client:
         admitted=row["admitted"],
         secret_hash=row["secret_hash"],
         network=row["network"],
+        keys=row["keys"],
+        read_at=row["read_at"],
+        fresh_until=row["fresh_until"],
     )
+
+
+def _service() -> str:
+    """A prefix of its own, so that no client can become a person's account."""
+    return "svc_" + secrets.token_urlsafe(16)
 
 
 class Refused(Exception):
@@ -219,7 +294,7 @@ class Registration:
         admitted = self._admit(initial_token, sender)
         wish = _read(document)
         method = _auth_method(wish)
-        uris = _redirect_uris(wish)
+        uris = acceptable_redirects(wish)
         grants = _grant_types(wish, uris, method, services=admitted)
         client, clear = self.clients.add(
             name=_name(wish.client_name or ""),
@@ -276,8 +351,10 @@ def _auth_method(wish: ClientMetadata) -> str:
     return method
 
 
-def _redirect_uris(wish: ClientMetadata) -> tuple[str, ...]:
-    """Keep what is acceptable. Cursor registers https and private schemes in one list: one
+def acceptable_redirects(wish: ClientMetadata) -> tuple[str, ...]:
+    """Return the redirect URIs that are kept, or raise `Refused`.
+
+    Keep what is acceptable. Cursor registers https and private schemes in one list: one
     unfamiliar address must not cost the others (but a hostile one condemns the list)."""
     asked = wish.redirect_uris or []
     try:
@@ -299,10 +376,7 @@ def _grant_types(
     # Without a list RFC 7591 §2 means the code grant. Scripts that leave it out want credentials
     # and can have them: whoever holds a secret is no worse for an account of his own.
     asked = GRANTS if not wish.grant_types else tuple(g for g in GRANTS if g in wish.grant_types)
-    if wish.response_types and "code" not in wish.response_types and uris:
-        raise Refused("invalid_client_metadata", "response_types must contain code")
-    if wish.grant_types and "authorization_code" in asked and not uris:
-        raise Refused("invalid_redirect_uri", "redirect_uris is missing")
+    _check_code(wish, asked, uris)
     allowed = set(asked)
     if not uris:
         allowed -= {"authorization_code", "refresh_token"}
@@ -311,6 +385,24 @@ def _grant_types(
     if not allowed & {"authorization_code", "client_credentials"}:
         _explain(wish, asked, method, services=services)
     return tuple(grant for grant in GRANTS if grant in allowed)
+
+
+def grants_of_document(wish: ClientMetadata, uris: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the grants of a client that has not registered, or raise `Refused`: those of a person.
+    It has no account of its own, for anybody can be it."""
+    asked = tuple(wish.grant_types or GRANTS[:2])
+    _check_code(wish, asked, uris)
+    allowed = tuple(grant for grant in GRANTS[:2] if grant in asked)
+    if "authorization_code" not in allowed:
+        raise Refused("invalid_client_metadata", "grant_types must contain authorization_code")
+    return allowed
+
+
+def _check_code(wish: ClientMetadata, asked: tuple[str, ...], uris: tuple[str, ...]) -> None:
+    if wish.response_types and "code" not in wish.response_types and uris:
+        raise Refused("invalid_client_metadata", "response_types must contain code")
+    if wish.grant_types and "authorization_code" in asked and not uris:
+        raise Refused("invalid_redirect_uri", "redirect_uris is missing")
 
 
 def _explain(wish: ClientMetadata, asked: tuple[str, ...], method: str, *, services: bool) -> None:

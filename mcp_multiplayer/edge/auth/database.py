@@ -74,6 +74,12 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         "ALTER TABLE clients ADD COLUMN network TEXT NOT NULL DEFAULT ''",
         "ALTER TABLE grants ADD COLUMN network TEXT NOT NULL DEFAULT ''",
     ),
+    (
+        "ALTER TABLE clients ADD COLUMN keys TEXT NOT NULL DEFAULT ''",
+        "ALTER TABLE clients ADD COLUMN read_at REAL NOT NULL DEFAULT 0",
+        "ALTER TABLE clients ADD COLUMN fresh_until REAL NOT NULL DEFAULT 0",
+        "CREATE TABLE assertions (hash TEXT PRIMARY KEY, expires_at REAL NOT NULL)",
+    ),
 )
 
 MEMORY = "memory://"

@@ -21,6 +21,7 @@ from starlette.responses import JSONResponse, Response
 
 from mcp_multiplayer.edge.auth import metadata
 from mcp_multiplayer.edge.auth.authorize import Ask, Consent, Outcome, Problem, Redirect, Visit
+from mcp_multiplayer.edge.auth.client_documents import ClientDocuments, NoDocument, is_address
 from mcp_multiplayer.edge.auth.clients import MAX_BYTES, Refused, Registration
 from mcp_multiplayer.edge.auth.server import (
     Answer,
@@ -28,6 +29,7 @@ from mcp_multiplayer.edge.auth.server import (
     Parameters,
     Server,
     TokenRequest,
+    asserted,
 )
 from mcp_multiplayer.edge.pages import consent as pages
 from mcp_multiplayer.edge.pages.layout import problem
@@ -62,9 +64,10 @@ class TooLong(Exception):
 
 @dataclass(frozen=True)
 class Endpoints:
-    """The handlers by method and path."""
+    """The handlers by method and path. ``documents``: None when no client may be known by one."""
 
     servers: dict[str, Server]
+    documents: ClientDocuments | None
     registration: Registration
     consent: Consent
     addresses: Addresses
@@ -75,13 +78,14 @@ class Endpoints:
     def routes(self) -> dict[tuple[str, str], Endpoint]:
         """Return (method, path) -> handler for every route that needs no login
         but /join and the keys of logs (`LogKeys`)."""
+        server = partial(metadata.authorization_server, documents=self.documents is not None)
         documents: dict[str, Callable[[str], dict[str, Any]]] = {
             **{
                 metadata.PROTECTED_RESOURCE + path: partial(metadata.protected_resource, path=path)
                 for path in metadata.ENDPOINTS
             },
-            metadata.AUTHORIZATION_SERVER: metadata.authorization_server,
-            metadata.OPENID: metadata.authorization_server,
+            metadata.AUTHORIZATION_SERVER: server,
+            metadata.OPENID: server,
         }
         table: dict[tuple[str, str], Endpoint] = {
             ("GET", "/oauth/authorize"): self.authorize,
@@ -135,7 +139,7 @@ class Endpoints:
         if wait > 0:
             return problem(429, "Too many sign-ins from your network. Try again later.", wait=wait)
         visit = self._visit(request, request.scope["query_string"].decode("latin-1"))
-        return self._show(request, visit, await run_sync(self.consent.arrive, visit))
+        return await self._decide(request, visit, lambda: self.consent.arrive(visit))
 
     async def answer_form(self, request: Request) -> Response:
         """A browser sends one of our own forms back."""
@@ -152,10 +156,28 @@ class Endpoints:
         except (TooLong, NotParameters):
             return problem(400, "The form is not valid.")
         visit = self._visit(request, form.get("request", ""))
-        outcome = await run_sync(self.consent.answer, visit, form)
-        return self._show(request, visit, outcome)
+        return await self._decide(request, visit, lambda: self.consent.answer(visit, form))
 
     # Shared steps
+
+    async def _decide(
+        self, request: Request, visit: Visit, decide: Callable[[], Outcome]
+    ) -> Response:
+        try:
+            await self._learn(visit)
+        except NoDocument as error:
+            log.info("refused a client's document: %s", error)
+            return problem(429 if error.wait else 400, str(error), wait=error.wait)
+        return self._show(request, visit, await run_sync(decide))
+
+    async def _learn(self, visit: Visit) -> None:
+        """Have a client that names its document be known."""
+        try:
+            client_id = Parameters.read(visit.query).client_id or ""
+        except NotParameters:  # which the one who decides says
+            return
+        if self.documents and is_address(client_id):
+            await self.documents.learn(client_id, visit.sender)
 
     def _base(self, request: Request) -> str:
         return self.origins.base_url(request.headers.get("host", ""))
@@ -210,6 +232,8 @@ class Endpoints:
             return _error("invalid_request", "The request is too long.", 413)
         except NotParameters as error:
             return _error("invalid_request", str(error))
+        if self.documents:
+            await self.documents.renew_keys(*asserted(given))
         form = TokenRequest(given, _client_credentials(request))
         answer = await run_sync(choose(self.servers[self._base(request)]), form)
         return JSONResponse(answer.body, answer.status, answer.headers | NO_STORE | CORS)

@@ -10,6 +10,7 @@ from typing import Any
 
 from mcp_multiplayer.edge import product
 from mcp_multiplayer.edge.auth.clients import SCOPE
+from mcp_multiplayer.edge.auth.server import ALGORITHMS, AUTH_METHODS
 
 PROTECTED_RESOURCE = "/.well-known/oauth-protected-resource"
 AUTHORIZATION_SERVER = "/.well-known/oauth-authorization-server"
@@ -21,10 +22,9 @@ JWKS = "/.well-known/jwks.json"
 ENDPOINTS = ("", "/mcp", "/mcp/")
 
 
-def authorization_server(issuer: str) -> dict[str, Any]:
-    """RFC 8414. `offline_access` is left out: refresh tokens come unasked, and clients that see
-    it would ask for `prompt=consent` with it."""
-    methods = ["none", "client_secret_basic", "client_secret_post"]
+def authorization_server(issuer: str, *, documents: bool) -> dict[str, Any]:
+    """RFC 8414. ``documents``: clients may be known by one. `offline_access` is left out: refresh
+    tokens come unasked, and clients that see it would ask for `prompt=consent` with it."""
     return {
         "issuer": issuer,
         "authorization_endpoint": f"{issuer}/oauth/authorize",
@@ -35,8 +35,11 @@ def authorization_server(issuer: str) -> dict[str, Any]:
         "response_types_supported": ["code"],
         "response_modes_supported": ["query"],
         "grant_types_supported": ["authorization_code", "refresh_token", "client_credentials"],
-        "token_endpoint_auth_methods_supported": methods,
-        "revocation_endpoint_auth_methods_supported": methods,
+        "token_endpoint_auth_methods_supported": AUTH_METHODS,
+        "token_endpoint_auth_signing_alg_values_supported": ALGORITHMS,
+        "revocation_endpoint_auth_methods_supported": AUTH_METHODS,
+        "revocation_endpoint_auth_signing_alg_values_supported": ALGORITHMS,
+        "client_id_metadata_document_supported": documents,
         "code_challenge_methods_supported": ["S256"],
         "authorization_response_iss_parameter_supported": True,
         "scopes_supported": [SCOPE],

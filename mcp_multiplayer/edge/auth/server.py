@@ -10,7 +10,9 @@ per spelling of our address, because tokens name the issuer that the client used
 
 from __future__ import annotations
 
+import json
 import logging
+import time
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -32,17 +34,26 @@ from authlib.oauth2.rfc6749.grants import (  # type: ignore[import-untyped]
     RefreshTokenGrant,
 )
 from authlib.oauth2.rfc7009 import RevocationEndpoint  # type: ignore[import-untyped]
+from authlib.oauth2.rfc7523 import JWTBearerClientAssertion  # type: ignore[import-untyped]
 from authlib.oauth2.rfc7636 import CodeChallenge  # type: ignore[import-untyped]
+from joserfc import jws, jwt
+from joserfc.errors import JoseError
+from joserfc.jwk import KeySet
 
 from mcp_multiplayer import addresses
-from mcp_multiplayer.edge.auth.clients import SCOPE, Client, Clients
+from mcp_multiplayer.edge.auth.clients import ASSERTION_METHOD, SCOPE, Client, Clients
 from mcp_multiplayer.edge.auth.grants import Credential, Grants, Pair, Spent
 from mcp_multiplayer.edge.auth.passcode import Passcode
 from mcp_multiplayer.ratelimit import RateLimit
 
 log = logging.getLogger(__name__)
 
-AUTH_METHODS = ["none", "client_secret_basic", "client_secret_post"]
+SECRET_METHODS = ["client_secret_basic", "client_secret_post"]
+AUTH_METHODS = ["none", *SECRET_METHODS, ASSERTION_METHOD]
+#: What a client may sign with (RFC 7518 §3.1, RFC 8037 §3.1): public keys only.
+ALGORITHMS = ["RS256", "PS256", "ES256", "EdDSA"]
+ASSERTION_SECONDS = 600  #: how far ahead an assertion may expire; it is remembered so long
+MAX_ASSERTION_ID = 256
 ISSUES_PER_HOUR = 600  #: of a client with client credentials, and of a grant that refreshes
 MAX_PARAMETERS = 50
 #: The paths of this server that a resource may name: clients spell it as what they connected to.
@@ -106,6 +117,16 @@ class Parameters(OAuth2Payload):  # type: ignore[misc]
                 raise InvalidTarget
 
 
+def asserted(given: Parameters) -> tuple[str, str]:
+    """Return the client and the key that a signed assertion names, as yet unproven; "" for none."""
+    try:
+        token = jws.extract_compact(given.data.get("client_assertion", "").encode())
+        sub, key = json.loads(token.payload).get("sub"), token.headers().get("kid", "")
+    except (JoseError, ValueError, AttributeError):
+        return "", ""
+    return (sub, key) if isinstance(sub, str) and isinstance(key, str) else ("", "")
+
+
 class InvalidTarget(OAuth2Error):  # type: ignore[misc]
     """RFC 8707 §2: the resource asked for is not ours."""
 
@@ -165,6 +186,7 @@ class Server(AuthorizationServer):  # type: ignore[misc]
         self.passcode = passcode
         self.issues = issues
         self._clients = clients
+        self.register_client_auth_method(ASSERTION_METHOD, Assertion(issuers, clients))
         self.register_grant(CodeGrant, [Verifier(required=True)])
         self.register_grant(RotatingGrant)
         self.register_grant(ServiceGrant)
@@ -251,6 +273,44 @@ class Server(AuthorizationServer):  # type: ignore[misc]
         return answer
 
 
+class Assertion(JWTBearerClientAssertion):  # type: ignore[misc]
+    """RFC 7523 §3: a client of a document signs that it is the one, for us, for a short time, and
+    once. The key is in the document; which algorithm it is for, the key says, not the signature."""
+
+    CLIENT_AUTH_METHOD = ASSERTION_METHOD
+
+    def __init__(self, issuers: tuple[str, ...], clients: Clients) -> None:
+        super().__init__()
+        self._issuers = issuers
+        self._clients = clients
+
+    def get_audiences(self) -> list[str]:
+        # The draft of OAuth 2.1's successor to RFC 7523 wants the issuer alone; today's clients
+        # name the endpoint.
+        return [f"{issuer}{path}" for issuer in self._issuers for path in ("", "/token")]
+
+    def resolve_client_public_key(self, client: Client) -> KeySet:
+        if not client.keys:
+            raise InvalidClientError
+        return KeySet.import_key_set(json.loads(client.keys))
+
+    def process_assertion_claims(self, assertion: str, key: KeySet) -> dict[str, Any]:
+        try:
+            token = jwt.decode(assertion, key, algorithms=ALGORITHMS)
+        except (JoseError, ValueError) as error:
+            raise InvalidClientError from error
+        self.verify_claims(token.claims)
+        return token.claims
+
+    def validate_jti(self, claims: dict[str, Any], jti: Any) -> bool:
+        if not isinstance(jti, str) or len(jti) > MAX_ASSERTION_ID:
+            return False
+        until = claims["exp"] + self.leeway
+        if until > time.time() + ASSERTION_SECONDS:
+            return False
+        return self._clients.spend(claims["sub"], jti, until)
+
+
 class CodeGrant(AuthorizationCodeGrant):  # type: ignore[misc]
     """RFC 6749 §4.1.3, for codes that `Grants.approve` gave out."""
 
@@ -308,7 +368,7 @@ class RotatingGrant(RefreshTokenGrant):  # type: ignore[misc]
 class ServiceGrant(ClientCredentialsGrant):  # type: ignore[misc]
     """RFC 6749 §4.4: scripts and bots, each registration with an account of its own."""
 
-    TOKEN_ENDPOINT_AUTH_METHODS = AUTH_METHODS[1:]
+    TOKEN_ENDPOINT_AUTH_METHODS = SECRET_METHODS
 
     def validate_token_request(self) -> None:
         self.request.payload.check_resource(self.server.issuers)

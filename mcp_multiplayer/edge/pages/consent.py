@@ -27,4 +27,5 @@ def ask(question: Ask, *, query: str) -> Response:
         question=question,
         query=query,
         host=redirects.shown_host(question.redirect_uri),
+        loopback=redirects.is_loopback(question.redirect_uri),
     )

@@ -39,7 +39,9 @@ async def test_both_names_give_one_valid_document(tmp_path: Path) -> None:
         assert one["issuer"] == BASE
         assert one["code_challenge_methods_supported"] == ["S256"]
         assert one["authorization_response_iss_parameter_supported"] is True
-        assert "client_id_metadata_document_supported" not in one
+        assert one["client_id_metadata_document_supported"] is True
+        # Claude names its document only where this stands beside the flag.
+        assert "none" in one["token_endpoint_auth_methods_supported"]
         assert "none" in one["token_endpoint_auth_methods_supported"]
 
 

@@ -19,9 +19,11 @@ from mcp.client.streamable_http import streamable_http_client
 from mcp.shared.auth import AuthorizationCodeResult, OAuthClientMetadata, OAuthToken
 
 from mcp_multiplayer.edge import identity
+from mcp_multiplayer.edge.auth.client_documents import Fetch
 from mcp_multiplayer.oauth_proxy import create_app
 from mcp_multiplayer.service import key_files
-from tests.edge.harness import serving, settings_for
+from tests.edge.auth.publisher import ADDRESS, publishing
+from tests.edge.harness import nothing_there, serving, settings_for
 from tests.sample import sample
 
 NAMES = ["localhost", "127.0.0.1"]
@@ -43,14 +45,14 @@ def _server(data: Path) -> FastMCP[Any]:
 
 
 @asynccontextmanager
-async def running(data: Path, free_port: Any) -> AsyncIterator[int]:
-    """Run a FastMCP server behind a proxy and give the proxy's port."""
+async def running(data: Path, free_port: Any, fetch: Fetch = nothing_there) -> AsyncIterator[int]:
+    """Run a FastMCP server behind a proxy, whose internet is ``fetch``; give the proxy's port."""
     async with AsyncExitStack() as stack:
         app = _server(data).http_app(path="/mcp", stateless_http=True, json_response=True)
         inner = await stack.enter_async_context(serving(app))
         port = free_port()
         settings = settings_for(data, mcp_port=inner, proxy_port=port)
-        await stack.enter_async_context(serving(create_app(settings), port=port))
+        await stack.enter_async_context(serving(create_app(settings, fetch=fetch), port=port))
         yield port
 
 
@@ -113,8 +115,31 @@ METHODS = ["none", "client_secret_post", "client_secret_basic", None]
 async def test_the_official_sdk_signs_in(
     tmp_path: Path, free_port: Any, path: str, method: Any
 ) -> None:
-    async with running(tmp_path, free_port) as port, httpx2.AsyncClient() as browser:
-        url = f"http://localhost:{port}{path}"
+    wish = OAuthClientMetadata(
+        client_name="SDK",
+        redirect_uris=["http://localhost:3030/callback"],  # type: ignore[list-item]
+        token_endpoint_auth_method=method,
+    )
+    async with running(tmp_path, free_port) as port:
+        await _sdk_signs_in(f"http://localhost:{port}{path}", wish)
+
+
+async def test_the_official_sdk_signs_in_by_its_document(tmp_path: Path, free_port: Any) -> None:
+    wish = OAuthClientMetadata(
+        redirect_uris=["http://127.0.0.1:3030/callback"],  # type: ignore[list-item]
+    )
+    async with (
+        publishing(tmp_path) as (there, fetch),
+        running(tmp_path, free_port, fetch) as port,
+    ):
+        url = f"http://localhost:{port}/mcp"
+        assert await _sdk_signs_in(url, wish, client_metadata_url=ADDRESS) == ADDRESS
+        assert there.asked == ["/app/client.json"]
+
+
+async def _sdk_signs_in(url: str, wish: OAuthClientMetadata, **more: Any) -> str:
+    """Sign in and refresh with the SDK's own provider; return the client id that it used."""
+    async with httpx2.AsyncClient() as browser:
         seen: list[httpx2.Response] = []
 
         async def redirect(address: str) -> None:
@@ -126,14 +151,11 @@ async def test_the_official_sdk_signs_in(
         storage = _Storage()
         auth = OAuthClientProvider(
             server_url=url,
-            client_metadata=OAuthClientMetadata(
-                client_name="SDK",
-                redirect_uris=["http://localhost:3030/callback"],  # type: ignore[list-item]
-                token_endpoint_auth_method=method,
-            ),
+            client_metadata=wish,
             storage=storage,
             redirect_handler=redirect,
             callback_handler=callback,
+            **more,
         )
         async with httpx2.AsyncClient(auth=auth, timeout=20) as http:
             first = await _whoami(url, http)
@@ -144,6 +166,7 @@ async def test_the_official_sdk_signs_in(
             assert await _whoami(url, http) == first
             assert storage.tokens.access_token != before
             assert len(seen) == 1
+            return str(storage.client.client_id)
 
 
 async def _whoami(url: str, http: httpx2.AsyncClient) -> str:
