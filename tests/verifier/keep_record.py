@@ -10,7 +10,7 @@ from pathlib import Path
 
 from tests.verifier.games import Game, table
 
-RECORDS = Path(__file__).parent / "records"
+RECORDS = Path(__file__).parent / "kept"
 #: Draws, keeps a state, hears sealed words, takes time, and ends.
 REFEREE = """
 MANIFEST = {"label": "bank", "rules": "Say a number in private, then stop."}

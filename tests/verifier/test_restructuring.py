@@ -22,19 +22,18 @@ from tests.verifier.records import KINDS, NEXT
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-#: What passes, by what was done to which type of entry.
+#: What passes, by what was done to which type of entry, or to which step of several.
 FREE = {
     "drop msg",  # the last of its author, and ignored by all referees: only the author knows
     "drop takeover",  # of a seat whose account nothing depends on later
-    "drop invite",  # that nobody used: only who holds it knows
-    "twice rename",  # the same name again changes nothing
     "drop key",  # the old key may go on signing
     "swap key/msg",  # when the server took up the new key
     "swap msg/accept",  # words that nobody answered, and consent, arrive in either order
     "twice propose",  # the same proposal again changes nothing
-    "split invite",  # two ops came in one request, or in two
-    "twice invite",  # the same invite again voids nothing
-    "split genesis",  # the referee was attached in the same request as the room, or right after
+    # An invite that nobody used, and a name, as they were asked for: only who asked knows of it.
+    "drop ask+invite+rename",
+    "twice ask+invite+rename",  # the same name again, and the same invite voids nothing
+    "swap ask+invite+rename/key",  # when the server took up the new key
     "strip attach.isolation",  # the server's word about its own walls
     "strip attach.ref",  # that the source is one of those shipped
 }
@@ -77,6 +76,49 @@ def _swap(place: int) -> Change:
     return change
 
 
+def _drop_step(start: int, end: int) -> Change:
+    def change(f: Bundle) -> None:
+        without(f, start, end - start)
+        f.openings.clear()
+
+    return change
+
+
+def _twice_step(start: int, end: int) -> Change:
+    def change(f: Bundle) -> None:
+        for place in range(start, end):
+            inserted(f, place + end - start, copy.deepcopy(f.entries[place]))
+
+    return change
+
+
+def _swap_steps(start: int, middle: int, end: int) -> Change:
+    def change(f: Bundle) -> None:
+        f.entries[start:end] = f.entries[middle:end] + f.entries[start:middle]
+
+    return change
+
+
+def steps(entries: list[dict[str, Any]]) -> list[tuple[int, int]]:
+    """Where each step begins and ends: what was asked for, and all that came of it."""
+    ends = [place + 1 for place, entry in enumerate(entries) if not entry.get("more")]
+    return list(zip([0, *ends], ends, strict=False))
+
+
+def of_steps(honest: Bundle) -> Iterator[tuple[str, Change]]:
+    """What can be done to a step of several entries as a whole, but to the first, and to drop the
+    last, which makes an earlier record of it."""
+    spans = steps(honest.entries)
+    names = ["+".join(entry["t"] for entry in honest.entries[a:b]) for a, b in spans]
+    for number, (start, end) in enumerate(spans[1:-1], 1):
+        after = spans[number + 1][1]
+        if end - start > 1:
+            yield f"drop {names[number]}", _drop_step(start, end)
+            yield f"twice {names[number]}", _twice_step(start, end)
+        if after - start > 2:
+            yield f"swap {names[number]}/{names[number + 1]}", _swap_steps(start, end, after)
+
+
 def _split(place: int) -> Change:
     def change(f: Bundle) -> None:
         entry = f.entries[place]
@@ -102,6 +144,7 @@ def _list(place: int, name: str, do: Callable[[list[Any]], Any]) -> Change:
 
 def changes(honest: Bundle) -> Iterator[tuple[str, Change]]:
     """Every change, with its name."""
+    yield from of_steps(honest)
     for place, entry in enumerate(honest.entries):
         kind = entry["t"]
         yield f"split {kind}", _split(place)
