@@ -196,6 +196,8 @@ def _texts(value: str, rng: random.Random) -> list[str]:
     if digit := re.search("[0-9](?=[^0-9]*$)", value):  # another number, of the same form
         number = str((int(digit.group()) + 1) % 10)
         found.append(value[: digit.start()] + number + value[digit.end() :])
+    if value.startswith("builtin://"):  # whose middle a letter at random seldom meets
+        found.append("builtin://OtherBot")
     return found
 
 
