@@ -32,6 +32,7 @@ from mcp_multiplayer.config import BadSetting, read_names
 
 EARLY = 60  #: seconds before its end at which a token counts as stale
 BROWSER_SECONDS = 300
+DEVICE_GRANT = "urn:ietf:params:oauth:grant-type:device_code"
 
 #: The checkout, from wherever a script is started.
 HOME = Path(__file__).resolve().parents[1]
@@ -125,16 +126,17 @@ class SignIn:
             base_url=settings.base_url, verify=settings.verify_ssl, timeout=30
         )
 
-    def token(self, account: str, *, browser: bool = False) -> str:
+    def token(self, account: str, *, by: str = "") -> str:
         """A token the server takes now: the kept one, a renewed one, or one of a new sign-in.
 
-        ``browser``: the account is the one you choose in the browser; else it is one of the
-        script's own, by client credentials.
+        ``by``: `browser`, the account is the one you choose in a browser on this machine; `device`,
+        in a browser on any other (RFC 8628); else it is one of the script's own, by client
+        credentials.
         """
         try:
             entry = self._file.read(account)
             if not self._good(entry):
-                entry = self._renewed(entry) or self._signed_in(account, entry, browser)
+                entry = self._renewed(entry) or self._signed_in(account, entry, by)
                 self._file.write(account, entry)
         except httpx.TransportError as error:
             raise Failed(f"{self._settings.base_url} does not answer: {error}") from None
@@ -161,12 +163,42 @@ class SignIn:
         answer = self._token(entry, form)
         return self._kept(entry, answer.json()) if answer.is_success else None
 
-    def _signed_in(self, account: str, known: Json, browser: bool) -> Json:
-        if not browser and "refresh_token" in known:
-            raise Failed(f"The sign-in of {account} is over; sign in again with --browser.")
-        if not browser:
+    def _signed_in(self, account: str, known: Json, by: str) -> Json:
+        if not by and "refresh_token" in known:
+            raise Failed(
+                f"The sign-in of {account} is over; sign in again with --browser or --device."
+            )
+        if not by:
             client = self._register(account, grant_types=["client_credentials"])
             return self._kept(client, self._issued(client, {"grant_type": "client_credentials"}))
+        return self._by_device(account) if by == "device" else self._by_browser(account)
+
+    def _by_device(self, account: str) -> Json:
+        """Have a person type a code in a browser elsewhere, and ask until it is done."""
+        client = self._register(
+            account,
+            grant_types=[DEVICE_GRANT, "refresh_token"],
+            token_endpoint_auth_method="none",
+        )
+        form = {"client_id": client["client_id"]}
+        told = self._checked(self._http.post("/device_authorization", data=form), "get a code")
+        print(
+            f"Go to {told['verification_uri']} in any browser and type {told['user_code']}",
+            file=sys.stderr,
+            flush=True,
+        )
+        form = {"grant_type": DEVICE_GRANT, "device_code": told["device_code"]}
+        interval, ends = told["interval"], time.monotonic() + told["expires_in"]
+        while time.monotonic() < ends:
+            time.sleep(interval)
+            answer = self._token(client, form)
+            error = answer.json().get("error") if answer.status_code == 400 else None
+            if error not in ("authorization_pending", "slow_down"):
+                return self._kept(client, self._checked(answer, "sign in"))
+            interval += 5 * (error == "slow_down")
+        raise Failed("Nobody typed the code in time.")
+
+    def _by_browser(self, account: str) -> Json:
         with Callback() as callback:
             client = self._register(
                 account,
@@ -214,7 +246,9 @@ class SignIn:
             headers={"Authorization": f"Bearer {passcode}"} if passcode else {},
         )
         if answer.status_code == 401:
-            raise Failed("The server has a passcode: set ACCESS_PASSCODE, or use --browser.")
+            raise Failed(
+                "The server has a passcode: set ACCESS_PASSCODE, or use --browser or --device."
+            )
         client: Json = self._checked(answer, "register")
         return client
 
@@ -306,10 +340,10 @@ class Agent:
         return {**(result.structured_content or {}), "text": text}
 
 
-def connect(account: str, *, browser: bool = False) -> Agent:
+def connect(account: str, *, by: str = "") -> Agent:
     """The client of the account named ``account``, signed in."""
     settings = Settings.load()
-    return Agent(settings, SignIn(settings).token(account, browser=browser))
+    return Agent(settings, SignIn(settings).token(account, by=by))
 
 
 def parser(description: str | None, account: str = "") -> argparse.ArgumentParser:
@@ -319,7 +353,15 @@ def parser(description: str | None, account: str = "") -> argparse.ArgumentParse
     )
     if account:
         made.add_argument("--account", default=account, help="name in the token file (%(default)s)")
-        made.add_argument("--browser", action="store_true", help="sign in through the browser")
+        for by, where in (("browser", "a browser here"), ("device", "a browser elsewhere")):
+            made.add_argument(
+                f"--{by}",
+                dest="by",
+                action="store_const",
+                const=by,
+                default="",
+                help=f"sign in through {where}",
+            )
     return made
 
 

@@ -13,18 +13,20 @@ from typing import Any
 
 from mcp_multiplayer.config import BadSetting, Settings, doubts, load
 from mcp_multiplayer.edge import identity, serve
-from mcp_multiplayer.edge.auth.authorize import Consent
+from mcp_multiplayer.edge.auth.authorize import AuthorizationConsent
 from mcp_multiplayer.edge.auth.client_documents import ClientDocuments, Fetch
 from mcp_multiplayer.edge.auth.clients import Clients, Registration
 from mcp_multiplayer.edge.auth.database import Database, open_database
+from mcp_multiplayer.edge.auth.device import DeviceConsent
 from mcp_multiplayer.edge.auth.endpoints import (
     AUTHORIZATIONS_PER_HOUR,
+    DEVICES_PER_HOUR,
     REGISTRATIONS_PER_HOUR,
     Endpoints,
 )
 from mcp_multiplayer.edge.auth.grants import Grants
 from mcp_multiplayer.edge.auth.passcode import Guesses, Passcode
-from mcp_multiplayer.edge.auth.server import ISSUES_PER_HOUR, Server
+from mcp_multiplayer.edge.auth.server import ISSUES_PER_HOUR, POLL_SECONDS, Server
 from mcp_multiplayer.edge.jwks import Jwks
 from mcp_multiplayer.edge.pages import layout, site
 from mcp_multiplayer.edge.proxy.address import Addresses, parse_trusted
@@ -65,11 +67,13 @@ def create_app(
         if settings.client_id_metadata_documents
         else None,
         registration=Registration(clients, passcode, settings.claude_auto_token),
-        consent=Consent(clients, grants, passcode, issuers=issuers, now=now),
+        consent=AuthorizationConsent(clients, grants, passcode, issuers=issuers, now=now),
+        devices=DeviceConsent(clients, grants, passcode, now=now),
         addresses=senders,
         origins=origins,
         registrations=RateLimit(REGISTRATIONS_PER_HOUR, 3600, now=now),
         authorizations=RateLimit(AUTHORIZATIONS_PER_HOUR, 3600, now=now),
+        device_starts=RateLimit(DEVICES_PER_HOUR, 3600, now=now),
     )
 
     def sweep() -> None:
@@ -102,6 +106,7 @@ def _servers(
     now: Callable[[], float],
 ) -> dict[str, Server]:
     issues = RateLimit(ISSUES_PER_HOUR, 3600, now=now)
+    polls = RateLimit(1, POLL_SECONDS, now=now)
     return {
         issuer: Server(
             issuer,
@@ -110,6 +115,7 @@ def _servers(
             grants=grants,
             passcode=passcode,
             issues=issues,
+            polls=polls,
         )
         for issuer in issuers
     }

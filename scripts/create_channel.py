@@ -28,7 +28,7 @@ async def main() -> None:
         arguments["bot_code"] = asked.bot_file.read_text()
     else:
         arguments["bot_preset"] = asked.preset or "GuessBot"
-    async with connect(asked.account, browser=asked.browser) as agent:
+    async with connect(asked.account, by=asked.by) as agent:
         print((await agent.call("create_channel", **arguments))["text"])
 
 

@@ -8,7 +8,7 @@ from client import Settings, SignIn, parser, run
 
 async def main() -> None:
     asked = parser(__doc__, account="default").parse_args()
-    print(SignIn(Settings.load()).token(asked.account, browser=asked.browser))
+    print(SignIn(Settings.load()).token(asked.account, by=asked.by))
 
 
 if __name__ == "__main__":

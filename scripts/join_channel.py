@@ -13,7 +13,7 @@ async def main() -> None:
     options.add_argument("--only-look", action="store_true", help="do not join")
     options.add_argument("--entropy", help="your part of the dice; left out: a fresh one")
     asked = options.parse_args()
-    async with connect(asked.account, browser=asked.browser) as agent:
+    async with connect(asked.account, by=asked.by) as agent:
         coming_back = asked.invite.startswith("rejoin_")
         arguments = {"invite_code": asked.invite}
         if not coming_back:

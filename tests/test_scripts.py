@@ -10,6 +10,7 @@ import stat
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +48,23 @@ class Shell:
             timeout=120,
         )
         return done.returncode, done.stdout, done.stderr
+
+    @contextmanager
+    def started(self, script: str, *arguments: str) -> Iterator[subprocess.Popen[str]]:
+        """The script while it runs; it has to end well by the end of the block."""
+        with subprocess.Popen(
+            [sys.executable, str(ROOT / "scripts" / script), *arguments],
+            env=self._environment,
+            cwd=self._directory,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        ) as running:
+            try:
+                yield running
+                assert running.wait(60) == 0
+            finally:
+                running.kill()
 
     def ok(self, script: str, *arguments: str, **environment: str) -> str:
         code, said, complaint = self.run(script, *arguments, **environment)
@@ -155,6 +173,20 @@ def test_with_a_browser_the_account_is_the_browsers(shell: Shell, tmp_path: Path
     code, _, complaint = shell.run("get_token.py", "--account", "me")
     assert code == 1
     assert "--browser" in complaint
+
+
+def test_without_a_browser_a_code_is_typed_elsewhere(shell: Shell, pair: Pair) -> None:
+    with shell.started("get_token.py", "--account", "far", "--device") as device:
+        assert device.stderr and device.stdout
+        page, code = re.findall(
+            r"Go to (\S+) in any browser and type (\S+)", device.stderr.readline()
+        )[0]
+        with httpx.Client() as browser:
+            asked = browser.get(page, params={"user_code": code})
+            form = dict(re.findall(r'name="(request|csrf)" value="([^"]*)"', asked.text))
+            browser.post(page, data=form | {"choice": "new"}).raise_for_status()
+        assert device.stdout.read().startswith("mpt_")
+    assert shell.kept["far"]["refresh_token"]
 
 
 def test_without_a_server_the_scripts_fail_in_one_line(tmp_path: Path) -> None:

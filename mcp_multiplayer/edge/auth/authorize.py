@@ -1,4 +1,4 @@
-"""The authorization endpoint: who lends which account to which client.
+"""Asking a person: who lends which account to which client.
 
 On the other side are a client's wish, carried by a browser, and whatever page sent the
 browser here. A page may not press our buttons, frame them, or have a code sent where the
@@ -8,6 +8,9 @@ Each request is validated once, and carried as a value from there on. Every form
 client's whole wish again: nothing is kept between the page and its answer, so a restart in between
 loses nothing, and who goes away leaves nothing behind. The one thing written before a yes is that
 the passcode was typed, so that nobody types it twice.
+
+`Consent` is the way to a yes, the same for whatever is asked; `AuthorizationConsent` asks for the
+authorization endpoint (RFC 6749 §3.1), ``device.DeviceConsent`` for a device without a browser.
 """
 
 from __future__ import annotations
@@ -17,8 +20,10 @@ import hmac
 import logging
 import re
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Generic, TypeVar
 
 from authlib.common.urls import add_params_to_uri  # type: ignore[import-untyped]
 
@@ -30,6 +35,7 @@ from mcp_multiplayer.edge.auth.grants import (
     Account,
     AuthorizationRequest,
     Browser,
+    Device,
     Grants,
 )
 from mcp_multiplayer.edge.auth.passcode import Passcode
@@ -64,11 +70,18 @@ class Redirect:
 
 
 @dataclass(frozen=True)
+class Told:
+    """Show a page that says that all is done."""
+
+    reason: str
+    cookie: str = ""
+
+
+@dataclass(frozen=True)
 class Ask:
     """Show a page with a form. ``accounts`` is empty on the passcode page."""
 
-    client: Client
-    redirect_uri: str
+    request: AuthorizationRequest | Device
     csrf: str
     cookie: str
     passcode: bool
@@ -86,7 +99,9 @@ class Problem:
     back: str = ""
 
 
-Outcome = Redirect | Ask | Problem
+Outcome = Redirect | Told | Ask | Problem
+#: What is asked for.
+Asked = TypeVar("Asked", AuthorizationRequest, Device)
 
 
 class Invalid(Exception):
@@ -99,31 +114,46 @@ class Invalid(Exception):
         self.known = known
 
 
-class Consent:
-    """Decides about authorization requests at any of our addresses, ``issuers``. All methods are
-    synchronous."""
+class Consent(ABC, Generic[Asked]):
+    """Asks whoever arrives, and decides by the answer. All methods are synchronous."""
 
     def __init__(
-        self,
-        clients: Clients,
-        grants: Grants,
-        passcode: Passcode | None,
-        *,
-        issuers: tuple[str, ...],
-        now: Callable[[], float] = time.time,
+        self, grants: Grants, passcode: Passcode | None, *, now: Callable[[], float] = time.time
     ) -> None:
-        self._clients = clients
         self._grants = grants
         self._passcode = passcode
-        self._issuers = issuers
         self._now = now
+
+    # What is asked, and what a yes or no leads to
+
+    @abstractmethod
+    def _validate(self, visit: Visit) -> Asked:
+        """Return what is asked for, or raise `Invalid`."""
+
+    @abstractmethod
+    def _decide(self, visit: Visit, request: Asked, browser: Browser | None) -> Outcome | None:
+        """Answer without a question; None: a person has to be asked."""
+
+    @abstractmethod
+    def _approve(
+        self, visit: Visit, request: Asked, browser: Browser | None, account: Account | None
+    ) -> Outcome:
+        """Lend ``account``, a new one for None."""
+
+    @abstractmethod
+    def _deny(self, request: Asked) -> Outcome:
+        """The person said no."""
+
+    @abstractmethod
+    def _refuse(self, error: Invalid) -> Outcome:
+        """Nothing can be asked."""
 
     def arrive(self, visit: Visit) -> Outcome:
         """Answer a GET: at once where that is safe, else with a question."""
         try:
             request = self._validate(visit)
         except Invalid as error:
-            return _refuse(error)
+            return self._refuse(error)
         browser = self._browser(visit.cookie)
         if self._locked(browser):
             return self._ask(visit, request, passcode=True)
@@ -139,10 +169,9 @@ class Consent:
         try:
             request = self._validate(visit)
         except Invalid as error:
-            return _refuse(error)
+            return self._refuse(error)
         if form.get("choice") == "deny":
-            denied = "The resource owner or authorization server denied the request"
-            return Redirect(_back(request, error="access_denied", error_description=denied))
+            return self._deny(request)
         browser = self._browser(visit.cookie)
         if lock := self._locked(browser):
             opened, wait = lock.check(form.get("passcode", ""), visit.sender)
@@ -152,6 +181,86 @@ class Consent:
         return self._choose(visit, request, browser, form.get("choice", ""))
 
     # Steps
+
+    def _let_in(self, visit: Visit, request: Asked, browser: Browser | None) -> Outcome:
+        browser = browser and self._grants.admitted(browser)
+        if decided := self._decide(visit, request, browser):
+            return decided
+        cookie = self._grants.admit(browser)
+        return self._ask(visit, request, browser, cookie=cookie)
+
+    def _choose(
+        self, visit: Visit, request: Asked, browser: Browser | None, choice: str
+    ) -> Outcome:
+        if choice == "new":
+            return self._approve(visit, request, browser, None)
+        for account in self._grants.held(browser):
+            if account.sub == choice:
+                return self._approve(visit, request, browser, account)
+        return Problem(403, "This browser does not hold that player. Start again from your app.")
+
+    def _ask(
+        self,
+        visit: Visit,
+        request: Asked,
+        browser: Browser | None = None,
+        *,
+        passcode: bool = False,
+        cookie: str = "",
+        wrong: bool = False,
+        wait: float = 0.0,
+    ) -> Ask:
+        cookie = cookie or visit.cookie or mint(BROWSER)
+        return Ask(
+            request=request,
+            csrf=self._csrf(cookie, visit.query, int(self._now())),
+            cookie=cookie,
+            passcode=passcode,
+            accounts=tuple(self._grants.held(browser)),
+            wrong=wrong,
+            wait=wait,
+        )
+
+    def _browser(self, cookie: str) -> Browser | None:
+        return self._grants.browser(cookie) if cookie else None
+
+    def _locked(self, browser: Browser | None) -> Passcode | None:
+        """Return the passcode that has to be typed in this browser first, if there is one."""
+        lock = self._passcode
+        return lock if lock and not lock.admits(browser.admitted if browser else "") else None
+
+    # The csrf token: a MAC under the cookie, which other pages can send but not read. It binds
+    # browser, wish and time without a key of ours and without storing anything.
+
+    def _csrf(self, cookie: str, query: str, at: int) -> str:
+        mac = hmac.new(cookie.encode(), f"{at}|{query}".encode(), hashlib.sha256)
+        return f"{at}.{mac.hexdigest()}"
+
+    def _csrf_holds(self, visit: Visit, token: str) -> bool:
+        at = token.split(".", 1)[0]
+        if not visit.cookie or not at.isascii() or not at.isdigit() or len(at) > 12:
+            return False
+        if not 0 <= self._now() - int(at) <= FORM_SECONDS:
+            return False
+        right = self._csrf(visit.cookie, visit.query, int(at))
+        return hmac.compare_digest(token.encode("utf-8", "replace"), right.encode())
+
+
+class AuthorizationConsent(Consent[AuthorizationRequest]):
+    """Decides about authorization requests at any of our addresses, ``issuers``."""
+
+    def __init__(
+        self,
+        clients: Clients,
+        grants: Grants,
+        passcode: Passcode | None,
+        *,
+        issuers: tuple[str, ...],
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        super().__init__(grants, passcode, now=now)
+        self._clients = clients
+        self._issuers = issuers
 
     def _validate(self, visit: Visit) -> AuthorizationRequest:
         """Return what the client asks for, or raise `Invalid` (RFC 6749 §4.1.1)."""
@@ -218,25 +327,6 @@ class Consent:
             return self._approve(visit, request, browser, None)
         return None
 
-    def _let_in(
-        self, visit: Visit, request: AuthorizationRequest, browser: Browser | None
-    ) -> Outcome:
-        browser = browser and self._grants.admitted(browser)
-        if decided := self._decide(visit, request, browser):
-            return decided
-        cookie = self._grants.admit(browser)
-        return self._ask(visit, request, browser, cookie=cookie)
-
-    def _choose(
-        self, visit: Visit, request: AuthorizationRequest, browser: Browser | None, choice: str
-    ) -> Outcome:
-        if choice == "new":
-            return self._approve(visit, request, browser, None)
-        for account in self._grants.held(browser):
-            if account.sub == choice:
-                return self._approve(visit, request, browser, account)
-        return Problem(403, "This browser does not hold that player. Start again from your app.")
-
     def _approve(
         self,
         visit: Visit,
@@ -251,52 +341,17 @@ class Consent:
         log.info("%s approved client %s", given.account.sub, request.client.client_id)
         return Redirect(_back(request, code=given.code), given.cookie or visit.cookie)
 
-    def _ask(
-        self,
-        visit: Visit,
-        request: AuthorizationRequest,
-        browser: Browser | None = None,
-        *,
-        passcode: bool = False,
-        cookie: str = "",
-        wrong: bool = False,
-        wait: float = 0.0,
-    ) -> Ask:
-        cookie = cookie or visit.cookie or mint(BROWSER)
-        return Ask(
-            client=request.client,
-            redirect_uri=request.redirect_uri,
-            csrf=self._csrf(cookie, visit.query, int(self._now())),
-            cookie=cookie,
-            passcode=passcode,
-            accounts=tuple(self._grants.held(browser)),
-            wrong=wrong,
-            wait=wait,
-        )
+    def _deny(self, request: AuthorizationRequest) -> Redirect:
+        denied = "The resource owner or authorization server denied the request"
+        return Redirect(_back(request, error="access_denied", error_description=denied))
 
-    def _browser(self, cookie: str) -> Browser | None:
-        return self._grants.browser(cookie) if cookie else None
-
-    def _locked(self, browser: Browser | None) -> Passcode | None:
-        """Return the passcode that has to be typed in this browser first, if there is one."""
-        lock = self._passcode
-        return lock if lock and not lock.admits(browser.admitted if browser else "") else None
-
-    # The csrf token: a MAC under the cookie, which other pages can send but not read. It binds
-    # browser, wish and time without a key of ours and without storing anything.
-
-    def _csrf(self, cookie: str, query: str, at: int) -> str:
-        mac = hmac.new(cookie.encode(), f"{at}|{query}".encode(), hashlib.sha256)
-        return f"{at}.{mac.hexdigest()}"
-
-    def _csrf_holds(self, visit: Visit, token: str) -> bool:
-        at = token.split(".", 1)[0]
-        if not visit.cookie or not at.isascii() or not at.isdigit() or len(at) > 12:
-            return False
-        if not 0 <= self._now() - int(at) <= FORM_SECONDS:
-            return False
-        right = self._csrf(visit.cookie, visit.query, int(at))
-        return hmac.compare_digest(token.encode("utf-8", "replace"), right.encode())
+    def _refuse(self, error: Invalid) -> Outcome:
+        log.info("refused an authorization request: %s", error)
+        # RFC 9700 §4.11.2: who registers an address and sends people here with a broken request
+        # must not get an automatic redirect from our name to his page.
+        if error.known:
+            return Redirect(error.back)
+        return Problem(400, str(error), error.back)
 
 
 def _back(request: AuthorizationRequest, **said: str) -> str:
@@ -307,12 +362,3 @@ def _back(request: AuthorizationRequest, **said: str) -> str:
     said["iss"] = request.issuer
     location: str = add_params_to_uri(request.redirect_uri, list(said.items()))
     return location
-
-
-def _refuse(error: Invalid) -> Outcome:
-    log.info("refused an authorization request: %s", error)
-    # RFC 9700 §4.11.2: who registers an address and sends people here with a broken request
-    # must not get an automatic redirect from our name to his page.
-    if error.known:
-        return Redirect(error.back)
-    return Problem(400, str(error), error.back)

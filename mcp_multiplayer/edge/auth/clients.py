@@ -39,7 +39,8 @@ MAX_UNUSED = 20_000  #: beyond it the oldest unused registrations go early
 MAX_BYTES = 16_384
 MAX_REDIRECTS = 20
 MAX_NAME = 100
-GRANTS = ("authorization_code", "refresh_token", "client_credentials")
+DEVICE_GRANT = "urn:ietf:params:oauth:grant-type:device_code"  #: RFC 8628 §3.4
+GRANTS = ("authorization_code", "refresh_token", "client_credentials", DEVICE_GRANT)
 CLIENT_SECRET = "mps_"
 #: How a client of a document proves who it is, if at all: it signs (RFC 7523 §2.2).
 ASSERTION_METHOD = "private_key_jwt"
@@ -375,14 +376,16 @@ def _grant_types(
 ) -> tuple[str, ...]:
     # Without a list RFC 7591 §2 means the code grant. Scripts that leave it out want credentials
     # and can have them: whoever holds a secret is no worse for an account of his own.
-    asked = GRANTS if not wish.grant_types else tuple(g for g in GRANTS if g in wish.grant_types)
+    asked = tuple(g for g in GRANTS if g in (wish.grant_types or GRANTS[:3]))
     _check_code(wish, asked, uris)
     allowed = set(asked)
     if not uris:
-        allowed -= {"authorization_code", "refresh_token"}
+        allowed.discard("authorization_code")
+    if not allowed & {"authorization_code", DEVICE_GRANT}:
+        allowed.discard("refresh_token")
     if method == "none" or not services:
         allowed.discard("client_credentials")
-    if not allowed & {"authorization_code", "client_credentials"}:
+    if not allowed - {"refresh_token"}:
         _explain(wish, asked, method, services=services)
     return tuple(grant for grant in GRANTS if grant in allowed)
 
@@ -392,8 +395,8 @@ def grants_of_document(wish: ClientMetadata, uris: tuple[str, ...]) -> tuple[str
     It has no account of its own, for anybody can be it."""
     asked = tuple(wish.grant_types or GRANTS[:2])
     _check_code(wish, asked, uris)
-    allowed = tuple(grant for grant in GRANTS[:2] if grant in asked)
-    if "authorization_code" not in allowed:
+    allowed = tuple(g for g in GRANTS if g in asked and g != "client_credentials")
+    if not {"authorization_code", DEVICE_GRANT} & set(allowed):
         raise Refused("invalid_client_metadata", "grant_types must contain authorization_code")
     return allowed
 

@@ -79,6 +79,14 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         "ALTER TABLE clients ADD COLUMN read_at REAL NOT NULL DEFAULT 0",
         "ALTER TABLE clients ADD COLUMN fresh_until REAL NOT NULL DEFAULT 0",
         "CREATE TABLE assertions (hash TEXT PRIMARY KEY, expires_at REAL NOT NULL)",
+        """CREATE TABLE devices (
+            hash TEXT PRIMARY KEY, user_code TEXT NOT NULL UNIQUE, client_id TEXT NOT NULL,
+            issuer TEXT NOT NULL, network TEXT NOT NULL, created_at REAL NOT NULL,
+            expires_at REAL NOT NULL, state TEXT NOT NULL,
+            grant_id INTEGER REFERENCES grants ON DELETE CASCADE, used_at REAL
+        )""",
+        "CREATE INDEX devices_grant ON devices (grant_id)",
+        "CREATE INDEX devices_end ON devices (expires_at)",
     ),
 )
 

@@ -20,10 +20,20 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 
 from mcp_multiplayer.edge.auth import metadata
-from mcp_multiplayer.edge.auth.authorize import Ask, Consent, Outcome, Problem, Redirect, Visit
+from mcp_multiplayer.edge.auth.authorize import (
+    Ask,
+    AuthorizationConsent,
+    Outcome,
+    Problem,
+    Redirect,
+    Told,
+    Visit,
+)
 from mcp_multiplayer.edge.auth.client_documents import ClientDocuments, NoDocument, is_address
 from mcp_multiplayer.edge.auth.clients import MAX_BYTES, Refused, Registration
+from mcp_multiplayer.edge.auth.device import DeviceConsent
 from mcp_multiplayer.edge.auth.server import (
+    DEVICE_PAGE,
     Answer,
     NotParameters,
     Parameters,
@@ -32,7 +42,7 @@ from mcp_multiplayer.edge.auth.server import (
     asserted,
 )
 from mcp_multiplayer.edge.pages import consent as pages
-from mcp_multiplayer.edge.pages.layout import problem
+from mcp_multiplayer.edge.pages.layout import page, problem
 from mcp_multiplayer.edge.proxy.address import Addresses
 from mcp_multiplayer.edge.proxy.origins import Origins
 from mcp_multiplayer.ratelimit import RateLimit
@@ -41,6 +51,7 @@ log = logging.getLogger(__name__)
 
 REGISTRATIONS_PER_HOUR = 200  #: of an address; hosted clients share a few
 AUTHORIZATIONS_PER_HOUR = 600
+DEVICES_PER_HOUR = 60  #: that ask from an address
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 
@@ -69,11 +80,13 @@ class Endpoints:
     servers: dict[str, Server]
     documents: ClientDocuments | None
     registration: Registration
-    consent: Consent
+    consent: AuthorizationConsent
+    devices: DeviceConsent
     addresses: Addresses
     origins: Origins
     registrations: RateLimit
     authorizations: RateLimit
+    device_starts: RateLimit
 
     def routes(self) -> dict[tuple[str, str], Endpoint]:
         """Return (method, path) -> handler for every route that needs no login
@@ -93,10 +106,13 @@ class Endpoints:
             ("POST", "/register"): self.register,
             ("POST", "/token"): self.token,
             ("POST", "/revoke"): self.revoke,
+            ("POST", "/device_authorization"): self.start_device,
+            ("GET", DEVICE_PAGE): self.device,
+            ("POST", DEVICE_PAGE): self.answer_form,
         }
         for path, document in documents.items():
             table["GET", path] = self._document(document)
-        for path in [*documents, "/register", "/token", "/revoke"]:
+        for path in [*documents, "/register", "/token", "/revoke", "/device_authorization"]:
             table["OPTIONS", path] = _preflight
         return table
 
@@ -133,13 +149,31 @@ class Endpoints:
             request, lambda server: partial(server.create_endpoint_response, "revocation")
         )
 
+    async def start_device(self, request: Request) -> Response:
+        """RFC 8628 §3.1."""
+        sender = self.addresses.sender(request.scope)
+        wait = self.device_starts.take(sender)
+        if wait > 0:
+            return _error("temporarily_unavailable", "Too many devices asked.", 429, wait)
+        return await self._form_endpoint(
+            request,
+            lambda server: partial(server.create_endpoint_response, "device_authorization"),
+            newcomers=True,
+        )
+
+    async def device(self, request: Request) -> Response:
+        """RFC 8628 §3.3: a person comes to type a code, or with it in the link."""
+        if not request.query_params.get("user_code"):
+            return page("device.html", form_targets=("'self'",))
+        return await self.authorize(request)
+
     async def authorize(self, request: Request) -> Response:
         """RFC 6749 §3.1: a browser arrives."""
         wait = self.authorizations.take(self.addresses.sender(request.scope))
         if wait > 0:
             return problem(429, "Too many sign-ins from your network. Try again later.", wait=wait)
         visit = self._visit(request, request.scope["query_string"].decode("latin-1"))
-        return await self._decide(request, visit, lambda: self.consent.arrive(visit))
+        return await self._decide(request, visit, lambda: self._asking(request).arrive(visit))
 
     async def answer_form(self, request: Request) -> Response:
         """A browser sends one of our own forms back."""
@@ -156,9 +190,12 @@ class Endpoints:
         except (TooLong, NotParameters):
             return problem(400, "The form is not valid.")
         visit = self._visit(request, form.get("request", ""))
-        return await self._decide(request, visit, lambda: self.consent.answer(visit, form))
+        return await self._decide(request, visit, lambda: self._asking(request).answer(visit, form))
 
     # Shared steps
+
+    def _asking(self, request: Request) -> AuthorizationConsent | DeviceConsent:
+        return self.devices if request.url.path == DEVICE_PAGE else self.consent
 
     async def _decide(
         self, request: Request, visit: Visit, decide: Callable[[], Outcome]
@@ -176,8 +213,11 @@ class Endpoints:
             client_id = Parameters.read(visit.query).client_id or ""
         except NotParameters:  # which the one who decides says
             return
+        await self._learn_of(client_id, visit.sender)
+
+    async def _learn_of(self, client_id: str, sender: str) -> None:
         if self.documents and is_address(client_id):
-            await self.documents.learn(client_id, visit.sender)
+            await self.documents.learn(client_id, sender)
 
     def _base(self, request: Request) -> str:
         return self.origins.base_url(request.headers.get("host", ""))
@@ -201,8 +241,10 @@ class Endpoints:
         match outcome:
             case Redirect(location, cookie):
                 response: Response = Redirection(location, after_form=request.method == "POST")
+            case Told(reason, cookie):
+                response = page("told.html", reason=reason)
             case Ask(cookie=cookie):
-                response = pages.ask(outcome, query=visit.query)
+                response = pages.ask(outcome, visit)
             case Problem(status, reason, back):
                 return problem(status, reason, back=back)
         if cookie:
@@ -224,17 +266,28 @@ class Endpoints:
         return show
 
     async def _form_endpoint(
-        self, request: Request, choose: Callable[[Server], Callable[[TokenRequest], Answer]]
+        self,
+        request: Request,
+        choose: Callable[[Server], Callable[[TokenRequest], Answer]],
+        *,
+        newcomers: bool = False,
     ) -> Response:
+        """Have authlib answer; ``newcomers``: a client may name a document not read yet."""
+        sender = self.addresses.sender(request.scope)
         try:
             given = Parameters.read(await _body(request, MAX_FORM))
         except TooLong:
             return _error("invalid_request", "The request is too long.", 413)
         except NotParameters as error:
             return _error("invalid_request", str(error))
+        if newcomers:
+            try:
+                await self._learn_of(given.client_id or asserted(given)[0], sender)
+            except NoDocument as error:
+                return _error("invalid_client", str(error), 401, error.wait)
         if self.documents:
             await self.documents.renew_keys(*asserted(given))
-        form = TokenRequest(given, _client_credentials(request))
+        form = TokenRequest(given, _client_credentials(request), self.addresses.mark(sender))
         answer = await run_sync(choose(self.servers[self._base(request)]), form)
         return JSONResponse(answer.body, answer.status, answer.headers | NO_STORE | CORS)
 

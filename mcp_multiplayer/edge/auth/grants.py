@@ -29,9 +29,16 @@ from mcp_multiplayer.edge.auth.database import Database, digest, mint
 ACCESS = "mpt_"
 REFRESH = "mpr_"
 CODE = "mpc_"
+DEVICE = "mpd_"
 BROWSER = "mpb_"
 
 CODE_SECONDS = 60
+
+DEVICE_SECONDS = 600  #: in which a person has to type the code that a device shows
+#: Letters of such codes: no vowels, so that no word comes up, and none that look alike; 20 to the
+#: eighth are 34 bits, of which a guesser has a few thousand tries (RFC 8628 §5.1, §6.1).
+USER_CODE_LETTERS = "BCDFGHJKLMNPQRSTVWXZ"
+USER_CODE_LENGTH = 8
 
 #: Hosted clients refresh from several machines at once. Within this time a refresh token that
 #: was just used gives another pair of the same family instead of ending the family.
@@ -75,6 +82,24 @@ class AuthorizationRequest:
     challenge: str
 
 
+def spelled(letters: str) -> str:
+    """Return a user code as people read it: in two halves."""
+    half = USER_CODE_LENGTH // 2
+    return f"{letters[:half]}-{letters[half:]}"
+
+
+@dataclass(frozen=True)
+class Device:
+    """A device that asks a person, found waiting (`device.DeviceConsent`)."""
+
+    hash: str
+    user_code: str  #: as its person reads it there
+    client: Client
+    issuer: str
+    network: str  #: of the device
+    created_at: float
+
+
 @dataclass(frozen=True)
 class Approval:
     """What a yes gives: whose it was, the code for the client, and the cookie of a browser that
@@ -111,6 +136,7 @@ class Credential:
     code_challenge: str = ""
     code_challenge_method: str = "S256"
     replayed: bool = False
+    state: str = ""  #: of a device: what the person said so far
 
     def get_redirect_uri(self) -> str:
         return self.redirect_uri
@@ -216,14 +242,7 @@ class Grants:
         now, client = self._now(), request.client
         code = mint(CODE)
         with self._database.write() as connection:
-            account = account or self._add_account(connection)
-            cookie = self._see(connection, browser)
-            holder = browser.hash if browser else digest(cookie)
-            connection.execute(
-                "INSERT INTO holdings VALUES (?,?,?,?) ON CONFLICT DO UPDATE"
-                " SET last_client=excluded.last_client, last_at=excluded.last_at",
-                (holder, account.sub, client.name, now),
-            )
+            account, cookie = self._lend(connection, client, browser, account)
             connection.execute(
                 "INSERT INTO approvals VALUES (?,?,?) ON CONFLICT DO NOTHING",
                 (account.sub, client.client_id, redirects.portless(request.redirect_uri)),
@@ -237,6 +256,78 @@ class Grants:
                 (digest(code), grant_id, request.given_uri, request.challenge, ends),
             )
         return Approval(account, code, cookie)
+
+    # A yes for a device without a browser
+
+    def start_device(self, client: Client, *, issuer: str, network: str) -> tuple[str, str]:
+        """Return a device code and the user code for a person to type. ``network`` is the
+        device's."""
+        device_code, now = mint(DEVICE), self._now()
+        letters = "".join(secrets.choice(USER_CODE_LETTERS) for _ in range(USER_CODE_LENGTH))
+        with self._database.write() as connection:
+            connection.execute(
+                "INSERT INTO devices VALUES (?,?,?,?,?,?,?,'pending',NULL,NULL)",
+                (
+                    digest(device_code),
+                    digest(letters),
+                    client.client_id,
+                    issuer,
+                    network,
+                    now,
+                    now + DEVICE_SECONDS,
+                ),
+            )
+        return device_code, letters
+
+    def waiting_device(self, letters: str, find: Callable[[str], Client | None]) -> Device | None:
+        """Return the device that shows the user code ``letters`` and waits for an answer; ``find``
+        knows its client."""
+        row = self._database.row(
+            "SELECT * FROM devices WHERE user_code=? AND state='pending' AND expires_at>?",
+            (digest(letters), self._now()),
+        )
+        client = find(row["client_id"]) if row and row["issuer"] in self._issuers else None
+        if row is None or client is None:
+            return None
+        return Device(
+            row["hash"], letters, client, row["issuer"], row["network"], row["created_at"]
+        )
+
+    def approve_device(
+        self,
+        device: Device,
+        *,
+        browser: Browser | None = None,
+        account: Account | None = None,
+        network: str = "",
+    ) -> Approval | None:
+        """Have ``account`` lend itself to the device's client, as `approve` does; None when the
+        device waits no more. Nothing is approved for later: the next device asks again."""
+        with self._database.write() as connection:
+            if not self._answer(connection, device, "approved"):
+                return None
+            account, cookie = self._lend(connection, device.client, browser, account)
+            ends = device.created_at + DEVICE_SECONDS
+            grant_id = self._open(
+                connection, account.sub, device.client.client_id, device.issuer, network, ends
+            )
+            connection.execute(
+                "UPDATE devices SET grant_id=? WHERE hash=?", (grant_id, device.hash)
+            )
+        return Approval(account, "", cookie)
+
+    def deny_device(self, device: Device) -> None:
+        """Tell the device no."""
+        with self._database.write() as connection:
+            self._answer(connection, device, "denied")
+
+    def _answer(self, connection: sqlite3.Connection, device: Device, state: str) -> bool:
+        return bool(
+            connection.execute(
+                "UPDATE devices SET state=? WHERE hash=? AND state='pending' AND expires_at>?",
+                (state, device.hash, self._now()),
+            ).rowcount
+        )
 
     # Issuing
 
@@ -252,6 +343,20 @@ class Grants:
                 return
             self._revoke(connection, code.grant_id)
         self._refuse("code was presented twice")
+
+    def redeem_device(self, device: Credential, pair: Pair) -> None:
+        """Consume the device code and issue ``pair``; a second time revoke the first and raise
+        `Spent`."""
+        with self._database.write() as connection:
+            fresh = connection.execute(
+                "UPDATE devices SET used_at=? WHERE hash=? AND used_at IS NULL",
+                (self._now(), device.hash),
+            ).rowcount
+            if fresh and self._issue(connection, device.grant_id, pair):
+                _mark_used(connection, device.sub, device.client_id, self._now())
+                return
+            self._revoke(connection, device.grant_id)
+        self._refuse("device code was presented twice")
 
     def rotate(self, old: Credential, pair: Pair) -> None:
         """Consume the refresh token and issue ``pair``, or revoke the family and raise `Spent`."""
@@ -290,6 +395,21 @@ class Grants:
         if not replayed and row["expires_at"] <= self._now():
             return None
         return _credential(row, row["redirect_uri"], row["challenge"], replayed=replayed)
+
+    def device(self, device_code: str, client_id: str) -> Credential | None:
+        """Return the device code if it is this client's; its ``state`` is `pending`, `denied`,
+        `expired`, or `approved`, which alone has a grant."""
+        row = self._database.row("SELECT * FROM devices WHERE hash=?", (digest(device_code),))
+        if row is None or row["client_id"] != client_id or row["issuer"] not in self._issuers:
+            return None
+        if row["used_at"] is None and row["expires_at"] <= self._now():
+            return _waiting(row, "expired")
+        if row["grant_id"] is None:
+            return _waiting(row, row["state"])
+        grant = self._find("devices", device_code)
+        if grant is None:  # revoked, or of another passcode
+            return None
+        return replace(_credential(grant, replayed=grant["used_at"] is not None), state="approved")
 
     def refresh(self, token: str, client_id: str) -> Credential | None:
         """Return the refresh token if it is this client's, and live or replayed after the grace."""
@@ -355,6 +475,7 @@ class Grants:
                 connection.execute(f"DELETE FROM {what} < ?", (before,)).rowcount
                 for what, before in (
                     ("tokens WHERE expires_at", now - 60),
+                    ("devices WHERE expires_at", now - DEVICE_SECONDS),
                     ("grants WHERE ends_at", now - self.access_seconds),
                     ("accounts WHERE used_at IS NULL AND created_at", unused),
                     (
@@ -377,6 +498,25 @@ class Grants:
             (account.sub, account.name, account.created_at),
         )
         return account
+
+    def _lend(
+        self,
+        connection: sqlite3.Connection,
+        client: Client,
+        browser: Browser | None,
+        account: Account | None,
+    ) -> tuple[Account, str]:
+        """Have the browser hold ``account``, or a new one, as last used by ``client``; return it
+        with the cookie of a browser that had none of ours."""
+        account = account or self._add_account(connection)
+        cookie = self._see(connection, browser)
+        holder = browser.hash if browser else digest(cookie)
+        connection.execute(
+            "INSERT INTO holdings VALUES (?,?,?,?) ON CONFLICT DO UPDATE"
+            " SET last_client=excluded.last_client, last_at=excluded.last_at",
+            (holder, account.sub, client.name, self._now()),
+        )
+        return account, cookie
 
     def _see(self, connection: sqlite3.Connection, browser: Browser | None) -> str:
         """Note that the browser was here; return the cookie of one that had none of ours."""
@@ -451,6 +591,10 @@ def _mark_used(connection: sqlite3.Connection, sub: str, client_id: str, now: fl
         connection.execute(
             f"UPDATE {table} SET used_at=? WHERE {key}=? AND used_at IS NULL", (now, value)
         )
+
+
+def _waiting(row: sqlite3.Row, state: str) -> Credential:
+    return Credential(row["hash"], 0, "", row["client_id"], row["issuer"], state=state)
 
 
 def _credential(

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from mcp_multiplayer.edge import product
-from mcp_multiplayer.edge.auth.clients import SCOPE
+from mcp_multiplayer.edge.auth.clients import GRANTS, SCOPE
 from mcp_multiplayer.edge.auth.server import ALGORITHMS, AUTH_METHODS
 
 PROTECTED_RESOURCE = "/.well-known/oauth-protected-resource"
@@ -31,10 +31,11 @@ def authorization_server(issuer: str, *, documents: bool) -> dict[str, Any]:
         "token_endpoint": f"{issuer}/token",
         "registration_endpoint": f"{issuer}/register",
         "revocation_endpoint": f"{issuer}/revoke",
+        "device_authorization_endpoint": f"{issuer}/device_authorization",
         "jwks_uri": issuer + JWKS,
         "response_types_supported": ["code"],
         "response_modes_supported": ["query"],
-        "grant_types_supported": ["authorization_code", "refresh_token", "client_credentials"],
+        "grant_types_supported": list(GRANTS),
         "token_endpoint_auth_methods_supported": AUTH_METHODS,
         "token_endpoint_auth_signing_alg_values_supported": ALGORITHMS,
         "revocation_endpoint_auth_methods_supported": AUTH_METHODS,

@@ -21,6 +21,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 from authlib.oauth2 import AuthorizationServer, OAuth2Error  # type: ignore[import-untyped]
 from authlib.oauth2.rfc6749 import (  # type: ignore[import-untyped]
+    AccessDeniedError,
     InvalidClientError,
     InvalidGrantError,
     InvalidRequestError,
@@ -36,13 +37,33 @@ from authlib.oauth2.rfc6749.grants import (  # type: ignore[import-untyped]
 from authlib.oauth2.rfc7009 import RevocationEndpoint  # type: ignore[import-untyped]
 from authlib.oauth2.rfc7523 import JWTBearerClientAssertion  # type: ignore[import-untyped]
 from authlib.oauth2.rfc7636 import CodeChallenge  # type: ignore[import-untyped]
+from authlib.oauth2.rfc8628 import (  # type: ignore[import-untyped]
+    AuthorizationPendingError,
+    DeviceAuthorizationEndpoint,
+    DeviceCodeGrant,
+    ExpiredTokenError,
+    SlowDownError,
+)
 from joserfc import jws, jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
 
 from mcp_multiplayer import addresses
-from mcp_multiplayer.edge.auth.clients import ASSERTION_METHOD, SCOPE, Client, Clients
-from mcp_multiplayer.edge.auth.grants import Credential, Grants, Pair, Spent
+from mcp_multiplayer.edge.auth.clients import (
+    ASSERTION_METHOD,
+    DEVICE_GRANT,
+    SCOPE,
+    Client,
+    Clients,
+)
+from mcp_multiplayer.edge.auth.grants import (
+    DEVICE_SECONDS,
+    Credential,
+    Grants,
+    Pair,
+    Spent,
+    spelled,
+)
 from mcp_multiplayer.edge.auth.passcode import Passcode
 from mcp_multiplayer.ratelimit import RateLimit
 
@@ -56,6 +77,8 @@ ASSERTION_SECONDS = 600  #: how far ahead an assertion may expire; it is remembe
 MAX_ASSERTION_ID = 256
 ISSUES_PER_HOUR = 600  #: of a client with client credentials, and of a grant that refreshes
 MAX_PARAMETERS = 50
+DEVICE_PAGE = "/device"
+POLL_SECONDS = 5  #: between two questions of a device
 #: The paths of this server that a resource may name: clients spell it as what they connected to.
 RESOURCES = ("", "/", "/mcp", "/mcp/")
 
@@ -143,13 +166,17 @@ class TooOften(OAuth2Error):  # type: ignore[misc]
 
 
 class TokenRequest(OAuth2Request):  # type: ignore[misc]
-    """A form that was posted to us, as authlib takes it. ``headers``: Authorization, if any."""
+    """A form that was posted to us, as authlib takes it. ``headers``: Authorization, if any;
+    ``network``: what is kept of the sender's."""
 
-    def __init__(self, parameters: Parameters, headers: Mapping[str, str]) -> None:
+    def __init__(
+        self, parameters: Parameters, headers: Mapping[str, str], network: str = ""
+    ) -> None:
         # authlib looks at the address only to refuse plain http. Whether TLS ends in front of us
         # or the operator's network is his own is not for it to judge, hence a constant.
         super().__init__("POST", "https://this.invalid/", headers=headers)
         self.payload = parameters
+        self.network = network
 
     @property
     def form(self) -> dict[str, str]:
@@ -178,6 +205,7 @@ class Server(AuthorizationServer):  # type: ignore[misc]
         grants: Grants,
         passcode: Passcode | None,
         issues: RateLimit,
+        polls: RateLimit,
     ) -> None:
         super().__init__()
         self.issuer = issuer
@@ -185,12 +213,15 @@ class Server(AuthorizationServer):  # type: ignore[misc]
         self.grants = grants
         self.passcode = passcode
         self.issues = issues
+        self.polls = polls
         self._clients = clients
         self.register_client_auth_method(ASSERTION_METHOD, Assertion(issuers, clients))
         self.register_grant(CodeGrant, [Verifier(required=True)])
         self.register_grant(RotatingGrant)
         self.register_grant(ServiceGrant)
+        self.register_grant(DeviceGrant)
         self.register_endpoint(Revocation)
+        self.register_endpoint(DeviceAuthorization)
         self.register_token_generator("default", self._generate)
 
     def query_client(self, client_id: str) -> Client | None:
@@ -203,6 +234,8 @@ class Server(AuthorizationServer):  # type: ignore[misc]
                 self.grants.redeem(request.authorization_code, pair)
             elif request.refresh_token:
                 self.grants.rotate(request.refresh_token, pair)
+            elif request.credential:
+                self.grants.redeem_device(request.credential, pair)
             else:
                 self._issue(request.client, pair)
         except Spent as error:
@@ -380,6 +413,64 @@ class ServiceGrant(ClientCredentialsGrant):  # type: ignore[misc]
             )
         if self.server.issues.take(self.request.client.client_id) > 0:
             raise TooOften
+
+
+class DeviceAuthorization(DeviceAuthorizationEndpoint):  # type: ignore[misc]
+    """RFC 8628 §3.1: a device without a browser asks for a code."""
+
+    CLIENT_AUTH_METHODS = AUTH_METHODS
+
+    def create_endpoint_response(
+        self, request: TokenRequest
+    ) -> tuple[int, dict[str, Any], list[tuple[str, str]]]:
+        client = self.authenticate_client(request)
+        if not client.check_grant_type(DEVICE_GRANT):
+            raise UnauthorizedClientError(f"The client did not register for '{DEVICE_GRANT}'.")
+        request.payload.check_resource(self.server.issuers)
+        device_code, letters = self.server.grants.start_device(
+            client, issuer=self.server.issuer, network=request.network
+        )
+        page, user_code = self.server.issuer + DEVICE_PAGE, spelled(letters)
+        told = {
+            "device_code": device_code,
+            "user_code": user_code,
+            "verification_uri": page,
+            "verification_uri_complete": f"{page}?user_code={user_code}",
+            "expires_in": DEVICE_SECONDS,
+            "interval": POLL_SECONDS,
+        }
+        return 200, told, []
+
+
+class DeviceGrant(DeviceCodeGrant):  # type: ignore[misc]
+    """RFC 8628 §3.4: it asks whether its person has answered."""
+
+    def validate_token_request(self) -> None:
+        request = self.request
+        request.payload.check_resource(self.server.issuers)
+        request.client = self.server.authenticate_client(request, AUTH_METHODS)
+        device_code = request.payload.data.get("device_code")
+        if not device_code:
+            raise InvalidRequestError("The device_code is missing.")
+        found = self.server.end_replayed(
+            self.server.grants.device(device_code, request.client.client_id)
+        )
+        if found is None:
+            raise InvalidGrantError
+        self._check_answer(found)
+        request.user, request.credential = found.sub, found
+
+    def _check_answer(self, device: Credential) -> None:
+        match device.state:
+            case "approved":
+                return
+            case "denied":
+                raise AccessDeniedError
+            case "expired":
+                raise ExpiredTokenError
+        if self.server.polls.take(device.hash) > 0:
+            raise SlowDownError
+        raise AuthorizationPendingError
 
 
 class Revocation(RevocationEndpoint):  # type: ignore[misc]
