@@ -5,9 +5,18 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from tests.edge.harness import WEB_URI, lab, wish_for
+from mcp_multiplayer.edge.auth.clients import DEVICE_GRANT
+from tests.edge.harness import WEB_URI, Lab, lab, wish_for
 
 EVIL = "</strong><script>alert(1)</script><img src=x onerror=alert(2)>"
+
+
+async def device_link(it: Lab) -> str:
+    """The address of the page that asks for a device."""
+    client = await it.register(grant_types=[DEVICE_GRANT], redirect_uris=[])
+    form = {"client_id": client["client_id"]}
+    told = await it.http.post("/device_authorization", data=form)
+    return str(told.json()["verification_uri_complete"])
 
 
 async def test_no_page_may_be_framed_or_load_anything(tmp_path: Path) -> None:
@@ -18,6 +27,9 @@ async def test_no_page_may_be_framed_or_load_anything(tmp_path: Path) -> None:
             await it.http.get(wish_for(client)),
             await it.http.get("/oauth/authorize"),
             await it.http.get("/join"),
+            await it.http.get("/device"),
+            await it.http.get("/device", params={"user_code": "BBBB-BBBB"}),
+            await it.http.get(await device_link(it)),
             await it.http.get("/", headers={"Accept": "text/html"}),
             await it.http.get("/no/such/page", headers={"Accept": "text/html"}),
             await it.http.get("/mcp", headers={"Accept": "text/html"}),

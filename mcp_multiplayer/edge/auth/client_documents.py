@@ -234,7 +234,10 @@ class ClientDocuments:
             log.warning("%s cannot be reached (%s); the copy carried is used", client_id, reason)
             name, uris = CARRIED[client_id]
             return Client.of_document(client_id, name=name, redirect_uris=uris)
-        told = f"The app's document at {client_id} cannot be read: {reason}"
+        told = (
+            f"The app's document at {client_id} cannot be read: {reason}."
+            " Start again from your app in a minute; if it stays so, tell whoever makes it."
+        )
         self._fail(client_id, told)
         raise NoDocument(told, wait=RETRY_SECONDS)
 
