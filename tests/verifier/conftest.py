@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 
 import pytest
 import pytest_asyncio
@@ -41,3 +43,11 @@ async def coin(server: Table) -> Bundle:
     await game.say("alice", "heads")
     await game.say("bob", "tails", to=["bot:coin"])
     return game.bundle("bob")
+
+
+@pytest.fixture
+def in_public() -> Iterator[Path]:
+    """Not below tmp_path: another pytest that starts meanwhile closes that to other users."""
+    with tempfile.TemporaryDirectory() as name:
+        Path(name).chmod(0o711)
+        yield Path(name)

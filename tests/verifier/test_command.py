@@ -12,9 +12,7 @@ import shutil
 import stat
 import subprocess
 import sys
-import tempfile
 import zipfile
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -287,14 +285,6 @@ async def test_it_runs_with_nothing_but_python(pyz: Path, guess: Bundle, tmp_pat
     state = {line["line"]: line["state"] for line in said["verdict"]}
     assert state["RULES"] == state["RECORD"] == state["DICE"] == "PROVEN", said
     assert said["executed"] > 0
-
-
-@pytest.fixture
-def in_public() -> Iterator[Path]:
-    """Not below tmp_path: another pytest that starts meanwhile closes that to other users."""
-    with tempfile.TemporaryDirectory() as name:
-        Path(name).chmod(0o711)
-        yield Path(name)
 
 
 def strangers_python() -> str:

@@ -7,7 +7,6 @@ import asyncio
 import json
 import os
 import random
-import stat
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -166,9 +165,6 @@ def pyz(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 async def strangers_say(file: Bundle, pyz: Path, place: Path) -> dict[str, Any]:
     """What the single file says in a directory and to a user of their own."""
-    for parent in place.parents:
-        if not parent.stat().st_mode & stat.S_IXOTH:
-            parent.chmod(parent.stat().st_mode | stat.S_IXOTH)
     nobody: dict[str, Any] = {"user": 65534, "group": 65534, "extra_groups": []}
     how = {"python": strangers_python(), **nobody}
     done = await asyncio.to_thread(lambda: elsewhere(pyz, file, place, **how))
@@ -179,10 +175,10 @@ async def strangers_say(file: Bundle, pyz: Path, place: Path) -> dict[str, Any]:
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root becomes another user")
 async def test_another_user_elsewhere_comes_to_the_same(
-    house: World, judge: Executor, pyz: Path, tmp_path: Path
+    house: World, judge: Executor, pyz: Path, in_public: Path
 ) -> None:
     file = await KINDS["wild"](house, random.Random(7))
-    said = await strangers_say(file, pyz, tmp_path / "there")
+    said = await strangers_say(file, pyz, in_public / "there")
     here = verify(file, judge)
     assert {one["line"]: one["state"] for one in said["verdict"]} == states(here)
     assert states(here)["RULES"] == "PROVEN"
@@ -192,8 +188,8 @@ async def test_another_user_elsewhere_comes_to_the_same(
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root becomes another user")
 @pytest.mark.parametrize("seed", range(2000, 2028))
 async def test_another_user_elsewhere_comes_to_the_same_on_any_game(
-    house: World, judge: Executor, pyz: Path, tmp_path: Path, seed: int
+    house: World, judge: Executor, pyz: Path, in_public: Path, seed: int
 ) -> None:
     file = await play(house, judge, seed, moves=14, files=1)
-    said = await strangers_say(file, pyz, tmp_path / "there")
+    said = await strangers_say(file, pyz, in_public / "there")
     assert {one["line"]: one["state"] for one in said["verdict"]} == states(verify(file, judge))
