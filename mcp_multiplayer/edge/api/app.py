@@ -27,6 +27,7 @@ from mcp_multiplayer.edge.api.invite_json import invite_card
 from mcp_multiplayer.edge.api.mcp_fastpath import ShortWay
 from mcp_multiplayer.edge.api.operations.combined import Operations
 from mcp_multiplayer.edge.api.operations.transcripts import PATH as TRANSCRIPT
+from mcp_multiplayer.edge.api.progress import Progress
 from mcp_multiplayer.edge.api.waits import Waits
 from mcp_multiplayer.edge.identity import Caller, Checker, NotSigned
 from mcp_multiplayer.errors import InvalidRequest, MultiplayerError
@@ -108,7 +109,7 @@ def face(
     # A redirect would name this server's own address, which no caller can reach.
     rest_app.router.redirect_slashes = False
     waits = Waits(ShortWay(mcp_app, dispatch, caller), dispatch, caller)
-    return Face(Envelope(waits), rest_app, checker, dispatch.stop)
+    return Face(Envelope(Progress(waits)), rest_app, checker, dispatch.stop)
 
 
 async def _healthz(request: Request) -> Response:

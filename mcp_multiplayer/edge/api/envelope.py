@@ -25,10 +25,13 @@ from mcp_multiplayer.errors import BadMessage, InvalidRequest, MultiplayerError
 
 #: In the scope of a request that passed: its one message, as JSON has it.
 MESSAGE = "mpx.message"
+#: In the scope, too: whether its client takes an event stream for an answer, and says so.
+STREAMS = "mpx.streams"
 Json = dict[str, Any]
 Headers = Iterable[tuple[bytes, bytes]]
 
 _JSON = "application/json"
+STREAM = "text/event-stream"
 _TAKEN = b"application/json, text/event-stream"
 _LONGEST_ID = 1 << 64
 _DIGITS = 100  #: more are beyond any number that a message may hold
@@ -86,7 +89,9 @@ async def _opened(scope: Scope, receive: Receive) -> tuple[Scope, Receive]:
         if came[-1]["type"] == "http.disconnect":
             raise ClientDisconnect
     body = b"".join(part.get("body", b"") for part in came)
-    return {**scope, "headers": headers, MESSAGE: _message(body)}, _again(came, receive)
+    streams = _taken(_values(scope["headers"], b"accept")).get(STREAM, False)
+    opened = {**scope, "headers": headers, MESSAGE: _message(body), STREAMS: streams}
+    return opened, _again(came, receive)
 
 
 def _again(came: list[Message], receive: Receive) -> Receive:
@@ -129,13 +134,19 @@ def _values(headers: Headers, name: bytes) -> str:
 def accepts_json(accept: str) -> bool:
     """Whether a client that sends this Accept takes JSON (RFC 9110 §12.5.1): none means any, the
     most specific range counts, and a weight of 0 excludes."""
+    taken = _taken(accept)
+    ranges = (_JSON, "application/*", "*/*")
+    return not accept.strip() or next((taken[kind] for kind in ranges if kind in taken), False)
+
+
+def _taken(accept: str) -> dict[str, bool]:
+    """What each range of an Accept says."""
     taken: dict[str, bool] = {}
     for part in accept.lower().split(","):
         kind, *params = [field.strip() for field in part.split(";")]
         weight = next((p[2:] for p in params if p.startswith("q=")), "1")
         taken[kind] = bool(weight.strip("0."))
-    ranges = (_JSON, "application/*", "*/*")
-    return not accept.strip() or next((taken[kind] for kind in ranges if kind in taken), False)
+    return taken
 
 
 # The message

@@ -89,8 +89,8 @@ def _readable(params: Json) -> bool:
 
 
 def _plain(params: Json) -> bool:
-    """A name, arguments, and of metadata at most a token for progress, which no call of ours
-    reports, and whether JSON is wanted."""
+    """A name, arguments, and of metadata at most a token for progress (``progress``), and whether
+    JSON is wanted."""
     meta = params.get("_meta", {})
     return (
         params.keys() <= {"name", "arguments", "_meta"}

@@ -11,6 +11,7 @@ with half a JSON document anyway, a slow sender occupies the proxy only, and wha
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 from collections.abc import Callable, Iterable
 from contextlib import suppress
@@ -21,7 +22,7 @@ from starlette.types import Receive, Scope, Send
 from yarl import URL
 
 from mcp_multiplayer.edge.proxy import headers
-from mcp_multiplayer.edge.proxy.replies import refuse
+from mcp_multiplayer.edge.proxy.replies import refuse, rpc_error
 from mcp_multiplayer.edge.until_gone import until_gone
 from mcp_multiplayer.errors import Restarting
 
@@ -35,6 +36,9 @@ CONNECT_SECONDS = 5.0
 #: the server is about to close.
 POOL_SECONDS = 30.0
 RETRY_AFTER = str(Restarting().wait)
+AWAY = "The game server is not reachable at the moment."
+REPEAT = f"Repeat the same call in {RETRY_AFTER} s."
+STREAM = "text/event-stream"
 MCP = "/mcp"  #: the path of the server's MCP endpoint
 #: How long the server has to answer what it was asked when the proxy ends. It ends at the same
 #: time as a rule, and then answers at once.
@@ -178,9 +182,11 @@ class Forward:
                 answer.release() if answer.content.at_eof() else answer.close()
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             if started:
-                # Half an answer is out. Returning without its end makes uvicorn cut the connection,
-                # which is the only honest way to say that the rest is missing.
                 log.warning("the server broke off an answer: %s", type(error).__name__)
+                if answer.content_type == STREAM:
+                    await _end(send, body)
+                # Half of any other answer is out. Returning without its end makes uvicorn cut the
+                # connection, which is the only honest way to say that the rest is missing.
                 return
             log.warning("the server is not reachable: %s", type(error).__name__)
             await unavailable(send, extra, rpc=address.path == MCP)
@@ -201,14 +207,27 @@ class Forward:
             )
 
 
+async def _end(send: Send, asked: bytes) -> None:
+    """End the event stream that answers ``asked`` with an error of that request: its client waits
+    for an event, and takes the end of the connection for a pause."""
+    try:
+        id = json.loads(asked)["id"]
+    except (ValueError, KeyError, TypeError):
+        return
+    event = json.dumps(rpc_error("UNAVAILABLE", AWAY, REPEAT, id)).encode()
+    # Blank lines first, for half an event may be out.
+    end = b"\n\nevent: message\ndata: " + event + b"\n\n"
+    await send({"type": "http.response.body", "body": end})
+
+
 async def unavailable(send: Send, extra: Extra, *, rpc: bool = False) -> None:
     """Say that the server is away for the moment, as it is during a restart."""
     await refuse(
         send,
         503,
         "UNAVAILABLE",
-        "The game server is not reachable at the moment.",
-        f"Repeat the same call in {RETRY_AFTER} s.",
+        AWAY,
+        REPEAT,
         headers=[("Retry-After", RETRY_AFTER), *_decoded(extra)],
         rpc=rpc,
     )

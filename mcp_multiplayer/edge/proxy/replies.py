@@ -68,6 +68,13 @@ async def reply(
     await send({"type": "http.response.body", "body": body})
 
 
+def rpc_error(code: str, message: str, hint: str, id: Any = None) -> dict[str, Any]:
+    """Return a refusal as a JSON-RPC error, of the request ``id``."""
+    said = {"error": code, "message": message, "hint": hint}
+    error = {"code": -32603, "message": f"{code}: {message} {hint}", "data": said}
+    return {"jsonrpc": "2.0", "id": id, "error": error}
+
+
 async def refuse(
     send: Send,
     status: int,
@@ -82,8 +89,7 @@ async def refuse(
     (-32603), the only words of such an answer that MCP clients show. Its id was not read."""
     said: dict[str, Any] = {"error": code, "message": message, "hint": hint}
     if rpc:
-        error = {"code": -32603, "message": f"{code}: {message} {hint}", "data": said}
-        said = {"jsonrpc": "2.0", "id": None, "error": error}
+        said = rpc_error(code, message, hint)
     body = json.dumps(said).encode()
     fixed = [("Cache-Control", "no-store"), *headers]
     await reply(send, status, body, kind="application/json", headers=fixed)

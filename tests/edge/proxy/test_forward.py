@@ -190,6 +190,27 @@ async def test_a_broken_off_answer_is_seen_as_broken(tmp_path: Path) -> None:
             await it.http.get("/help")
 
 
+@pytest.mark.parametrize("sent", [b"data: {}\n\n", b"data: {}\n\ndata: {"])
+async def test_a_broken_off_stream_ends_with_an_error_of_its_request(
+    tmp_path: Path, sent: bytes
+) -> None:
+    """An MCP client waits for an event, and takes the end of the connection for a pause."""
+
+    async def half(scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] != "http":
+            return
+        await receive()
+        headers = [(b"content-type", b"text/event-stream")]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": sent, "more_body": True})
+
+    async with road(tmp_path, half) as it:  # type: ignore[arg-type]
+        answer = await it.http.post("/mcp", json={"jsonrpc": "2.0", "id": "seven", "method": "x"})
+        last = [line for line in answer.text.split("\n") if line.startswith("data: ")][-1]
+        said = json.loads(last.removeprefix("data: "))
+        assert (said["id"], said["error"]["data"]["error"]) == ("seven", "UNAVAILABLE")
+
+
 async def test_a_long_body_is_refused_whatever_it_claims(tmp_path: Path) -> None:
     async def chunks() -> AsyncIterator[bytes]:
         for _ in range(MAX_BODY // 65536 + 1):
