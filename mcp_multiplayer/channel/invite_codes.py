@@ -19,8 +19,8 @@ from mcp_multiplayer.transcript.entries import b64u
 #: A code, alone or in a link, with the head of the day it was made: ``.<size>.<fingerprint>``.
 INVITE = re.compile(r"inv_[A-Za-z0-9]{8,64}(?:\.\d+\.[A-Z2-7]+)?")
 REJOIN = re.compile(r"rejoin_[A-Za-z0-9_-]{16,86}")
-#: Access and refresh tokens of our own authorization server (edge/auth).
-BEARER = re.compile(r"mp[trcs]_[A-Za-z0-9_-]{43}")
+#: Tokens, codes and secrets of our own authorization server (edge/auth).
+BEARER = re.compile(r"mp[trcsbd]_[A-Za-z0-9_-]{43}")
 #: In a link to a copy of the record (edge/api/transcripts): claims and their MAC.
 RECORD = re.compile(r"record_[A-Za-z0-9_-]+\.[A-Za-z0-9_-]{43}")
 
@@ -32,8 +32,14 @@ _OUR_REJOIN = re.compile(r"rejoin_[A-Za-z0-9_-]{43}")
 def code_in(text: str) -> str | None:
     """Return the invite code or rejoin token in ``text``, which may be a whole link. The head
     that an invite carries is for verifiers; the code is what comes before."""
+    whole = whole_code_in(text)
+    return whole and whole.partition(".")[0]
+
+
+def whole_code_in(text: str) -> str | None:
+    """Return the same with the head, if there is one."""
     found = REJOIN.search(text) or INVITE.search(text)
-    return found.group().partition(".")[0] if found else None
+    return found.group() if found else None
 
 
 def secrets_in(text: str) -> list[str]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -443,12 +443,13 @@ def opened(room: Replica, data: Json) -> list[str]:
     return lines
 
 
-def about(room: Replica, view: Json, changeable: str) -> list[str]:
+def about(room: Replica, view: Json, changeable: str, in_full: Collection[str] = ()) -> list[str]:
     """What whoever sits down here has to know of the referees, host and guest alike: the rules in a
-    line, what they reach, what becomes of sealed words, and who could cheat."""
+    line, what they reach, what becomes of sealed words, and who could cheat. ``in_full``: the bots
+    whose rules follow as a whole."""
     lines = referees(view, refs(room))
     for bot in room.channel.bots:
-        if summary := bot.manifest.get("summary"):
+        if bot.id not in in_full and (summary := bot.manifest.get("summary")):
             lines.append(f"rules of bot:{bot.id}, in its author's words: {quoted(summary)}")
         lines.append(f"  {' · '.join(_reach(bot))}")
     return [*lines, *sealed_words(room.channel), f"Who could cheat: {changeable} {OPERATOR}"]
@@ -518,18 +519,21 @@ def inspected(
     room: Replica, slot: Slot, data: Json, sources: Mapping[str, str], code: str | None = None
 ) -> list[str]:
     """inspect_invite: everything a guest should know before joining. ``code`` is the one
-    the caller came with."""
+    the caller came with, with what a link adds to it: whoever keeps the call has the invite for the
+    verifier."""
     view = data["view"]
+    rules = {bot.id: _rules_of(bot, sources[bot.id]) for bot in room.channel.bots}
     seated = ", ".join(data["seated"]) or "nobody"
     lines = [
         f"Invitation to {title(view)}: you would "
         f"{'be' if slot.plays else 'watch as'} {slot.label}. Seated: {seated}. "
         "Nothing is joined yet.",
-        *about(room, view, data["changeable_by"]),
+        *about(room, view, data["changeable_by"], [id for id, told in rules.items() if told]),
         *_dice(room, slot, data["dice"]),
     ]
+    short = code and code.partition(".")[0]
     for bot in room.channel.bots:
-        lines += _text_of(bot, sources[bot.id], code)
+        lines += _text_of(bot, sources[bot.id], rules[bot.id], short)
     wants = slot.plays and _rolls(room)
     join = call(
         "join_channel",
@@ -537,21 +541,27 @@ def inspected(
         expect_terms=data["terms"],
         entropy="<32 characters nobody can guess>" if wants else None,
     )
-    return [*lines, f"next: tell your user the rules and who could cheat. If they agree: {join}"]
+    commit = " (with a commitment or a value as entropy, see Dice)" if wants else ""
+    told = f"next: tell your user the rules and who could cheat. If they agree{commit}: {join}"
+    return [*lines, told]
 
 
-def _text_of(bot: Bot, source: str, code: str | None) -> list[str]:
-    """What a guest reads of a referee's text: of one that is shipped the rules at its top, of a
-    stranger's all of it."""
+def _rules_of(bot: Bot, source: str) -> str:
+    """The rules at the top of the source of a referee that is shipped, "" of a stranger's."""
     rules = _DOCSTRING.match(source) if bot.ref is not None else None
+    return rules["text"] if rules is not None else ""
+
+
+def _text_of(bot: Bot, source: str, rules: str, code: str | None) -> list[str]:
+    """What a guest reads of a referee's text: its ``rules``, or all of it."""
     whole = call("get_bot_code", invite_code=code, bot_id=bot.id)
     library = ""
     if bot.library is not None:
         library = f"the library `referee` that it uses ({bot.library[:15]}…): with library=true"
-    if rules is not None:
+    if rules:
         return [
             f"Rules of bot:{bot.id}, the top of its source, somebody else's text:",
-            *fenced(Part(rules["text"], None), bot.code_hash),
+            *fenced(Part(rules, None), bot.code_hash),
             "; ".join(
                 filter(None, [f"Its whole source, {_count(source)} lines: {whole}", library])
             ),

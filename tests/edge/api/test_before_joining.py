@@ -35,10 +35,12 @@ async def test_host_and_guest_read_the_nine_facts(house: House, name: str) -> No
     sealed = "stays closed" if name == "kept" else "is opened to all members"
     network = "network: it may ask" if name == "network" else "network: none"
     dice = "dice: yes" if name in ("dice", "kept") else "dice: none"
+    assert "in its author's words: " in host.text  # the rules, and whose words they are
+    whose = "in its author's words: " if name == "a stranger's" else "somebody else's text:"
+    assert whose in guest.text
     for said in (host, guest):
         text = said.text
         for fact in (
-            "in its author's words: ",  # the rules, and whose words they are
             f"alone {sealed}",
             "nobody can change the referee, or empty your seat, ",
             "The operator of this server can read everything here",

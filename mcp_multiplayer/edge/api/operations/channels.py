@@ -10,7 +10,7 @@ from pydantic import Field
 
 from mcp_multiplayer.channel import decide, terms
 from mcp_multiplayer.channel.identifiers import slot_specs
-from mcp_multiplayer.channel.invite_codes import code_in
+from mcp_multiplayer.channel.invite_codes import whole_code_in
 from mcp_multiplayer.channel.ops import BRING_BOT, read_ops
 from mcp_multiplayer.edge.api import create_args, render_json, render_text
 from mcp_multiplayer.edge.api.answer import Answer
@@ -168,7 +168,7 @@ class ChannelOperations(OperationsBase):
                 for item in render_json.bots(room)
             ],
         }
-        code = code_in(invite_code)
+        code = whole_code_in(invite_code)
         return Answer(
             data, render_text.joined(render_text.inspected(room, slot, data, sources, code))
         )
