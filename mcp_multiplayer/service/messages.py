@@ -7,6 +7,7 @@ Plain functions on a room; the manager does the waiting. Every message passes
 from __future__ import annotations
 
 import json
+import re
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -146,11 +147,27 @@ _SHORT = {
 }
 
 
+_FEN = re.compile(
+    r"[1-8pnbrqkPNBRQK]+(/[1-8pnbrqkPNBRQK]+){7} [wb] (-|[KQkq]+) (-|[a-h][36]) [0-9]+ [0-9]+"
+)
+
+
+def is_board(value: Any) -> bool:
+    """Whether a field is a board, drawn or as FEN. A model may be shown the newest of several
+    only."""
+    return is_drawing(value) or is_fen(value)
+
+
 def is_drawing(value: Any) -> bool:
-    """Whether a field is a board in letters: four or more lines of one length. A model may be shown
-    the newest of several only."""
+    """Whether a field is a board in letters: four or more lines of one length."""
     lines = value.split("\n") if isinstance(value, str) else []
     return len(lines) >= 4 and len({len(line) for line in lines}) == 1
+
+
+def is_fen(value: Any) -> bool:
+    """Whether a field is a position of chess in the notation of Forsyth and Edwards, which is a
+    third as long as a drawing. Where both are said, a model may be shown this one only."""
+    return isinstance(value, str) and _FEN.fullmatch(value) is not None
 
 
 def short_body(shown: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -20,7 +20,7 @@ from mcp_multiplayer.channel.decide import DAY
 from mcp_multiplayer.channel.identifiers import KIND
 from mcp_multiplayer.channel.model import Bot, Channel, Slot
 from mcp_multiplayer.service.channel_manager import Updated
-from mcp_multiplayer.service.messages import is_drawing, short_body
+from mcp_multiplayer.service.messages import is_board, is_drawing, is_fen, short_body
 from mcp_multiplayer.service.replica import Replica
 
 #: Controls but tab and line feed, line and paragraph separators, marks that turn or hide text.
@@ -70,8 +70,9 @@ def message(shown: Mapping[str, Any]) -> str:
 
 def messages(page: Mapping[str, Any], view: Mapping[str, Any]) -> list[str]:
     """The messages of a page, without what the lines of `state` say: whose turn it is, and the
-    result of the game that is over. Of several boards that are drawn alike the newest is shown."""
-    newer = set[tuple[str, str, str]]()  # who drew, in what type of message, under which name
+    result of the game that is over. Of several boards of one kind the newest is shown, and of one
+    that is said both ways the shorter."""
+    newer = set[tuple[str, str, str]]()  # who said it, in what type of message, under which name
     lines = []
     for shown in reversed(page["messages"]):
         if not _said_below(shown, view):
@@ -81,12 +82,17 @@ def messages(page: Mapping[str, Any], view: Mapping[str, Any]) -> list[str]:
 
 
 def _without(shown: Mapping[str, Any], newer: set[tuple[str, str, str]]) -> Mapping[str, Any]:
-    """A message without the drawings of which ``newer`` ones are shown; its own are added."""
+    """A message without the boards of which ``newer`` ones are shown; its own are added."""
     body = shown["body"]
-    drawn = {name: (shown["sender"], str(body.get("type")), name) for name in body}
-    drawn = {name: place for name, place in drawn.items() if is_drawing(body[name])}
-    kept = {name: v for name, v in body.items() if drawn.get(name) not in newer}
-    newer.update(drawn.values())
+    places = {name: (shown["sender"], str(body.get("type")), name) for name in body}
+    boards = {name: place for name, place in places.items() if is_board(body[name])}
+    twice = any(is_fen(body[name]) for name in boards)
+    kept = {
+        name: value
+        for name, value in body.items()
+        if boards.get(name) not in newer and not (twice and is_drawing(value))
+    }
+    newer.update(boards.values())
     return {**shown, "body": kept}
 
 
@@ -273,8 +279,8 @@ def next_move(
             return "next: the room is closed; tell your user."
         case "ended":
             return (
-                "next: the game is over; tell your user the result, the server's word so far, and "
-                "the line log:, equal on both sides. To check it: "
+                "next: tell your user the result, so far the server's word, and the line log:, "
+                "equal on both sides. To check: "
                 f'{call("get_transcript", channel_id=room)}, then help("verify") with '
                 f"{_own_part(view)}"
             )

@@ -164,7 +164,7 @@ async def test_who_asks_for_another_game_is_told_how_to_wait_for_it(house: House
     for who, body in ((table.bob, "concede"), (table.alice, "rematch")):
         said = await house.rest(who, "post_message", channel_id=table.id, body=body)
     again = "If another game was asked for: sync_messages waits for the others."
-    assert said.data["next"].startswith("the game is over; tell your user the result")
+    assert said.data["next"].startswith("tell your user the result")
     assert said.data["next"].endswith(again)
     listen = {"channel_id": table.id, "cursor": said.data["cursor"]}
     waiting = asyncio.create_task(house.rest(table.alice, "sync_messages", **listen))
@@ -190,7 +190,7 @@ async def test_nobody_waits_for_another_game_that_nobody_asked_for(house: House)
         until="my_turn",
     )
     for one in (said, seen, last):
-        assert one.data["next"].startswith("the game is over; tell your user the result")
+        assert one.data["next"].startswith("tell your user the result")
         assert "another game" not in one.data["next"]
 
 
@@ -220,7 +220,7 @@ async def test_a_guest_is_told_who_could_cheat(game: Game) -> None:
 
 async def test_the_end_gives_the_result_in_the_referees_words(game: Game) -> None:
     assert 'result, in the referee\'s words: {"reason":"bob conceded"' in game.said["the end"].text
-    assert game.said["the end"].lines[-1].startswith("next: the game is over; tell your user")
+    assert game.said["the end"].lines[-1].startswith("next: tell your user")
 
 
 async def test_a_lost_thread_is_found_again_without_waiting(game: Game) -> None:

@@ -271,3 +271,20 @@ def test_of_several_boards_in_one_answer_the_newest_is_shown() -> None:
         render_text.message(drawn(1, "bot:chess", "move")),
         *map(render_text.message, page[1:]),
     ]
+
+
+FEN = "rnbqkb1r/1p1ppppp/8/p1p5/Q1P3n1/2N4N/PP1PPPPP/R1B1KB1R w KQkq - 4 5"
+
+
+def test_of_a_board_that_is_drawn_and_said_as_fen_the_newest_fen_is_shown() -> None:
+    page = [
+        drawn(1, "bot:chess", "move", fen=FEN.replace(" 4 5", " 3 5"), board=BOARD),
+        drawn(2, "bot:chess", "move", fen=FEN, board=BOARD),
+        drawn(3, "bot:chess", "start", fen=f"{FEN} and more"),
+    ]
+    lines = render_text.messages({"messages": page, "more": False}, {"result": None})
+    assert lines == [
+        render_text.message(drawn(1, "bot:chess", "move")),
+        render_text.message(drawn(2, "bot:chess", "move", fen=FEN)),
+        render_text.message(page[2]),
+    ]

@@ -102,6 +102,19 @@ async def test_the_waited_replies_of_a_guessing_game_stay_within_their_budget(
     assert tokens[-1] <= 300
 
 
+async def test_the_waited_replies_of_chess_stay_within_their_budget(
+    house: House, count: Count
+) -> None:
+    """One board, and the legal moves of whose turn it is. The last one holds the whole game as
+    PGN, which grows with it."""
+    alice, bob, _ = await game(house, "ChessBot", {}, ("legacy", "modern"))
+    replies = [step for one in (alice, bob) for step in one.steps if step.name == "post_message"]
+    tokens = sorted(count([reply.text for reply in replies]))
+    assert tokens[len(tokens) // 2] <= 330
+    assert tokens[-2] <= 450
+    assert tokens[-1] <= 480  # after nine moves of each
+
+
 @pytest.mark.parametrize(
     ("preset", "params"),
     [
