@@ -26,7 +26,12 @@ from mcp_multiplayer.edge.auth.endpoints import (
 )
 from mcp_multiplayer.edge.auth.grants import Grants
 from mcp_multiplayer.edge.auth.passcode import Guesses, Passcode
-from mcp_multiplayer.edge.auth.server import ISSUES_PER_HOUR, POLL_SECONDS, Server
+from mcp_multiplayer.edge.auth.server import (
+    ASSERTIONS_PER_HOUR,
+    ISSUES_PER_HOUR,
+    POLL_SECONDS,
+    Server,
+)
 from mcp_multiplayer.edge.jwks import Jwks
 from mcp_multiplayer.edge.pages import layout, site
 from mcp_multiplayer.edge.proxy.address import Addresses, parse_trusted
@@ -57,7 +62,7 @@ def create_app(
     passcode = _passcode(settings, guesses)
     store = database or open_database(settings)
     issuers = settings.issuers
-    clients = Clients(store, now=now)
+    clients = Clients(store, documents=settings.client_id_metadata_documents, now=now)
     grants = _grants(settings, store, passcode.mark if passcode else "", now)
     authentication = Authentication(grants.bearer, now=now)
     grants.on_revoked = authentication.forget
@@ -107,6 +112,7 @@ def _servers(
 ) -> dict[str, Server]:
     issues = RateLimit(ISSUES_PER_HOUR, 3600, now=now)
     polls = RateLimit(1, POLL_SECONDS, now=now)
+    assertions = RateLimit(ASSERTIONS_PER_HOUR, 3600, now=now)
     return {
         issuer: Server(
             issuer,
@@ -116,6 +122,7 @@ def _servers(
             passcode=passcode,
             issues=issues,
             polls=polls,
+            assertions=assertions,
         )
         for issuer in issuers
     }

@@ -34,6 +34,13 @@ class RateLimit:
         self._left: OrderedDict[str, tuple[float, float]] = OrderedDict()  # key -> (tokens, at)
         self._lock = threading.Lock()
 
+    def give(self, key: str, cost: float = 1.0) -> None:
+        """Give back what was taken for something that turned out not to count."""
+        with self._lock:
+            if key in self._left:
+                left, at = self._left[key]
+                self._left[key] = (min(max(self._burst, cost), left + cost), at)
+
     def take(self, key: str, cost: float = 1.0) -> float:
         """Take ``cost`` of the key's tokens and return 0, or take nothing and return the seconds
         until there are enough. A cost above the burst is met by a bucket that holds so much."""

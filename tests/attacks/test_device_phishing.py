@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from mcp_multiplayer.edge.auth import device
 from mcp_multiplayer.edge.auth.device import TRIES_PER_HOUR
 from mcp_multiplayer.edge.auth.endpoints import DEVICES_PER_HOUR
 from tests.edge.auth.test_device import DEVICE, answered, asked, polled
@@ -89,7 +90,28 @@ async def test_codes_cannot_be_tried_one_after_another(tmp_path: Path) -> None:
             guess = await browser.get("/device", params={"user_code": "BBBB-BBBB"})
             assert guess.status_code == 400
         right = await browser.get("/device", params={"user_code": told["user_code"]})
-        assert (right.status_code, "too many codes" in right.text) == (400, True)
+        assert (right.status_code, "Too many codes" in right.text) == (429, True)
+
+
+async def test_codes_cannot_be_tried_from_many_networks_either(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(device, "WRONG_PER_MINUTE", 5)
+    async with lab(tmp_path, trusted_proxies="127.0.0.1") as it:
+        client = await it.register(**DEVICE)
+        told = await asked(it, client)
+        for _ in range(6):  # what is right does not count
+            assert (await it.http.get(told["verification_uri_complete"])).status_code == 200
+        seen = [
+            await it.http.get(
+                "/device",
+                params={"user_code": "BBBB-BBBB"},
+                headers={"X-Forwarded-For": f"2001:db8:{number}::1"},
+            )
+            for number in range(6)
+        ]
+        assert [answer.status_code for answer in seen] == [400] * 5 + [429]
+        assert (await it.http.get(told["verification_uri_complete"])).status_code == 429
 
 
 async def test_one_network_has_only_so_many_codes_made(tmp_path: Path) -> None:

@@ -97,6 +97,7 @@ class Problem:
     status: int
     reason: str
     back: str = ""
+    wait: float = 0.0
 
 
 Outcome = Redirect | Told | Ask | Problem
@@ -106,10 +107,14 @@ Asked = TypeVar("Asked", AuthorizationRequest, Device)
 
 class Invalid(Exception):
     """The request is not valid. ``back`` is the error as a redirect to the client, empty as long as
-    nobody knows that the client or the address is its own (RFC 6749 §4.1.2.1)."""
+    nobody knows that the client or the address is its own (RFC 6749 §4.1.2.1). ``wait``: seconds
+    after which it may be asked again."""
 
-    def __init__(self, reason: str, *, back: str = "", known: bool = False) -> None:
+    def __init__(
+        self, reason: str, *, back: str = "", known: bool = False, wait: float = 0.0
+    ) -> None:
         super().__init__(reason)
+        self.wait = wait
         self.back = back
         self.known = known
 
@@ -321,7 +326,10 @@ class AuthorizationConsent(Consent[AuthorizationRequest]):
         in a browser that has nothing to lose yet; None: a person has to be asked."""
         held = self._grants.held(browser)
         approved = self._grants.approved(held, request.client, request.redirect_uri)
-        if len(approved) == 1:
+        # Everybody knows the id of a client of a document, so any program on this machine, or any
+        # app on this device, could be it: only https says where the answer goes (RFC 8252 §8.6).
+        proven = not request.client.publisher or request.redirect_uri.startswith("https:")
+        if len(approved) == 1 and proven:
             return self._approve(visit, request, browser, approved[0])
         if not held and redirects.is_known(request.redirect_uri):
             return self._approve(visit, request, browser, None)

@@ -86,6 +86,10 @@ class Client(ClientMixin):  # type: ignore[misc]
             keys=keys,
         )
 
+    def withdrawn(self) -> Client:
+        """Return the client after its document has gone: it may do nothing any more."""
+        return replace(self, redirect_uris=(), grant_types=(), keys="")
+
     @property
     def publisher(self) -> str:
         """The host that vouches for name and addresses; "" of a registration, which nobody does."""
@@ -131,10 +135,17 @@ class Client(ClientMixin):  # type: ignore[misc]
 
 
 class Clients:
-    """Keeps clients."""
+    """Keeps clients. Those of documents are not known where ``documents`` is false."""
 
-    def __init__(self, database: Database, *, now: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        database: Database,
+        *,
+        documents: bool = True,
+        now: Callable[[], float] = time.time,
+    ) -> None:
         self._database = database
+        self._documents = documents
         self._now = now
 
     def add(
@@ -163,9 +174,9 @@ class Clients:
         self._write(client)
         return client, clear
 
-    def keep(self, client: Client, *, read_at: float, fresh_until: float) -> None:
-        """Note what the client's document said at ``read_at``, in place of what it said before."""
-        self._write(replace(client, read_at=read_at, fresh_until=fresh_until))
+    def keep(self, client: Client, *, fresh_until: float) -> None:
+        """Note what the client's document said, in place of what it said before."""
+        self._write(replace(client, fresh_until=fresh_until))
 
     def _write(self, client: Client) -> None:
         of_document = ("name", "redirect_uris", "grant_types", "auth_method", "keys")
@@ -205,8 +216,12 @@ class Clients:
 
     def find(self, client_id: str) -> Client | None:
         """Return the client of this id: that registered, or whose document was read."""
+        if not client_id.isascii():  # SQLite takes no half of a surrogate pair
+            return None
         row = self._database.row("SELECT * FROM clients WHERE client_id=?", (client_id,))
-        return _client(row) if row else None
+        if row is None or (row["read_at"] and not self._documents):
+            return None
+        return _client(row)
 
     def sweep(self) -> int:
         """Forget clients that never got a token, and assertions that have expired; return how
@@ -220,6 +235,12 @@ class Clients:
                 "DELETE FROM clients WHERE used_at IS NULL AND client_id IN (SELECT client_id FROM"
                 " clients WHERE used_at IS NULL ORDER BY created_at DESC LIMIT -1 OFFSET ?)",
                 (MAX_UNUSED,),
+            ).rowcount
+            # A document that nobody uses can be read again when somebody does.
+            many += connection.execute(
+                "DELETE FROM clients WHERE read_at > 0 AND read_at < ? AND client_id NOT IN"
+                " (SELECT client_id FROM grants)",
+                (self._now() - UNUSED_DAYS * 86400,),
             ).rowcount
             spent = connection.execute(
                 "DELETE FROM assertions WHERE expires_at < ?", (self._now(),)

@@ -5,7 +5,7 @@ it is to be. Two strangers are on the other side. One starts a sign-in here and 
 somebody else, who would lend him their player (§5.4, "remote phishing"): so nothing is ever
 approved without a click, the page says what happens and from where it was asked for, and such a yes
 counts once. The other types codes at random to lend a device a player that he watches (§5.1): codes
-have 34 bits, end after ten minutes, and a network has few tries
+have 34 bits, end after ten minutes, a network has few tries, and so have all together
 (`tests/attacks/test_device_phishing.py`).
 """
 
@@ -21,6 +21,8 @@ from mcp_multiplayer.edge.auth.grants import USER_CODE_LENGTH, Account, Browser,
 from mcp_multiplayer.edge.auth.passcode import Passcode
 from mcp_multiplayer.edge.auth.server import NotParameters, Parameters
 from mcp_multiplayer.ratelimit import RateLimit
+
+WRONG_PER_MINUTE = 600  #: codes that all networks may get wrong: in an hour one in 700,000 of all
 
 log = logging.getLogger(__name__)
 
@@ -41,10 +43,12 @@ class DeviceConsent(Consent[Device]):
         super().__init__(grants, passcode, now=now)
         self._clients = clients
         self._tries = RateLimit(TRIES_PER_HOUR, 3600, now=now)
+        self._wrong = RateLimit(WRONG_PER_MINUTE, 60, now=now)
 
     def _validate(self, visit: Visit) -> Device:
-        if self._tries.take(visit.sender) > 0:
-            raise Invalid("Your network has tried too many codes. Try again later.")
+        wait = self._tries.take(visit.sender) or self._wrong.take("all")
+        if wait > 0:
+            raise Invalid("Too many codes were tried. Try again later.", wait=wait)
         try:
             typed = Parameters.read(visit.query).data.get("user_code", "")
         except NotParameters as error:
@@ -53,6 +57,7 @@ class DeviceConsent(Consent[Device]):
         if len(letters) == USER_CODE_LENGTH:
             device = self._grants.waiting_device(letters, self._clients.find)
             if device:
+                self._wrong.give("all")
                 return device
         raise Invalid("No device waits with this code. Check it, or have the device ask anew.")
 
@@ -77,4 +82,4 @@ class DeviceConsent(Consent[Device]):
 
     def _refuse(self, error: Invalid) -> Problem:
         log.info("refused a device's code: %s", error)
-        return Problem(400, str(error))
+        return Problem(429 if error.wait else 400, str(error), wait=error.wait)

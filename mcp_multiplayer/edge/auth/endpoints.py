@@ -201,10 +201,11 @@ class Endpoints:
         self, request: Request, visit: Visit, decide: Callable[[], Outcome]
     ) -> Response:
         try:
-            await self._learn(visit)
+            if request.url.path != DEVICE_PAGE:
+                await self._learn(visit)
         except NoDocument as error:
             log.info("refused a client's document: %s", error)
-            return problem(429 if error.wait else 400, str(error), wait=error.wait)
+            return problem(error.status, str(error), wait=error.wait)
         return self._show(request, visit, await run_sync(decide))
 
     async def _learn(self, visit: Visit) -> None:
@@ -245,8 +246,8 @@ class Endpoints:
                 response = page("told.html", reason=reason)
             case Ask(cookie=cookie):
                 response = pages.ask(outcome, visit)
-            case Problem(status, reason, back):
-                return problem(status, reason, back=back)
+            case Problem(status, reason, back, wait):
+                return problem(status, reason, back=back, wait=wait)
         if cookie:
             response.set_cookie(
                 self._cookie_name,
@@ -280,13 +281,17 @@ class Endpoints:
             return _error("invalid_request", "The request is too long.", 413)
         except NotParameters as error:
             return _error("invalid_request", str(error))
-        if newcomers:
-            try:
-                await self._learn_of(given.client_id or asserted(given)[0], sender)
-            except NoDocument as error:
-                return _error("invalid_client", str(error), 401, error.wait)
-        if self.documents:
-            await self.documents.renew_keys(*asserted(given))
+        signer, key = asserted(given)
+        try:
+            if newcomers:
+                await self._learn_of(given.client_id or signer, sender)
+            if self.documents:
+                await self.documents.renew_keys(signer, key, sender)
+        except NoDocument as error:
+            log.info("refused a client's document: %s", error)
+            if error.wait:
+                return _error("temporarily_unavailable", str(error), error.status, error.wait)
+            return _error("invalid_client", str(error), 401)
         form = TokenRequest(given, _client_credentials(request), self.addresses.mark(sender))
         answer = await run_sync(choose(self.servers[self._base(request)]), form)
         return JSONResponse(answer.body, answer.status, answer.headers | NO_STORE | CORS)

@@ -35,8 +35,9 @@ BROWSER = "mpb_"
 CODE_SECONDS = 60
 
 DEVICE_SECONDS = 600  #: in which a person has to type the code that a device shows
+ANSWERED_SECONDS = 60  #: that a device has at least to hear of the answer
 #: Letters of such codes: no vowels, so that no word comes up, and none that look alike; 20 to the
-#: eighth are 34 bits, of which a guesser has a few thousand tries (RFC 8628 §5.1, §6.1).
+#: eighth are 34 bits (RFC 8628 §5.1, §6.1). How often they may be tried: `device.WRONG_PER_MINUTE`.
 USER_CODE_LETTERS = "BCDFGHJKLMNPQRSTVWXZ"
 USER_CODE_LENGTH = 8
 
@@ -307,12 +308,13 @@ class Grants:
             if not self._answer(connection, device, "approved"):
                 return None
             account, cookie = self._lend(connection, device.client, browser, account)
-            ends = device.created_at + DEVICE_SECONDS
+            ends = max(device.created_at + DEVICE_SECONDS, self._now() + ANSWERED_SECONDS)
             grant_id = self._open(
                 connection, account.sub, device.client.client_id, device.issuer, network, ends
             )
             connection.execute(
-                "UPDATE devices SET grant_id=? WHERE hash=?", (grant_id, device.hash)
+                "UPDATE devices SET grant_id=?, expires_at=? WHERE hash=?",
+                (grant_id, ends, device.hash),
             )
         return Approval(account, "", cookie)
 
@@ -345,15 +347,19 @@ class Grants:
         self._refuse("code was presented twice")
 
     def redeem_device(self, device: Credential, pair: Pair) -> None:
-        """Consume the device code and issue ``pair``; a second time revoke the first and raise
-        `Spent`."""
+        """Consume the device code and issue ``pair``; a second time, but for a device that repeats
+        what it lost the answer of, revoke the first and raise `Spent`."""
+        now = self._now()
         with self._database.write() as connection:
-            fresh = connection.execute(
-                "UPDATE devices SET used_at=? WHERE hash=? AND used_at IS NULL",
-                (self._now(), device.hash),
-            ).rowcount
-            if fresh and self._issue(connection, device.grant_id, pair):
-                _mark_used(connection, device.sub, device.client_id, self._now())
+            connection.execute(
+                "UPDATE devices SET used_at=? WHERE hash=? AND used_at IS NULL", (now, device.hash)
+            )
+            row = connection.execute(
+                "SELECT used_at FROM devices WHERE hash=?", (device.hash,)
+            ).fetchone()
+            in_time = row is not None and now - row["used_at"] <= GRACE_SECONDS
+            if in_time and self._issue(connection, device.grant_id, pair):
+                _mark_used(connection, device.sub, device.client_id, now)
                 return
             self._revoke(connection, device.grant_id)
         self._refuse("device code was presented twice")
@@ -402,14 +408,16 @@ class Grants:
         row = self._database.row("SELECT * FROM devices WHERE hash=?", (digest(device_code),))
         if row is None or row["client_id"] != client_id or row["issuer"] not in self._issuers:
             return None
-        if row["used_at"] is None and row["expires_at"] <= self._now():
+        now, used_at = self._now(), row["used_at"]
+        if used_at is None and row["expires_at"] <= now:
             return _waiting(row, "expired")
         if row["grant_id"] is None:
             return _waiting(row, row["state"])
         grant = self._find("devices", device_code)
         if grant is None:  # revoked, or of another passcode
             return None
-        return replace(_credential(grant, replayed=grant["used_at"] is not None), state="approved")
+        replayed = used_at is not None and now - used_at > GRACE_SECONDS
+        return replace(_credential(grant, replayed=replayed), state="approved")
 
     def refresh(self, token: str, client_id: str) -> Credential | None:
         """Return the refresh token if it is this client's, and live or replayed after the grace."""

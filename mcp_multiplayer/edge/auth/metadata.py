@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from mcp_multiplayer.edge import product
-from mcp_multiplayer.edge.auth.clients import GRANTS, SCOPE
+from mcp_multiplayer.edge.auth.clients import ASSERTION_METHOD, GRANTS, SCOPE
 from mcp_multiplayer.edge.auth.server import ALGORITHMS, AUTH_METHODS
 
 PROTECTED_RESOURCE = "/.well-known/oauth-protected-resource"
@@ -25,7 +25,13 @@ ENDPOINTS = ("", "/mcp", "/mcp/")
 def authorization_server(issuer: str, *, documents: bool) -> dict[str, Any]:
     """RFC 8414. ``documents``: clients may be known by one. `offline_access` is left out: refresh
     tokens come unasked, and clients that see it would ask for `prompt=consent` with it."""
-    return {
+    methods = AUTH_METHODS if documents else [m for m in AUTH_METHODS if m != ASSERTION_METHOD]
+    signing = {
+        f"{endpoint}_endpoint_auth_signing_alg_values_supported": ALGORITHMS
+        for endpoint in ("token", "revocation")
+        if documents
+    }
+    return signing | {
         "issuer": issuer,
         "authorization_endpoint": f"{issuer}/oauth/authorize",
         "token_endpoint": f"{issuer}/token",
@@ -36,10 +42,8 @@ def authorization_server(issuer: str, *, documents: bool) -> dict[str, Any]:
         "response_types_supported": ["code"],
         "response_modes_supported": ["query"],
         "grant_types_supported": list(GRANTS),
-        "token_endpoint_auth_methods_supported": AUTH_METHODS,
-        "token_endpoint_auth_signing_alg_values_supported": ALGORITHMS,
-        "revocation_endpoint_auth_methods_supported": AUTH_METHODS,
-        "revocation_endpoint_auth_signing_alg_values_supported": ALGORITHMS,
+        "token_endpoint_auth_methods_supported": methods,
+        "revocation_endpoint_auth_methods_supported": methods,
         "client_id_metadata_document_supported": documents,
         "code_challenge_methods_supported": ["S256"],
         "authorization_response_iss_parameter_supported": True,

@@ -73,6 +73,8 @@ SECRET_METHODS = ["client_secret_basic", "client_secret_post"]
 AUTH_METHODS = ["none", *SECRET_METHODS, ASSERTION_METHOD]
 #: What a client may sign with (RFC 7518 §3.1, RFC 8037 §3.1): public keys only.
 ALGORITHMS = ["RS256", "PS256", "ES256", "EdDSA"]
+#: Of a client that signs; all users of a hosted one share it, and each is a row on the disk.
+ASSERTIONS_PER_HOUR = 6000
 ASSERTION_SECONDS = 600  #: how far ahead an assertion may expire; it is remembered so long
 MAX_ASSERTION_ID = 256
 ISSUES_PER_HOUR = 600  #: of a client with client credentials, and of a grant that refreshes
@@ -145,7 +147,7 @@ def asserted(given: Parameters) -> tuple[str, str]:
     try:
         token = jws.extract_compact(given.data.get("client_assertion", "").encode())
         sub, key = json.loads(token.payload).get("sub"), token.headers().get("kid", "")
-    except (JoseError, ValueError, AttributeError):
+    except (JoseError, ValueError, AttributeError, RecursionError):
         return "", ""
     return (sub, key) if isinstance(sub, str) and isinstance(key, str) else ("", "")
 
@@ -206,6 +208,7 @@ class Server(AuthorizationServer):  # type: ignore[misc]
         passcode: Passcode | None,
         issues: RateLimit,
         polls: RateLimit,
+        assertions: RateLimit,
     ) -> None:
         super().__init__()
         self.issuer = issuer
@@ -215,7 +218,7 @@ class Server(AuthorizationServer):  # type: ignore[misc]
         self.issues = issues
         self.polls = polls
         self._clients = clients
-        self.register_client_auth_method(ASSERTION_METHOD, Assertion(issuers, clients))
+        self.register_client_auth_method(ASSERTION_METHOD, Assertion(issuers, clients, assertions))
         self.register_grant(CodeGrant, [Verifier(required=True)])
         self.register_grant(RotatingGrant)
         self.register_grant(ServiceGrant)
@@ -223,6 +226,18 @@ class Server(AuthorizationServer):  # type: ignore[misc]
         self.register_endpoint(Revocation)
         self.register_endpoint(DeviceAuthorization)
         self.register_token_generator("default", self._generate)
+
+    def authenticate_client(
+        self, request: TokenRequest, methods: list[str], endpoint: str = "token"
+    ) -> Client:
+        # Who signs does it by that alone, for the client that is named (RFC 7521 §4.2).
+        if "client_assertion" in request.form:
+            named = request.form.get("client_id")
+            if named and named != asserted(request.payload)[0]:
+                raise InvalidClientError
+            methods = [method for method in methods if method == ASSERTION_METHOD]
+        client: Client = super().authenticate_client(request, methods, endpoint)
+        return client
 
     def query_client(self, client_id: str) -> Client | None:
         return self._clients.find(client_id)
@@ -312,9 +327,10 @@ class Assertion(JWTBearerClientAssertion):  # type: ignore[misc]
 
     CLIENT_AUTH_METHOD = ASSERTION_METHOD
 
-    def __init__(self, issuers: tuple[str, ...], clients: Clients) -> None:
+    def __init__(self, issuers: tuple[str, ...], clients: Clients, assertions: RateLimit) -> None:
         super().__init__()
         self._issuers = issuers
+        self._assertions = assertions
         self._clients = clients
 
     def get_audiences(self) -> list[str]:
@@ -326,6 +342,13 @@ class Assertion(JWTBearerClientAssertion):  # type: ignore[misc]
         if not client.keys:
             raise InvalidClientError
         return KeySet.import_key_set(json.loads(client.keys))
+
+    def extract_assertion(self, assertion: str) -> tuple[dict[str, Any], dict[str, Any]]:
+        try:
+            found: tuple[dict[str, Any], dict[str, Any]] = super().extract_assertion(assertion)
+        except RecursionError as error:
+            raise InvalidClientError from error
+        return found
 
     def process_assertion_claims(self, assertion: str, key: KeySet) -> dict[str, Any]:
         try:
@@ -341,6 +364,8 @@ class Assertion(JWTBearerClientAssertion):  # type: ignore[misc]
         until = claims["exp"] + self.leeway
         if until > time.time() + ASSERTION_SECONDS:
             return False
+        if self._assertions.take(claims["sub"]) > 0:
+            raise TooOften
         return self._clients.spend(claims["sub"], jti, until)
 
 

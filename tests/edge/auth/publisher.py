@@ -14,17 +14,19 @@ from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Any
 
+import httpx
 from joserfc import jwt
 from joserfc.jwk import ECKey, Key
 
 from mcp_multiplayer.edge.auth.client_documents import Fetch, GuardedFetch
 from mcp_multiplayer.sandbox.hostcalls.dialer import Dialer
 from mcp_multiplayer.sandbox.hostcalls.egress import Egress
-from tests.edge.harness import BASE, LOOPBACK_URI, Clock, Lab, lab
+from tests.edge.harness import BASE, LOOPBACK_URI, Clock, Lab, lab, returned, wish_for
 from tests.sandbox.outside import make_chain, talking
 
 HOST = "api.example.com"
 ADDRESS = f"https://{HOST}/app/client.json"
+APP = {"client_id": ADDRESS, "redirect_uris": [LOOPBACK_URI]}
 KEYS = f"https://{HOST}/app/keys.json"
 ASSERTION = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 
@@ -124,3 +126,13 @@ def signed(key: Key, *, alg: str = "ES256", **changed: Any) -> dict[str, str]:
     kept = {name: value for name, value in claims.items() if value is not None}
     token = jwt.encode({"alg": alg, "kid": key.kid or ""}, kept, key, algorithms=[alg])
     return {"client_assertion_type": ASSERTION, "client_assertion": token}
+
+
+def signing(*keys: Any, **more: Any) -> dict[str, Any]:
+    return document(token_endpoint_auth_method="private_key_jwt", jwks=public(*keys), **more)
+
+
+async def redeemed(it: Lab, **proof: str) -> httpx.Response:
+    """Sign in anew and redeem the code with this proof of who it is."""
+    code = returned(await it.browser().get(wish_for(APP)))["code"]
+    return await it.redeem(APP, code, client_id="", **proof)

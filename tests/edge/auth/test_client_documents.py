@@ -6,10 +6,10 @@ import base64
 import hmac
 import json
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 from joserfc.jwk import OctKey, RSAKey
 
@@ -22,11 +22,30 @@ from mcp_multiplayer.edge.auth.client_documents import (
     STALE_SECONDS,
     fresh_for,
 )
-from mcp_multiplayer.edge.auth.clients import MAX_BYTES
-from tests.edge.auth.publisher import ADDRESS, KEYS, document, new_key, public, published, signed
-from tests.edge.harness import LOOPBACK_URI, WEB_URI, Clock, Lab, lab, returned, wish_for
-
-APP = {"client_id": ADDRESS, "redirect_uris": [LOOPBACK_URI]}
+from mcp_multiplayer.edge.auth.clients import MAX_BYTES, UNUSED_DAYS, Client, Clients
+from mcp_multiplayer.edge.auth.database import open_database
+from tests.edge.auth.publisher import (
+    ADDRESS,
+    APP,
+    KEYS,
+    document,
+    new_key,
+    public,
+    published,
+    redeemed,
+    signed,
+    signing,
+)
+from tests.edge.harness import (
+    LOOPBACK_URI,
+    WEB_URI,
+    Clock,
+    choices,
+    fields,
+    lab,
+    settings_for,
+    wish_for,
+)
 
 
 async def test_such_a_client_signs_in_refreshes_and_registers_nothing(tmp_path: Path) -> None:
@@ -72,6 +91,8 @@ async def test_an_address_that_the_document_does_not_have_is_refused(tmp_path: P
     [
         (document(client_id="https://api.example.com/app/other.json"), "another address"),
         (document(client_id=None), "client_id is missing"),
+        (document(client_name=None), "client_name is missing"),
+        (document(client_secret="x"), "client_secret is missing or of the wrong kind"),
         (b"[]", "missing or of the wrong kind"),
         (b"<html>", "missing or of the wrong kind"),
         (document(redirect_uris=None), "redirect_uris is missing"),
@@ -93,7 +114,21 @@ async def test_an_address_that_the_document_does_not_have_is_refused(tmp_path: P
                 token_endpoint_auth_method="private_key_jwt",
                 jwks={"keys": [OctKey.generate_key(256).as_dict()]},
             ),
-            "public keys",
+            "secret",
+        ),
+        (
+            document(
+                token_endpoint_auth_method="private_key_jwt",
+                jwks={"keys": [new_key("x").as_dict(private=True)]},
+            ),
+            "secret",
+        ),
+        (
+            document(
+                token_endpoint_auth_method="private_key_jwt",
+                jwks={"keys": [{"kty": "RSA", "e": "AQAB", "n": "_" * 170}]},
+            ),
+            "2048",
         ),
     ],
 )
@@ -120,6 +155,8 @@ async def test_a_document_that_does_not_fit_is_said_to_whom_it_concerns(
         "https://api.example.com/client.json?x=1",
         "https://localhost/client.json",
         "https://[::1]/client.json",
+        "https://api.example.com:99999/client.json",
+        "https://api.example.com:8443/client.json",
         f"https://api.example.com/{'x' * 600}",
     ],
 )
@@ -184,7 +221,7 @@ async def test_one_that_cannot_be_reached_any_more_is_used_for_a_week(
         await it.sign_in(APP, it.browser())
         clock.at += RETRY_SECONDS + 2
         answer = await it.browser().get(wish_for(APP))
-        assert answer.status_code == 429
+        assert answer.status_code == 503
         assert answer.headers["retry-after"]
         assert f"answers {status}" in answer.text
 
@@ -204,7 +241,7 @@ async def test_one_that_could_not_be_read_is_asked_for_again_after_a_minute(tmp_
     async with published(tmp_path, clock=clock) as (it, there):
         there.publish(b"", status=404)
         for _ in range(3):
-            assert (await it.http.get(wish_for(APP))).status_code in (400, 429)
+            assert (await it.http.get(wish_for(APP))).status_code in (400, 503)
         assert len(there.asked) == 1
         there.publish(document())
         clock.at += RETRY_SECONDS + 1
@@ -237,21 +274,73 @@ async def test_a_setting_turns_documents_off(tmp_path: Path) -> None:
         assert there.connections == 0
 
 
+async def test_the_setting_turns_off_those_that_were_known_too(tmp_path: Path) -> None:
+    async with published(tmp_path) as (it, _):
+        first = await it.sign_in(APP)
+    async with lab(tmp_path, client_id_metadata_documents=False) as it:
+        assert (await it.http.get(wish_for(APP))).status_code == 400
+        assert (await it.refresh(APP, first["refresh_token"])).status_code == 401
+        told = (await it.http.get("/.well-known/oauth-authorization-server")).json()
+        assert "private_key_jwt" not in told["token_endpoint_auth_methods_supported"]
+
+
+async def test_a_document_that_was_gone_does_not_come_back_without_its_server(
+    tmp_path: Path,
+) -> None:
+    clock = Clock()
+    async with published(tmp_path, clock=clock) as (it, there):
+        await it.sign_in(APP, it.browser())
+        for status, answered in ((404, 400), (503, 503)):
+            there.publish(b"", status=status)
+            clock.at += FRESH_SECONDS + 1
+            assert (await it.browser().get(wish_for(APP))).status_code == answered
+        there.publish(document())
+        clock.at += RETRY_SECONDS + 1
+        await it.sign_in(APP, it.browser())
+
+
+async def test_a_program_on_this_machine_is_asked_about_each_time(tmp_path: Path) -> None:
+    """Everybody knows the id, so any program here could be it (RFC 8252 §8.6)."""
+    async with published(tmp_path) as (it, _):
+        await it.sign_in(APP)
+        answer = await it.http.get(wish_for(APP))
+        assert (answer.status_code, "location" in answer.headers) == (200, False)
+
+
+async def test_an_app_on_https_is_asked_about_once(tmp_path: Path) -> None:
+    async with published(tmp_path) as (it, there):
+        there.publish(document(redirect_uris=[WEB_URI]))
+        app = {"client_id": ADDRESS, "redirect_uris": [WEB_URI]}
+        page = await it.http.get(wish_for(app))
+        form = fields(page.text) | {"choice": choices(page.text)[0]}
+        assert (await it.http.post("/oauth/authorize", data=form)).status_code == 303
+        assert (await it.http.get(wish_for(app))).status_code == 302
+
+
+async def test_a_document_that_nobody_uses_is_forgotten(tmp_path: Path) -> None:
+    clock = Clock()
+    clients = Clients(database := open_database(settings_for(tmp_path)), now=clock)
+    clients.keep(
+        replace(Client.of_document(ADDRESS, name="x", redirect_uris=()), read_at=clock.at),
+        fresh_until=clock.at,
+    )
+    clock.at += UNUSED_DAYS * 86400 + 1
+    assert (clients.sweep(), clients.find(ADDRESS)) == (1, None)
+    database.close()
+
+
 # --- clients that sign (private_key_jwt)
 
 
-async def redeemed(it: Lab, **proof: str) -> httpx.Response:
-    """Sign in anew and redeem the code with this proof of who it is."""
-    code = returned(await it.browser().get(wish_for(APP)))["code"]
-    return await it.redeem(APP, code, client_id="", **proof)
+#: Claims nested beyond what a reader follows, and a name that is no text.
+DEEP = (
+    "eyJhbGciOiJFUzI1NiJ9." + base64.urlsafe_b64encode(b"[" * 11_000).decode().rstrip("=") + ".eA"
+)
+HALF = "eyJhbGciOiJFUzI1NiJ9.eyJzdWIiOiAiXHVkODAwIn0.eA"
 
 
 def base64url(raw: bytes) -> str:
     return base64.urlsafe_b64encode(raw).decode().rstrip("=")
-
-
-def signing(*keys: Any, **more: Any) -> dict[str, Any]:
-    return document(token_endpoint_auth_method="private_key_jwt", jwks=public(*keys), **more)
 
 
 async def test_a_client_with_a_key_proves_itself_by_it_and_by_nothing_else(tmp_path: Path) -> None:
@@ -350,8 +439,37 @@ async def test_keys_at_an_address_of_their_own_may_change(tmp_path: Path) -> Non
         assert there.asked == ["/app/client.json", "/app/keys.json"] * 2
 
 
+async def test_a_key_that_is_withdrawn_is_good_no_longer_than_the_document_is_fresh(
+    tmp_path: Path,
+) -> None:
+    clock = Clock()
+    old, new = new_key("old"), new_key("new")
+    async with published(tmp_path, clock=clock) as (it, there):
+        there.publish(signing(old))
+        first = (await redeemed(it, **signed(old, jti="1"))).json()
+        there.publish(signing(new))
+        clock.at += FRESH_SECONDS + 1
+        form = {"grant_type": "refresh_token", "refresh_token": first["refresh_token"]}
+        stolen = await it.http.post("/token", data=form | signed(old, jti="2"))
+        assert (stolen.status_code, stolen.json()["error"]) == (401, "invalid_client")
+        assert (await it.http.post("/token", data=form | signed(new, jti="3"))).status_code == 200
+
+
+async def test_who_signs_for_another_client_than_is_named_is_refused(tmp_path: Path) -> None:
+    key = new_key("one")
+    async with published(tmp_path) as (it, there):
+        other = await it.register()
+        token = (await it.sign_in(other))["refresh_token"]
+        there.publish(signing(key))
+        assert (await redeemed(it, **signed(key, jti="1"))).status_code == 200
+        for proof in (signed(key, jti="2"), signed(new_key("no"), jti="3")):
+            answer = await it.refresh(other, token, **proof)
+            assert (answer.status_code, answer.json()["error"]) == (401, "invalid_client")
+
+
 @pytest.mark.parametrize(
-    "token", ["", "x", "a.b.c", "e30.e30.", json.dumps({}), "eyJhbGciOiJub25lIn0.e30.", "ä.ö.ü"]
+    "token",
+    ["", "x", "a.b.c", "e30.e30.", json.dumps({}), "eyJhbGciOiJub25lIn0.e30.", "ä.ö.ü", DEEP, HALF],
 )
 async def test_what_is_no_assertion_is_a_refusal_not_a_fault(tmp_path: Path, token: str) -> None:
     async with published(tmp_path) as (it, _):
@@ -365,6 +483,13 @@ async def test_what_is_no_assertion_is_a_refusal_not_a_fault(tmp_path: Path, tok
             },
         )
         assert (answer.status_code, answer.json()["error"]) == (401, "invalid_client")
+
+
+async def test_keys_nested_too_deeply_do_not_fit(tmp_path: Path) -> None:
+    async with published(tmp_path) as (it, there):
+        there.publish(document(token_endpoint_auth_method="private_key_jwt", jwks_uri=KEYS))
+        there.publish(b"[" * 16_000, path="/app/keys.json")
+        assert (await it.http.get(wish_for(APP))).status_code == 400
 
 
 async def test_a_document_as_long_as_a_registration_may_be_is_read(tmp_path: Path) -> None:

@@ -9,10 +9,9 @@ import httpx
 import pytest
 
 from mcp_multiplayer.edge.auth.clients import DEVICE_GRANT
-from mcp_multiplayer.edge.auth.grants import DEVICE_SECONDS, USER_CODE_LETTERS
+from mcp_multiplayer.edge.auth.grants import DEVICE_SECONDS, GRACE_SECONDS, USER_CODE_LETTERS
 from mcp_multiplayer.edge.auth.server import POLL_SECONDS
-from tests.edge.auth.publisher import ADDRESS, document, new_key, published, signed
-from tests.edge.auth.test_client_documents import signing
+from tests.edge.auth.publisher import ADDRESS, document, new_key, published, signed, signing
 from tests.edge.harness import BASE, Clock, Lab, choices, fields, lab
 
 GRANTS = [DEVICE_GRANT, "refresh_token"]
@@ -126,14 +125,35 @@ async def test_a_restart_loses_no_device(tmp_path: Path) -> None:
         assert (await polled(it, client, told["device_code"])).status_code == 200
 
 
-async def test_a_device_code_works_once_and_a_second_time_ends_what_it_gave(
-    tmp_path: Path,
-) -> None:
+async def test_a_device_that_lost_the_answer_may_ask_once_more(tmp_path: Path) -> None:
     async with lab(tmp_path) as it:
         client = await it.register(**DEVICE)
         told = await asked(it, client)
         await answered(it.browser(), told["user_code"])
+        tokens = [(await polled(it, client, told["device_code"])).json() for _ in range(2)]
+        for token in tokens:
+            assert (await it.refresh(client, token["refresh_token"])).status_code == 200
+
+
+async def test_an_answer_in_the_last_second_is_heard(tmp_path: Path) -> None:
+    clock = Clock()
+    async with lab(tmp_path, clock=clock) as it:
+        client = await it.register(**DEVICE)
+        told = await asked(it, client)
+        clock.at += DEVICE_SECONDS - 1
+        await answered(it.browser(), told["user_code"])
+        clock.at += 2 * POLL_SECONDS
+        assert (await polled(it, client, told["device_code"])).status_code == 200
+
+
+async def test_a_device_code_works_once_and_later_ends_what_it_gave(tmp_path: Path) -> None:
+    clock = Clock()
+    async with lab(tmp_path, clock=clock) as it:
+        client = await it.register(**DEVICE)
+        told = await asked(it, client)
+        await answered(it.browser(), told["user_code"])
         token = (await polled(it, client, told["device_code"])).json()["access_token"]
+        clock.at += GRACE_SECONDS + 1
         again = await polled(it, client, told["device_code"])
         assert (again.status_code, again.json()["error"]) == (400, "invalid_grant")
         assert (await it.call(token)).status_code == 401
