@@ -7,7 +7,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
-import json
 import os
 import platform
 import signal
@@ -22,6 +21,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from mcp_multiplayer import config as configuration
+from mcp_multiplayer import connecting
 
 GRACE_SECONDS = 10.0  # for a program to end by itself: to answer who waits, then close
 REFUSED = 2  # how a program ends that cannot use a setting; it has said which
@@ -257,25 +257,14 @@ def _who(settings: configuration.Settings, url: str) -> Iterator[str]:
 
 def _paste(settings: configuration.Settings, url: str) -> Iterator[str]:
     endpoint = f"{url}/mcp"
-    http = url.startswith("http:")
-    bridge = ["-y", "mcp-remote", endpoint]
-    if settings.unencrypted:
-        bridge.append("--allow-http")
-    desktop = {"mcpServers": {"multiplayer": {"command": "npx", "args": bridge}}}
-    cursor = {"mcpServers": {"multiplayer": {"url": endpoint}}}
-    vscode = {"servers": {"multiplayer": {"type": "http", "url": endpoint}}}
-    yield f"  Claude Code     claude mcp add --transport http multiplayer {endpoint}"
-    yield f"  Claude Desktop  claude_desktop_config.json (needs Node): {json.dumps(desktop)}"
-    yield f"  Cursor          ~/.cursor/mcp.json: {json.dumps(cursor)}"
-    yield f"  VS Code         .vscode/mcp.json: {json.dumps(vscode)}"
-    if http or settings.on_loopback:
+    yield from connecting.local_lines(endpoint, clear=settings.unencrypted)
+    if url.startswith("http:") or settings.on_loopback:
         yield (
             "  claude.ai and ChatGPT connect from their vendor's cloud: they need PUBLIC_URL to be "
             "an https address that leads here."
         )
     else:
-        yield f"  claude.ai       Settings, Connectors, Add custom connector: {endpoint}"
-        yield f"  ChatGPT         Settings, Connectors, Create (developer mode): {endpoint}"
+        yield from connecting.cloud_lines(endpoint)
 
 
 def _bots(settings: configuration.Settings) -> Iterator[str]:

@@ -20,11 +20,11 @@ import pytest
 ROOT = Path(__file__).parent.parent
 
 PACKAGE = "mcp_multiplayer"
-FOR_ALL = {"config", "errors", "ratelimit", "addresses"}
+FOR_ALL = {"config", "connecting", "errors", "ratelimit", "addresses"}
 #: Box of the package -> the boxes of ours it may import.
 ARROWS: Mapping[str, Set[str]] = {
     "cli": {"start_servers", "service", "verifier", "demo", "workshop", "config"},
-    "start_servers": {"config"},
+    "start_servers": {"config", "connecting"},
     "oauth_proxy": {"edge", "service"} | FOR_ALL,
     "multiplayer_server": {"edge", "service", "sandbox", "storage", "config", "errors"},
     "edge": {"service", "channel", "transcript", "storage", "sandbox", "verifier"} | FOR_ALL,
@@ -42,6 +42,7 @@ ARROWS: Mapping[str, Set[str]] = {
     "client": {"config", "addresses"},
     "config": {"addresses"},
     "addresses": set(),
+    "connecting": set(),
     "errors": set(),
     "ratelimit": set(),
 }

@@ -116,6 +116,7 @@ OTHER_NAMES = {
     # OAuth's
     "client_id",
     "private_key_jwt",
+    "tool_timeout_sec",  # a setting of Codex
 }
 
 

@@ -27,7 +27,7 @@ from typing import Any
 import httpx
 import pytest
 
-from mcp_multiplayer import start_servers
+from mcp_multiplayer import connecting, start_servers
 from mcp_multiplayer.config import Settings
 from mcp_multiplayer.demo.pair import ROOT, Pair
 from tests.pages import BLOCKS, EVERYTHING, PAGES, Block, blocks, fits
@@ -40,7 +40,11 @@ NOT_RUN = {
     "scripts/start": "the pair of these tests is what it ends in; test_setup, test_start_servers",
     "scripts/test": "this is it",
     "scripts/demo": "it starts servers of its own; tests/demo/test_demo.py",
-    "claude mcp add": "another vendor's program; must be a line that start_servers prints",
+    **dict.fromkeys(
+        ("claude mcp add", "codex mcp add"),
+        "another vendor's program; must be a line that start_servers prints",
+    ),
+    "npx @modelcontextprotocol/inspector": "tests/test_other_clients.py starts it so",
     "docker compose": "there is no Docker here; its file is checked in test_containers",
 }
 
@@ -130,8 +134,13 @@ def printed() -> str:
 def test_lines_for_claude_code_are_those_that_start_servers_prints() -> None:
     lines = {c for b in BLOCKS if b.kind == "bash" for c in commands(b.text)}
     for line in lines:
-        if line.startswith("claude"):
+        if line.startswith(("claude", "codex")):
             assert f"{line}\n" in printed()
+
+
+def test_the_page_about_clients_is_that_of_the_product() -> None:
+    page = (ROOT / "docs" / "clients.md").read_text()
+    assert page.partition("\n## ")[2] == connecting.sections().removeprefix("## ")
 
 
 def test_the_readmes_way_into_claude_ai_and_chatgpt_is_what_start_servers_prints() -> None:

@@ -105,7 +105,7 @@ class Pair:
             return 0
 
 
-_NAMES = ("__init__", "addresses", "config", "start_servers")
+_NAMES = ("__init__", "addresses", "config", "connecting", "start_servers")
 COPIED = [f"mcp_multiplayer/{name}.py" for name in _NAMES]
 Start = Callable[..., Pair]
 
