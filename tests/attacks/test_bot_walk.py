@@ -43,7 +43,7 @@ def walked(reach: str, without: str) -> Any:
         )
         if done.returncode >= 0:
             break
-        print(done.stderr[-3000:])
+        sys.stderr.write(done.stderr[-3000:])
     assert done.returncode == 0, done.stderr[-3000:]
     return json.loads(done.stdout.splitlines()[-1])
 
