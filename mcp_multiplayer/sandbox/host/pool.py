@@ -47,6 +47,8 @@ from mcp_multiplayer.sandbox.protocol.hostcalls import LARGEST, MARK, MOST_HEARD
 log = logging.getLogger(__name__)
 #: How long a zygote may take to load its modules, and a worker to be forked.
 START_SECONDS = 30.0
+#: Times as long may a source of ours take to compile: it ends, and a busy machine is no fault of it.
+PATIENCE_WITH_OURS = 4
 #: How long a worker that has answered may take to end.
 LEAVING = 0.2
 COUNTED = ("ran", "failed", "timed_out", "killed", "rejected")
@@ -351,7 +353,8 @@ class Pool:
     async def _compile(self, request: bytes, owner: Owner, *, inline: bool) -> Compiled | Failed:
         worker = await self._take(owner, "compile", inline=inline)
         try:
-            async with asyncio.timeout(self._deadline(self.limits)):
+            patience = 1 if inline else PATIENCE_WITH_OURS
+            async with asyncio.timeout(self._deadline(self.limits) * patience):
                 data = await self._ask(worker, request)
                 return wire.compiled(data, await self._receive(worker.sock, MOST_CODE))
         except TimeoutError:
