@@ -47,7 +47,7 @@ from mcp_multiplayer.sandbox.protocol.hostcalls import LARGEST, MARK, MOST_HEARD
 log = logging.getLogger(__name__)
 #: How long a zygote may take to load its modules, and a worker to be forked.
 START_SECONDS = 30.0
-#: Times as long may a source of ours take to compile: it ends, and a busy machine is no fault of it.
+#: Times as long may a source of ours take to compile: it ends, and a busy machine is not its fault.
 PATIENCE_WITH_OURS = 4
 #: How long a worker that has answered may take to end.
 LEAVING = 0.2
