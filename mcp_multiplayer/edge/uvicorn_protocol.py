@@ -122,7 +122,7 @@ class Http1Protocol(HttpToolsProtocol):
     def on_header(self, name: bytes, value: bytes) -> None:
         # A field of a trailer is none of the head (RFC 9110 §6.5.1): the head was judged already.
         if self._in_head:
-            super().on_header(name, value)
+            super().on_header(name, value.rstrip(b" \t"))  # no part of it (RFC 9110 §5.5)
 
     def on_headers_complete(self) -> None:
         self._moved = True

@@ -9,7 +9,6 @@ import pytest
 from mcp_multiplayer.demo.pair import Pair
 from tests.conformance import suite
 from tests.conformance.bearer import bearer
-from tests.conformance.faults import FAULTS
 from tests.conformance.suite import PRERELEASE, RUNS, STABLE, Expected
 from tests.players import rest
 
@@ -73,7 +72,7 @@ NOT_APPLICABLE = {
 
 def expected(revision: str) -> Expected:
     """What may fail in a run of ``revision``."""
-    found = NOT_APPLICABLE | FAULTS
+    found = dict(NOT_APPLICABLE)
     if revision < "2026":
         found["server-sse-multiple-streams"] = NO_SESSION
     return found
@@ -108,4 +107,4 @@ async def test_what_does_not_apply_is_in_the_suite(request: pytest.FixtureReques
     known = set().union(
         *[await suite.installed(request, v).scenarios() for v in (STABLE, PRERELEASE)]
     )
-    assert {entry.partition(":")[0] for entry in NOT_APPLICABLE | FAULTS} <= known
+    assert {entry.partition(":")[0] for entry in NOT_APPLICABLE} <= known
