@@ -183,8 +183,8 @@ LIBRARIES = (
     (
         "langchain-mcp-adapters",
         '{"transport": "streamable_http", "url": …, "headers": {"Authorization": …}}',
-        "takes a token; all tools convert; an answer that a stop of the server brings is lost, for it"
-        " lists the tools once more before it hands an answer on",
+        "takes a token; all tools convert; an answer that a stop of the server brings is lost,"
+        " for it lists the tools once more before it hands an answer on",
     ),
     (
         "pydantic-ai",

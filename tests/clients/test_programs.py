@@ -25,8 +25,8 @@ WAIT_MS = 45_000
 KINDS = [*NPM, *(pytest.param(kind, marks=pytest.mark.long) for kind in PYPI)]
 
 
-#: It opens a session for each call and lists the tools once more when the answer is there. While the
-#: server is down that fails, and takes the answer along.
+#: It opens a session for each call and lists the tools once more when the answer is there. While
+#: the server is down that fails, and takes the answer along.
 LOSES = {"langchain"}
 
 
