@@ -10,6 +10,7 @@ import json
 import re
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -65,16 +66,43 @@ def came_in(client: Installed) -> dict[str, Any]:
     return {"tools": 16, "visits": 1 if client.signs_in else 0}
 
 
-async def seated(program: Program, bob: Rest) -> tuple[str, int]:
-    """A room of GuessBot in which this client sits first; its id and cursor."""
-    params = {"high": 1_000_000}  # so that nobody hits it
-    made = await program.text(
-        "create_channel", bot_preset="GuessBot", bot_params=params, join_as="alice"
-    )
-    code, room = re.search(r"inv_\S+", made), re.search(r"chn_\w+", made)
-    assert code is not None and room is not None
-    await bob.call("join_channel", invite_code=code[0])
-    return room[0], cursor_in(await program.text("sync_messages", channel_id=room[0]))
+@dataclass
+class Table:
+    """A client that has come in and sits first in a room of GuessBot, and bob, who sits second."""
+
+    program: Program
+    bob: Rest
+    room: str
+    cursor: int
+
+    def wait(self, **more: Any) -> dict[str, Any]:
+        """What to ask for with sync_messages to hear what comes next."""
+        return {"channel_id": self.room, "cursor": self.cursor, "timeout_ms": WAIT_MS} | more
+
+    async def under_way(self) -> asyncio.Task[dict[str, Any]]:
+        """A wait of the client, by now in the server: many whole requests later, for some of these
+        open a connection of their own for each call and say three things on it first."""
+        waiting = asyncio.create_task(self.program.call("sync_messages", **self.wait()))
+        for _ in range(60):
+            await self.bob.call("list_channels")
+        return waiting
+
+
+@asynccontextmanager
+async def at_table(
+    client: Installed, base: str, store: Path, token: str = ""
+) -> AsyncIterator[Table]:
+    async with running(client, base, store, token) as program, rest(base, "bob") as bob:
+        assert await program.start() == came_in(client)
+        params = {"high": 1_000_000}  # so that nobody hits it
+        made = await program.text(
+            "create_channel", bot_preset="GuessBot", bot_params=params, join_as="alice"
+        )
+        code, room = re.search(r"inv_\S+", made), re.search(r"chn_\w+", made)
+        assert code is not None and room is not None
+        await bob.call("join_channel", invite_code=code[0])
+        read = await program.text("sync_messages", channel_id=room[0])
+        yield Table(program, bob, room[0], cursor_in(read))
 
 
 def cursor_in(text: str) -> int:
@@ -83,50 +111,37 @@ def cursor_in(text: str) -> int:
     return int(found[-1])
 
 
-async def under_way(bob: Rest) -> None:
-    """What was sent before is being waited for: many whole requests later, for some of these open
-    a connection of their own for each call and say three things on it first."""
-    for _ in range(60):
-        await bob.call("list_channels")
-
-
-async def moved(bob: Rest, room: str) -> None:
+async def moved(table: Table) -> None:
     """Bob guesses as soon as it is his turn."""
-    asked = {"channel_id": room, "until": "my_turn", "timeout_ms": WAIT_MS}
-    read = await bob.call("sync_messages", **asked)
+    asked = {"channel_id": table.room, "until": "my_turn", "timeout_ms": WAIT_MS}
+    read = await table.bob.call("sync_messages", **asked)
     while not (read["view"]["turn"] or {}).get("yours"):  # others have spoken, or it has not begun
-        read = await bob.call("sync_messages", **asked, cursor=read["cursor"])
-    await bob.call("post_message", channel_id=room, body="guess 2")
+        read = await table.bob.call("sync_messages", **asked, cursor=read["cursor"])
+    await table.bob.call("post_message", channel_id=table.room, body="guess 2")
 
 
 async def test_it_signs_in_and_plays(pair: Pair, client: Installed, tmp_path: Path) -> None:
-    async with (
-        running(client, pair.base, tmp_path / "store") as program,
-        rest(pair.base, "bob") as bob,
-    ):
-        assert await program.start() == came_in(client)
-        room, cursor = await seated(program, bob)
+    async with at_table(client, pair.base, tmp_path / "store") as table:
+        move: dict[str, Any] = {"channel_id": table.room, "wait_ms": WAIT_MS}
         for guess in ("guess 1", "guess 3"):
-            move = {"channel_id": room, "body": guess, "cursor": cursor, "wait_ms": WAIT_MS}
-            said, _ = await asyncio.gather(program.text("post_message", **move), moved(bob, room))
+            asked = move | {"body": guess, "cursor": table.cursor}
+            said, _ = await asyncio.gather(
+                table.program.text("post_message", **asked), moved(table)
+            )
             assert "bob: " in said
-            cursor = cursor_in(said)
+            table.cursor = cursor_in(said)
 
 
 @pytest.mark.long
 async def test_a_wait_of_twenty_seconds_ends_with_its_answer(
     pair: Pair, client: Installed, tmp_path: Path
 ) -> None:
-    async with (
-        running(client, pair.base, tmp_path / "store") as program,
-        rest(pair.base, "bob") as bob,
-    ):
-        await program.start()
-        room, cursor = await seated(program, bob)
-        wait = {"channel_id": room, "cursor": cursor, "timeout_ms": 21_000, "until": "my_turn"}
-        await bob.call("post_message", channel_id=room, body="hello")
-        await program.text("post_message", channel_id=room, body="guess 1", cursor=cursor)
-        said = await program.call("sync_messages", **wait | {"cursor": cursor})
+    async with at_table(client, pair.base, tmp_path / "store") as table:
+        wait = table.wait(timeout_ms=21_000, until="my_turn")
+        del wait["cursor"]
+        move = {"channel_id": table.room, "body": "guess 1", "cursor": table.cursor}
+        table.cursor = cursor_in(await table.program.text("post_message", **move))
+        said = await table.program.call("sync_messages", **wait, cursor=table.cursor)
         assert said.get("error") is False, said
         assert said["progress"] == (2 if client.kind == "sdk" else 0)
 
@@ -136,36 +151,23 @@ async def test_a_wait_of_twenty_seconds_ends_with_its_answer(
 async def test_the_end_of_its_token_is_not_noticed(
     own_pair: Pair, client: Installed, tmp_path: Path
 ) -> None:
-    async with (
-        running(client, own_pair.base, tmp_path / "store") as program,
-        rest(own_pair.base, "bob") as bob,
-    ):
-        await program.start()
-        room, _ = await seated(program, bob)
+    async with at_table(client, own_pair.base, tmp_path / "store") as table:
         await asyncio.sleep(61)  # the server's clock is the real one here
-        assert room in await program.text("list_channels")
-        kept = json.loads((tmp_path / "store").read_text())
-        assert kept["visits"] == 1
+        assert table.room in await table.program.text("list_channels")
+        assert json.loads((tmp_path / "store").read_text())["visits"] == 1
 
 
 @pytest.mark.long
 async def test_stopped_during_a_wait_it_hears_an_answer_and_goes_on(
     own_pair: Pair, client: Installed, tmp_path: Path
 ) -> None:
-    async with (
-        running(client, own_pair.base, tmp_path / "store") as program,
-        rest(own_pair.base, "bob") as bob,
-    ):
-        await program.start()
-        room, cursor = await seated(program, bob)
-        wait = {"channel_id": room, "cursor": cursor, "timeout_ms": WAIT_MS}
-        waiting = asyncio.create_task(program.call("sync_messages", **wait))
-        await under_way(bob)
+    async with at_table(client, own_pair.base, tmp_path / "store") as table:
+        waiting = await table.under_way()
         await asyncio.to_thread(own_pair.terminate, SERVER)
         said = await waiting
         assert "restart" in str(said.get("text")) or client.kind in LOSES, said
         await asyncio.to_thread(own_pair.run_again, SERVER)
-        assert room in await again(program)
+        assert table.room in await again(table.program)
 
 
 @pytest.mark.long
@@ -175,21 +177,17 @@ async def test_killed_during_a_wait_a_new_one_holds_the_same_seat_and_misses_not
     store = tmp_path / "store"
     async with rest(own_pair.base, client.kind) as account:
         token = account.token
-    async with running(client, own_pair.base, store, token) as program:
-        await program.start()
-        async with rest(own_pair.base, "bob") as bob:
-            room, cursor = await seated(program, bob)
-            wait = {"channel_id": room, "cursor": cursor, "timeout_ms": WAIT_MS}
-            waiting = asyncio.create_task(program.call("sync_messages", **wait))
-            await under_way(bob)
-            await asyncio.to_thread(own_pair.kill, SERVER)
-            await waiting  # with an error of whatever kind: a killed server says nothing
-            await asyncio.to_thread(own_pair.wait)
-            await bob.call("post_message", channel_id=room, body="while you were away")
+    async with at_table(client, own_pair.base, store, token) as table:
+        waiting = await table.under_way()
+        await asyncio.to_thread(own_pair.kill, SERVER)
+        await waiting  # with an error of whatever kind: a killed server says nothing
+        await asyncio.to_thread(own_pair.wait)
+        words = {"channel_id": table.room, "body": "while you were away"}
+        await table.bob.call("post_message", **words)
     async with running(client, own_pair.base, store, token) as program:
         assert await program.start() == came_in(client)
-        said = await program.text("sync_messages", channel_id=room, cursor=cursor)
-        assert "while you were away" in said
+        read = {"channel_id": table.room, "cursor": table.cursor}
+        assert words["body"] in await program.text("sync_messages", **read)
 
 
 async def again(program: Program) -> str:

@@ -349,32 +349,18 @@ class Grants:
     def redeem_device(self, device: Credential, pair: Pair) -> None:
         """Consume the device code and issue ``pair``; a second time, but for a device that repeats
         what it lost the answer of, revoke the first and raise `Spent`."""
-        now = self._now()
         with self._database.write() as connection:
-            connection.execute(
-                "UPDATE devices SET used_at=? WHERE hash=? AND used_at IS NULL", (now, device.hash)
-            )
-            row = connection.execute(
-                "SELECT used_at FROM devices WHERE hash=?", (device.hash,)
-            ).fetchone()
-            in_time = row is not None and now - row["used_at"] <= GRACE_SECONDS
+            in_time = self._consume(connection, "devices", device)
             if in_time and self._issue(connection, device.grant_id, pair):
-                _mark_used(connection, device.sub, device.client_id, now)
+                _mark_used(connection, device.sub, device.client_id, self._now())
                 return
             self._revoke(connection, device.grant_id)
         self._refuse("device code was presented twice")
 
     def rotate(self, old: Credential, pair: Pair) -> None:
         """Consume the refresh token and issue ``pair``, or revoke the family and raise `Spent`."""
-        now = self._now()
         with self._database.write() as connection:
-            connection.execute(
-                "UPDATE tokens SET used_at=? WHERE hash=? AND used_at IS NULL", (now, old.hash)
-            )
-            row = connection.execute(
-                "SELECT used_at FROM tokens WHERE hash=?", (old.hash,)
-            ).fetchone()
-            in_time = row is not None and now - row["used_at"] <= GRACE_SECONDS
+            in_time = self._consume(connection, "tokens", old)
             if in_time and self._issue(connection, old.grant_id, pair):
                 return
             self._revoke(connection, old.grant_id)
@@ -555,6 +541,18 @@ class Grants:
         )
         assert cursor.lastrowid is not None
         return cursor.lastrowid
+
+    def _consume(self, connection: sqlite3.Connection, table: str, spent: Credential) -> bool:
+        """Note that the credential was used; return whether it may be, for the first time or within
+        the grace after it."""
+        now = self._now()
+        connection.execute(
+            f"UPDATE {table} SET used_at=? WHERE hash=? AND used_at IS NULL", (now, spent.hash)
+        )
+        row = connection.execute(
+            f"SELECT used_at FROM {table} WHERE hash=?", (spent.hash,)
+        ).fetchone()
+        return row is not None and now - row["used_at"] <= GRACE_SECONDS
 
     def _issue(self, connection: sqlite3.Connection, grant_id: int, pair: Pair) -> bool:
         now = self._now()
