@@ -152,6 +152,10 @@ _FEN = re.compile(
 )
 
 
+#: Stands for a board that a model is not shown: that something was said there is.
+LEFT_OUT = "…"
+
+
 def is_board(value: Any) -> bool:
     """Whether a field is a board, drawn or as FEN. A model may be shown the newest of several
     only."""

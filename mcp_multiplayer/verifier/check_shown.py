@@ -12,7 +12,7 @@ from typing import Any
 
 from mcp_multiplayer.channel.events import Event, Run
 from mcp_multiplayer.service.hook_io import message_json
-from mcp_multiplayer.service.messages import is_board, short_body
+from mcp_multiplayer.service.messages import LEFT_OUT, is_board, short_body
 from mcp_multiplayer.service.replica import step
 from mcp_multiplayer.storage.base import Leaf
 from mcp_multiplayer.verifier.findings import Findings
@@ -97,12 +97,14 @@ def _differs(one: Mapping[str, Any], here: Mapping[str, Any], *, erased: bool) -
     body, shown = here["body"], one.get("body")
     short = short_body(here)
     if isinstance(shown, dict):  # as it is printed
+        shown = {n: v for n, v in shown.items() if v != LEFT_OUT or not is_board(short.get(n))}
+        one = {**one, "body": shown}
         short = {name: v for name, v in short.items() if name in shown or not is_board(v)}
         if shown.keys() == short.keys():
             here = {**here, "body": short}
     wrong = [name for name in names if name in one and _plain(one[name]) != _plain(here.get(name))]
     if "body" in one and "to" in here and "_sd" in body and not wrong:  # the rest of it is public
-        rest = [name for name in body if name != "_sd"]
+        rest = [name for name in short if name != "_sd"]
         if not isinstance(shown, dict) or any(
             _plain(shown.get(name)) != _plain(body[name]) for name in rest
         ):

@@ -114,7 +114,10 @@ async def test_the_text_that_a_tool_printed_can_be_pasted(server: Table, jail: E
         assert not codes(checked) & {"E_SHOWN", "I_ARGUMENT", "I_LINE_AHEAD"}
 
 
-HOW = ["board left out", "fen left out", "another board", "another fen", "another field left out"]
+HOW = [
+    *("board left out", "fen left out", "board as …", "san as …"),
+    *("another board", "another fen", "another field left out"),
+]
 
 
 @pytest.mark.parametrize("how", HOW)
@@ -126,13 +129,16 @@ async def test_a_board_may_be_left_out_of_a_printed_text_but_not_be_another(
         await game.say(who, move)
     shown = told(game)
     row = next(one for one in shown if one["body"].get("type") == "move")
-    if how in ("another board", "another fen"):
+    if how.endswith(" as …"):
+        row["body"][how.removesuffix(" as …")] = "…"
+    elif how in ("another board", "another fen"):
         name = how.removeprefix("another ")
         row["body"][name] = row["body"][name].replace("P", "Q", 1)
     else:
         del row["body"][{"board left out": "board", "fen left out": "fen"}.get(how, "san")]
     checked = verify(game.bundle("bob"), jail, saw=[("bob", answer(shown))])
-    assert ("E_SHOWN" in codes(checked)) == (how not in ("board left out", "fen left out"))
+    honest = how in ("board left out", "fen left out", "board as …")
+    assert ("E_SHOWN" in codes(checked)) == (not honest)
 
 
 @pytest.mark.parametrize("how", ["another word", "another sender", "to others", "another turn"])

@@ -20,7 +20,7 @@ from mcp_multiplayer.channel.decide import DAY
 from mcp_multiplayer.channel.identifiers import KIND
 from mcp_multiplayer.channel.model import Bot, Channel, Slot
 from mcp_multiplayer.service.channel_manager import Updated
-from mcp_multiplayer.service.messages import is_board, is_drawing, is_fen, short_body
+from mcp_multiplayer.service.messages import LEFT_OUT, is_board, is_drawing, is_fen, short_body
 from mcp_multiplayer.service.replica import Replica
 
 #: Controls but tab and line feed, line and paragraph separators, marks that turn or hide text.
@@ -71,7 +71,7 @@ def message(shown: Mapping[str, Any]) -> str:
 def messages(page: Mapping[str, Any], view: Mapping[str, Any]) -> list[str]:
     """The messages of a page, without what the lines of `state` say: whose turn it is, and the
     result of the game that is over. Of several boards of one kind the newest is shown, and of one
-    that is said both ways the shorter."""
+    that is said both ways the shorter; for the others stands `LEFT_OUT`."""
     newer = set[tuple[str, str, str]]()  # who said it, in what type of message, under which name
     lines = []
     for shown in reversed(page["messages"]):
@@ -82,15 +82,15 @@ def messages(page: Mapping[str, Any], view: Mapping[str, Any]) -> list[str]:
 
 
 def _without(shown: Mapping[str, Any], newer: set[tuple[str, str, str]]) -> Mapping[str, Any]:
-    """A message without the boards of which ``newer`` ones are shown; its own are added."""
+    """A message without the boards of which ``newer`` ones are shown; its own are added. A referee
+    may call anything a board, so what is left out is not passed over in silence."""
     body = shown["body"]
     places = {name: (shown["sender"], str(body.get("type")), name) for name in body}
     boards = {name: place for name, place in places.items() if is_board(body[name])}
     twice = any(is_fen(body[name]) for name in boards)
     kept = {
-        name: value
+        name: LEFT_OUT if boards.get(name) in newer or (twice and is_drawing(value)) else value
         for name, value in body.items()
-        if boards.get(name) not in newer and not (twice and is_drawing(value))
     }
     newer.update(boards.values())
     return {**shown, "body": kept}

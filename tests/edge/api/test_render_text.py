@@ -268,7 +268,7 @@ def test_of_several_boards_in_one_answer_the_newest_is_shown() -> None:
     ]
     lines = render_text.messages({"messages": page, "more": False}, {"result": None})
     assert lines == [
-        render_text.message(drawn(1, "bot:chess", "move")),
+        render_text.message(drawn(1, "bot:chess", "move", board="…")),
         *map(render_text.message, page[1:]),
     ]
 
@@ -284,7 +284,7 @@ def test_of_a_board_that_is_drawn_and_said_as_fen_the_newest_fen_is_shown() -> N
     ]
     lines = render_text.messages({"messages": page, "more": False}, {"result": None})
     assert lines == [
-        render_text.message(drawn(1, "bot:chess", "move")),
-        render_text.message(drawn(2, "bot:chess", "move", fen=FEN)),
+        render_text.message(drawn(1, "bot:chess", "move", fen="…", board="…")),
+        render_text.message(drawn(2, "bot:chess", "move", fen=FEN, board="…")),
         render_text.message(page[2]),
     ]
