@@ -277,8 +277,17 @@ class Game:
         return self.sealed
 
     def late(self):
-        """The turn's time is up."""
-        self.out(self.state["turn"], "ran out of time")
+        """The turn's time is up: who was to move is out of it. Of several who were, those who have
+        not moved; if nobody has, nobody wins."""
+        late, standing = [self.state["turn"]], self.state["standing"]
+        if late == [None]:
+            late = self.waiting() if self.together else standing
+        if len(late) == len(standing) > 1:
+            self.finish([], "nobody moved in time")
+            return
+        for player in late:
+            if self.state["phase"] == "playing":
+                self.out(player, "ran out of time")
 
     def too_few(self):
         """Why nothing begins."""

@@ -104,8 +104,9 @@ class Watch:
         return self._far_behind() or self._look()._readable
 
     def my_turn(self) -> bool:
-        """True when this seat has something to do or to hear: it is its turn, the game is over,
-        a message is addressed to it; in a room that has no turns, another party has spoken.
+        """True when this seat has something to do or to hear: it is its turn, its part of the dice
+        has to be opened, the game is over, a message is addressed to it; in a room that has no
+        turns, another party has spoken.
 
         False while hooks are still running: the turn may be about to change.
         """
@@ -116,6 +117,8 @@ class Watch:
             return True
         if channel.turn is not None and self._label in channel.turn.players:
             return True
+        if channel.sealed is not None and self._label in view.opening(channel)["waiting_for"]:
+            return True  # everybody waits until its commitment is open
         if self._far_behind():
             return True
         turnless = channel.turn is None and (channel.status == "playing" or not channel.bots)

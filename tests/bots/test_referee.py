@@ -423,6 +423,46 @@ async def test_who_is_out_is_not_among_those_who_follow() -> None:
         assert table.mover == following
 
 
+CALLS = COIN.replace(
+    'MANIFEST = {"name": "Coin"}',
+    'MANIFEST = {"name": "Coin", "max_seats": 8, "params": {"properties": {"seconds": {}}}}',
+).replace(
+    "        self.gather()",
+    "        self.gather()\n"
+    "    def play(self, player, move, value):\n        self.take(player, value)\n"
+    "    def opened(self):\n        self.say({'calls': self.state['calls']})\n"
+    "        self.finish(self.state['standing'], 'all in')",
+)
+
+
+@pytest.mark.parametrize(
+    ("players", "moved", "winners", "reason"),
+    [
+        ("ab", "a", ["a"], "b ran out of time"),
+        ("ab", "b", ["b"], "a ran out of time"),
+        ("ab", "", [], "nobody moved in time"),
+        ("abc", "", [], "nobody moved in time"),
+        ("abc", "c", ["c"], "b ran out of time"),
+        ("abc", "ac", ["a", "c"], "all in"),
+    ],
+)
+async def test_of_those_who_move_together_the_late_ones_are_out(
+    players: str, moved: str, winners: list[str], reason: str
+) -> None:
+    table = await begun(CALLS, *players, seconds=30)
+    for player in moved:
+        await table.say(player, "call heads")
+    await table.late()
+    assert table.end == {"winners": winners, "reason": reason}
+
+
+async def test_where_all_were_asked_and_time_is_up_nobody_wins() -> None:
+    source = PACT.replace('"properties": {', '"properties": {"seconds": {}, ')
+    table = await begun(source, seconds=30)
+    await table.late()
+    assert table.end == {"winners": [], "reason": "nobody moved in time"}
+
+
 async def test_choices_may_be_a_text() -> None:
     source = COIN.replace('("heads", "tails")', '"call N, 1 to 9"')
     table = await begun(source)

@@ -120,7 +120,7 @@ GUIDES = {
         "post_message(channel_id, body=<move>, cursor=<from your last result>, wait_ms=45000) "
         "returns when it is your turn again, with everything you missed. The line expect: says "
         "what the referee takes. After two empty waits stop and tell your user. Lost the thread? "
-        "list_channels, then sync_messages."
+        "list_channels, then sync_messages. Numbers missing in [12] are turns and words to others."
     ),
     "host": (
         'create_channel(bot_preset="GuessBot", join_as="alice") opens a room for two with you in '

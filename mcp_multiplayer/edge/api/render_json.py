@@ -55,6 +55,14 @@ def dice(room: Replica) -> dict[str, Any]:
     }
 
 
+def to_open(room: Replica) -> list[str]:
+    """Labels of the seats whose part of the dice keeps the game from beginning."""
+    if room.channel.sealed is None:
+        return []
+    waiting: list[str] = views.opening(room.channel)["waiting_for"]
+    return waiting
+
+
 def deadline(room: Replica) -> str | None:
     """When the turn is over, if it has a clock."""
     turn = room.channel.turn

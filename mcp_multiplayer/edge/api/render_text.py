@@ -180,7 +180,8 @@ def sealed_words(channel: Channel, to: Sequence[str] | None = None) -> list[str]
             "it alone, agree after the game (update_channel, op open_sealed). What follows from it "
             "cannot be checked before."
             if bot.keeps_sealed
-            else "is opened to all members when the game ends or the room closes, after "
+            else "is opened to all members, in get_transcript, when the game ends or the room "
+            "closes, after "
             f"{days:g} days at the latest."
         )
         for bot in heard
@@ -397,6 +398,18 @@ def fenced(shown: Part, code_hash: str) -> list[str]:
     return [f"---{code_hash}\n{text}\n---{code_hash}"]
 
 
+def hashed(shown: Part, source: str, from_line: int) -> str:
+    """What of a source was shown, and what its hash is of."""
+    if from_line == 1 and shown.following is None:
+        return "The hash is that of the text between the two, less the line feed before the second."
+    total = len(lines_of(source.removesuffix("\n")))
+    last = min(shown.following - 1 if shown.following else total, total)
+    return (
+        f"Lines {from_line} to {last} of {total}; the hash is that of all, page after page, less "
+        "the line feed before the very last ---."
+    )
+
+
 def preset(bot: NewBot) -> str:
     """list_bots: one referee. A param without a default has to be given where it is required;
     moves written as JSON are for programs, which read them in the manifest."""
@@ -465,16 +478,19 @@ def _rolls(room: Replica) -> bool:
     return any(bot.reach.get("dice") for bot in room.channel.bots)
 
 
+UNUSED = "No referee here throws dice: your entropy is kept and not used."
+
+
 def _own_dice(room: Replica, label: str) -> list[str]:
     """create_channel: how the creator, who sits already, gets a say in the dice."""
     seat = room.channel.seat(label)
     if seat is None or not _rolls(room):
-        return []
+        return [UNUSED] if seat and seat.entropy else []
     if seat.entropy:
         return ["Your part of the dice is in."]
     add = call("join_channel", invite_code="<your rejoin_token>", entropy="<32 characters>")
     return [
-        f"Dice: without a part of yours the others' must do. To add it before they come: {add}",
+        f"Dice: you gave no part of yours. To add it before the others come: {add}",
         _to_commit(room, seat),
     ]
 
@@ -587,6 +603,8 @@ def say_in_the_dice(room: Replica, slot: Slot, entropy: str | None) -> list[str]
     """join_channel: what has become of the caller's part of the dice."""
     if entropy is None or not slot.plays:
         return []
+    if not _rolls(room):
+        return [UNUSED]
     seat = room.channel.slot(slot.id)
     if seat.commit:
         return ["Your commitment stands; open it with the same call when every seat is taken."]
@@ -634,7 +652,8 @@ def _dice(room: Replica, slot: Slot, dice: Json) -> list[str]:
 
 def _share(dice: Json) -> str:
     shown = ", ".join(commit[:8] + "…" for commit in dice["seed_commitments"].values())
-    given = ", ".join([*dice["given"], *dice["promised"]]) or "nobody"
+    promised = [f"{label} (a commitment)" for label in dice["promised"]]
+    given = ", ".join([*dice["given"], *promised]) or "nobody"
     return f"Dice: the server has committed to its share ({shown}); given theirs: {given}."
 
 
@@ -703,6 +722,15 @@ def room_line(room: Replica, seats: Sequence[Slot], item: Json, now: float) -> s
         doing = "YOUR TURN"
     elif turn is not None:
         doing = f"waiting for {', '.join(turn.players)}"
+    elif item["to_open"]:
+        doing = "OPEN YOUR COMMITMENT (join_channel again, with the value as entropy)"
+    elif room.channel.status == "open":
+        free = [
+            slot.label
+            for slot in room.channel.seats
+            if slot.kind == "invite" and slot.state == "free"
+        ]
+        doing = f"waiting for {', '.join(free)} to join" if free else "open"
     else:
         doing = room.channel.status
     unread = f"{item['unread']} unread" if item["unread"] else "nothing unread"
@@ -731,17 +759,22 @@ def after_change(updated: Updated, view: Json, mine: Sequence[Slot], wait_ms: in
     return "next: tell your user."
 
 
+def _waits(item: Json) -> bool:
+    return bool(item["your_turn"] or item["to_open"] or item["unread"])
+
+
 def after_list(items: Sequence[Json], older: str | None) -> str:
     """list_channels: the room that waits for the caller most; where none does, ``older`` ones."""
     seated = [item for item in items if item["seats"]]
-    if older is not None and not any(item["your_turn"] or item["unread"] for item in seated):
+    if older is not None and not any(map(_waits, seated)):
         return f"next: {older}"
     if not items:
         return 'next: create_channel(bot_preset="GuessBot", join_as="alice") opens a room.'
     if not seated:
         return "next: " + call("get_channel_info", channel_id=items[0]["channel_id"])
-    first = min(seated, key=lambda item: (not item["your_turn"], not item["unread"]))
-    if not (first["your_turn"] or first["unread"]):
+    urgent = ("your_turn", "to_open", "unread")
+    first = min(seated, key=lambda item: [not item[what] for what in urgent])
+    if not _waits(first):
         return "next: nothing waits for you; tell your user."
     read = call(
         "sync_messages",
@@ -795,5 +828,7 @@ def stop_waiting(view: Json, page: Json, seat: str | None, now: float) -> str:
     whose = "nothing has happened"
     if turn:
         whose = with_clock(f"it is {', '.join(turn['players'])}'s move", turn, now)
+    elif view["status"] == "open" and (free := waiting_for(view)):
+        whose = f"{', '.join(free)} has yet to join"
     later = call("sync_messages", channel_id=view["channel_id"], cursor=page["cursor"], seat=seat)
     return f"next: stop waiting. Tell your user {whose}; when they come back: {later}"

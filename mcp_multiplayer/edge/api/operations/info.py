@@ -27,7 +27,10 @@ from mcp_multiplayer.edge.identity import Caller
 from mcp_multiplayer.errors import BotNotFound, InvalidRequest
 from mcp_multiplayer.service.bot_manager import BUILTIN, BotSpec
 
-EVENTS = '{"join":"alice"} {"say":"guess 42","as":"alice"} {"wait":60} {"leave":"alice"}'
+EVENTS = (
+    '{"join":"alice"} {"say":"guess 42","as":"alice"} (sealed: "to":["bot:id"]) {"wait":60}'
+    ' {"leave":"alice"}'
+)
 
 
 class InfoOperations(OperationsBase):
@@ -93,6 +96,7 @@ class InfoOperations(OperationsBase):
         text = [
             *render_text.hashes(found.bot_id, bot, library=library),
             *render_text.fenced(part, named),
+            render_text.hashed(part, source, from_line),
             f"next: {following}",
         ]
         return Answer(data, render_text.joined(text))

@@ -161,6 +161,7 @@ class MessageOperations(OperationsBase):
             "status": room.channel.status,
             "seats": labels,
             "your_turn": turn is not None and bool(set(labels) & set(turn.players)),
+            "to_open": bool(set(labels) & set(render_json.to_open(room))),
             "deadline": render_json.deadline(room),
             "unread": room.channel.messages - cursor,
             "cursor": cursor,

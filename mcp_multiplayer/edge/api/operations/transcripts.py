@@ -72,7 +72,7 @@ class TranscriptOperations(OperationsBase):
             + self._ticket([channel_id, own.slot.id, own.slot.who, until, private])
         )
         text = [
-            "The record of the room so far, a zip; the link works for a day, without a login:",
+            "The record of the room, a zip; the link works for a day, without a login:",
             url,
             WITH if private else WITHOUT,
             render_text.head(head),

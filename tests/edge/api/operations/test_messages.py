@@ -223,6 +223,7 @@ async def test_ones_rooms_are_listed_with_what_waits_in_them(house: House) -> No
             "status": "playing",
             "seats": seats,
             "your_turn": yours,
+            "to_open": False,
             "deadline": None,
             "unread": 0,
             "cursor": 0,
