@@ -57,7 +57,7 @@ class Follower:
             line = self._read(answer, text)
             assert not line.startswith("stop"), line
             call = called(line)
-            if call is None or line.startswith("the game is over"):
+            if call is None or line.startswith("tell your user the result"):
                 return answer
             name, arguments = call
             if name == "post_message" and self._thinking is not None:
