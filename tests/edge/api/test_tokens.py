@@ -94,12 +94,18 @@ async def test_all_that_a_guest_reads_until_the_first_move_stays_within_its_budg
 async def test_the_waited_replies_of_a_guessing_game_stay_within_their_budget(
     house: House, count: Count
 ) -> None:
-    """180 in the median; the last one holds the reveal and how to check the game."""
-    alice, bob, _ = await game(house, "GuessBot", {"high": 30}, ("legacy", "modern"))
-    replies = [step for one in (alice, bob) for step in one.steps if step.name == "post_message"]
-    tokens = sorted(count([reply.text for reply in replies]))
+    """180 in the median; the last one holds the reveal and how to check the game. By luck a game is
+    over at once, so games are played until there are enough replies."""
+    waited: list[str] = []
+    over: list[str] = []
+    while len(waited) < 8:
+        alice, bob, _ = await game(house, "GuessBot", {"high": 30}, ("legacy", "modern"))
+        said = [s.text for one in (alice, bob) for s in one.steps if s.name == "post_message"]
+        over += [text for text in said if "\nresult, " in text]
+        waited += [text for text in said if "\nresult, " not in text]
+    tokens = sorted(count(waited))
     assert tokens[len(tokens) // 2] <= 180
-    assert tokens[-1] <= 300
+    assert max(count(over)) <= 320  # 270 to 296, as the digits of hash, salt and root fall
 
 
 async def test_the_waited_replies_of_chess_stay_within_their_budget(
