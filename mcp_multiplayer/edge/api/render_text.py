@@ -568,6 +568,13 @@ def inspected(
     return [*lines, told]
 
 
+def sits_already(lines: Sequence[str], view: Json, slot: Slot) -> list[str]:
+    """inspect_invite: the same for whoever has taken the seat."""
+    again = call("sync_messages", channel_id=view["channel_id"])
+    here = f"You sit in {title(view)} already, as {slot.label}; the room is {view['status']}."
+    return [here, *lines[1:-1], f"next: {again}"]
+
+
 def _rules_of(bot: Bot, source: str) -> str:
     """The rules at the top of the source of a referee that is shipped, "" of a stranger's."""
     rules = _DOCSTRING.match(source) if bot.ref is not None else None

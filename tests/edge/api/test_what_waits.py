@@ -62,3 +62,14 @@ async def test_a_guest_sees_who_committed_and_who_gave_a_value(house: House) -> 
     _, made = await committed(house)
     seen = await house.tool(house.account(), "inspect_invite", invite_code=made.data["invites"][0])
     assert "given theirs: alice (a commitment)." in seen.text
+
+
+async def test_who_sits_already_is_not_invited_again(house: House) -> None:
+    pair = await house.pair(bot_preset="GuessBot")
+    asked = {"invite_code": pair.opened["invites"][0]}
+    said = await house.tool(pair.bob, "inspect_invite", **asked)
+    assert said.lines[0].startswith(f"You sit in {pair.id} ")
+    assert said.lines[0].endswith("already, as bob; the room is playing.")
+    assert said.lines[-1] == f'next: sync_messages(channel_id="{pair.id}")'
+    again = await house.rest(pair.bob, "join_channel", **asked, expect_terms=said.data["terms"])
+    assert again.data["player_id"] == "bob"

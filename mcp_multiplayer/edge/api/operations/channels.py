@@ -169,9 +169,10 @@ class ChannelOperations(OperationsBase):
             ],
         }
         code = whole_code_in(invite_code)
-        return Answer(
-            data, render_text.joined(render_text.inspected(room, slot, data, sources, code))
-        )
+        lines = render_text.inspected(room, slot, data, sources, code)
+        if slot.who and slot.who == self.channels.who(room, caller.account):
+            lines = render_text.sits_already(lines, view, slot)
+        return Answer(data, render_text.joined(lines))
 
     async def join_channel(
         self,
