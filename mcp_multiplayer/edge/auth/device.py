@@ -22,11 +22,10 @@ from mcp_multiplayer.edge.auth.passcode import Passcode
 from mcp_multiplayer.edge.auth.server import NotParameters, Parameters
 from mcp_multiplayer.ratelimit import RateLimit
 
-WRONG_PER_MINUTE = 600  #: codes that all networks may get wrong: in an hour one in 700,000 of all
-
 log = logging.getLogger(__name__)
 
 TRIES_PER_HOUR = 60  #: visits with a code that one network may make; a sign-in takes two or three
+WRONG_PER_MINUTE = 600  #: codes that all networks may get wrong: in an hour one in 700,000 of all
 
 
 class DeviceConsent(Consent[Device]):
