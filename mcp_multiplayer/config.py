@@ -81,6 +81,10 @@ class Settings(BaseSettings):
     operator_contact: str = ""
     openai_apps_challenge: str = ""
 
+    # Pages
+    web: Literal["on", "off"] = "on"
+    listed_rooms: Literal["on", "off"] = "on"
+
     # Bots
     inline_bots: Literal["all", "off"] = "all"
     bot_hook_seconds: float = Field(5.0, gt=0, le=60)

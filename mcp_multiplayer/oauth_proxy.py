@@ -34,6 +34,7 @@ from mcp_multiplayer.edge.auth.server import (
 )
 from mcp_multiplayer.edge.jwks import Jwks
 from mcp_multiplayer.edge.pages import layout, site
+from mcp_multiplayer.edge.pages.website import Website
 from mcp_multiplayer.edge.proxy.address import Addresses, parse_trusted
 from mcp_multiplayer.edge.proxy.app import INVITE_CARDS_PER_MINUTE, Parts, Proxy
 from mcp_multiplayer.edge.proxy.authentication import Authentication
@@ -85,6 +86,7 @@ def create_app(
         gone = grants.sweep() + clients.sweep()
         log.debug("swept %d rows", gone)
 
+    forward = Forward(settings.mcp_host, settings.mcp_port)
     return Proxy(
         Parts(
             settings=settings,
@@ -92,7 +94,8 @@ def create_app(
             | Jwks(settings.keys_dir).routes()
             | site.routes(settings.openai_apps_challenge),
             authentication=authentication,
-            forward=Forward(settings.mcp_host, settings.mcp_port),
+            website=Website(settings, forward.ask),
+            forward=forward,
             signer=signer,
             addresses=senders,
             origins=origins,

@@ -25,8 +25,7 @@ from mcp_multiplayer.edge import identity
 from mcp_multiplayer.edge.api.operations.table import TABLE
 from mcp_multiplayer.edge.auth.endpoints import CORS, PREFLIGHT, Endpoint
 from mcp_multiplayer.edge.auth.metadata import challenge
-from mcp_multiplayer.edge.pages.join import join_page
-from mcp_multiplayer.edge.pages.landing import landing
+from mcp_multiplayer.edge.pages.website import Visit, Website
 from mcp_multiplayer.edge.proxy.address import Addresses
 from mcp_multiplayer.edge.proxy.authentication import Authentication, Denied
 from mcp_multiplayer.edge.proxy.forward import Extra, Forward, unavailable
@@ -66,6 +65,7 @@ class Parts:
     settings: Settings
     public: dict[tuple[str, str], Endpoint]
     authentication: Authentication
+    website: Website
     forward: Forward
     signer: identity.Signer
     addresses: Addresses
@@ -82,7 +82,7 @@ class Proxy:
         self._parts = parts
         self._settings = parts.settings
         self._origins = parts.origins
-        self._public_paths = {path for _, path in parts.public} | {"/join", "/healthz", INVITE_CARD}
+        self._public_paths = {path for _, path in parts.public} | {"/healthz", INVITE_CARD}
         self._stack = AsyncExitStack()
         self._health = (0.0, False)
 
@@ -155,6 +155,8 @@ class Proxy:
             return "mcp"
         if path in self._public_paths or path == VERIFIER:
             return path
+        if found := self._parts.website.find(path):
+            return found[0]
         if _RECORD.fullmatch(path):
             return "transcript"
         return f"rest{path}" if path in PRIVATE else "rest"
@@ -165,7 +167,9 @@ class Proxy:
         found.update(PRIVATE.get(path, ()))
         if path == INVITE_CARD:
             found.add("POST")
-        if path in ("/", "/join", "/healthz", VERIFIER) or _RECORD.fullmatch(path):
+        if path in ("/healthz", VERIFIER) or _RECORD.fullmatch(path):
+            found.add("GET")
+        if self._parts.website.find(path):
             found.add("GET")
         return found
 
@@ -186,13 +190,6 @@ class Proxy:
             await self._gated(scope, receive, send, headers, base)
         elif method not in methods:
             await _other_method(method, methods, send)
-        elif path == "/":
-            page = landing(
-                base,
-                on_loopback=self._settings.on_loopback,
-                operator=self._settings.operator_contact,
-            )
-            await page(scope, receive, send)
         else:
             await self._public(scope, receive, send, headers, base)
 
@@ -216,9 +213,10 @@ class Proxy:
         if endpoint is not None:
             response: Response = await endpoint(Request(scope, receive))
             await response(scope, receive, send)
-        elif path == "/join":
-            page = join_page(base, on_loopback=self._settings.on_loopback)
-            await page(scope, receive, send)
+        elif found := self._parts.website.find(path):
+            _, key, shown = found
+            response = await shown(Visit(Request(scope, receive), base, key))
+            await response(scope, receive, send)
         elif path == INVITE_CARD:
             await self._invite_card(scope, receive, send, headers)
         else:

@@ -1,0 +1,48 @@
+"""What pages load stands under the digest of all of it, for good, and is nothing but files of ours."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from mcp_multiplayer.edge.pages import static_files
+from tests.edge.harness import lab
+
+
+async def test_a_page_names_a_stylesheet_that_browsers_keep(tmp_path: Path) -> None:
+    async with lab(tmp_path) as it:
+        page = await it.http.get("/", headers={"Accept": "text/html"})
+        address = static_files.prefix() + "style.css"
+        assert f'href="{address}"' in page.text
+        found = await it.http.get(address)
+    assert found.status_code == 200
+    assert found.headers["content-type"].startswith("text/css")
+    assert "immutable" in found.headers["cache-control"]
+
+
+async def test_the_address_of_another_version_is_given_what_there_is_and_keeps_nothing(
+    tmp_path: Path,
+) -> None:
+    async with lab(tmp_path) as it:
+        found = await it.http.get("/static/0123456789abcdef/style.css")
+    assert (found.status_code, found.headers["cache-control"]) == (200, "no-store")
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/static/",
+        "/static/style.css",
+        "{}layout.html",
+        "{}../layout.py",
+        "{}..%2flayout.py",
+        "{}room.css.js",
+        "{}STYLE.CSS",
+        "/static/0123/style.css",
+    ],
+)
+async def test_nothing_else_is_there(path: str, tmp_path: Path) -> None:
+    async with lab(tmp_path) as it:
+        found = await it.http.get(path.format(static_files.prefix()))
+    assert found.status_code == 404
