@@ -1,4 +1,4 @@
-"""What pages load stands under the digest of all of it, for good, and is nothing but files of ours."""
+"""What pages load stands under the digest of all of it, for good, and is a file of ours."""
 
 from __future__ import annotations
 
