@@ -84,6 +84,9 @@ class Settings(BaseSettings):
     # Pages
     web: Literal["on", "off"] = "on"
     listed_rooms: Literal["on", "off"] = "on"
+    max_watchers: int = Field(2000, ge=0)
+    max_watchers_per_address: int = Field(50, ge=0)
+    max_streams_per_account: int = Field(8, ge=1)
 
     # Bots
     inline_bots: Literal["all", "off"] = "all"
