@@ -34,7 +34,7 @@ from mcp_multiplayer.edge.auth.server import (
     Server,
 )
 from mcp_multiplayer.edge.jwks import Jwks
-from mcp_multiplayer.edge.pages import layout, site
+from mcp_multiplayer.edge.pages import layout, qr, site
 from mcp_multiplayer.edge.pages.website import Website
 from mcp_multiplayer.edge.proxy.address import Addresses, parse_trusted
 from mcp_multiplayer.edge.proxy.app import INVITE_CARDS_PER_MINUTE, Parts, Proxy
@@ -92,7 +92,7 @@ def create_app(
             settings=settings,
             public=endpoints.routes()
             | Jwks(settings.keys_dir).routes()
-            | (browsers.routes() if settings.web == "on" else {})
+            | (browsers.routes() | qr.routes() if settings.web == "on" else {})
             | site.routes(settings.openai_apps_challenge),
             authentication=authentication,
             website=Website(settings, forward.ask),

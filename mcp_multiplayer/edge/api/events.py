@@ -8,11 +8,13 @@ Those who watch all get the same bytes.
 
     event: room
     id: 17
-    data: {"messages": [...], "cursor": 17, "more": false, "view": {...}, "bots": [...], "now": ...}
+    data: {"messages": [...], "cursor": 17, "more": false, "view": {...}, "log": "log: ...",
+    data:  "bots": [...], "could_cheat": [...], "now": ...}
 
-``view`` and ``messages`` are what the operations give the same reader. ``bots`` come first and when
-they change; each has its manifest and ``since``, the entry with which it came, for what its panels
-draw. ``event: end`` says that nothing follows and why: "closed", "gone" (the seat is another's),
+``view``, ``messages`` and ``log`` are what the operations give the same reader, ``now`` is the
+server's clock in ms. ``bots`` come first and when they change, and with them who could cheat; each
+has its manifest and ``since``, the entry with which it came, for what its panels draw.
+``event: end`` says that nothing follows and why: "closed", "gone" (the seat is another's),
 "restarting" (come again). A comment comes every 20 seconds, so that a dead connection is noticed.
 """
 
@@ -29,7 +31,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from mcp_multiplayer.channel import decide
-from mcp_multiplayer.edge.api import render_json, rest
+from mcp_multiplayer.edge.api import cards, render_json, render_text, rest
 from mcp_multiplayer.edge.api.envelope import STREAM
 from mcp_multiplayer.edge.identity import Caller, Identify
 from mcp_multiplayer.edge.until_gone import until_gone
@@ -162,6 +164,8 @@ class Events:
                 item | {"manifest": dict(bot.manifest), "since": bot.at, "ships": bool(bot.ref)}
                 for item, bot in zip(render_json.bots(room), room.channel.bots, strict=True)
             ]
+            data["could_cheat"] = cards.could_cheat(room.channel)
+        data["log"] = render_text.log(data["view"])
         data["now"] = self._channels.now_ms()
         text = json.dumps(data, ensure_ascii=False, separators=(",", ":"))
         event = f"event: room\nid: {data['cursor']}\ndata: {text}\n\n"

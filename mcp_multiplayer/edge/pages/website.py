@@ -40,6 +40,8 @@ class Visit:
 
 Page = Callable[[Visit], Awaitable[Response]]
 
+WATCH_CARD = "/watch_card"  #: the server's open route
+
 
 class Website:
     """Finds the page of an address. ``ask`` reaches the server."""
@@ -57,6 +59,7 @@ class Website:
             self._pages |= {
                 "/rooms": (re.compile("/rooms"), self._rooms),
                 "/room": (re.compile("/room/" + channel), self._room),
+                "/watch": (re.compile("/watch/" + channel), self._watch),
             }
 
     def find(self, path: str) -> tuple[str, str, Page] | None:
@@ -102,11 +105,39 @@ class Website:
 
     async def _rooms(self, visit: Visit) -> Response:
         """The rooms of the players of this browser; its script asks for them."""
-        return page("rooms.html", script="rooms.js")
+        _, said = await self._ask("/presets_card", {})
+        names = ("name", "summary", "params")
+        presets = [{one: bot[one] for one in names} for bot in (said or {}).get("presets", [])]
+        return page("rooms.html", script="rooms.js", form_targets=("'self'",), presets=presets)
 
     async def _room(self, visit: Visit) -> Response:
         """The board and the words of one room, for whoever has a seat in it."""
-        return page("room.html", script="room.js", channel_id=visit.key)
+        return page("room.html", script="room.js", channel_id=visit.key, title="Room")
+
+    async def _watch(self, visit: Visit) -> Response:
+        """The same for whoever only watches. What anybody may see stands in it as it is now."""
+        status, card = await self._ask(WATCH_CARD, {"channel_id": visit.key})
+        shown = card if status == 200 else None
+        view = shown["view"] if shown else None
+        return page(
+            "room.html",
+            script="room.js",
+            watch=True,
+            channel_id=visit.key,
+            title=view["name"] if view else "A room",
+            card=shown,
+            situation=situation(view) if view else "",
+        )
+
+
+def situation(view: dict[str, Any]) -> str:
+    """How a game stands, in a sentence."""
+    if view["result"] is not None:
+        winners = ", ".join(map(str, view["result"].get("winners", ())))
+        return f"Over: {winners} won." if winners else "Over: nobody won."
+    if view["turn"] is not None and view["turn"]["players"]:
+        return f"{', '.join(view['turn']['players'])} to move."
+    return f"The room is {view['status']}."
 
 
 async def _static(visit: Visit) -> Response:
