@@ -102,18 +102,30 @@ function tick() {
 
 // --- drawing it ------------------------------------------------------------------------------
 
-/** Post a move or words; the answer comes with the events. */
+let awaited = 0; // size of the log with the referee's answer to what was posted; Infinity: not yet
+
+/** Until the answer is shown, a second press would be a second move. */
+function settle(size) {
+  awaited = state.view.head.size >= size ? 0 : size;
+  find("moves").setAttribute("aria-busy", String(awaited > 0));
+}
+
+/** Post a move or words; what follows from them comes with the events. */
 async function post(body, to) {
+  if (awaited) return;
   tell("told", null);
+  settle(Infinity);
   try {
-    await player?.post("post_message", {
+    const answer = await player?.post("post_message", {
       channel_id: channel, seat, body,
       ...(to ? { to } : {}),
       idempotency_key: crypto.getRandomValues(new Uint32Array(4)).join("-"),
       cursor: 0, limit: 1, // the answer is not read here: no mark of the seat moves
     });
+    settle(answer.view.head.size);
   } catch (error) {
     tell("told", error);
+    settle(0);
   }
 }
 
@@ -197,6 +209,7 @@ function onRoom({ messages, view, bots, could_cheat, log, now }) {
   state.messages.splice(0, state.messages.length - KEPT);
   find("log").textContent = log;
   draw(Boolean(bots));
+  settle(awaited);
   if (player) manage(player, channel, seat, view);
 }
 
