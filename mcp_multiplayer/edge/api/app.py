@@ -41,8 +41,10 @@ _CALLER = "mpx.caller"
 _HEADER = identity.HEADER.encode()
 VERIFIER = "/verifier.pyz"
 INVITE_CARD, WATCH_CARD, LISTED_ROOMS = "/invite_card", "/watch_card", "/listed_rooms"
-EVENTS, WATCH_EVENTS = "/events", "/watch_events"
-OPEN = frozenset({"/healthz", INVITE_CARD, WATCH_CARD, LISTED_ROOMS, WATCH_EVENTS, VERIFIER})
+EVENTS, WATCH_EVENTS, WATCH_RECORD = "/events", "/watch_events", "/watch_record"
+OPEN = frozenset(
+    {"/healthz", VERIFIER, INVITE_CARD, LISTED_ROOMS, WATCH_CARD, WATCH_EVENTS, WATCH_RECORD}
+)
 
 
 class Face:
@@ -111,6 +113,7 @@ def face(
         Route(WATCH_CARD, _watch_card(channels, watching), methods=["GET"]),
         Route(LISTED_ROOMS, _listed_rooms(channels, watching), methods=["GET"]),
         Route(EVENTS, events.of_account(caller), methods=["GET"]),
+        Route(WATCH_RECORD, _watched_record(dispatch.desk), methods=["GET"]),
         Route(WATCH_EVENTS, events.of_watcher(), methods=["GET"]),
         Route(VERIFIER, _verifier, methods=["GET"]),
         Route(TRANSCRIPT + "{ticket}", _record(dispatch.desk), methods=["GET"]),
@@ -190,17 +193,29 @@ def _listed_rooms(channels: ChannelManager, watching: Watching) -> Endpoint:
     return endpoint
 
 
-def _record(desk: Operations) -> Callable[[Request], Awaitable[Response]]:
+def _record(desk: Operations) -> Endpoint:
+    return _zip(lambda request: desk.transcript_file(request.path_params["ticket"]))
+
+
+def _watched_record(desk: Operations) -> Endpoint:
+    def asked(request: Request) -> Awaitable[tuple[str, bytes]]:
+        query = request.query_params
+        return desk.watched_file(query.get("channel_id", ""), query.get("watch", ""))
+
+    return _zip(asked)
+
+
+def _zip(asked: Callable[[Request], Awaitable[tuple[str, bytes]]]) -> Endpoint:
     async def endpoint(request: Request) -> Response:
         try:
-            name, data = await desk.transcript_file(request.path_params["ticket"])
+            name, data = await asked(request)
         except MultiplayerError as error:
             return rest.refusal(error)
-        disposition = f'attachment; filename="{name}"'
-        return Response(
-            data,
-            media_type="application/zip",
-            headers={"Content-Disposition": disposition, "Cache-Control": "no-store"},
-        )
+        headers = {
+            "Content-Disposition": f'attachment; filename="{name}"',
+            "Cache-Control": "no-store",
+            "X-Content-Type-Options": "nosniff",
+        }
+        return Response(data, media_type="application/zip", headers=headers)
 
     return endpoint

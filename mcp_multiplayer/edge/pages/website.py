@@ -141,7 +141,7 @@ def situation(view: dict[str, Any]) -> str:
 
 
 async def _static(visit: Visit) -> Response:
-    return static_files.answer(visit.key)
+    return static_files.answer(visit.key, visit.request.headers.get("accept-encoding", ""))
 
 
 def _spread(text: str) -> str:

@@ -49,6 +49,7 @@ _MCP = ("/", "/mcp", "/mcp/")
 #: Server-sent events of a room (edge/api/events.py): for a seat, or for anybody who may watch.
 EVENTS = "/events"
 WATCH = "/watch_events"  #: where the server has them for whoever has no account
+WATCH_RECORD = "/watch_record"  #: the record of a room that anybody may watch
 #: What is behind the gate, and how it is asked.
 PRIVATE: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(_MCP, ("POST",)),
@@ -162,7 +163,7 @@ class Proxy:
         pasted into the address bar."""
         if path in _MCP:
             return "mcp"
-        if path in self._public_paths or path == VERIFIER:
+        if path in self._public_paths or path in (VERIFIER, WATCH_RECORD):
             return path
         if found := self._parts.website.find(path):
             return found[0]
@@ -176,7 +177,7 @@ class Proxy:
         found.update(PRIVATE.get(path, ()))
         if path == INVITE_CARD:
             found.add("POST")
-        if path in ("/healthz", VERIFIER) or _RECORD.fullmatch(path):
+        if path in ("/healthz", VERIFIER, WATCH_RECORD) or _RECORD.fullmatch(path):
             found.add("GET")
         if self._parts.website.find(path):
             found.add("GET")
@@ -248,14 +249,14 @@ class Proxy:
         )
 
     async def _record(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """A member's copy of a record, by its ticket, or the verifier; both are large, so addresses
-        are counted."""
+        """A member's copy of a record, by its ticket, that of whoever may watch, or the verifier;
+        all are large, so addresses are counted."""
         wait = self._parts.cards.take(self._parts.addresses.sender(scope))
         if wait > 0:
             raise _too_often(wait, "Too many records or verifiers fetched.")
-        await self._parts.forward.carry(
-            {**scope, "query_string": b""}, receive, send, path=scope["path"]
-        )
+        if scope["path"] != WATCH_RECORD:
+            scope = {**scope, "query_string": b""}
+        await self._parts.forward.carry(scope, receive, send, path=scope["path"])
 
     async def _gated(
         self, scope: Scope, receive: Receive, send: Send, headers: Headers, base: str

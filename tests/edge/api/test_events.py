@@ -210,3 +210,13 @@ async def test_listing_is_part_of_the_terms(house: House) -> None:
     assert card["listed"] is True
     said = await house.tool(house.account(), "inspect_invite", invite_code=room["invites"][0])
     assert "watch" in said.text
+
+
+async def test_whoever_may_watch_may_have_the_record_and_nobody_else(house: House) -> None:
+    pair = await house.pair(**GAME)
+    info = (await house.rest(pair.alice, "get_channel_info", channel_id=pair.id)).data
+    ask = {"channel_id": pair.id, "watch": info["watch_link"].partition("#")[2]}
+    found = await house.http.get("/watch_record", params=ask)
+    assert (found.status_code, found.headers["content-type"]) == (200, "application/zip")
+    for wrong in ({**ask, "watch": "wat_no"}, {"channel_id": pair.id}, {"channel_id": "x"}, {}):
+        assert 400 <= (await house.http.get("/watch_record", params=wrong)).status_code < 500
