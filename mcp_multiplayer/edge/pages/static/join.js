@@ -43,7 +43,7 @@ function show(card) {
   find("cheat").replaceChildren(...card.could_cheat.map((one) => make("li", {}, one)));
   if (find("play")) find("play").textContent = card.watches ? "Watch here in the browser" : "Play here in the browser";
   reveal(card.bots.length === 0, "unrefereed");
-  reveal(true, "card", "act");
+  reveal(true, "card");
 }
 
 async function sitDown(card) {
@@ -83,6 +83,7 @@ async function start() {
   }
   reveal(passcode, "locked");
   acting(find("play"), "told", () => sitDown(card));
+  reveal(true, "act"); // not before a press is heard
 }
 
 if (code) start();

@@ -126,11 +126,11 @@ async function makeForm(accounts) {
   form.preset.addEventListener("change", () => choose(form, bots));
   choose(form, bots);
   find("as").replaceChildren(playerChoice(accounts));
-  reveal(true, "new");
   form.addEventListener("submit", (event) => event.preventDefault());
   acting(form.go, "told", async () => {
     if (form.reportValidity()) await open(form, find("as").querySelector("select").value);
   });
+  reveal(true, "new"); // not before a press is heard
   if (wanted || fragment().has("new")) form.scrollIntoView();
 }
 
