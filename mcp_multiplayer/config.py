@@ -84,6 +84,8 @@ class Settings(BaseSettings):
     # Pages
     web: Literal["on", "off"] = "on"
     listed_rooms: Literal["on", "off"] = "on"
+    privacy_file: str = ""
+    terms_file: str = ""
 
     # Bots
     inline_bots: Literal["all", "off"] = "all"

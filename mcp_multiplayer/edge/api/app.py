@@ -2,8 +2,8 @@
 
 On the other side is whoever can reach the port. Without the proxy's signed caller only
 `/healthz` answers, and what carries its own proof: the card of an invite (for the join
-page, by its code), the file behind a link of get_transcript (by its ticket), and the verifier,
-which is the same for everybody.
+page, by its code), the file behind a link of get_transcript (by its ticket), and what is the same
+for everybody: the verifier, the referees that ship with the server, and its operations.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from mcp_multiplayer.edge import identity
-from mcp_multiplayer.edge.api import errors, rest, tools
+from mcp_multiplayer.edge.api import about, errors, rest, tools
 from mcp_multiplayer.edge.api.dispatch import Dispatch
 from mcp_multiplayer.edge.api.envelope import Envelope
 from mcp_multiplayer.edge.api.invite_json import invite_card
@@ -39,7 +39,7 @@ log = logging.getLogger(__name__)
 _CALLER = "mpx.caller"
 _HEADER = identity.HEADER.encode()
 VERIFIER = "/verifier.pyz"
-OPEN = frozenset({"/healthz", "/invite_card", VERIFIER})
+OPEN = frozenset({"/healthz", "/invite_card", VERIFIER, about.PRESETS, about.OPENAPI})
 
 
 class Face:
@@ -101,6 +101,7 @@ def face(
         Route("/invite_card", _card(channels), methods=["POST"]),
         Route(VERIFIER, _verifier, methods=["GET"]),
         Route(TRANSCRIPT + "{ticket}", _record(dispatch.desk), methods=["GET"]),
+        *about.routes(dispatch),
     ]
     rest_app = Starlette(
         routes=[*open_routes, *rest.routes(dispatch, caller)],

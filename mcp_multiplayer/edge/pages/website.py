@@ -8,37 +8,17 @@ the page's script asks for it.
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
-from typing import Any
 
-from starlette.requests import Request
 from starlette.responses import Response
 
 from mcp_multiplayer.channel.identifiers import CHANNEL_ID
 from mcp_multiplayer.config import Settings
 from mcp_multiplayer.connecting import SETUPS
 from mcp_multiplayer.edge.pages import static_files
-from mcp_multiplayer.edge.pages.layout import page
-
-#: Ask the server about what is public: the path of one of its open routes and the query; the
-#: status and the JSON that it answers.
-Ask = Callable[[str, dict[str, str]], Awaitable[tuple[int, Any]]]
-
-
-@dataclass(frozen=True)
-class Visit:
-    """A GET of a page. ``base``: our address as the visitor spells it; ``key``: what the address
-    names, such as a channel."""
-
-    request: Request
-    base: str
-    key: str
-
-
-Page = Callable[[Visit], Awaitable[Response]]
+from mcp_multiplayer.edge.pages.layout import Card, page, plain, text
+from mcp_multiplayer.edge.pages.public import MARKDOWN, PublicPages
+from mcp_multiplayer.edge.pages.visit import Ask, Page, Place, Visit, wants_markdown
 
 
 class Website:
@@ -48,8 +28,7 @@ class Website:
         self._settings = settings
         self._ask = ask
         #: Name in the access log -> what the path looks like, and its page.
-        self._pages: dict[str, tuple[re.Pattern[str], Page]] = {
-            "/": (re.compile("/"), self._landing),
+        self._pages: dict[str, Place] = PublicPages(settings, ask).places() | {
             "/join": (re.compile("/join"), self._join),
         }
         if settings.web == "on":
@@ -69,30 +48,24 @@ class Website:
                 return name, found[1] if found.groups() else "", shown
         return None
 
-    async def _landing(self, visit: Visit) -> Response:
-        """What this is, and what to paste where."""
-        endpoint = f"{visit.base}/mcp"
-        return page(
-            "landing.html",
-            endpoint=endpoint,
-            on_loopback=self._settings.on_loopback,
-            setups=[
-                (setup.name, setup.where, _spread(setup.paste(endpoint, False)))
-                for setup in SETUPS
-                if setup.printed and not setup.cloud
-            ],
-            clouds=[(setup.name, setup.where) for setup in SETUPS if setup.cloud],
-            operator=self._settings.operator_contact,
-        )
-
     async def _join(self, visit: Visit) -> Response:
         """The page behind an invite link; the same for every invite, for the code stands in the
         fragment."""
         endpoint = f"{visit.base}/mcp"
+        if wants_markdown(visit.request.scope):
+            return plain(text("join.md", base=visit.base, endpoint=endpoint), MARKDOWN)
         setup = SETUPS[0]
         return page(
             "join.html",
             script="join.js",
+            bare=self._settings.web == "off",
+            card=Card(
+                "You are invited to a game",
+                "A seat in a room under a referee whose source you can read first. Open the link,"
+                " or give it to your agent.",
+                f"{visit.base}/join",
+                indexed=False,
+            ),
             endpoint=endpoint,
             setup=setup,
             command=setup.paste(endpoint, False),
@@ -111,8 +84,3 @@ class Website:
 
 async def _static(visit: Visit) -> Response:
     return static_files.answer(visit.key)
-
-
-def _spread(text: str) -> str:
-    """A configuration on lines of its own, a command as it is."""
-    return json.dumps(json.loads(text), indent=2) if text.startswith("{") else text

@@ -25,7 +25,8 @@ from mcp_multiplayer.edge import identity
 from mcp_multiplayer.edge.api.operations.table import TABLE
 from mcp_multiplayer.edge.auth.endpoints import CORS, PREFLIGHT, Endpoint
 from mcp_multiplayer.edge.auth.metadata import challenge
-from mcp_multiplayer.edge.pages.website import Visit, Website
+from mcp_multiplayer.edge.pages.visit import Visit, wants_markdown
+from mcp_multiplayer.edge.pages.website import Website
 from mcp_multiplayer.edge.proxy.address import Addresses
 from mcp_multiplayer.edge.proxy.authentication import Authentication, Denied
 from mcp_multiplayer.edge.proxy.forward import Extra, Forward, unavailable
@@ -146,7 +147,8 @@ class Proxy:
         except Refusal as refusal:
             # The way home from a name that is not ours is another name.
             home = self._settings.base_url() if refusal.status == 421 else ""
-            await refusal.answer(scope, receive, send, home)
+            bare = self._settings.web == "off"
+            await refusal.answer(scope, receive, send, home, bare=bare)
 
     def _named(self, path: str) -> str:
         """The name of what was asked for. Any other path is a stranger's text, which may be a code
@@ -186,7 +188,7 @@ class Proxy:
         methods = self._methods(path)
         if not methods:
             await self._nowhere(path, method, send)
-        elif path in PRIVATE and not (path == "/" and is_browser(scope)):
+        elif path in PRIVATE and not (path == "/" and _reads(scope)):
             await self._gated(scope, receive, send, headers, base)
         elif method not in methods:
             await _other_method(method, methods, send)
@@ -296,6 +298,11 @@ class Proxy:
             while True:
                 await asyncio.to_thread(self._parts.sweep)
                 await asyncio.sleep(SWEEP_SECONDS)
+
+
+def _reads(scope: Scope) -> bool:
+    """Whether somebody wants to read what this is: a person, or an agent for one."""
+    return is_browser(scope) or wants_markdown(scope)
 
 
 async def _other_method(
