@@ -5,6 +5,7 @@ its operations. Open routes, which the proxy asks (`edge/pages/`); nothing here 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Any
 
 from starlette.requests import Request
@@ -26,6 +27,12 @@ def routes(dispatch: Dispatch) -> list[Route]:
         Route(PRESETS, _presets(dispatch), methods=["GET"]),
         Route(OPENAPI, _openapi(dispatch), methods=["GET"]),
     ]
+
+
+async def warm_up(dispatch: Dispatch) -> None:
+    """Inspect the presets, so that no visitor has to wait for it: a second of work."""
+    with suppress(MultiplayerError):
+        await dispatch.desk.bots.presets()
 
 
 def _presets(dispatch: Dispatch) -> Endpoint:

@@ -46,12 +46,18 @@ class Face:
     """A raw ASGI callable: who is calling is settled before any framework runs."""
 
     def __init__(
-        self, mcp: ASGIApp, rest_app: ASGIApp, checker: Checker, stop: Callable[[], None]
+        self,
+        mcp: ASGIApp,
+        rest_app: ASGIApp,
+        checker: Checker,
+        stop: Callable[[], None],
+        warm_up: Callable[[], Awaitable[None]],
     ) -> None:
         self._mcp = mcp
         self._rest = rest_app
         self._checker = checker
         self._stop = stop
+        self.warm_up = warm_up  #: do what the first visitor would wait for
 
     async def stop(self) -> None:
         """Answer everybody who waits: the server is about to end."""
@@ -110,7 +116,8 @@ def face(
     # A redirect would name this server's own address, which no caller can reach.
     rest_app.router.redirect_slashes = False
     waits = Waits(ShortWay(mcp_app, dispatch, caller), dispatch, caller)
-    return Face(Envelope(Progress(waits)), rest_app, checker, dispatch.stop)
+    warm_up = functools.partial(about.warm_up, dispatch)
+    return Face(Envelope(Progress(waits)), rest_app, checker, dispatch.stop, warm_up)
 
 
 async def _healthz(request: Request) -> Response:

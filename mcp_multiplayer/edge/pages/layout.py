@@ -114,14 +114,15 @@ def page(
     }
     if wait:
         headers["Retry-After"] = str(int(wait) + 1)
-    frame = {"script": script, "card": card, "here": here, "bare": bare}
+    frame = {"script": script, "card": card, "here": here, "bare": bare, "status": status}
     shown = _environment().get_template(template).render(values, **frame)
     return HTMLResponse(shown, status, headers)
 
 
 def text(template: str, **values: Any) -> str:
     """Return the plain text that ``template`` makes of ``values``, as they are."""
-    return _environment().overlay(autoescape=False).get_template(template).render(values)
+    made = _environment().overlay(autoescape=False, keep_trailing_newline=True)
+    return made.get_template(template).render(values)
 
 
 def plain(said: str, kind: str = "text/plain", status: int = 200) -> Response:

@@ -257,7 +257,8 @@ def _away() -> Response:
 
 
 def _no_such_game() -> Response:
-    return refusal_page(404, "There is no such game here.", "The list has all of them.")
+    hint = "list_bots names the presets; /games shows them."
+    return refusal_page(404, "There is no such game here.", hint)
 
 
 def _spread(pasted: str) -> str:

@@ -147,7 +147,7 @@ class Proxy:
         except Refusal as refusal:
             # The way home from a name that is not ours is another name.
             home = self._settings.base_url() if refusal.status == 421 else ""
-            bare = self._settings.web == "off"
+            bare = self._settings.web == "off" or home != ""
             await refusal.answer(scope, receive, send, home, bare=bare)
 
     def _named(self, path: str) -> str:
