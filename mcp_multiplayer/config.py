@@ -87,6 +87,8 @@ class Settings(BaseSettings):
     max_watchers: int = Field(2000, ge=0)
     max_watchers_per_address: int = Field(50, ge=0)
     max_streams_per_account: int = Field(8, ge=1)
+    privacy_file: str = ""
+    terms_file: str = ""
 
     # Bots
     inline_bots: Literal["all", "off"] = "all"

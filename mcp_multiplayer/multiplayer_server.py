@@ -172,7 +172,11 @@ async def serve(settings: Settings) -> None:
         config = process.web(app)
         process.calm_the_collector()
         log.info("serving %s:%d, process %d", settings.mcp_host, settings.mcp_port, os.getpid())
-        await process.Server(config, app.stop).serve(sockets=sockets)
+        warming = asyncio.ensure_future(app.warm_up())
+        try:
+            await process.Server(config, app.stop).serve(sockets=sockets)
+        finally:
+            warming.cancel()
 
 
 def main() -> None:

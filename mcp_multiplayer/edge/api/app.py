@@ -2,8 +2,8 @@
 
 On the other side is whoever can reach the port. Without the proxy's signed caller only
 `/healthz` answers, and what carries its own proof: the card of an invite (for the join
-page, by its code), the file behind a link of get_transcript (by its ticket), and the verifier,
-which is the same for everybody.
+page, by its code), the file behind a link of get_transcript (by its ticket), and what is the same
+for everybody: the verifier, the referees that ship with the server, and its operations.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from mcp_multiplayer.edge import identity
-from mcp_multiplayer.edge.api import cards, errors, rest, tools
+from mcp_multiplayer.edge.api import about, cards, errors, rest, tools
 from mcp_multiplayer.edge.api.dispatch import Dispatch
 from mcp_multiplayer.edge.api.envelope import Envelope
 from mcp_multiplayer.edge.api.events import Events
@@ -43,7 +43,10 @@ VERIFIER = "/verifier.pyz"
 INVITE_CARD, WATCH_CARD, LISTED_ROOMS = "/invite_card", "/watch_card", "/listed_rooms"
 EVENTS, WATCH_EVENTS, WATCH_RECORD = "/events", "/watch_events", "/watch_record"
 OPEN = frozenset(
-    {"/healthz", VERIFIER, INVITE_CARD, LISTED_ROOMS, WATCH_CARD, WATCH_EVENTS, WATCH_RECORD}
+    {
+        *("/healthz", VERIFIER, about.PRESETS, about.OPENAPI, INVITE_CARD, LISTED_ROOMS),
+        *(WATCH_CARD, WATCH_EVENTS, WATCH_RECORD),
+    }
 )
 
 
@@ -51,12 +54,18 @@ class Face:
     """A raw ASGI callable: who is calling is settled before any framework runs."""
 
     def __init__(
-        self, mcp: ASGIApp, rest_app: ASGIApp, checker: Checker, stop: Callable[[], None]
+        self,
+        mcp: ASGIApp,
+        rest_app: ASGIApp,
+        checker: Checker,
+        stop: Callable[[], None],
+        warm_up: Callable[[], Awaitable[None]],
     ) -> None:
         self._mcp = mcp
         self._rest = rest_app
         self._checker = checker
         self._stop = stop
+        self.warm_up = warm_up  #: do what the first visitor would wait for
 
     async def stop(self) -> None:
         """Answer everybody who waits: the server is about to end."""
@@ -117,6 +126,7 @@ def face(
         Route(WATCH_EVENTS, events.of_watcher(), methods=["GET"]),
         Route(VERIFIER, _verifier, methods=["GET"]),
         Route(TRANSCRIPT + "{ticket}", _record(dispatch.desk), methods=["GET"]),
+        *about.routes(dispatch),
     ]
     rest_app = Starlette(
         routes=[*open_routes, *rest.routes(dispatch, caller)],
@@ -125,7 +135,8 @@ def face(
     # A redirect would name this server's own address, which no caller can reach.
     rest_app.router.redirect_slashes = False
     waits = Waits(ShortWay(mcp_app, dispatch, caller), dispatch, caller)
-    return Face(Envelope(Progress(waits)), rest_app, checker, dispatch.stop)
+    warm_up = functools.partial(about.warm_up, dispatch)
+    return Face(Envelope(Progress(waits)), rest_app, checker, dispatch.stop, warm_up)
 
 
 async def _healthz(request: Request) -> Response:

@@ -581,7 +581,7 @@ def sits_already(lines: Sequence[str], view: Json, slot: Slot) -> list[str]:
     return [here, *lines[1:-1], f"next: {again}"]
 
 
-def rules_of(bot: Bot, source: str) -> str:
+def rules_of(bot: Bot | NewBot, source: str) -> str:
     """The rules at the top of the source of a referee that is shipped, "" of a stranger's."""
     rules = _DOCSTRING.match(source) if bot.ref is not None else None
     return rules["text"] if rules is not None else ""

@@ -9,12 +9,13 @@ and nothing else, and no script can make an element out of text (Trusted Types).
 from __future__ import annotations
 
 import functools
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from starlette.responses import HTMLResponse
+from starlette.responses import HTMLResponse, Response
 
 from mcp_multiplayer.edge.pages import static_files
 from mcp_multiplayer.edge.product import FAVICON
@@ -28,6 +29,16 @@ WAY_BACK = (
     " in that browser; or give your agent the rejoin token of your seat, with which it takes the"
     " seat over (join_channel)."
 )
+
+
+@dataclass(frozen=True)
+class Card:
+    """What programs show of a link to a page: chats, and search engines if it is ``indexed``."""
+
+    title: str
+    description: str
+    url: str
+    indexed: bool = True
 
 
 def load() -> None:
@@ -48,6 +59,7 @@ def _environment() -> Environment:
         auto_reload=False,
     )
     made.filters["day"] = _day
+    made.filters["capitalize_first"] = lambda words: words[:1].upper() + words[1:]
     made.globals |= {
         "favicon": FAVICON,
         "static": static_files.prefix(),
@@ -68,12 +80,16 @@ def page(
     script: str = "",
     form_targets: tuple[str, ...] = (),
     wait: float = 0,
+    card: Card | None = None,
+    here: str = "",
+    bare: bool = False,
     **values: Any,
 ) -> HTMLResponse:
     """Return the page that ``template`` makes of ``values``.
 
     ``script`` names the one module that runs in it. ``form_targets`` are CSP sources: this server
-    (`'self'`) and where its answer may lead. ``wait``: seconds, for Retry-After.
+    (`'self'`) and where its answer may lead. ``wait``: seconds, for Retry-After. ``here``: which
+    entry of the navigation it is. ``bare``: there are no other pages to lead to (WEB=off).
     """
     policy = [
         "default-src 'none'",
@@ -98,8 +114,25 @@ def page(
     }
     if wait:
         headers["Retry-After"] = str(int(wait) + 1)
-    shown = _environment().get_template(template).render(values, script=script)
+    frame = {"script": script, "card": card, "here": here, "bare": bare, "status": status}
+    shown = _environment().get_template(template).render(values, **frame)
     return HTMLResponse(shown, status, headers)
+
+
+def text(template: str, **values: Any) -> str:
+    """Return the plain text that ``template`` makes of ``values``, as they are."""
+    made = _environment().overlay(autoescape=False, keep_trailing_newline=True)
+    return made.get_template(template).render(values)
+
+
+def plain(said: str, kind: str = "text/plain", status: int = 200) -> Response:
+    """Answer with a text that is no page."""
+    headers = {
+        "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+        "X-Content-Type-Options": "nosniff",
+        "Cache-Control": "no-cache",
+    }
+    return Response(said, status, headers, media_type=kind)
 
 
 def problem(status: int, reason: str, *, back: str = "", wait: float = 0) -> HTMLResponse:
@@ -108,6 +141,9 @@ def problem(status: int, reason: str, *, back: str = "", wait: float = 0) -> HTM
     return page("problem.html", status=status, wait=wait, reason=reason, back=back)
 
 
-def refusal_page(status: int, message: str, hint: str, home: str) -> HTMLResponse:
+def refusal_page(
+    status: int, message: str, hint: str, home: str = "", *, wait: float = 0, bare: bool = False
+) -> HTMLResponse:
     """Return a page for whoever has come to an address that shows a person nothing."""
-    return page("refusal.html", status=status, message=message, hint=hint, home=home)
+    said: dict[str, Any] = {"message": message, "hint": hint, "home": home}
+    return page("refusal.html", status=status, wait=wait, bare=bare, **said)

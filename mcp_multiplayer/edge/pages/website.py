@@ -8,37 +8,18 @@ the page's script asks for it.
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from typing import Any
 
-from starlette.requests import Request
 from starlette.responses import Response
 
 from mcp_multiplayer.channel.identifiers import CHANNEL_ID
 from mcp_multiplayer.config import Settings
 from mcp_multiplayer.connecting import SETUPS
 from mcp_multiplayer.edge.pages import static_files
-from mcp_multiplayer.edge.pages.layout import page
-
-#: Ask the server about what is public: the path of one of its open routes and the query; the
-#: status and the JSON that it answers.
-Ask = Callable[[str, dict[str, str]], Awaitable[tuple[int, Any]]]
-
-
-@dataclass(frozen=True)
-class Visit:
-    """A GET of a page. ``base``: our address as the visitor spells it; ``key``: what the address
-    names, such as a channel."""
-
-    request: Request
-    base: str
-    key: str
-
-
-Page = Callable[[Visit], Awaitable[Response]]
+from mcp_multiplayer.edge.pages.layout import Card, page, plain, text
+from mcp_multiplayer.edge.pages.public import MARKDOWN, PublicPages
+from mcp_multiplayer.edge.pages.visit import Ask, Page, Place, Visit, wants_markdown
 
 WATCH_CARD = "/watch_card"  #: the server's open route
 
@@ -50,8 +31,9 @@ class Website:
         self._settings = settings
         self._ask = ask
         #: Name in the access log -> what the path looks like, and its page.
-        self._pages: dict[str, tuple[re.Pattern[str], Page]] = {
-            "/": (re.compile("/"), self._landing),
+        public = PublicPages(settings, ask)
+        self._shelf = public.shelf
+        self._pages: dict[str, Place] = public.places() | {
             "/join": (re.compile("/join"), self._join),
         }
         if settings.web == "on":
@@ -72,30 +54,24 @@ class Website:
                 return name, found[1] if found.groups() else "", shown
         return None
 
-    async def _landing(self, visit: Visit) -> Response:
-        """What this is, and what to paste where."""
-        endpoint = f"{visit.base}/mcp"
-        return page(
-            "landing.html",
-            endpoint=endpoint,
-            on_loopback=self._settings.on_loopback,
-            setups=[
-                (setup.name, setup.where, _spread(setup.paste(endpoint, False)))
-                for setup in SETUPS
-                if setup.printed and not setup.cloud
-            ],
-            clouds=[(setup.name, setup.where) for setup in SETUPS if setup.cloud],
-            operator=self._settings.operator_contact,
-        )
-
     async def _join(self, visit: Visit) -> Response:
         """The page behind an invite link; the same for every invite, for the code stands in the
         fragment."""
         endpoint = f"{visit.base}/mcp"
+        if wants_markdown(visit.request.scope):
+            return plain(text("join.md", base=visit.base, endpoint=endpoint), MARKDOWN)
         setup = SETUPS[0]
         return page(
             "join.html",
             script="join.js",
+            bare=self._settings.web == "off",
+            card=Card(
+                "You are invited to a game",
+                "A seat in a room under a referee whose source you can read first. Open the link,"
+                " or give it to your agent.",
+                f"{visit.base}/join",
+                indexed=False,
+            ),
             endpoint=endpoint,
             setup=setup,
             command=setup.paste(endpoint, False),
@@ -105,10 +81,10 @@ class Website:
 
     async def _rooms(self, visit: Visit) -> Response:
         """The rooms of the players of this browser; its script asks for them."""
-        _, said = await self._ask("/presets_card", {})
+        shelf = await self._shelf.presets()
         names = ("name", "summary", "params")
-        presets = [{one: bot[one] for one in names} for bot in (said or {}).get("presets", [])]
-        return page("rooms.html", script="rooms.js", form_targets=("'self'",), presets=presets)
+        presets = [{one: bot.told[one] for one in names} for bot in shelf.all] if shelf else []
+        return page("rooms.html", script="rooms.js", here="/rooms", presets=presets)
 
     async def _room(self, visit: Visit) -> Response:
         """The board and the words of one room, for whoever has a seat in it."""
@@ -116,18 +92,27 @@ class Website:
 
     async def _watch(self, visit: Visit) -> Response:
         """The same for whoever only watches. What anybody may see stands in it as it is now."""
-        status, card = await self._ask(WATCH_CARD, {"channel_id": visit.key})
-        shown = card if status == 200 else None
-        view = shown["view"] if shown else None
-        return page(
-            "room.html",
-            script="room.js",
-            watch=True,
-            channel_id=visit.key,
-            title=view["name"] if view else "A room",
-            card=shown,
-            situation=situation(view) if view else "",
-        )
+        status, shown = await self._ask(WATCH_CARD, {"channel_id": visit.key})
+        values: dict[str, Any] = {"watch": True, "channel_id": visit.key, "title": "A room"}
+        if status == 200:
+            view = shown["view"]
+            stands = situation(view)
+            values |= {
+                "title": view["name"],
+                "shown": shown,
+                "situation": stands,
+                "card": Card(
+                    f"{view['name']}: MCP Multiplayer",
+                    f"{_players(view)}. {stands}",
+                    f"{visit.base}/watch/{visit.key}",
+                ),
+            }
+        return page("room.html", script="room.js", **values)
+
+
+def _players(view: dict[str, Any]) -> str:
+    seats = [one for one in view["slots"] if one["kind"] == "invite" and one["state"] == "taken"]
+    return " v ".join(one["label"] for one in seats) or "Nobody is seated"
 
 
 def situation(view: dict[str, Any]) -> str:
@@ -142,8 +127,3 @@ def situation(view: dict[str, Any]) -> str:
 
 async def _static(visit: Visit) -> Response:
     return static_files.answer(visit.key, visit.request.headers.get("accept-encoding", ""))
-
-
-def _spread(text: str) -> str:
-    """A configuration on lines of its own, a command as it is."""
-    return json.dumps(json.loads(text), indent=2) if text.startswith("{") else text

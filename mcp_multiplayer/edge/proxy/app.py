@@ -26,7 +26,8 @@ from mcp_multiplayer.edge.api.operations.table import TABLE
 from mcp_multiplayer.edge.auth.browser_session import CLIENT, HEADER, BrowserSessions, NotOurs
 from mcp_multiplayer.edge.auth.endpoints import CORS, PREFLIGHT, Endpoint
 from mcp_multiplayer.edge.auth.metadata import challenge
-from mcp_multiplayer.edge.pages.website import Visit, Website
+from mcp_multiplayer.edge.pages.visit import Visit, wants_markdown
+from mcp_multiplayer.edge.pages.website import Website
 from mcp_multiplayer.edge.proxy.address import Addresses
 from mcp_multiplayer.edge.proxy.authentication import Authentication, Denied
 from mcp_multiplayer.edge.proxy.forward import Extra, Forward, unavailable
@@ -156,7 +157,8 @@ class Proxy:
         except Refusal as refusal:
             # The way home from a name that is not ours is another name.
             home = self._settings.base_url() if refusal.status == 421 else ""
-            await refusal.answer(scope, receive, send, home)
+            bare = self._settings.web == "off" or home != ""
+            await refusal.answer(scope, receive, send, home, bare=bare)
 
     def _named(self, path: str) -> str:
         """The name of what was asked for. Any other path is a stranger's text, which may be a code
@@ -198,7 +200,7 @@ class Proxy:
             await self._nowhere(path, method, send)
         elif path == EVENTS and method == "GET" and not _claims(headers):
             await self._watch(scope, receive, send)
-        elif path in PRIVATE and not (path == "/" and is_browser(scope)):
+        elif path in PRIVATE and not (path == "/" and _reads(scope)):
             await self._gated(scope, receive, send, headers, base)
         elif method not in methods:
             await _other_method(method, methods, send)
@@ -346,6 +348,11 @@ class Proxy:
 def _claims(headers: Headers) -> bool:
     """Whether a request says that somebody with an account sends it."""
     return "authorization" in headers or HEADER in headers
+
+
+def _reads(scope: Scope) -> bool:
+    """Whether somebody wants to read what this is: a person, or an agent for one."""
+    return is_browser(scope) or wants_markdown(scope)
 
 
 async def _other_method(
