@@ -210,6 +210,7 @@ async def test_a_room_is_opened_in_the_browser_and_its_link_works(
     house: Pair, visit: Visit
 ) -> None:
     page = await visit(f"{house.base}/rooms?new=GuessBot")
+    await page.locator("#settings summary").click()
     await page.locator("#param-high").fill("3")
     await page.get_by_role("button", name="Open the room").click()
     await page.wait_for_url("**/room/**", timeout=PATIENCE)

@@ -72,8 +72,8 @@ function fieldOf(name, schema) {
   }
   field.dataset.type = type ?? "any";
   const told = schema.description ? ` ${words(schema.description, 200)}` : "";
-  return make("label", {}, make("strong", {}, name), make("span", { class: "small" }, told),
-    make("br"), field);
+  return make("label", { class: type === "boolean" ? "check" : "" }, make("strong", {}, name),
+    make("span", { class: "small" }, told), make("br"), field);
 }
 
 /** What was filled in; what was left empty is the referee's own default. */
@@ -112,9 +112,9 @@ async function open(form, account) {
 function choose(form, bots) {
   const bot = bots.find((one) => one.name === form.preset.value);
   find("about").textContent = bot.summary;
-  find("params").replaceChildren(
-    ...Object.entries(bot.params ?? {}).map(([name, schema]) => fieldOf(name, schema)),
-  );
+  const fields = Object.entries(bot.params ?? {}).map(([name, schema]) => fieldOf(name, schema));
+  find("params").replaceChildren(...fields);
+  reveal(fields.length > 0, "settings");
 }
 
 async function makeForm(accounts) {
