@@ -25,14 +25,16 @@ async def serve(settings: Settings, pace: Pace = PACE) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    players = HousePlayers(rest.connect(settings), settings.house_players, pace=pace)
+    account = rest.connect(settings)
+    players = HousePlayers(account, settings.house_players, pace=pace)
     resuming = asyncio.create_task(_resume(settings, players))
-    server = await invitations.Door(players.invited).listen(invitations.path(settings))
+    server = await invitations.Invitations(players.invited).listen(invitations.path(settings))
     await stop.wait()
     server.close()
     resuming.cancel()
     await asyncio.gather(resuming, return_exceptions=True)
     await players.close()
+    await account.close()
     with contextlib.suppress(FileNotFoundError):
         invitations.path(settings).unlink()
 

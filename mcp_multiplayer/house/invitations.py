@@ -10,6 +10,7 @@ find the socket closed (0600). A line is short and comes soon, or nobody listens
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import logging
 import os
@@ -72,10 +73,10 @@ async def _exchange(where: Path, line: bytes) -> Json:
         said: Json = json.loads(await reader.readline())
         return said
     finally:
-        writer.close()
+        await _closed(writer)
 
 
-class Door:
+class Invitations:
     """The listening side. ``invited`` sits down at an invite or raises why not."""
 
     def __init__(self, invited: Callable[[Any], Awaitable[Json]]) -> None:
@@ -106,7 +107,7 @@ class Door:
             log.info("an asker has gone")
         finally:
             self._open -= 1
-            writer.close()
+            await _closed(writer)
 
     async def _answer(self, reader: asyncio.StreamReader) -> Json:
         try:
@@ -156,8 +157,14 @@ async def _is_alive(where: Path) -> bool:
         _, writer = await asyncio.open_unix_connection(where)
     except OSError:
         return False
-    writer.close()
+    await _closed(writer)
     return True
+
+
+async def _closed(writer: asyncio.StreamWriter) -> None:
+    writer.close()
+    with contextlib.suppress(OSError):  # the other side may have been faster
+        await writer.wait_closed()
 
 
 def _body(error: MultiplayerError) -> Json:

@@ -54,6 +54,10 @@ class Rest:
             await asyncio.sleep(wait)
             pause = min(2 * pause, LONGEST_PAUSE)
 
+    async def close(self) -> None:
+        """Let go of the connections."""
+        await self._http.aclose()
+
     async def _attempt(self, operation: str, arguments: Json) -> Json:
         """Ask once, or twice if the token was no longer good."""
         token = self._token or await self._renewed("")

@@ -71,7 +71,10 @@ async def play(
         else:
             report.ended[preset] = report.ended.get(preset, 0) + 1
 
-    await asyncio.gather(*(one(preset) for preset in spread(number, presets)))
+    try:
+        await asyncio.gather(*(one(preset) for preset in spread(number, presets)))
+    finally:
+        await visitor.close()
     report.seconds = time.monotonic() - began
     return report
 
