@@ -13,6 +13,7 @@ import logging
 import secrets
 import time
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 
 from mcp_multiplayer.errors import (
@@ -32,7 +33,7 @@ log = logging.getLogger(__name__)
 
 Pace = tuple[float, float]
 PACE: Pace = (0.3, 1.0)  #: seconds from being asked to the move, so that a person sees it
-HURRIED = 5.0  #: a turn of so few seconds is no time to be seen thinking
+HURRY = 0.1  #: the most of the time that is left that goes by so
 SILENCE = 900.0  #: seconds without a turn, after which a game is left
 LINGER = 180.0  #: the same when the game is over
 TRIES = 6  #: moves that are tried before the house gives up a game that refuses them all
@@ -59,6 +60,7 @@ class Player:
         *,
         pace: Pace = PACE,
         now: Callable[[], float] = time.monotonic,
+        of_day: Callable[[], float] = time.time,
     ) -> None:
         self._rest = rest
         self._channel_id = channel_id
@@ -67,6 +69,7 @@ class Player:
         self._is_alone = is_alone
         self._pace = pace
         self._now = now
+        self._time = of_day  #: in which deadlines are told
         self._cursor = 0
         self._view: Json = {}
         self._game = Game(label, "", {})
@@ -215,10 +218,11 @@ class Player:
 
     async def _think(self, turn: Json) -> None:
         """Take as long as a person needs to see that it is somebody else's turn."""
-        seconds = self._game.params.get("seconds")
-        hurried = isinstance(seconds, int | float) and seconds < HURRIED
-        if turn["deadline"] is None or not hurried:
-            await asyncio.sleep(secrets.SystemRandom().uniform(*self._pace))
+        seconds = secrets.SystemRandom().uniform(*self._pace)
+        if turn["deadline"] is not None:
+            left = datetime.fromisoformat(turn["deadline"]).timestamp() - self._time()
+            seconds = min(seconds, max(0.0, HURRY * left))
+        await asyncio.sleep(seconds)
 
 
 async def leave(rest: Rest, channel_id: str, label: str) -> None:

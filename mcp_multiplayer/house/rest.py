@@ -18,7 +18,7 @@ from mcp_multiplayer.errors import Later, MultiplayerError, RateLimited, Unavail
 
 Json = dict[str, Any]
 
-READS = frozenset({"sync_messages", "list_channels", "get_channel_info", "list_bots"})
+READS = frozenset({"sync_messages", "list_channels", "get_channel_info", "get_bot_code"})
 FIRST_PAUSE, LONGEST_PAUSE = 0.25, 20.0  #: seconds before a call is repeated
 LONGEST_WAIT = 45  #: seconds that the server lets a call wait
 FAULTS = 4  #: answers of "our fault" in a row to one call, before it counts as refused

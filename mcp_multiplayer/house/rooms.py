@@ -11,7 +11,6 @@ import asyncio
 import logging
 import re
 import secrets
-from collections.abc import Mapping
 from typing import Any
 
 from mcp_multiplayer.errors import (
@@ -113,8 +112,8 @@ class HousePlayers:
         if len(view["bots"]) != 1:
             raise BotNotFound("the house plays in rooms with one referee", hint="")
         (bot,) = view["bots"]
-        name = (await self._presets()).get(bot["code_hash"])
-        if name is None:
+        name = bot["name"]
+        if not await self._is_preset(name, bot["code_hash"]):
             raise BotNotFound(
                 "the house plays only under referees that come with this server",
                 hint="list_bots names them.",
@@ -133,10 +132,13 @@ class HousePlayers:
             )
         return name, strategy
 
-    async def _presets(self) -> Mapping[str, str]:
-        """Hash -> name of the referees that come with the server."""
-        listed = await self._rest.call("list_bots", patience=PATIENCE)
-        return {bot["code_hash"]: bot["name"] for bot in listed["bots"]}
+    async def _is_preset(self, name: str, code_hash: str) -> bool:
+        """Whether the preset that is called so has this text. A name alone proves nothing, for a
+        stranger's referee may be called like it."""
+        if name not in STRATEGIES and name not in NOT_PLAYED:
+            return False
+        preset = await self._rest.call("get_bot_code", bot_preset=name, patience=PATIENCE)
+        return bool(preset["code_hash"] == code_hash)
 
     def _play(self, seat: Seat, strategy: Strategy) -> None:
         channel_id, label = seat

@@ -20,10 +20,18 @@ from mcp_multiplayer.house.strategies import STRATEGIES
 Json = dict[str, Any]
 
 VISITOR = "visitor"  #: the account that opens the rooms, with a token file beside the house's
-PARAMS: dict[str, Json] = {
-    "BlackjackBot": {"rounds": 2},
-    "TriviaBot": {"count": 3},
-    "ChessBot": {"fen": "4k2r/4p3/8/8/8/8/4P3/R3K3 w - - 0 1"},
+#: Params beside the clock, one after the other; what is not here is played as it comes.
+VARIANTS: dict[str, list[Json]] = {
+    "AuctionBot": [{}, {"price": "second"}, {"reserve": 60}],
+    "BetBot": [{}, {"is": "equals"}],
+    "BlackjackBot": [{"rounds": 2}, {"rounds": 1, "face_down": True}],
+    "ChessBot": [
+        *[{"fen": "4k2r/4p3/8/8/8/8/4P3/R3K3 w - - 0 1"}] * 4,
+        {},  # a whole game takes as long as all others together
+    ],
+    "DealBot": [{}, {"rule": "middle"}],
+    "GuessBot": [{}, {"guesses": 1}, {"low": -1000000, "high": 1000000}],
+    "TriviaBot": [{"count": 3}, {"count": 3, "mode": "first"}, {"count": 2, "set": "numbers"}],
 }
 CLOCK = 20  #: seconds for each move
 PATIENCE = 300.0  #: seconds for a game
@@ -46,24 +54,33 @@ class Report:
         return "\n".join([*lines, f"{len(self.stuck)} stuck", *self.stuck])
 
 
-def spread(number: int, presets: Iterable[str] = ()) -> list[str]:
-    """``number`` presets in turn, of those that the house plays."""
+def spread(number: int, presets: Iterable[str] = (), *, first: int = 0) -> list[tuple[str, Json]]:
+    """``number`` presets in turn with the params of each, from the ``first`` game of all on."""
     names = sorted(presets or STRATEGIES)
-    return [names[at % len(names)] for at in range(number)]
+    games = []
+    for at in range(first, first + number):
+        variants = VARIANTS.get(names[at % len(names)], [{}])
+        games.append((names[at % len(names)], variants[at // len(names) % len(variants)]))
+    return games
 
 
 async def play(
-    settings: Settings, number: int, *, presets: Sequence[str] = (), at_once: int = AT_ONCE
+    settings: Settings,
+    number: int,
+    *,
+    presets: Sequence[str] = (),
+    first: int = 0,
+    at_once: int = AT_ONCE,
 ) -> Report:
-    """Play so many games, some at a time."""
+    """Play so many games, some at a time; ``first`` is the number of the first."""
     report, began = Report(), time.monotonic()
     visitor = connect(settings, VISITOR)
     places = asyncio.Semaphore(max(1, min(at_once, settings.house_players)))
 
-    async def one(preset: str) -> None:
+    async def one(preset: str, params: Json) -> None:
         async with places:
             try:
-                stuck = await _game(settings, visitor, preset)
+                stuck = await _game(settings, visitor, preset, params)
             except MultiplayerError as refused:
                 stuck = f"{preset}: {refused.code}: {refused}"
         if stuck:
@@ -72,19 +89,19 @@ async def play(
             report.ended[preset] = report.ended.get(preset, 0) + 1
 
     try:
-        await asyncio.gather(*(one(preset) for preset in spread(number, presets)))
+        await asyncio.gather(*(one(*game) for game in spread(number, presets, first=first)))
     finally:
         await visitor.close()
     report.seconds = time.monotonic() - began
     return report
 
 
-async def _game(settings: Settings, visitor: Rest, preset: str) -> str:
+async def _game(settings: Settings, visitor: Rest, preset: str, params: Json) -> str:
     """Play one game; "" when it ended and both have left, else what it waited for."""
     made = await visitor.call(
         "create_channel",
         bot_preset=preset,
-        bot_params={"seconds": CLOCK} | PARAMS.get(preset, {}),
+        bot_params={"seconds": CLOCK, **params},
         slots=SLOTS,
         entropy=secrets.token_hex(16),
     )

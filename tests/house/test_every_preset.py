@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from mcp_multiplayer.house import invitations
-from mcp_multiplayer.house.soak import PARAMS
+from mcp_multiplayer.house.soak import VARIANTS
 from mcp_multiplayer.house.strategies import NOT_PLAYED, STRATEGIES
 from tests.follower import Follower
 from tests.house.harness import Running, refused
@@ -65,6 +65,16 @@ async def read(alice: Rest, channel_id: str) -> list[Json]:
     return found
 
 
+async def said_hello(alice: Rest, channel_id: str) -> list[Json]:
+    """All bodies of a room, as soon as the house has said who it is: short games may be over."""
+    async with asyncio.timeout(30):
+        while True:
+            told = [one["body"] for one in await read(alice, channel_id)]
+            if any(one.get("type") == "house" for one in told):
+                return told
+            await asyncio.sleep(0.05)
+
+
 def seats(view: Json) -> dict[str, str]:
     """Label -> state."""
     return {slot["label"]: slot["state"] for slot in view["slots"]}
@@ -86,7 +96,7 @@ def test_every_preset_is_played_or_has_a_reason_why_not() -> None:
 @pytest.mark.parametrize("preset", STRATEGIES)
 async def test_a_game_against_the_house_ends_with_a_result(running: Running, preset: str) -> None:
     async with visitor(running) as alice:
-        made = await opened(alice, preset, bot_params=PARAMS.get(preset, {}))
+        made = await opened(alice, preset, bot_params=VARIANTS.get(preset, [{}])[0])
         said = await sits(running, made)
         assert said == {
             "channel_id": made["channel_id"],
@@ -98,7 +108,7 @@ async def test_a_game_against_the_house_ends_with_a_result(running: Running, pre
             view = (await follow(alice, made))["view"]
         assert view["status"] == "ended" and view["result"]["reason"]
         assert "house" not in view["result"]["reason"].replace("house buys", "")
-        told = [one["body"] for one in await read(alice, made["channel_id"])]
+        told = await said_hello(alice, made["channel_id"])
         (hello,) = [one for one in told if one.get("type") == "house"]
         assert hello["text"].startswith("HOUSE: ") and STRATEGIES[preset].level in hello["text"]
         assert not [one for one in told if one.get("type") == "violation"]

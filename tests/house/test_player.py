@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -219,22 +220,34 @@ async def test_somebody_takes_its_seat_over_and_it_goes_quietly(time: Time) -> N
     assert room.calls == ["get_channel_info", "sync_messages"]
 
 
-async def test_it_takes_its_time_unless_the_clock_is_fast(time: Time) -> None:
-    for seconds, expected in ((None, 0.7), (60, 0.7), (2, 0.0)):
-        room = Refusing()
-        room.view["bots"][0]["params"] = {"seconds": seconds}
-        room.add("house", **HELLO)
-        room.ask("house")
-        room.view["turn"]["deadline"] = None if seconds is None else "2027-01-01T00:00:00Z"
-        time.slept.clear()
-        player = Player(
-            room,  # type: ignore[arg-type]
-            "chn_x",
-            "house",
-            Strategy("plays", first),
-            lambda taken: False,
-            pace=(0.7, 0.7),
-            now=lambda: time.now,
-        )
-        await player.run()
-        assert sum(time.slept) == pytest.approx(expected)
+@pytest.mark.parametrize(
+    ("deadline", "expected"),
+    [
+        (None, 0.7),
+        ("2027-01-15T08:01:00Z", 0.7),
+        ("2027-01-15T08:00:02Z", 0.2),
+        ("2026-01-01T00:00:00Z", 0),
+    ],
+)
+async def test_it_takes_its_time_unless_the_clock_is_fast(
+    time: Time, deadline: str | None, expected: float
+) -> None:
+    room = Refusing()
+    room.add("house", **HELLO)
+    room.ask("house")
+    room.view["turn"]["deadline"] = deadline
+    eight = datetime(2027, 1, 15, 8, tzinfo=UTC).timestamp()
+    strategy = Strategy("plays", first)
+    rest: Any = room
+    player = Player(
+        rest,
+        "chn_x",
+        "house",
+        strategy,
+        lambda taken: False,
+        pace=(0.7, 0.7),
+        now=lambda: time.now,
+        of_day=lambda: eight,
+    )
+    await player.run()
+    assert sum(time.slept) == pytest.approx(expected)

@@ -25,18 +25,11 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
         made.stop()
 
 
-def spread_from(first: int, number: int) -> list[str]:
-    """The presets of the games from the ``first`` on."""
-    return soak.spread(first + number)[first:]
-
-
 @pytest.mark.long
 @pytest.mark.parametrize("part", range(PARTS))
 def test_no_game_of_the_house_against_itself_gets_stuck(running: Running, part: int) -> None:
     number = GAMES // PARTS
-    report = asyncio.run(
-        soak.play(running.settings, number, presets=spread_from(part * number, number))
-    )
+    report = asyncio.run(soak.play(running.settings, number, first=part * number))
     assert not report.stuck and sum(report.ended.values()) == number, str(report)
 
 
@@ -46,5 +39,11 @@ def test_a_few_games_are_played_and_counted(running: Running) -> None:
     assert str(report).endswith("0 stuck")
 
 
-def test_the_games_are_spread_over_all_presets() -> None:
-    assert set(spread_from(0, len(STRATEGIES))) == set(STRATEGIES)
+def test_the_games_are_spread_over_all_presets_and_their_variants() -> None:
+    games = soak.spread(GAMES)
+    assert {preset for preset, _ in games} == set(STRATEGIES)
+    for preset, variants in soak.VARIANTS.items():
+        played = [params for one, params in games if one == preset]
+        assert all(params in played for params in variants), preset
+    parts = [soak.spread(50, first=part * 50) for part in range(PARTS)]
+    assert [game for part in parts for game in part] == games
