@@ -117,6 +117,9 @@ class Settings(BaseSettings):
     open_seconds: int = Field(600, ge=10)
     channel_idle_days: int = Field(30, ge=1)
 
+    # The house
+    house_players: int = Field(8, ge=0, le=100)
+
     # Other
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
 

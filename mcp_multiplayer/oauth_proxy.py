@@ -36,6 +36,7 @@ from mcp_multiplayer.edge.auth.server import (
 from mcp_multiplayer.edge.jwks import Jwks
 from mcp_multiplayer.edge.pages import layout, qr, site
 from mcp_multiplayer.edge.pages.website import Website
+from mcp_multiplayer.edge.proxy import ask_house
 from mcp_multiplayer.edge.proxy.address import Addresses, parse_trusted
 from mcp_multiplayer.edge.proxy.app import INVITE_CARDS_PER_MINUTE, Parts, Proxy
 from mcp_multiplayer.edge.proxy.authentication import Authentication
@@ -93,6 +94,7 @@ def create_app(
             public=endpoints.routes()
             | Jwks(settings.keys_dir).routes()
             | (browsers.routes() | qr.routes() if settings.web == "on" else {})
+            | ask_house.routes(settings, senders, RateLimit(ask_house.PER_MINUTE, 60, now=now))
             | site.routes(settings.openai_apps_challenge),
             authentication=authentication,
             website=Website(settings, forward.ask),

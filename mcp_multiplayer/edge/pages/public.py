@@ -52,6 +52,7 @@ class PublicPages:
         self._ask = ask
         self.shelf = Shelf(ask)
         self._bare = settings.web == "off"
+        self._house = settings.house_players > 0
         self._privacy = _of_operator("PRIVACY_FILE", settings.privacy_file)
         self._terms = _of_operator("TERMS_FILE", settings.terms_file)
 
@@ -85,8 +86,9 @@ class PublicPages:
         games = [presets.named(name) for name in PLAY_NOW] if presets else []
         return page(
             "landing.html",
-            script="copy.js",
+            script="start.js",
             bare=self._bare,
+            house=self._house,
             card=Card(product.NAME, product.DESCRIPTION, f"{visit.base}/"),
             games=[game for game in games if game],
             rooms=[] if self._bare else await self._listed(),
@@ -146,7 +148,7 @@ class PublicPages:
             return plain(text("game.md", **values), MARKDOWN)
         summary = f"{game.told['summary']} {game.seats}; the referee's whole source."
         card = Card(f"{game.title}: MCP Multiplayer", summary, f"{visit.base}/games/{game.name}")
-        return page("game.html", script="copy.js", here="/games", card=card, **values)
+        return page("game.html", script="start.js", here="/games", card=card, **values)
 
     def _of_game(self, visit: Visit, presets: Presets, game: Preset) -> dict[str, Any]:
         address = f"{visit.base}/games/{game.name}"
@@ -156,7 +158,7 @@ class PublicPages:
             "address": address,
             "reveal_days": f"{presets.reveal_days:g}",
             "check": f"curl -s {address}.py | sha256sum",
-            "plays": game.name in PLAY_NOW,
+            "plays": self._house and game.name in PLAY_NOW,
         }
 
     async def _source(self, visit: Visit) -> Response:
