@@ -69,10 +69,11 @@ function fromSan({ pieces, side }, text) {
   if (!read) return null;
   const [, kind, file, rank, target, promoted = ""] = read;
   const to = squareOf(target);
+  const column = kind ? file : file || target[0]; // a pawn's is left out where it goes straight
   let found = [...pieces.keys()].filter(
     (one) =>
       pieces[one] === own(kind || "P") &&
-      nameOf(one).startsWith(file) &&
+      nameOf(one).startsWith(column) &&
       nameOf(one).endsWith(rank) &&
       reaches(pieces, one, to),
   );

@@ -55,9 +55,10 @@ function fields(body) {
   return [
     said && make("p", { class: "words" }, words(said, TEXT)),
     said && said.length > TEXT && folded("all of it", said),
-    ...short.map(([name, value]) =>
+    ...short.flatMap(([name, value]) => [
+      " ",
       make("span", { class: "value" }, make("b", {}, `${words(name, 60)}:`), " ", words(value)),
-    ),
+    ]),
     _sd !== undefined && make("p", { class: "words hidden-part" }, "and something sealed"),
     names && folded(names, long),
   ];

@@ -55,26 +55,18 @@ export function readExpect(turn) {
 export const textsOf = ({ buttons }) =>
   new Set(buttons.map(({ body }) => body).filter((body) => typeof body === "string"));
 
-/** A button that acts; before giving up it asks for a second press. */
+/** A button that acts; before giving up it asks for a second press, and keeps its size. */
 function pressing(label, word, act) {
   const shown = words(label, LONGEST * 6);
-  const button = make("button", { type: "button", class: "move" }, shown);
   const asks = CONFIRMED.has(words(word, 20).trim().toLowerCase());
-  let asked = false;
-  const ask = (now) => {
-    asked = now;
-    button.textContent = asked ? `Press again: ${shown}` : shown;
-    button.classList.toggle("sure", asked);
-  };
+  const faces = asks ? [shown, `Press again: ${shown}`].map((text) => make("span", {}, text)) : [];
+  const button = make("button", { type: "button", class: "move" }, ...(asks ? faces : [shown]));
+  button.classList.toggle("asks", asks);
   button.addEventListener("click", () => {
-    if (asks && !asked) {
-      ask(true);
-      return;
-    }
-    if (asked) ask(false);
-    act();
+    if (!asks || button.classList.contains("sure")) act();
+    button.classList.toggle("sure");
   });
-  button.addEventListener("blur", () => asked && ask(false));
+  button.addEventListener("blur", () => button.classList.remove("sure"));
   return button;
 }
 

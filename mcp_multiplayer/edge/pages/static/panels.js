@@ -214,9 +214,10 @@ function chess({ value, last }, { moves, send, side }) {
       const here = targets.has(square);
       button.classList.toggle("target", here);
       button.setAttribute("aria-label", names[index] + (here ? ", can move here" : ""));
-      button.setAttribute("aria-disabled", String(!here && !from(square).length));
-      if (square === picked) button.setAttribute("aria-pressed", "true");
-      else button.removeAttribute("aria-pressed");
+      const state = (name, on) =>
+        on ? button.setAttribute(name, "true") : button.removeAttribute(name);
+      state("aria-disabled", !here && !from(square).length);
+      state("aria-pressed", square === picked);
     });
   };
   const post = (move) => {
