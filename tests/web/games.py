@@ -108,8 +108,8 @@ async def play(file: str, seed: int = 1, moves: int = 12, reader: str = "alice")
     bot = {"bot_id": about["label"], "manifest": about, "params": {}, "since": 3}
     game = Recorded(file, bot, reader)
     if file in NETWORKED:
-        for body in NETWORKED[file]:
-            game.say(f"bot:{bot['bot_id']}", body, kind="bot")
+        for told in NETWORKED[file]:
+            game.say(f"bot:{bot['bot_id']}", told, kind="bot")
         return game
     chance = random.Random(f"{file} {seed}")
     table = Table(Plain(), (BOTS / file).read_text(), seed=chance.randbytes(8))
@@ -122,7 +122,8 @@ async def play(file: str, seed: int = 1, moves: int = 12, reader: str = "alice")
             break
         heard, turn = len(table.posts), table.turn
         assert turn is not None
-        player, body = chance.choice(table.movers), choose(turn.expect, chance)
+        player = chance.choice(table.movers)
+        body: Any = choose(turn.expect, chance)
         if script and seed:
             player, begins = script.pop(0)
             listed = turn.expect["body"] if isinstance(turn.expect, dict) else turn.expect
@@ -141,16 +142,20 @@ def _take(game: Recorded, table: Table, heard: int) -> None:
     players = [] if turn is None else list(turn.players)
     told = {"type": "turn", "players": players, "expect": turn and turn.expect}
     game.say("system", told, kind="system")
-    game.turn = turn and {
-        "players": players,
-        "yours": game.reader in players,
-        "deadline": None,
-        "expect": turn.expect,
-        "to": None if turn.to is None else list(turn.to),
-    }
+    game.turn = (
+        None
+        if turn is None
+        else {
+            "players": players,
+            "yours": game.reader in players,
+            "deadline": None,
+            "expect": turn.expect,
+            "to": None if turn.to is None else list(turn.to),
+        }
+    )
 
 
 async def telling(file: str) -> Recorded:
-    """Of some games the one with the most panels, and if it can be one that waits for the reader."""
+    """Of some games the one with the most panels, if it can be one that waits for the reader."""
     tried = [await play(file, seed, moves) for seed in range(1, 7) for moves in (6, 14)]
     return max(tried, key=lambda one: (len(one.items()), bool(one.turn and one.turn["yours"])))

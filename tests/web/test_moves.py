@@ -1,14 +1,13 @@
-"""What a player may press and write: from the turn's `expect`, exactly, and sealed where it says."""
+"""What a player may press and write: the turn's `expect`, exactly, and sealed where it says so."""
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
-import pytest_asyncio
-from playwright.async_api import Browser, Page, expect
+from playwright.async_api import Page, expect
 
 from tests.web import games, stage
 
@@ -16,25 +15,9 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 Json = dict[str, Any]
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def shared(browser: Browser) -> AsyncIterator[Page]:
-    with stage.served() as url:
-        page = await browser.new_page()
-        await page.goto(url)
-        yield await stage.ready(page)
-        await page.close()
-
-
-@pytest_asyncio.fixture(loop_scope="module")
-async def page(shared: Page) -> AsyncIterator[Page]:
-    """One page for all of them, empty; nothing may go wrong in it."""
-    errors: list[str] = []
-    hear = lambda error: errors.append(str(error))  # noqa: E731
-    shared.on("pageerror", hear)
-    await shared.evaluate("made.clear()")
-    yield shared
-    shared.remove_listener("pageerror", hear)
-    assert errors == []
+@pytest.fixture
+def page(scene: Page) -> Page:
+    return scene
 
 
 def turn(expect: Any, to: Any = None, *, yours: bool = True) -> Json:
@@ -71,9 +54,9 @@ ODD = {"type": "move", "action": "hit", "value": 1, "text": "I owe you everythin
         (turn(["a"], ["bot:x"], yours=False), [], "", None),
         (None, [], "", None),
         # Whatever is said besides the move must stand on the button.
-        (turn([ODD]), ['{"type":"move","action":"hit","value":1,"text":"I owe you everything"}'], "", None),
+        (turn([ODD]), [json.dumps(ODD, separators=(",", ":"))], "", None),
     ],
-)  # fmt: skip
+)
 async def test_what_is_expected_is_read(
     page: Page, told: Any, labels: list[str], prompt: str, to: Any
 ) -> None:
@@ -156,7 +139,9 @@ async def test_giving_up_takes_a_second_press(page: Page, body: Any) -> None:
 async def test_the_menu_says_words_and_leaves_gaps_to_the_box(page: Page) -> None:
     await controls(page, turn(["5"]), moves=["1 to 9", "guess N", "rematch", "!help", BID])
     await page.locator(".menu summary").click()
-    await expect(page.locator(".menu button")).to_have_text(["1 to 9", "guess N", "rematch", "!help"])
+    await expect(page.locator(".menu button")).to_have_text(
+        ["1 to 9", "guess N", "rematch", "!help"]
+    )
     await page.get_by_role("button", name="guess N").click()
     box = page.get_by_label("Say something")
     await expect(box).to_be_focused()
@@ -175,7 +160,8 @@ async def test_a_draft_and_the_focus_stay_when_the_turn_changes(page: Page) -> N
         """([mine, yours]) => {
           const place = document.createElement("div");
           made.stage.append(place);
-          const show = (turn) => made.placeMoves(place, { turn, moves: [], canPost: true }, made.post);
+          const state = { moves: [], canPost: true };
+          const show = (turn) => made.placeMoves(place, { ...state, turn }, made.post);
           show(mine);
           const box = place.querySelector("input[name=say]");
           box.value = "half a";

@@ -27,25 +27,9 @@ START = "rnbqkbnr/pppppppp/8/8/8/8/PPPPPPPP/RNBQKBNR w KQkq - 0 1"
 DIGEST = hashlib.sha256(b"42ab").hexdigest()
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def shared(browser: Browser) -> AsyncIterator[Page]:
-    with stage.served() as url:
-        page = await browser.new_page()
-        await page.goto(url)
-        yield await stage.ready(page)
-        await page.close()
-
-
-@pytest_asyncio.fixture(loop_scope="module")
-async def page(shared: Page) -> AsyncIterator[Page]:
-    """One page for all of them, empty; nothing may go wrong in it."""
-    errors: list[str] = []
-    hear = lambda error: errors.append(str(error))  # noqa: E731
-    shared.on("pageerror", hear)
-    await shared.evaluate("made.clear()")
-    yield shared
-    shared.remove_listener("pageerror", hear)
-    assert errors == []
+@pytest.fixture
+def page(scene: Page) -> Page:
+    return scene
 
 
 async def draw(page: Page, kind: str, value: Any, view: Any = None, **more: Any) -> None:
@@ -311,7 +295,10 @@ async def test_a_watcher_presses_nothing(page: Page) -> None:
         (["TS", "??"], ["10 of spades", "face down"]),
         ({"alice": ["AH"], "bob": {"cards": ["2C"]}}, ["ace of hearts", "2 of clubs"]),
         ([{"player": "bob", "cards": ["QD"]}], ["queen of diamonds"]),
-        ({"alice": [["8C"], {"cards": ["8D", "2H"]}]}, ["8 of clubs", "8 of diamonds", "2 of hearts"]),
+        (
+            {"alice": [["8C"], {"cards": ["8D", "2H"]}]},
+            ["8 of clubs", "8 of diamonds", "2 of hearts"],
+        ),
         ({"alice": {"cards": []}}, []),
     ],
 )
@@ -360,7 +347,9 @@ async def test_a_panel_shows_what_it_is_for(
     await expect(page.get_by_role("heading", name="A title")).to_be_visible()
 
 
-@pytest.mark.parametrize("text", ["ä\ud800", {"deck": ["TS", "\u202e\n", 3]}, [True, None], "x" * 9999])
+@pytest.mark.parametrize(
+    "text", ["ä\ud800", {"deck": ["TS", "\u202e\n", 3]}, [True, None], "x" * 9999]
+)
 async def test_the_browser_hashes_as_the_server_does(page: Page, text: Any) -> None:
     panel = boards.Panel("hash", "", 1, more={"text": text, "salt": "ab"})
     written = text if isinstance(text, str) else render_text.quoted(text)
@@ -380,9 +369,7 @@ async def test_the_browser_hashes_as_the_server_does(page: Page, text: Any) -> N
         ("range", [42]),
     ],
 )
-async def test_a_value_of_another_shape_is_shown_as_text(
-    page: Page, kind: str, value: Any
-) -> None:
+async def test_a_value_of_another_shape_is_shown_as_text(page: Page, kind: str, value: Any) -> None:
     await draw(page, kind, value, width=2)
     assert await page.locator(".panel > .as-text").count() == 1
     assert await page.get_by_role("button").count() == 0

@@ -39,7 +39,7 @@ const folded = (name, value) =>
     "details",
     {},
     make("summary", {}, words(name, 120)),
-    make("pre", {}, words(typeof value === "string" ? value : JSON.stringify(value, null, 1), WHOLE)),
+    make("pre", {}, words(value, WHOLE)),
   );
 
 const isPlain = (value) => value === null || ["number", "boolean"].includes(typeof value);
@@ -75,8 +75,8 @@ function saidBySystem(body) {
 const tag = (text) => make("span", { class: "type" }, words(text, 40));
 
 function time(ts) {
-  const at = new Date(ts);
-  if (typeof ts !== "string" || Number.isNaN(at.getTime())) return null;
+  const at = new Date(/^\d{4}-\d\d-\d\dT[\d:.]+Z$/.test(ts) ? ts : NaN);
+  if (Number.isNaN(at.getTime())) return null;
   const shown = at.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
   return make("time", { datetime: at.toISOString() }, shown);
 }
