@@ -1,7 +1,7 @@
 // @ts-check
 /**
- * What was said in a room, for whatever referee: who, the type as a tag, a text as a paragraph, other
- * plain values by their names, the rest folded up. Nothing is guessed from the names of fields.
+ * What was said in a room, for whatever referee: who, the type as a tag, a text as a paragraph,
+ * other plain values by their names, the rest folded up. Nothing is guessed from the names of fields.
  */
 
 import { isRecord, make, words } from "./elements.js";
@@ -27,8 +27,8 @@ const TOLD = {
   "bot:attach": (said) => `bot:${said.bot_id} is ${said.name}`,
   "bot:manifest": (said) => `what bot:${said.bot_id} says of itself`,
   "bot:error": (said) => `bot:${said.bot_id} failed in ${said.hook}: ${said.error}`,
-  bots_announced: (said) =>
-    said.removed ? `bot:${said.removed} is gone` : `referee: ${list(said.bots?.map((bot) => bot.name))}`,
+  bots_announced: ({ removed, bots }) =>
+    removed ? `bot:${removed} is gone` : `referee: ${list(bots?.map((bot) => bot.name))}`,
   change_proposed: (said) => `${said.by} proposes a change`,
 };
 /** Of these there is more to read than the short words. */
@@ -92,7 +92,7 @@ export function feedItem(message, { you } = {}) {
   const body = isRecord(message.body) ? message.body : {};
   const system = sender === "system" && kind === "system";
   const role = system ? "system" : sender.startsWith("bot:") ? "bot" : "player";
-  const own = ["user", "bot", "system"].includes(kind) ? "" : kind;
+  const special = ["user", "bot", "system"].includes(kind) ? "" : kind;
   const addressed = Array.isArray(to) && to.length > 0;
   const sealed = addressed && typeof body.sealed === "string" && Object.keys(body).length === 1;
   const head = make(
@@ -102,15 +102,15 @@ export function feedItem(message, { you } = {}) {
     !system && make("bdi", {}, words(sender, 80)),
     sender === you && " (you)",
     addressed && make("span", { class: "to" }, " to ", make("bdi", {}, words(to.join(", "), 200))),
-    own && tag(own),
+    special && tag(special),
     !system && !sealed && typeof body.type === "string" && tag(body.type),
   );
+  const lock = make("span", { class: "lock" });
   const said = sealed
-    ? [make("p", { class: "words hidden-part" }, make("span", { class: "lock" }), "something sealed")]
-    : system
-      ? saidBySystem(body)
-      : fields(body);
-  return make("li", { class: `said from-${role}${sender === you ? " own" : ""}` }, head, time(ts), ...said);
+    ? [make("p", { class: "words hidden-part" }, lock, "something sealed")]
+    : (system ? saidBySystem : fields)(body);
+  const own = sender === you ? " own" : "";
+  return make("li", { class: `said from-${role}${own}` }, head, time(ts), ...said);
 }
 
 /**

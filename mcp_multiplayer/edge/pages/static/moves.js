@@ -5,7 +5,7 @@
  * somebody say what cannot be read on the button.
  */
 
-import { isRecord, make, words } from "./elements.js";
+import { isRecord, make, redraw, words } from "./elements.js";
 
 const AT_ONCE = 12; // buttons; of more, FIRST and the others behind "more moves"
 const FIRST = 8;
@@ -26,8 +26,8 @@ function labelOf(body) {
 
 function namesIn(to) {
   const names = typeof to === "string" ? [to] : to;
-  const good = Array.isArray(names) && names.length && names.every((one) => typeof one === "string");
-  return good ? names : null;
+  const isText = (one) => typeof one === "string";
+  return Array.isArray(names) && names.length && names.every(isText) ? names : null;
 }
 
 /**
@@ -93,8 +93,8 @@ function moreMoves(buttons) {
  * @returns {HTMLElement}
  */
 export function moveControls({ turn, moves, canPost }, post) {
-  const place = make("div", { class: "moves" });
-  if (!canPost) return place;
+  const place = { class: "moves", tabindex: -1 };
+  if (!canPost) return make("div", place);
   const { buttons, prompt, to } = readExpect(turn);
   const sealed = to && make("p", { class: "sealed" }, make("span", { class: "lock" }), sealing(to));
   const pressed = buttons.map(({ label, body }) =>
@@ -115,16 +115,16 @@ export function moveControls({ turn, moves, canPost }, post) {
     post(box.value, to);
     box.value = "";
   });
-  place.append(
-    ...[
-      sealed,
-      first.length && make("div", { class: "buttons", role: "group", "aria-label": "Moves" }, ...first),
-      pressed.length && moreMoves(pressed),
-      form,
-      menu(moves, box, (body) => post(body, to)),
-    ].filter((one) => one),
+  const group = { class: "buttons", role: "group", "aria-label": "Moves" };
+  return make(
+    "div",
+    place,
+    sealed,
+    first.length && make("div", group, ...first),
+    pressed.length && moreMoves(pressed),
+    form,
+    menu(moves, box, (body) => post(body, to)),
   );
-  return place;
 }
 
 const sealing = (to) =>
@@ -154,20 +154,13 @@ function menu(moves, box, say) {
   );
 }
 
-const drawnFrom = new WeakMap();
-
-/** Keep a place showing the controls of this state; a draft and the focus on it stay. */
+/** Keep a place showing the controls of this state; a draft stays, and the focus in it. */
 export function placeMoves(place, state, post) {
   const { turn, moves, canPost } = state;
-  const from = JSON.stringify([canPost, moves, turn?.yours && [turn.expect, turn.to]]);
-  const old = place.firstElementChild;
-  if (old && drawnFrom.get(old) === from) return;
-  const drawn = moveControls(state, post);
-  drawnFrom.set(drawn, from);
-  const boxes = [old, drawn].map((one) => one?.querySelector("input[name=say]"));
-  const [before, after] = /** @type {(HTMLInputElement | undefined)[]} */ (boxes);
-  const focused = before && before === document.activeElement;
-  if (before && after) after.value = before.value;
-  place.replaceChildren(drawn);
-  if (focused) after?.focus();
+  const source = [canPost, moves, turn?.yours && [turn.expect, turn.to]];
+  const box = "input[name=say]";
+  const [old, drawn] = redraw(place, 0, source, box, () => moveControls(state, post)) ?? [];
+  const draft = old?.querySelector(box)?.value;
+  const now = drawn?.querySelector(box);
+  if (draft && now) now.value = draft;
 }
