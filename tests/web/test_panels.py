@@ -326,6 +326,7 @@ async def text_of(page: Page) -> str:
         ("table", [["x", 1], "y"], {}, "y"),
         ("table", [{"n": n} for n in range(60)], {}, "and 10 more"),
         ("table", {str(n): n for n in range(51)}, {}, "and 1 more"),
+        ("table", [], {}, "nothing"),
         ("text", "Who was it?", {}, "Who was it?"),
         ("text", {"a": 1}, {}, '{"a":1}'),
         ("range", 42, {"low": 1, "high": 100}, "42 of 1 to 100"),

@@ -39,17 +39,22 @@ export function words(value, most = 400) {
 }
 
 /**
- * An element. An attribute that is undefined or false is left out, as is a child that is nothing.
+ * An element: "p.line" is a `p` of that class. An attribute that is undefined or false is left out,
+ * as is a child that is nothing. A function among the attributes hears the event of that name.
  * @param {string} name
- * @param {Record<string, string | number | boolean | undefined>} attributes
- * @param {...(Node | string | null | undefined | false | 0)} children
+ * @param {Record<string, any>} attributes
+ * @param {...any} children
+ * @returns {any}
  */
 export function make(name, attributes = {}, ...children) {
-  const made = document.createElement(name);
+  const [tag, ...classes] = name.split(".");
+  const made = document.createElement(tag);
+  made.classList.add(...classes);
   for (const [key, value] of Object.entries(attributes)) {
-    if (value !== undefined && value !== false) made.setAttribute(key, String(value));
+    if (typeof value === "function") made.addEventListener(key, value);
+    else if (value !== undefined && value !== false) made.setAttribute(key, String(value));
   }
-  made.append(.../** @type {(Node | string)[]} */ (children.filter((child) => child)));
+  made.append(...children.filter((child) => child));
   return made;
 }
 

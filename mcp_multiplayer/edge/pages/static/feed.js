@@ -1,7 +1,7 @@
 // @ts-check
 /**
- * What was said in a room, for whatever referee: who, the type as a tag, a text as a paragraph,
- * other plain values by their names, the rest folded up. Nothing is guessed from the names of fields.
+ * What was said in a room, whoever its referee is: who, the type as a tag, a text as a paragraph,
+ * other plain values by their names, the rest folded up. Nothing is guessed from names of fields.
  */
 
 import { isRecord, make, words } from "./elements.js";
@@ -53,13 +53,13 @@ function fields(body) {
   const long = Object.fromEntries(rest.filter((one) => !short.includes(one)));
   const names = Object.keys(long).slice(0, 8).join(", ");
   return [
-    said && make("p", { class: "words" }, words(said, TEXT)),
+    said && make("p.words", {}, words(said, TEXT)),
     said && said.length > TEXT && folded("all of it", said),
     ...short.flatMap(([name, value]) => [
       " ",
-      make("span", { class: "value" }, make("b", {}, `${words(name, 60)}:`), " ", words(value)),
+      make("span.value", {}, make("b", {}, `${words(name, 60)}:`), " ", words(value)),
     ]),
-    _sd !== undefined && make("p", { class: "words hidden-part" }, "and something sealed"),
+    _sd !== undefined && make("p.words.hidden-part", {}, "and something sealed"),
     names && folded(names, long),
   ];
 }
@@ -68,11 +68,11 @@ function saidBySystem(body) {
   const tell = typeof body.type === "string" && Object.hasOwn(TOLD, body.type) && TOLD[body.type];
   if (!tell) return [typeof body.type === "string" && tag(body.type), ...fields(body)];
   const { type, ...more } = body;
-  const line = make("span", { class: "words" }, words(tell(body)));
+  const line = make("span.words", {}, words(tell(body)));
   return [line, MORE.has(type) && folded("in full", more)];
 }
 
-const tag = (text) => make("span", { class: "type" }, words(text, 40));
+const tag = (text) => make("span.type", {}, words(text, 40));
 
 function time(ts) {
   const at = new Date(/^\d{4}-\d\d-\d\dT[\d:.]+Z$/.test(ts) ? ts : NaN);
@@ -95,19 +95,17 @@ export function feedItem(message, { you } = {}) {
   const special = ["user", "bot", "system"].includes(kind) ? "" : kind;
   const addressed = Array.isArray(to) && to.length > 0;
   const sealed = addressed && typeof body.sealed === "string" && Object.keys(body).length === 1;
-  const head = make(
-    "span",
-    { class: "who" },
-    make("span", { class: "number" }, String(id)),
+  const head = make("span.who", {},
+    make("span.number", {}, String(id)),
     !system && make("bdi", {}, words(sender, 80)),
     sender === you && " (you)",
-    addressed && make("span", { class: "to" }, " to ", make("bdi", {}, words(to.join(", "), 200))),
+    addressed && make("span.to", {}, " to ", make("bdi", {}, words(to.join(", "), 200))),
     special && tag(special),
     !system && !sealed && typeof body.type === "string" && tag(body.type),
   );
-  const lock = make("span", { class: "lock" });
+  const lock = make("span.lock", {});
   const said = sealed
-    ? [make("p", { class: "words hidden-part" }, lock, "something sealed")]
+    ? [make("p.words.hidden-part", {}, lock, "something sealed")]
     : (system ? saidBySystem : fields)(body);
   const own = sender === you ? " own" : "";
   return make("li", { class: `said from-${role}${own}` }, head, time(ts), ...said);
@@ -119,9 +117,7 @@ export function feedItem(message, { you } = {}) {
  */
 export function makeFeed(reader = {}) {
   const list = make("ol", {});
-  const element = make(
-    "div",
-    { class: "feed", role: "log", "aria-label": "What was said", tabindex: 0 },
+  const element = make("div.feed", { role: "log", "aria-label": "What was said", tabindex: 0 },
     list,
   );
   let newest = 0;

@@ -20,7 +20,7 @@ function labelOf(body) {
   const parts = value === undefined ? [action] : [action, value];
   const isMove = type === "move" && typeof action === "string" && !Object.keys(more).length;
   const scalar = parts.every((one) => ["string", "number"].includes(typeof one));
-  const named = isMove && scalar && (game === undefined || typeof game === "string");
+  const named = isMove && scalar && /^[\w-]{1,32}$/.test(game ?? "game");
   return named ? parts.join(" ") : JSON.stringify(body);
 }
 
@@ -57,32 +57,33 @@ export const textsOf = ({ buttons }) =>
 
 /** A button that acts; before giving up it asks for a second press, and keeps its size. */
 function pressing(label, word, act) {
-  const shown = words(label, LONGEST * 6);
+  const shown = words(label, LONGEST);
   const asks = CONFIRMED.has(words(word, 20).trim().toLowerCase());
-  const faces = asks ? [shown, `Press again: ${shown}`].map((text) => make("span", {}, text)) : [];
-  const button = make("button", { type: "button", class: "move" }, ...(asks ? faces : [shown]));
-  button.classList.toggle("asks", asks);
-  button.addEventListener("click", () => {
-    if (!asks || button.classList.contains("sure")) act();
-    button.classList.toggle("sure");
-  });
-  button.addEventListener("blur", () => button.classList.remove("sure"));
+  const texts = asks ? [shown, `Press again: ${shown}`] : [shown];
+  const faces = texts.map((text) => (asks ? make("span", {}, text) : text));
+  const about = {
+    type: "button",
+    click: () => {
+      if (!asks || button.classList.contains("sure")) act();
+      if (asks) button.classList.toggle("sure");
+    },
+    blur: () => button.classList.remove("sure"),
+  };
+  const button = make(asks ? "button.move.asks" : "button.move", about, ...faces);
   return button;
 }
 
 /** The moves beyond the first ones, behind a word that finds them. */
 function moreMoves(buttons) {
-  const filter = make("input", { type: "search", autocomplete: "off" });
-  filter.addEventListener("input", () => {
-    const sought = filter.value.trim().toLowerCase();
+  const input = ({ target }) => {
+    const sought = target.value.trim().toLowerCase();
     for (const one of buttons) one.hidden = !one.textContent.toLowerCase().includes(sought);
-  });
-  return make(
-    "details",
-    { class: "more-moves" },
+  };
+  const filter = make("input", { type: "search", autocomplete: "off", input });
+  return make("details.more-moves", {},
     make("summary", {}, `more moves (${buttons.length})`),
     make("label", {}, "Find a move", filter),
-    make("div", { class: "buttons" }, ...buttons),
+    make("div.buttons", {}, ...buttons),
   );
 }
 
@@ -96,25 +97,25 @@ export function moveControls({ turn, moves, canPost }, post) {
   const place = { class: "moves", tabindex: -1 };
   if (!canPost) return make("div", place);
   const { buttons, prompt, to } = readExpect(turn);
-  const sealed = to && make("p", { class: "sealed" }, make("span", { class: "lock" }), sealing(to));
+  const sealed = to && make("p.sealed", {}, make("span.lock", {}), sealing(to));
   const pressed = buttons.map(({ label, body }) =>
     pressing(label, isRecord(body) ? body.action : body, () => post(body, to)),
   );
   const first = pressed.splice(0, pressed.length > AT_ONCE ? FIRST : AT_ONCE);
   const name = prompt ? words(prompt) : "Say something";
   const box = make("input", { name: "say", autocomplete: "off", enterkeyhint: "send" });
-  const form = make(
-    "form",
-    { class: "say-box" },
-    make("label", {}, name, box),
-    make("button", { class: "go" }, to ? "Send sealed" : "Send"),
-  );
-  form.addEventListener("submit", (event) => {
+  const submit = (event) => {
     event.preventDefault();
     if (!box.value.trim()) return;
     post(box.value, to);
     box.value = "";
-  });
+  };
+  const form = make(
+    "form.say-box",
+    { submit },
+    make("label", {}, name, box),
+    make("button.go", {}, to ? "Send sealed" : "Send"),
+  );
   const group = { class: "buttons", role: "group", "aria-label": "Moves" };
   return make(
     "div",
@@ -146,11 +147,9 @@ function menu(moves, box, say) {
       box.focus();
     }),
   );
-  return make(
-    "details",
-    { class: "menu" },
-    make("summary", { "aria-label": "Other words of this referee" }, "⋯"),
-    make("div", { class: "buttons" }, ...buttons),
+  return make("details.menu", {},
+    make("summary", {}, "⋯ other words"),
+    make("div.buttons", {}, ...buttons),
   );
 }
 

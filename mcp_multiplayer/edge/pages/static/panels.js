@@ -21,7 +21,8 @@ const TEXT = 4000;
 
 // --- finding ---------------------------------------------------------------------------------
 
-const panelsOf = (bot) => (Array.isArray(bot.manifest?.show) ? bot.manifest.show : []);
+const panelsOf = ({ manifest }) =>
+  Array.isArray(manifest?.show) ? manifest.show.filter(isRecord) : [];
 const looksInto = (panel, body) => !("in" in panel) || body.type === panel.in;
 const isFrom = (bot, message) =>
   message.sender === `bot:${bot.bot_id}` && !(message.entry <= bot.since);
@@ -100,7 +101,7 @@ export function sideOf(bot, messages, you) {
 // --- drawing ---------------------------------------------------------------------------------
 
 const cell = (value) => words(value, CELL).trim();
-const asText = (value) => make("p", { class: "as-text" }, words(value, TEXT));
+const asText = (value) => make("p.as-text", {}, words(value, TEXT));
 
 /**
  * A table of buttons: Tab reaches it once, arrows, Home and End walk in it.
@@ -126,22 +127,26 @@ function board(label, width, cells, press) {
     const row = buttons.slice(start, start + width);
     rows.push(make("tr", {}, ...row.map((button) => make("td", {}, button))));
   }
-  const table = make("table", { role: "grid", "aria-label": label }, make("tbody", {}, ...rows));
-  table.addEventListener("focusin", (event) => {
-    for (const button of buttons) button.tabIndex = button === event.target ? 0 : -1;
-  });
-  table.addEventListener("click", (event) => {
-    const target = /** @type {Element} */ (event.target).closest("button");
-    if (target) press(buttons.indexOf(/** @type {HTMLButtonElement} */ (target)));
-  });
-  table.addEventListener("keydown", (event) => {
-    const here = buttons.indexOf(/** @type {HTMLButtonElement} */ (event.target));
-    const there = buttons[walk(event, here, width, buttons.length)];
-    if (!there) return;
-    event.preventDefault();
-    there.focus();
-  });
-  return { buttons, element: make("div", { class: "board" }, table) };
+  const about = {
+    role: "grid",
+    "aria-label": label,
+    focusin: ({ target }) => {
+      for (const button of buttons) button.tabIndex = button === target ? 0 : -1;
+    },
+    click: ({ target }) => {
+      const index = buttons.findIndex((button) => button.contains(target));
+      if (index >= 0) press(index);
+    },
+    keydown: (event) => {
+      const here = buttons.indexOf(event.target);
+      const there = buttons[walk(event, here, width, buttons.length)];
+      if (!there) return;
+      event.preventDefault();
+      there.focus();
+    },
+  };
+  const table = make("table", about, make("tbody", {}, ...rows));
+  return { buttons, element: make("div.board", {}, table) };
 }
 
 /** Where a key leads from a cell; undefined for a key that leads nowhere. */
@@ -192,7 +197,7 @@ function chess({ value, last }, { moves, send, side }) {
   });
 
   let picked = -1;
-  const offer = make("div", { class: "offer", role: "group", "aria-label": "Promote to" });
+  const offer = make("div.offer", { role: "group", "aria-label": "Promote to" });
   const pick = (square) => {
     picked = square;
     offer.replaceChildren();
@@ -217,9 +222,8 @@ function chess({ value, last }, { moves, send, side }) {
       post(found[0]);
     } else if (found.length) {
       const buttons = found.map((move) => {
-        const button = make("button", { type: "button" }, MEN[move.promoted] ?? "pawn");
-        button.addEventListener("click", () => post(move));
-        return button;
+        const click = () => post(move);
+        return make("button", { type: "button", click }, MEN[move.promoted] ?? "pawn");
       });
       offer.replaceChildren(...buttons);
       buttons[0].focus();
@@ -230,7 +234,7 @@ function chess({ value, last }, { moves, send, side }) {
   const told = way.length ? way.join("–") : last == null ? "" : cell(last);
   const line = `${position.side === "w" ? "White" : "Black"} to move`;
   const then = told && ` · last move ${told}`;
-  return [drawn.element, offer, make("p", { class: "board-line" }, line, then)];
+  return [drawn.element, offer, make("p.board-line", {}, line, then)];
 }
 
 /** A cell whose number `moves` lists posts that number. */
@@ -242,7 +246,7 @@ function grid({ value, width }, { moves, send }) {
     const open = moves.has(number);
     const hint = open && !text;
     // Texts that differ look different, whatever they mean to their author.
-    const tone = text && `tone-${/** @type {number} */ (text.codePointAt(0)) % 4}`;
+    const tone = text && `tone-${text.charCodeAt(0) % 4}`;
     return {
       name: `${number}: ${text || "empty"}`,
       open,
@@ -263,7 +267,7 @@ function card(code) {
   const text = typeof code === "string" ? code : "";
   const [, rank, suit] = /^(10|[2-9TJQKA])([SHDC])$/.exec(text) ?? [];
   const down = code === "??";
-  if (!rank && !down) return make("span", { class: "playing-card" }, cell(code) || "–");
+  if (!rank && !down) return make("span.playing-card", {}, cell(code) || "–");
   const [figure, suits] = (SUITS[suit] ?? "").split(" ");
   const name = down ? "face down" : `${RANKS[rank] ?? rank} of ${suits}`;
   const red = suit === "H" || suit === "D" ? " red" : "";
@@ -283,25 +287,25 @@ function hand(value, several = true) {
     return held.slice(0, ROWS).flatMap((one) => hand(one, false));
   }
   const shown = held.slice(0, ROWS).map(card);
-  return [make("span", { class: "hand" }, ...(shown.length ? shown : ["no cards"]))];
+  return [make("span.hand", {}, ...(shown.length ? shown : ["no cards"]))];
 }
 
 function cards({ value }) {
   const many = Array.isArray(value) && value.length > 0 && value.every(isRecord);
   if (!many && !isRecord(value)) {
     const fits = Array.isArray(value) || typeof value === "string";
-    return fits ? make("div", { class: "hands" }, ...hand(value)) : null;
+    return fits ? make("div.hands", {}, ...hand(value)) : null;
   }
   const held = many ? value.map((one) => [one.player ?? "", one]) : Object.entries(value);
   const rows = held
     .slice(0, ROWS)
     .map(([name, one]) => make("li", {}, make("bdi", {}, cell(name)), ...hand(one)));
-  return make("ul", { class: "hands" }, ...rows);
+  return make("ul.hands", {}, ...rows);
 }
 
 function die(value) {
   const pips = Number.isInteger(value) && value >= 1 && value <= 6;
-  if (!pips) return make("span", { class: "die said" }, cell(value));
+  if (!pips) return make("span.die.said", {}, cell(value));
   const dots = [...Array(value)].map(() => make("i"));
   const about = { class: `die pips-${value}`, role: "img", "aria-label": String(value) };
   return make("span", about, ...dots);
@@ -309,34 +313,31 @@ function die(value) {
 
 function dice({ value }) {
   const rolled = Array.isArray(value) ? value : [value];
-  return make("div", { class: "dice" }, ...rolled.slice(0, ROWS).map(die));
+  return make("div.dice", {}, ...rolled.slice(0, ROWS).map(die));
 }
 
-/** Objects are rows of a name and a value, or columns where there is a list of them. */
+/** An object has a row for each name; a list of objects a column for each. */
 function table({ value, title }) {
-  if (!isRecord(value) && !Array.isArray(value)) return null;
-  const rows = Array.isArray(value) ? value.slice(0, ROWS) : Object.entries(value).slice(0, ROWS);
-  const left = (Array.isArray(value) ? value : Object.keys(value)).length - rows.length;
-  const records = Array.isArray(value) && rows.length > 0 && rows.every(isRecord);
+  const list = Array.isArray(value) ? value : isRecord(value) ? Object.entries(value) : null;
+  if (!list?.length) return list && make("p.board-line", {}, "nothing");
+  const rows = list.slice(0, ROWS);
+  const records = list === value && rows.every(isRecord);
   const columns = records ? [...new Set(rows.flatMap(Object.keys))].slice(0, COLUMNS) : [];
   const head = (name, scope) => make("th", { scope }, words(name, 60));
   const data = (one) =>
     make("td", { class: typeof one === "number" ? "number" : undefined }, words(one ?? "–"));
   const row = (one) => {
-    if (!Array.isArray(value)) return [head(one[0], "row"), data(one[1])];
+    if (list !== value) return [head(one[0], "row"), data(one[1])];
     if (records) return columns.map((name) => data(Object.hasOwn(one, name) ? one[name] : null));
     return (Array.isArray(one) ? one.slice(0, COLUMNS) : [one]).map(data);
   };
-  const body = make("tbody", {}, ...rows.map((one) => make("tr", {}, ...row(one))));
-  const named = columns.map((name) => head(name, "col"));
+  const line = (cells) => make("tr", {}, ...cells);
+  const body = make("tbody", {}, ...rows.map((one) => line(row(one))));
+  const names = records && make("thead", {}, line(columns.map((name) => head(name, "col"))));
+  const left = list.length - rows.length;
   return [
-    make(
-      "table",
-      { class: "data", "aria-label": title ? words(title, 80) : "Table" },
-      named.length > 0 && make("thead", {}, make("tr", {}, ...named)),
-      body,
-    ),
-    left > 0 && make("p", { class: "board-line" }, `and ${left} more`),
+    make("table.data", { "aria-label": title ? words(title, 80) : "Table" }, names, body),
+    left > 0 && make("p.board-line", {}, `and ${left} more`),
   ];
 }
 
@@ -347,7 +348,7 @@ function said({ value }) {
 function range({ value, low, high }) {
   if (typeof value !== "number") return null;
   const bounds = low == null || high == null ? "" : ` of ${words(low)} to ${words(high)}`;
-  const told = make("p", { class: "range-value" }, make("b", {}, String(value)), bounds);
+  const told = make("p.range-value", {}, make("b", {}, String(value)), bounds);
   if (typeof low !== "number" || typeof high !== "number" || !(low < high)) return told;
   const label = `${value}${bounds}`;
   return [told, make("meter", { min: low, max: high, value, "aria-label": label })];
@@ -368,10 +369,10 @@ function hash(item) {
   const step = (name, done) => make("span", { class: done ? "step done" : "step" }, name);
   const open = "text" in item && "salt" in item;
   const steps = (item.opens || open) && [step("committed", true), step("opened", open)];
-  const line = steps && make("p", { class: "steps" }, ...steps);
-  const yet = item.opens && make("p", { class: "board-line" }, "not opened yet");
+  const line = steps && make("p.steps", {}, ...steps);
+  const yet = item.opens && make("p.board-line", {}, "not opened yet");
   if (!open) return [line, code, yet];
-  const verdict = make("p", { class: "verdict" }, "computing its SHA-256 …");
+  const verdict = make("p.verdict", {}, "computing its SHA-256 …");
   agrees(item).then((same) => {
     verdict.classList.add(same === null ? "unknown" : same ? "good" : "bad");
     const told = same ? "this, computed here" : "ANOTHER: this opening is false";
@@ -399,7 +400,8 @@ const KINDS = new Map([
  * One panel.
  * @param {any} item of `findPanels`
  * @param {{moves?: Set<string>, send?: (body: string) => void, side?: "w" | "b"}} view `moves`:
- *   texts that whoever looks may post now, none for a watcher; `send` posts one; `side`: of `sideOf`
+ *   texts that whoever looks may post now, none for a watcher; `send` posts one; `side`: that of
+ *   `sideOf`
  * @returns {HTMLElement}
  */
 export function drawPanel(item, { moves = new Set(), send = () => {}, side } = {}) {
