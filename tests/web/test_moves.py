@@ -127,7 +127,7 @@ async def test_giving_up_takes_a_second_press(page: Page, body: Any) -> None:
     await controls(page, turn([body, "hit"]))
     button = page.get_by_role("group").get_by_role("button").first
     await button.click()
-    await expect(button).to_have_accessible_name(re.compile("^Press again: "))
+    await expect(button).to_have_accessible_name(re.compile("^Sure. Press again: "))
     await page.get_by_role("button", name="hit").click()
     assert await stage.posted(page) == [["hit", None]]
     await expect(button).not_to_have_accessible_name(re.compile("Press again"))

@@ -43,7 +43,8 @@ const folded = (name, value) =>
   );
 
 const isPlain = (value) => value === null || ["number", "boolean"].includes(typeof value);
-const isShort = (value) => isPlain(value) || (typeof value === "string" && value.length <= LONG);
+const isShort = (value) =>
+  isPlain(value) || (typeof value === "string" && value.length <= LONG && !value.includes("\n"));
 
 function fields(body) {
   const { type, text, _sd, ...more } = body;

@@ -55,20 +55,22 @@ export function readExpect(turn) {
 export const textsOf = ({ buttons }) =>
   new Set(buttons.map(({ body }) => body).filter((body) => typeof body === "string"));
 
-/** A button that acts; before giving up it asks for a second press, and keeps its size. */
+/** A button that acts; before giving up it asks for a second press, and keeps its place. */
 function pressing(label, word, act) {
   const shown = words(label, LONGEST);
   const asks = CONFIRMED.has(words(word, 20).trim().toLowerCase());
-  const texts = asks ? [shown, `Press again: ${shown}`] : [shown];
-  const faces = texts.map((text) => (asks ? make("span", {}, text) : text));
-  const about = {
-    type: "button",
-    click: () => {
-      if (!asks || button.classList.contains("sure")) act();
-      if (asks) button.classList.toggle("sure");
-    },
-    blur: () => button.classList.remove("sure"),
+  const ask = (sure) => {
+    button.classList.toggle("sure", sure);
+    if (sure) button.setAttribute("aria-label", `Sure? Press again: ${shown}`);
+    else button.removeAttribute("aria-label");
   };
+  const click = () => {
+    const now = !asks || button.classList.contains("sure");
+    ask(!now);
+    if (now) act();
+  };
+  const faces = asks ? [make("span", {}, shown), make("span", {}, "Sure?")] : [shown];
+  const about = { type: "button", click, blur: () => ask(false) };
   const button = make(asks ? "button.move.asks" : "button.move", about, ...faces);
   return button;
 }
