@@ -3,9 +3,11 @@ and any other value as text."""
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import json
 import random
+import subprocess
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -18,12 +20,14 @@ from mcp_multiplayer.edge.api import render_text
 from mcp_multiplayer.edge.api.render_boards import items as items_of
 from mcp_multiplayer.service import boards
 from mcp_multiplayer.service.hook_io import message_json
+from tests import npm
 from tests.verifier.matches import PRESETS, World, match, world
 from tests.web import games, stage
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 START = "rnbqkbnr/pppppppp/8/8/8/8/PPPPPPPP/RNBQKBNR w KQkq - 0 1"
+MINE = ("chess.js", "elements.js", "feed.js", "moves.js", "panels.js")
 DIGEST = hashlib.sha256(b"42ab").hexdigest()
 
 
@@ -337,6 +341,7 @@ async def text_of(page: Page) -> str:
         ("hash", DIGEST, {"text": "42", "salt": "ab"}, "is this, computed here"),
         ("hash", DIGEST, {"text": 43, "salt": "ab"}, "ANOTHER: this opening is false"),
         ("hash", DIGEST, {"text": 4, "salt": []}, "this page cannot check it"),
+        ("hash", DIGEST, {"text": [1e-5], "salt": "ab"}, "this page cannot check it"),
         ("text", "a\u202eb\u200dc", {}, "a\\u202eb\u200dc"),
     ],
 )
@@ -415,5 +420,19 @@ async def test_a_board_fits_a_phone_and_its_squares_can_be_hit(browser: Browser)
 
 
 async def test_the_scripts_are_small() -> None:
-    mine = ("chess.js", "elements.js", "feed.js", "moves.js", "panels.js")
-    assert sum((Path(stage.STATIC) / name).stat().st_size for name in mine) <= 40_000
+    assert sum((stage.STATIC / name).stat().st_size for name in MINE) <= 40_000
+
+
+@pytest.mark.long
+async def test_the_types_that_the_scripts_name_hold(pytestconfig: pytest.Config) -> None:
+    cache = pytestconfig.cache
+    assert cache is not None
+    directory = npm.installed(Path(cache.mkdir("npm")) / "typescript", ("typescript@5.9.3",))
+    check = "--noEmit --allowJs --checkJs --target es2023 --lib es2023,dom,dom.iterable"
+    command = [str(npm.NODE), str(next(directory.rglob("lib/tsc.js"))), *check.split()]
+    command += ["--module", "esnext", "--moduleResolution", "bundler"]
+    scripts = [str(stage.STATIC / name) for name in MINE]
+    done = await asyncio.to_thread(
+        subprocess.run, [*command, *scripts], capture_output=True, text=True
+    )
+    assert done.stdout == ""

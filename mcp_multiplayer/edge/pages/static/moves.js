@@ -9,7 +9,7 @@ import { isRecord, make, redraw, words } from "./elements.js";
 
 const AT_ONCE = 12; // buttons; of more, FIRST and the others behind "more moves"
 const FIRST = 8;
-const MOST = 300;
+const MOST = 400; // a button for each cell of a grid
 const LONGEST = 300; // characters of what a button posts
 const CONFIRMED = new Set(["resign", "concede", "leave"]);
 

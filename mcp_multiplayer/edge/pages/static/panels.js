@@ -356,8 +356,13 @@ function range({ value, low, high }) {
 
 /** Whether text and salt are what was committed to; null where this page cannot tell. */
 async function agrees({ value, text, salt }) {
-  const whole = typeof salt === "string" || Number.isSafeInteger(salt);
-  if (!whole || !globalThis.crypto?.subtle) return null;
+  let sure = typeof salt === "string" || Number.isSafeInteger(salt);
+  JSON.stringify(text, (_, one) => {
+    // Of others it is not known how the server writes them.
+    if (typeof one === "number" && !Number.isSafeInteger(one)) sure = false;
+    return one;
+  });
+  if (!sure || !globalThis.crypto?.subtle) return null;
   const opened = `${typeof text === "string" ? text : quoted(text)}${salt}`;
   const bytes = new TextEncoder().encode(opened.replace(/\p{Cs}/gu, "?"));
   const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));
@@ -384,7 +389,7 @@ function hash(item) {
   return [line, code, parts, verdict];
 }
 
-/** Kind -> what draws it, and what it is called without a title. */
+/** @type {Map<string, [Function, string]>} Kind -> what draws it, its name without a title. */
 const KINDS = new Map([
   ["chess", [chess, "Chess"]],
   ["grid", [grid, "Board"]],
@@ -412,6 +417,7 @@ export function drawPanel(item, { moves = new Set(), send = () => {}, side } = {
     "section",
     {
       class: `panel panel-${KINDS.has(item.panel) ? item.panel : "text"}`,
+      role: "group",
       "aria-label": title || name,
       tabindex: -1,
     },
