@@ -37,6 +37,18 @@ NETWORKED: Mapping[str, list[Json]] = {
         }
     ],
 }
+#: What chance would hardly say: who, and how a body that is expected begins, or one's own.
+SCRIPTS: Mapping[str, list[tuple[str, str]]] = {
+    "memory_exchange_bot.py": [
+        *(("alice", "opt in"), ("bob", "opt in"), ("alice", "ask What do you like about May?")),
+        *(("bob", "answer The rain."), ("alice", "release"), ("bob", "release")),
+    ],
+    "judge_bot.py": [
+        *(("alice", "propose Be kind to each other."), ("alice", "accept"), ("bob", "accept")),
+        *(("alice", "claim Bob was not kind."), ("bob", "deny I was.")),
+        *(("alice", "rest"), ("bob", "rest")),
+    ],
+}
 FILES = sorted(path.name for path in BOTS.glob("*_bot.py"))
 
 
@@ -91,27 +103,34 @@ class Recorded:
 
 async def play(file: str, seed: int = 1, moves: int = 12, reader: str = "alice") -> Recorded:
     """A game by chance, of so many moves or to its end; stopped where it is the reader's turn, if
-    it can be."""
+    it can be. ``seed`` 0: nothing but chance."""
     about = manifest(BOTS / file)
     bot = {"bot_id": about["label"], "manifest": about, "params": {}, "since": 3}
     game = Recorded(file, bot, reader)
     if file in NETWORKED:
-        for body in NETWORKED[file]:
-            game.say(f"bot:{bot['bot_id']}", body, kind="bot")
+        for told in NETWORKED[file]:
+            game.say(f"bot:{bot['bot_id']}", told, kind="bot")
         return game
     chance = random.Random(f"{file} {seed}")
     table = Table(Plain(), (BOTS / file).read_text(), seed=chance.randbytes(8))
     table.bot_id = about["label"]
     await table.begin("alice", "bob")
     _take(game, table, 0)
+    script = list(SCRIPTS.get(file, []))
     for number in range(moves + 6):
         if not table.movers or (number >= moves and reader in table.movers):
             break
         heard, turn = len(table.posts), table.turn
         assert turn is not None
-        player, body = chance.choice(table.movers), choose(turn.expect, chance)
-        game.say(player, body, turn.to)
-        await table.say(player, body, turn.to)
+        player = chance.choice(table.movers)
+        body: Any = choose(turn.expect, chance)
+        if script and seed:
+            player, begins = script.pop(0)
+            listed = turn.expect["body"] if isinstance(turn.expect, dict) else turn.expect
+            body = next((one for one in listed if one.startswith(begins)), begins)
+        to = None if turn.to is None else list(turn.to)
+        game.say(player, body, to)
+        await table.say(player, body, to)
         _take(game, table, heard)
     return game
 
@@ -123,10 +142,20 @@ def _take(game: Recorded, table: Table, heard: int) -> None:
     players = [] if turn is None else list(turn.players)
     told = {"type": "turn", "players": players, "expect": turn and turn.expect}
     game.say("system", told, kind="system")
-    game.turn = turn and {
-        "players": players,
-        "yours": game.reader in players,
-        "deadline": None,
-        "expect": turn.expect,
-        "to": None if turn.to is None else list(turn.to),
-    }
+    game.turn = (
+        None
+        if turn is None
+        else {
+            "players": players,
+            "yours": game.reader in players,
+            "deadline": None,
+            "expect": turn.expect,
+            "to": None if turn.to is None else list(turn.to),
+        }
+    )
+
+
+async def telling(file: str) -> Recorded:
+    """Of some games the one with the most panels, if it can be one that waits for the reader."""
+    tried = [await play(file, seed, moves) for seed in range(1, 7) for moves in (6, 14)]
+    return max(tried, key=lambda one: (len(one.items()), bool(one.turn and one.turn["yours"])))

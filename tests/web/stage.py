@@ -73,7 +73,7 @@ def served() -> Iterator[str]:
             thread.join()
 
 
-#: Makes `stage(what, …)` in a page: it draws into the stage, and what is posted is kept in `posted`.
+#: Puts what the modules export into `made`, with short ways to draw; posts are kept in `posted`.
 _SETUP = """async () => {
   const panels = await import("/static/panels.js");
   const moves = await import("/static/moves.js");

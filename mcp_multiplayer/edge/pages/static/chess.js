@@ -11,7 +11,7 @@ const CASTLING = /^[O0]-[O0](-[O0])?[+#]?$/;
 
 /** Squares are counted from a8 to h1, as a FEN does. */
 export const nameOf = (square) => "abcdefgh"[square % 8] + (8 - (square >> 3));
-export const squareOf = (name) => "abcdefgh".indexOf(name[0]) + 8 * (8 - Number(name[1]));
+const squareOf = (name) => "abcdefgh".indexOf(name[0]) + 8 * (8 - Number(name[1]));
 
 const isWhite = (piece) => piece < "a";
 
@@ -54,8 +54,8 @@ function isSafe(pieces, from, to) {
   [after[from], after[to]] = [" ", pieces[from]];
   const white = isWhite(pieces[from]);
   const king = after.indexOf(white ? "K" : "k");
-  const enemies = [...after.keys()].filter((one) => after[one] !== " " && isWhite(after[one]) !== white);
-  return !enemies.some((one) => reaches(after, one, king));
+  const isEnemy = (piece) => piece !== " " && isWhite(piece) !== white;
+  return !after.some((piece, one) => isEnemy(piece) && reaches(after, one, king));
 }
 
 function fromSan({ pieces, side }, text) {
@@ -69,10 +69,11 @@ function fromSan({ pieces, side }, text) {
   if (!read) return null;
   const [, kind, file, rank, target, promoted = ""] = read;
   const to = squareOf(target);
+  const column = kind ? file : file || target[0]; // a pawn's is left out where it goes straight
   let found = [...pieces.keys()].filter(
     (one) =>
       pieces[one] === own(kind || "P") &&
-      nameOf(one).startsWith(file) &&
+      nameOf(one).startsWith(column) &&
       nameOf(one).endsWith(rank) &&
       reaches(pieces, one, to),
   );
@@ -87,10 +88,10 @@ function fromSan({ pieces, side }, text) {
 export function readMoves(position, texts) {
   const found = [];
   for (const text of texts) {
-    const plain = UCI.exec(text);
-    const move = plain ? [squareOf(plain[1]), squareOf(plain[2]), plain[3]] : fromSan(position, text);
-    if (!move || position.pieces[move[0]] === " ") continue;
-    const [from, to, promoted] = move;
+    const [, start, end, kind] = UCI.exec(text) ?? [];
+    const move = start ? [squareOf(start), squareOf(end), kind] : fromSan(position, text);
+    const [from, to, promoted] = move ?? [];
+    if (!move || position.pieces[from] === " ") continue;
     found.push({ from, to, promoted, uci: nameOf(from) + nameOf(to) + promoted });
   }
   return found;

@@ -1,7 +1,7 @@
 // @ts-check
 /**
- * What was said in a room, for whatever referee: who, the type as a tag, a text as a paragraph, other
- * plain values by their names, the rest folded up. Nothing is guessed from the names of fields.
+ * What was said in a room, whoever its referee is: who, the type as a tag, a text as a paragraph,
+ * other plain values by their names, the rest folded up. Nothing is guessed from names of fields.
  */
 
 import { isRecord, make, words } from "./elements.js";
@@ -27,8 +27,8 @@ const TOLD = {
   "bot:attach": (said) => `bot:${said.bot_id} is ${said.name}`,
   "bot:manifest": (said) => `what bot:${said.bot_id} says of itself`,
   "bot:error": (said) => `bot:${said.bot_id} failed in ${said.hook}: ${said.error}`,
-  bots_announced: (said) =>
-    said.removed ? `bot:${said.removed} is gone` : `referee: ${list(said.bots?.map((bot) => bot.name))}`,
+  bots_announced: ({ removed, bots }) =>
+    removed ? `bot:${removed} is gone` : `referee: ${list(bots?.map((bot) => bot.name))}`,
   change_proposed: (said) => `${said.by} proposes a change`,
 };
 /** Of these there is more to read than the short words. */
@@ -39,11 +39,12 @@ const folded = (name, value) =>
     "details",
     {},
     make("summary", {}, words(name, 120)),
-    make("pre", {}, words(typeof value === "string" ? value : JSON.stringify(value, null, 1), WHOLE)),
+    make("pre", {}, words(value, WHOLE)),
   );
 
 const isPlain = (value) => value === null || ["number", "boolean"].includes(typeof value);
-const isShort = (value) => isPlain(value) || (typeof value === "string" && value.length <= LONG);
+const isShort = (value) =>
+  isPlain(value) || (typeof value === "string" && value.length <= LONG && !value.includes("\n"));
 
 function fields(body) {
   const { type, text, _sd, ...more } = body;
@@ -53,12 +54,13 @@ function fields(body) {
   const long = Object.fromEntries(rest.filter((one) => !short.includes(one)));
   const names = Object.keys(long).slice(0, 8).join(", ");
   return [
-    said && make("p", { class: "words" }, words(said, TEXT)),
+    said && make("p.words", {}, words(said, TEXT)),
     said && said.length > TEXT && folded("all of it", said),
-    ...short.map(([name, value]) =>
-      make("span", { class: "value" }, make("b", {}, `${words(name, 60)}:`), " ", words(value)),
-    ),
-    _sd !== undefined && make("p", { class: "words hidden-part" }, "and something sealed"),
+    ...short.flatMap(([name, value]) => [
+      " ",
+      make("span.value", {}, make("b", {}, `${words(name, 60)}:`), " ", words(value)),
+    ]),
+    _sd !== undefined && make("p.words.hidden-part", {}, "and something sealed"),
     names && folded(names, long),
   ];
 }
@@ -67,15 +69,15 @@ function saidBySystem(body) {
   const tell = typeof body.type === "string" && Object.hasOwn(TOLD, body.type) && TOLD[body.type];
   if (!tell) return [typeof body.type === "string" && tag(body.type), ...fields(body)];
   const { type, ...more } = body;
-  const line = make("span", { class: "words" }, words(tell(body)));
+  const line = make("span.words", {}, words(tell(body)));
   return [line, MORE.has(type) && folded("in full", more)];
 }
 
-const tag = (text) => make("span", { class: "type" }, words(text, 40));
+const tag = (text) => make("span.type", {}, words(text, 40));
 
 function time(ts) {
-  const at = new Date(ts);
-  if (typeof ts !== "string" || Number.isNaN(at.getTime())) return null;
+  const at = new Date(/^\d{4}-\d\d-\d\dT[\d:.]+Z$/.test(ts) ? ts : NaN);
+  if (Number.isNaN(at.getTime())) return null;
   const shown = at.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
   return make("time", { datetime: at.toISOString() }, shown);
 }
@@ -91,25 +93,23 @@ export function feedItem(message, { you } = {}) {
   const body = isRecord(message.body) ? message.body : {};
   const system = sender === "system" && kind === "system";
   const role = system ? "system" : sender.startsWith("bot:") ? "bot" : "player";
-  const own = ["user", "bot", "system"].includes(kind) ? "" : kind;
+  const special = ["user", "bot", "system"].includes(kind) ? "" : kind;
   const addressed = Array.isArray(to) && to.length > 0;
   const sealed = addressed && typeof body.sealed === "string" && Object.keys(body).length === 1;
-  const head = make(
-    "span",
-    { class: "who" },
-    make("span", { class: "number" }, String(id)),
+  const head = make("span.who", {},
+    make("span.number", {}, String(id)),
     !system && make("bdi", {}, words(sender, 80)),
     sender === you && " (you)",
-    addressed && make("span", { class: "to" }, " to ", make("bdi", {}, words(to.join(", "), 200))),
-    own && tag(own),
+    addressed && make("span.to", {}, " to ", make("bdi", {}, words(to.join(", "), 200))),
+    special && tag(special),
     !system && !sealed && typeof body.type === "string" && tag(body.type),
   );
+  const lock = make("span.lock", {});
   const said = sealed
-    ? [make("p", { class: "words hidden-part" }, make("span", { class: "lock" }), "something sealed")]
-    : system
-      ? saidBySystem(body)
-      : fields(body);
-  return make("li", { class: `said from-${role}${sender === you ? " own" : ""}` }, head, time(ts), ...said);
+    ? [make("p.words.hidden-part", {}, lock, "something sealed")]
+    : (system ? saidBySystem : fields)(body);
+  const own = sender === you ? " own" : "";
+  return make("li", { class: `said from-${role}${own}` }, head, time(ts), ...said);
 }
 
 /**
@@ -118,9 +118,7 @@ export function feedItem(message, { you } = {}) {
  */
 export function makeFeed(reader = {}) {
   const list = make("ol", {});
-  const element = make(
-    "div",
-    { class: "feed", role: "log", "aria-label": "What was said", tabindex: 0 },
+  const element = make("div.feed", { role: "log", "aria-label": "What was said", tabindex: 0 },
     list,
   );
   let newest = 0;

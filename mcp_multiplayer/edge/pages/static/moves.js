@@ -5,11 +5,11 @@
  * somebody say what cannot be read on the button.
  */
 
-import { isRecord, make, words } from "./elements.js";
+import { isRecord, make, redraw, words } from "./elements.js";
 
 const AT_ONCE = 12; // buttons; of more, FIRST and the others behind "more moves"
 const FIRST = 8;
-const MOST = 300;
+const MOST = 400; // a button for each cell of a grid
 const LONGEST = 300; // characters of what a button posts
 const CONFIRMED = new Set(["resign", "concede", "leave"]);
 
@@ -20,14 +20,14 @@ function labelOf(body) {
   const parts = value === undefined ? [action] : [action, value];
   const isMove = type === "move" && typeof action === "string" && !Object.keys(more).length;
   const scalar = parts.every((one) => ["string", "number"].includes(typeof one));
-  const named = isMove && scalar && (game === undefined || typeof game === "string");
+  const named = isMove && scalar && /^[\w-]{1,32}$/.test(game ?? "game");
   return named ? parts.join(" ") : JSON.stringify(body);
 }
 
 function namesIn(to) {
   const names = typeof to === "string" ? [to] : to;
-  const good = Array.isArray(names) && names.length && names.every((one) => typeof one === "string");
-  return good ? names : null;
+  const isText = (one) => typeof one === "string";
+  return Array.isArray(names) && names.length && names.every(isText) ? names : null;
 }
 
 /**
@@ -55,42 +55,37 @@ export function readExpect(turn) {
 export const textsOf = ({ buttons }) =>
   new Set(buttons.map(({ body }) => body).filter((body) => typeof body === "string"));
 
-/** A button that acts; before giving up it asks for a second press. */
+/** A button that acts; before giving up it asks for a second press, and keeps its place. */
 function pressing(label, word, act) {
-  const shown = words(label, LONGEST * 6);
-  const button = make("button", { type: "button", class: "move" }, shown);
+  const shown = words(label, LONGEST);
   const asks = CONFIRMED.has(words(word, 20).trim().toLowerCase());
-  let asked = false;
-  const ask = (now) => {
-    asked = now;
-    button.textContent = asked ? `Press again: ${shown}` : shown;
-    button.classList.toggle("sure", asked);
+  const ask = (sure) => {
+    button.classList.toggle("sure", sure);
+    if (sure) button.setAttribute("aria-label", `Sure? Press again: ${shown}`);
+    else button.removeAttribute("aria-label");
   };
-  button.addEventListener("click", () => {
-    if (asks && !asked) {
-      ask(true);
-      return;
-    }
-    if (asked) ask(false);
-    act();
-  });
-  button.addEventListener("blur", () => asked && ask(false));
+  const click = () => {
+    const now = !asks || button.classList.contains("sure");
+    ask(!now);
+    if (now) act();
+  };
+  const faces = asks ? [make("span", {}, shown), make("span", {}, "Sure?")] : [shown];
+  const about = { type: "button", click, blur: () => ask(false) };
+  const button = make(asks ? "button.move.asks" : "button.move", about, ...faces);
   return button;
 }
 
 /** The moves beyond the first ones, behind a word that finds them. */
 function moreMoves(buttons) {
-  const filter = make("input", { type: "search", autocomplete: "off" });
-  filter.addEventListener("input", () => {
-    const sought = filter.value.trim().toLowerCase();
+  const input = ({ target }) => {
+    const sought = target.value.trim().toLowerCase();
     for (const one of buttons) one.hidden = !one.textContent.toLowerCase().includes(sought);
-  });
-  return make(
-    "details",
-    { class: "more-moves" },
+  };
+  const filter = make("input", { type: "search", autocomplete: "off", input });
+  return make("details.more-moves", {},
     make("summary", {}, `more moves (${buttons.length})`),
     make("label", {}, "Find a move", filter),
-    make("div", { class: "buttons" }, ...buttons),
+    make("div.buttons", {}, ...buttons),
   );
 }
 
@@ -101,38 +96,38 @@ function moreMoves(buttons) {
  * @returns {HTMLElement}
  */
 export function moveControls({ turn, moves, canPost }, post) {
-  const place = make("div", { class: "moves" });
-  if (!canPost) return place;
+  const place = { class: "moves", tabindex: -1 };
+  if (!canPost) return make("div", place);
   const { buttons, prompt, to } = readExpect(turn);
-  const sealed = to && make("p", { class: "sealed" }, make("span", { class: "lock" }), sealing(to));
+  const sealed = to && make("p.sealed", {}, make("span.lock", {}), sealing(to));
   const pressed = buttons.map(({ label, body }) =>
     pressing(label, isRecord(body) ? body.action : body, () => post(body, to)),
   );
   const first = pressed.splice(0, pressed.length > AT_ONCE ? FIRST : AT_ONCE);
   const name = prompt ? words(prompt) : "Say something";
   const box = make("input", { name: "say", autocomplete: "off", enterkeyhint: "send" });
-  const form = make(
-    "form",
-    { class: "say-box" },
-    make("label", {}, name, box),
-    make("button", { class: "go" }, to ? "Send sealed" : "Send"),
-  );
-  form.addEventListener("submit", (event) => {
+  const submit = (event) => {
     event.preventDefault();
     if (!box.value.trim()) return;
     post(box.value, to);
     box.value = "";
-  });
-  place.append(
-    ...[
-      sealed,
-      first.length && make("div", { class: "buttons", role: "group", "aria-label": "Moves" }, ...first),
-      pressed.length && moreMoves(pressed),
-      form,
-      menu(moves, box, (body) => post(body, to)),
-    ].filter((one) => one),
+  };
+  const form = make(
+    "form.say-box",
+    { submit },
+    make("label", {}, name, box),
+    make("button.go", {}, to ? "Send sealed" : "Send"),
   );
-  return place;
+  const group = { class: "buttons", role: "group", "aria-label": "Moves" };
+  return make(
+    "div",
+    place,
+    sealed,
+    first.length && make("div", group, ...first),
+    pressed.length && moreMoves(pressed),
+    form,
+    menu(moves, box, (body) => post(body, to)),
+  );
 }
 
 const sealing = (to) =>
@@ -154,28 +149,19 @@ function menu(moves, box, say) {
       box.focus();
     }),
   );
-  return make(
-    "details",
-    { class: "menu" },
-    make("summary", { "aria-label": "Other words of this referee" }, "⋯"),
-    make("div", { class: "buttons" }, ...buttons),
+  return make("details.menu", {},
+    make("summary", {}, "⋯ other words"),
+    make("div.buttons", {}, ...buttons),
   );
 }
 
-const drawnFrom = new WeakMap();
-
-/** Keep a place showing the controls of this state; a draft and the focus on it stay. */
+/** Keep a place showing the controls of this state; a draft stays, and the focus in it. */
 export function placeMoves(place, state, post) {
   const { turn, moves, canPost } = state;
-  const from = JSON.stringify([canPost, moves, turn?.yours && [turn.expect, turn.to]]);
-  const old = place.firstElementChild;
-  if (old && drawnFrom.get(old) === from) return;
-  const drawn = moveControls(state, post);
-  drawnFrom.set(drawn, from);
-  const boxes = [old, drawn].map((one) => one?.querySelector("input[name=say]"));
-  const [before, after] = /** @type {(HTMLInputElement | undefined)[]} */ (boxes);
-  const focused = before && before === document.activeElement;
-  if (before && after) after.value = before.value;
-  place.replaceChildren(drawn);
-  if (focused) after?.focus();
+  const source = [canPost, moves, turn?.yours && [turn.expect, turn.to]];
+  const box = "input[name=say]";
+  const [old, drawn] = redraw(place, 0, source, box, () => moveControls(state, post)) ?? [];
+  const draft = old?.querySelector(box)?.value;
+  const now = drawn?.querySelector(box);
+  if (draft && now) now.value = draft;
 }

@@ -9,8 +9,8 @@
  * another shape than its panel's is shown as text. A press posts what the turn's `expect` lists.
  */
 
-import { nameOf, readFen, readMoves, squareOf } from "./chess.js";
-import { at, isRecord, make, quoted, words } from "./elements.js";
+import { nameOf, readFen, readMoves } from "./chess.js";
+import { at, isRecord, make, quoted, redraw, words } from "./elements.js";
 
 const LOOK_BACK = 512; // messages in which a field is looked for, from the newest on
 const ROWS = 50;
@@ -21,7 +21,8 @@ const TEXT = 4000;
 
 // --- finding ---------------------------------------------------------------------------------
 
-const panelsOf = (bot) => (Array.isArray(bot.manifest?.show) ? bot.manifest.show : []);
+const panelsOf = ({ manifest }) =>
+  Array.isArray(manifest?.show) ? manifest.show.filter(isRecord) : [];
 const looksInto = (panel, body) => !("in" in panel) || body.type === panel.in;
 const isFrom = (bot, message) =>
   message.sender === `bot:${bot.bot_id}` && !(message.entry <= bot.since);
@@ -34,17 +35,6 @@ function bound(value, bot) {
   return Object.hasOwn(given, name)
     ? given[name]
     : at(bot.manifest, `params.properties.${name}.default`);
-}
-
-/** What belongs to the kind of a panel. */
-function more(panel, bot, body) {
-  return {
-    width: panel.width,
-    opens: "open" in panel ? true : undefined,
-    last: "last" in panel ? at(body, panel.last) : undefined,
-    low: bound(panel.low, bot),
-    high: bound(panel.high, bot),
-  };
 }
 
 /**
@@ -64,15 +54,26 @@ export function findPanels(bot, messages) {
     wanted.forEach((panel, place) => {
       if (found[place] || !looksInto(panel, message.body)) return;
       if (panel.open && !openings[place]) {
-        const [text, salt] = [panel.open.text, panel.open.salt].map((path) => at(message.body, path));
+        const text = at(message.body, panel.open.text);
+        const salt = at(message.body, panel.open.salt);
         if (text != null && salt != null) openings[place] = { text, salt };
       }
       const value = at(message.body, panel.of);
       if (value == null) return;
-      const item = { bot_id: bot.bot_id, panel: panel.panel, value, message: message.id };
-      const told = { title: panel.title || undefined, ...more(panel, bot, message.body) };
-      const said = Object.entries(told).filter(([, one]) => one != null);
-      found[place] = { ...item, ...Object.fromEntries(said), ...openings[place] };
+      const item = {
+        bot_id: bot.bot_id,
+        panel: panel.panel,
+        value,
+        message: message.id,
+        title: panel.title || null,
+        width: panel.width,
+        opens: panel.open && true,
+        last: at(message.body, panel.last),
+        low: bound(panel.low, bot),
+        high: bound(panel.high, bot),
+        ...openings[place],
+      };
+      found[place] = Object.fromEntries(Object.entries(item).filter(([, one]) => one != null));
     });
   }
   return found.filter((item) => item);
@@ -100,11 +101,11 @@ export function sideOf(bot, messages, you) {
 // --- drawing ---------------------------------------------------------------------------------
 
 const cell = (value) => words(value, CELL).trim();
-const asText = (value) => make("p", { class: "as-text" }, words(value, TEXT));
+const asText = (value) => make("p.as-text", {}, words(value, TEXT));
 
 /**
  * A table of buttons: Tab reaches it once, arrows, Home and End walk in it.
- * @param {{name: string, open?: boolean, class?: string, text?: (string | Node)[]}[]} cells
+ * @param {{name: string, open?: boolean, class?: string, text: any[]}[]} cells
  */
 function board(label, width, cells, press) {
   const first = Math.max(0, cells.findIndex((one) => one.open));
@@ -118,7 +119,7 @@ function board(label, width, cells, press) {
         "aria-label": one.name,
         "aria-disabled": !one.open,
       },
-      ...(one.text ?? []),
+      ...one.text,
     ),
   );
   const rows = [];
@@ -126,136 +127,114 @@ function board(label, width, cells, press) {
     const row = buttons.slice(start, start + width);
     rows.push(make("tr", {}, ...row.map((button) => make("td", {}, button))));
   }
-  const table = make("table", { role: "grid", "aria-label": label }, make("tbody", {}, ...rows));
-  table.addEventListener("focusin", (event) => {
-    for (const button of buttons) button.tabIndex = button === event.target ? 0 : -1;
-  });
-  table.addEventListener("click", (event) => {
-    const target = /** @type {Element} */ (event.target).closest("button");
-    if (target) press(buttons.indexOf(/** @type {HTMLButtonElement} */ (target)));
-  });
-  table.addEventListener("keydown", (event) => {
-    const here = buttons.indexOf(/** @type {HTMLButtonElement} */ (event.target));
-    const there = walk(event, here, width, buttons.length);
-    if (there === null) return;
-    event.preventDefault();
-    buttons[there]?.focus();
-  });
-  return { buttons, element: make("div", { class: "board" }, table) };
+  const about = {
+    role: "grid",
+    "aria-label": label,
+    focusin: ({ target }) => {
+      for (const button of buttons) button.tabIndex = button === target ? 0 : -1;
+    },
+    click: ({ target }) => {
+      const index = buttons.findIndex((button) => button.contains(target));
+      if (index >= 0) press(index);
+    },
+    keydown: (event) => {
+      const here = buttons.indexOf(event.target);
+      const there = buttons[walk(event, here, width, buttons.length)];
+      if (!there) return;
+      event.preventDefault();
+      there.focus();
+    },
+  };
+  const table = make("table", about, make("tbody", {}, ...rows));
+  return { buttons, element: make("div.board", {}, table) };
 }
 
-/** Where a key leads from a cell; null for a key that leads nowhere. */
+/** Where a key leads from a cell; undefined for a key that leads nowhere. */
 function walk({ key, ctrlKey }, here, width, count) {
   const start = here - (here % width);
   const end = Math.min(start + width, count) - 1;
-  switch (key) {
-    case "ArrowLeft":
-      return Math.max(start, here - 1);
-    case "ArrowRight":
-      return Math.min(end, here + 1);
-    case "ArrowUp":
-      return here - width < 0 ? here : here - width;
-    case "ArrowDown":
-      return here + width < count ? here + width : here;
-    case "Home":
-      return ctrlKey ? 0 : start;
-    case "End":
-      return ctrlKey ? count - 1 : end;
-    default:
-      return null;
-  }
+  const ways = {
+    ArrowLeft: Math.max(start, here - 1),
+    ArrowRight: Math.min(end, here + 1),
+    ArrowUp: here < width ? here : here - width,
+    ArrowDown: here + width < count ? here + width : here,
+    Home: ctrlKey ? 0 : start,
+    End: ctrlKey ? count - 1 : end,
+  };
+  return ways[key];
 }
 
 const MEN = { k: "king", q: "queen", r: "rook", b: "bishop", n: "knight", p: "pawn" };
 const FIGURES = { k: "♚", q: "♛", r: "♜", b: "♝", n: "♞", p: "♟" };
-const asFigure = "\ufe0e"; // and not as a little picture in colours of its own
-
-function man(piece) {
-  const kind = piece.toLowerCase();
-  return { colour: piece === kind ? "black" : "white", name: MEN[kind], figure: FIGURES[kind] };
-}
+const AS_TEXT = "\ufe0e"; // and not as a little picture in colours of its own
 
 /** Two presses post a move that `moves` lists, in UCI. */
 function chess({ value, last }, { moves, send, side }) {
   const position = readFen(value);
   if (!position) return null;
   const legal = readMoves(position, moves);
-  const seenBy = side ?? (legal.length ? position.side : "w");
   const squares = [...position.pieces.keys()];
-  if (seenBy === "b") squares.reverse();
-  const moved = typeof last === "string" && /^([a-h][1-8]){2}/.test(last);
-  const marks = moved ? [squareOf(last), squareOf(last.slice(2))] : [];
-  const names = squares.map((square) => {
-    const piece = position.pieces[square];
-    const stands = piece === " " ? "empty" : `${man(piece).colour} ${man(piece).name}`;
-    return `${nameOf(square)}: ${stands}${marks.includes(square) ? ", last move" : ""}`;
-  });
+  if ((side ?? (legal.length ? position.side : "w")) === "b") squares.reverse();
+  const [, ...way] = /^([a-h][1-8])([a-h][1-8])/.exec(typeof last === "string" ? last : "") ?? [];
+  const hidden = (name, text) => make("span", { class: name, "aria-hidden": true }, text);
   const cells = squares.map((square, index) => {
-    const piece = position.pieces[square];
-    const text = [];
-    if (piece !== " ") {
-      const { colour, figure } = man(piece);
-      text.push(make("span", { class: `man ${colour}`, "aria-hidden": true }, figure + asFigure));
-    }
-    const mark = (what, name) => text.push(make("span", { class: what, "aria-hidden": true }, name));
-    if (index % 8 === 0) mark("rank", nameOf(square)[1]);
-    if (index >= 56) mark("file", nameOf(square)[0]);
+    const [piece, name] = [position.pieces[square], nameOf(square)];
+    const kind = piece.toLowerCase();
+    const colour = piece === kind ? "black" : "white";
+    const stands = MEN[kind] ? `${colour} ${MEN[kind]}` : "empty";
+    const moved = way.includes(name);
     const shade = (square + (square >> 3)) % 2 ? "dark" : "light";
-    return { name: names[index], class: `${shade}${marks.includes(square) ? " last" : ""}`, text };
+    return {
+      name: `${name}: ${stands}${moved ? ", last move" : ""}`,
+      open: legal.some((move) => move.from === square),
+      class: moved ? `${shade} last` : shade,
+      text: [
+        MEN[kind] && hidden(`man ${colour}`, FIGURES[kind] + AS_TEXT),
+        index % 8 === 0 && hidden("rank", name[1]),
+        index >= 56 && hidden("file", name[0]),
+      ],
+    };
   });
 
   let picked = -1;
-  const offer = make("div", { class: "offer", role: "group", "aria-label": "Promote to" });
-  const from = (square) => legal.filter((move) => move.from === square);
-  const show = () => {
-    const targets = new Set(from(picked).map((move) => move.to));
-    squares.forEach((square, index) => {
+  const offer = make("div.offer", { role: "group", "aria-label": "Promote to" });
+  const pick = (square) => {
+    picked = square;
+    offer.replaceChildren();
+    squares.forEach((one, index) => {
       const button = drawn.buttons[index];
-      const here = targets.has(square);
-      button.classList.toggle("target", here);
-      button.setAttribute("aria-label", names[index] + (here ? ", can move here" : ""));
-      button.setAttribute("aria-disabled", String(!here && !from(square).length));
-      if (square === picked) button.setAttribute("aria-pressed", "true");
-      else button.removeAttribute("aria-pressed");
+      const target = legal.some((move) => move.from === square && move.to === one);
+      button.classList.toggle("target", target);
+      button.setAttribute("aria-label", cells[index].name + (target ? ", can move here" : ""));
+      const flag = (name, on) =>
+        on ? button.setAttribute(name, "true") : button.removeAttribute(name);
+      flag("aria-disabled", !target && !cells[index].open);
+      flag("aria-pressed", one === square);
     });
   };
   const post = (move) => {
-    picked = -1;
-    offer.replaceChildren();
-    show();
+    pick(-1);
     send(move.uci);
   };
-  const press = (index) => {
-    const square = squares[index];
-    const found = from(picked).filter((move) => move.to === square);
-    offer.replaceChildren();
+  const drawn = board("Chess board", 8, cells, (index) => {
+    const found = legal.filter((move) => move.from === picked && move.to === squares[index]);
     if (found.length === 1) {
       post(found[0]);
-      return;
+    } else if (found.length) {
+      const buttons = found.map((move) => {
+        const click = () => post(move);
+        return make("button", { type: "button", click }, MEN[move.promoted] ?? "pawn");
+      });
+      offer.replaceChildren(...buttons);
+      buttons[0].focus();
+    } else {
+      pick(squares[index] !== picked && cells[index].open ? squares[index] : -1);
     }
-    if (found.length) {
-      for (const move of found) {
-        const button = make("button", { type: "button" }, MEN[move.promoted] ?? "pawn");
-        button.addEventListener("click", () => post(move));
-        offer.append(button);
-      }
-      /** @type {HTMLElement} */ (offer.firstChild).focus();
-      return;
-    }
-    picked = square !== picked && from(square).length ? square : -1;
-    show();
-  };
-  const drawn = board("Chess board", 8, cells, press);
-  show();
-  const first = squares.findIndex((square) => from(square).length);
-  drawn.buttons.forEach((button, index) => (button.tabIndex = index === Math.max(0, first) ? 0 : -1));
-  const told = last == null ? "" : moved ? `${last.slice(0, 2)}–${last.slice(2, 4)}` : cell(last);
-  const line = [`${position.side === "w" ? "White" : "Black"} to move`, told && `last move ${told}`];
-  return [
-    drawn.element,
-    offer,
-    make("p", { class: "board-line" }, line.filter((one) => one).join(" · ")),
-  ];
+  });
+  const told = way.length ? way.join("–") : last == null ? "" : cell(last);
+  const line = `${position.side === "w" ? "White" : "Black"} to move`;
+  const then = told && ` · last move ${told}`;
+  return [drawn.element, offer, make("p.board-line", {}, line, then)];
 }
 
 /** A cell whose number `moves` lists posts that number. */
@@ -267,7 +246,7 @@ function grid({ value, width }, { moves, send }) {
     const open = moves.has(number);
     const hint = open && !text;
     // Texts that differ look different, whatever they mean to their author.
-    const tone = text && `tone-${/** @type {number} */ (text.codePointAt(0)) % 4}`;
+    const tone = text && `tone-${text.charCodeAt(0) % 4}`;
     return {
       name: `${number}: ${text || "empty"}`,
       open,
@@ -281,20 +260,22 @@ function grid({ value, width }, { moves, send }) {
   return element;
 }
 
-const SUITS = { S: ["♠", "spades"], H: ["♥", "hearts"], D: ["♦", "diamonds"], C: ["♣", "clubs"] };
+const SUITS = { S: "♠ spades", H: "♥ hearts", D: "♦ diamonds", C: "♣ clubs" };
 const RANKS = { A: "ace", K: "king", Q: "queen", J: "jack", T: "10" };
 
 function card(code) {
-  const [, rank, suit] = /^(10|[2-9TJQKA])([SHDC])$/.exec(typeof code === "string" ? code : "") ?? [];
+  const text = typeof code === "string" ? code : "";
+  const [, rank, suit] = /^(10|[2-9TJQKA])([SHDC])$/.exec(text) ?? [];
   const down = code === "??";
-  if (!rank && !down) return make("span", { class: "playing-card" }, cell(code) || "–");
-  const name = down ? "face down" : `${RANKS[rank] ?? rank} of ${SUITS[suit][1]}`;
+  if (!rank && !down) return make("span.playing-card", {}, cell(code) || "–");
+  const [figure, suits] = (SUITS[suit] ?? "").split(" ");
+  const name = down ? "face down" : `${RANKS[rank] ?? rank} of ${suits}`;
   const red = suit === "H" || suit === "D" ? " red" : "";
   return make(
     "span",
     { class: `playing-card${red}${down ? " down" : ""}`, role: "img", "aria-label": name },
     down ? "?" : rank.replace("T", "10"),
-    down ? "" : make("span", {}, SUITS[suit][0] + asFigure),
+    !down && make("span", {}, figure + AS_TEXT),
   );
 }
 
@@ -306,59 +287,57 @@ function hand(value, several = true) {
     return held.slice(0, ROWS).flatMap((one) => hand(one, false));
   }
   const shown = held.slice(0, ROWS).map(card);
-  return [make("span", { class: "hand" }, ...(shown.length ? shown : ["no cards"]))];
+  return [make("span.hand", {}, ...(shown.length ? shown : ["no cards"]))];
 }
 
 function cards({ value }) {
   const many = Array.isArray(value) && value.length > 0 && value.every(isRecord);
   if (!many && !isRecord(value)) {
     const fits = Array.isArray(value) || typeof value === "string";
-    return fits ? make("div", { class: "hands" }, ...hand(value)) : null;
+    return fits ? make("div.hands", {}, ...hand(value)) : null;
   }
   const held = many ? value.map((one) => [one.player ?? "", one]) : Object.entries(value);
   const rows = held
     .slice(0, ROWS)
     .map(([name, one]) => make("li", {}, make("bdi", {}, cell(name)), ...hand(one)));
-  return make("ul", { class: "hands" }, ...rows);
+  return make("ul.hands", {}, ...rows);
 }
 
 function die(value) {
   const pips = Number.isInteger(value) && value >= 1 && value <= 6;
-  if (!pips) return make("span", { class: "die said" }, cell(value));
+  if (!pips) return make("span.die.said", {}, cell(value));
   const dots = [...Array(value)].map(() => make("i"));
-  return make("span", { class: `die pips-${value}`, role: "img", "aria-label": `${value}` }, ...dots);
+  const about = { class: `die pips-${value}`, role: "img", "aria-label": String(value) };
+  return make("span", about, ...dots);
 }
 
 function dice({ value }) {
   const rolled = Array.isArray(value) ? value : [value];
-  return make("div", { class: "dice" }, ...rolled.slice(0, ROWS).map(die));
+  return make("div.dice", {}, ...rolled.slice(0, ROWS).map(die));
 }
 
-/** Objects are rows of a name and a value, or columns where there is a list of them. */
+/** An object has a row for each name; a list of objects a column for each. */
 function table({ value, title }) {
-  if (!isRecord(value) && !Array.isArray(value)) return null;
-  const rows = Array.isArray(value) ? value.slice(0, ROWS) : Object.entries(value).slice(0, ROWS);
-  const left = (Array.isArray(value) ? value : Object.keys(value)).length - rows.length;
-  const records = Array.isArray(value) && rows.length > 0 && rows.every(isRecord);
+  const list = Array.isArray(value) ? value : isRecord(value) ? Object.entries(value) : null;
+  if (!list?.length) return list && make("p.board-line", {}, "nothing");
+  const rows = list.slice(0, ROWS);
+  const records = list === value && rows.every(isRecord);
   const columns = records ? [...new Set(rows.flatMap(Object.keys))].slice(0, COLUMNS) : [];
   const head = (name, scope) => make("th", { scope }, words(name, 60));
   const data = (one) =>
     make("td", { class: typeof one === "number" ? "number" : undefined }, words(one ?? "–"));
   const row = (one) => {
-    if (!Array.isArray(value)) return [head(one[0], "row"), data(one[1])];
+    if (list !== value) return [head(one[0], "row"), data(one[1])];
     if (records) return columns.map((name) => data(Object.hasOwn(one, name) ? one[name] : null));
     return (Array.isArray(one) ? one.slice(0, COLUMNS) : [one]).map(data);
   };
-  const body = make("tbody", {}, ...rows.map((one) => make("tr", {}, ...row(one))));
-  const named = columns.map((name) => head(name, "col"));
+  const line = (cells) => make("tr", {}, ...cells);
+  const body = make("tbody", {}, ...rows.map((one) => line(row(one))));
+  const names = records && make("thead", {}, line(columns.map((name) => head(name, "col"))));
+  const left = list.length - rows.length;
   return [
-    make(
-      "table",
-      { class: "data", "aria-label": title ? words(title, 80) : "Table" },
-      named.length > 0 && make("thead", {}, make("tr", {}, ...named)),
-      body,
-    ),
-    left > 0 && make("p", { class: "board-line" }, `and ${left} more`),
+    make("table.data", { "aria-label": title ? words(title, 80) : "Table" }, names, body),
+    left > 0 && make("p.board-line", {}, `and ${left} more`),
   ];
 }
 
@@ -369,7 +348,7 @@ function said({ value }) {
 function range({ value, low, high }) {
   if (typeof value !== "number") return null;
   const bounds = low == null || high == null ? "" : ` of ${words(low)} to ${words(high)}`;
-  const told = make("p", { class: "range-value" }, make("b", {}, String(value)), bounds);
+  const told = make("p.range-value", {}, make("b", {}, String(value)), bounds);
   if (typeof low !== "number" || typeof high !== "number" || !(low < high)) return told;
   const label = `${value}${bounds}`;
   return [told, make("meter", { min: low, max: high, value, "aria-label": label })];
@@ -377,8 +356,13 @@ function range({ value, low, high }) {
 
 /** Whether text and salt are what was committed to; null where this page cannot tell. */
 async function agrees({ value, text, salt }) {
-  const whole = typeof salt === "string" || Number.isSafeInteger(salt);
-  if (!whole || !globalThis.crypto?.subtle) return null;
+  let sure = typeof salt === "string" || Number.isSafeInteger(salt);
+  JSON.stringify(text, (_, one) => {
+    // Of others it is not known how the server writes them.
+    if (typeof one === "number" && !Number.isSafeInteger(one)) sure = false;
+    return one;
+  });
+  if (!sure || !globalThis.crypto?.subtle) return null;
   const opened = `${typeof text === "string" ? text : quoted(text)}${salt}`;
   const bytes = new TextEncoder().encode(opened.replace(/\p{Cs}/gu, "?"));
   const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));
@@ -390,21 +374,22 @@ function hash(item) {
   const step = (name, done) => make("span", { class: done ? "step done" : "step" }, name);
   const open = "text" in item && "salt" in item;
   const steps = (item.opens || open) && [step("committed", true), step("opened", open)];
-  const line = steps && make("p", { class: "steps" }, ...steps);
-  if (!open) return [line, code, item.opens && make("p", { class: "board-line" }, "not opened yet")];
-  const verdict = make("p", { class: "verdict" }, "computing its SHA-256 …");
+  const line = steps && make("p.steps", {}, ...steps);
+  const yet = item.opens && make("p.board-line", {}, "not opened yet");
+  if (!open) return [line, code, yet];
+  const verdict = make("p.verdict", {}, "computing its SHA-256 …");
   agrees(item).then((same) => {
     verdict.classList.add(same === null ? "unknown" : same ? "good" : "bad");
-    const false_ = "the SHA-256 of text and salt is ANOTHER: this opening is false";
-    const good = "the SHA-256 of text and salt is this, computed here";
-    verdict.textContent = same === null ? "this page cannot check it" : same ? good : false_;
+    const told = same ? "this, computed here" : "ANOTHER: this opening is false";
+    verdict.textContent =
+      same === null ? "this page cannot check it" : `the SHA-256 of text and salt is ${told}`;
   });
   const part = (name, value) => [make("dt", {}, name), make("dd", {}, words(value, TEXT))];
   const parts = make("dl", {}, ...part("text", item.text), ...part("salt", item.salt));
   return [line, code, parts, verdict];
 }
 
-/** Kind -> what draws it, and what it is called without a title. */
+/** @type {Map<string, [Function, string]>} Kind -> what draws it, its name without a title. */
 const KINDS = new Map([
   ["chess", [chess, "Chess"]],
   ["grid", [grid, "Board"]],
@@ -419,8 +404,9 @@ const KINDS = new Map([
 /**
  * One panel.
  * @param {any} item of `findPanels`
- * @param {{moves?: Set<string>, send?: (body: string) => void, side?: "w" | "b"}} view `moves`: texts
- *   that whoever looks may post now, none for a watcher; `send` posts one; `side`: of `sideOf`
+ * @param {{moves?: Set<string>, send?: (body: string) => void, side?: "w" | "b"}} view `moves`:
+ *   texts that whoever looks may post now, none for a watcher; `send` posts one; `side`: that of
+ *   `sideOf`
  * @returns {HTMLElement}
  */
 export function drawPanel(item, { moves = new Set(), send = () => {}, side } = {}) {
@@ -429,30 +415,26 @@ export function drawPanel(item, { moves = new Set(), send = () => {}, side } = {
   const title = words(item.title ?? "", 80);
   return make(
     "section",
-    { class: `panel panel-${KINDS.has(item.panel) ? item.panel : "text"}`, "aria-label": title || name },
+    {
+      class: `panel panel-${KINDS.has(item.panel) ? item.panel : "text"}`,
+      role: "group",
+      "aria-label": title || name,
+      tabindex: -1,
+    },
     title && make("h3", {}, title),
     ...(Array.isArray(drawn) ? drawn : [drawn]),
   );
 }
-
-const drawnFrom = new WeakMap();
 
 /**
  * Keep a place showing these items: only what has changed is drawn anew, and whoever is on a square
  * stays on it. `view` as in `drawPanel`; its `send` must do for as long as the place is there.
  */
 export function placePanels(place, items, view) {
+  const now = [[...(view.moves ?? [])], view.side];
   items.forEach((item, index) => {
-    const plays = item.panel === "chess" || item.panel === "grid";
-    const from = JSON.stringify([item, plays && [[...(view.moves ?? [])], view.side]]);
-    const old = place.children[index];
-    if (old && drawnFrom.get(old) === from) return;
-    const drawn = drawPanel(item, view);
-    drawnFrom.set(drawn, from);
-    const focused = old ? [...old.querySelectorAll("td button")].indexOf(document.activeElement) : -1;
-    if (old) old.replaceWith(drawn);
-    else place.append(drawn);
-    /** @type {HTMLElement | undefined} */ (drawn.querySelectorAll("td button")[focused])?.focus();
+    const source = ["chess", "grid"].includes(item.panel) ? [item, now] : item;
+    redraw(place, index, source, "td button", () => drawPanel(item, view));
   });
   while (place.children.length > items.length) place.lastElementChild.remove();
 }
