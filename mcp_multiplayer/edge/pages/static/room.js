@@ -4,7 +4,7 @@
  * The same page shows it to people who only watch. All it knows comes from the room's events.
  */
 
-import { acting, copies, find, fragment, reveal, tell } from "./dom.js";
+import { acting, copies, find, fragment, reveal, scrolls, tell } from "./dom.js";
 import { make, words } from "./elements.js";
 import { follow } from "./events.js";
 import { makeFeed } from "./feed.js";
@@ -149,7 +149,7 @@ function drawBoards() {
 }
 
 function drawReferee(bot) {
-  const source = make("pre", { class: "source", tabindex: 0 }, "…");
+  const source = make("pre", { class: "source", ...scrolls("Source") }, "…");
   const details = make("details", {}, make("summary", {}, "Read the source"), source);
   details.addEventListener("toggle", async () => {
     if (!player || source.textContent !== "…") return;
