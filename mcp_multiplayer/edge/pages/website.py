@@ -8,6 +8,7 @@ the page's script asks for it.
 
 from __future__ import annotations
 
+import json
 import re
 from typing import Any
 
@@ -101,12 +102,20 @@ class Website:
                 "title": view["name"],
                 "shown": shown,
                 "situation": stands,
+                "players": _players(view),
+                "log": shown["log"],
+                "over": view["result"] is not None or view["status"] == "closed",
+                "base": visit.base,
                 "card": Card(
                     f"{view['name']}: MCP Multiplayer",
                     f"{_players(view)}. {stands}",
                     f"{visit.base}/watch/{visit.key}",
                 ),
             }
+            if wants_markdown(visit.request.scope):
+                # A stranger's words in quotation marks, as agents read them everywhere.
+                values["quoted"] = json.dumps(view["name"], ensure_ascii=False)
+                return plain(text("watch.md", **values), MARKDOWN)
         return page("room.html", script="room.js", **values)
 
 
