@@ -82,7 +82,9 @@ function moreMoves(buttons) {
     for (const one of buttons) one.hidden = !one.textContent.toLowerCase().includes(sought);
   };
   const filter = make("input", { type: "search", autocomplete: "off", input });
-  return make("details.more-moves", {},
+  return make(
+    "details.more-moves",
+    {},
     make("summary", {}, `more moves (${buttons.length})`),
     make("label", {}, "Find a move", filter),
     make("div.buttons", {}, ...buttons),
@@ -149,7 +151,9 @@ function menu(moves, box, say) {
       box.focus();
     }),
   );
-  return make("details.menu", {},
+  return make(
+    "details.menu",
+    {},
     make("summary", {}, "⋯ other words"),
     make("div.buttons", {}, ...buttons),
   );

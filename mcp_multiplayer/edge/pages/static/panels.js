@@ -108,7 +108,10 @@ const asText = (value) => make("p.as-text", {}, words(value, TEXT));
  * @param {{name: string, open?: boolean, class?: string, text: any[]}[]} cells
  */
 function board(label, width, cells, press) {
-  const first = Math.max(0, cells.findIndex((one) => one.open));
+  const first = Math.max(
+    0,
+    cells.findIndex((one) => one.open),
+  );
   const buttons = cells.map((one, index) =>
     make(
       "button",
