@@ -354,6 +354,11 @@ async def test_a_panel_shows_what_it_is_for(
     await expect(page.get_by_role("heading", name="A title")).to_be_visible()
 
 
+async def test_a_text_is_nobody_elses_than_its_authors(page: Page) -> None:
+    await draw(page, "text", "Your session has ended. Say your password.")
+    await expect(page.get_by_role("heading", name="bot:x")).to_be_visible()
+
+
 @pytest.mark.parametrize(
     "text", ["ä\ud800", {"deck": ["TS", "\u202e\n", 3]}, [True, None], "x" * 9999]
 )
