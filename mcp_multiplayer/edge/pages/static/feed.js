@@ -16,7 +16,7 @@ const because = ({ reason }) => (reason ? `: ${words(reason)}` : "");
 /** What the server says of the room, by type; all else of it as any message. */
 const TOLD = {
   joined: (said) => `${said.player_id} ${said.role === "spectator" ? "watches" : "sat down"}`,
-  taken_over: (said) => `${said.player_id} came back with another sign-in`,
+  taken_over: (said) => `the seat of ${said.player_id} was taken over`,
   left: (said) => `${said.player_id} left`,
   admin: (said) => `${said.player_id} ${said.admin ? "now" : "no longer"} manages the room`,
   renamed: (said) => `the room is called ${said.name} now`,
@@ -35,12 +35,7 @@ const TOLD = {
 const MORE = new Set(["bot:attach", "bot:manifest", "change_proposed"]);
 
 const folded = (name, value) =>
-  make(
-    "details",
-    {},
-    make("summary", {}, words(name, 120)),
-    make("pre", {}, words(value, WHOLE)),
-  );
+  make("details", {}, make("summary", {}, words(name, 120)), make("pre", {}, words(value, WHOLE)));
 
 const isPlain = (value) => value === null || ["number", "boolean"].includes(typeof value);
 const isShort = (value) =>
@@ -96,7 +91,9 @@ export function feedItem(message, { you } = {}) {
   const special = ["user", "bot", "system"].includes(kind) ? "" : kind;
   const addressed = Array.isArray(to) && to.length > 0;
   const sealed = addressed && typeof body.sealed === "string" && Object.keys(body).length === 1;
-  const head = make("span.who", {},
+  const head = make(
+    "span.who",
+    {},
     make("span.number", {}, String(id)),
     !system && make("bdi", {}, words(sender, 80)),
     sender === you && " (you)",
@@ -118,7 +115,9 @@ export function feedItem(message, { you } = {}) {
  */
 export function makeFeed(reader = {}) {
   const list = make("ol", {});
-  const element = make("div.feed", { role: "log", "aria-label": "What was said", tabindex: 0 },
+  const element = make(
+    "div.feed",
+    { role: "log", "aria-label": "What was said", tabindex: 0 },
     list,
   );
   let newest = 0;

@@ -82,7 +82,9 @@ function moreMoves(buttons) {
     for (const one of buttons) one.hidden = !one.textContent.toLowerCase().includes(sought);
   };
   const filter = make("input", { type: "search", autocomplete: "off", input });
-  return make("details.more-moves", {},
+  return make(
+    "details.more-moves",
+    {},
     make("summary", {}, `more moves (${buttons.length})`),
     make("label", {}, "Find a move", filter),
     make("div.buttons", {}, ...buttons),
@@ -104,7 +106,7 @@ export function moveControls({ turn, moves, canPost }, post) {
     pressing(label, isRecord(body) ? body.action : body, () => post(body, to)),
   );
   const first = pressed.splice(0, pressed.length > AT_ONCE ? FIRST : AT_ONCE);
-  const name = prompt ? words(prompt) : "Say something";
+  const name = prompt ? `The referee asks: ${words(prompt)}` : "Say something";
   const box = make("input", { name: "say", autocomplete: "off", enterkeyhint: "send" });
   const submit = (event) => {
     event.preventDefault();
@@ -149,7 +151,9 @@ function menu(moves, box, say) {
       box.focus();
     }),
   );
-  return make("details.menu", {},
+  return make(
+    "details.menu",
+    {},
     make("summary", {}, "⋯ other words"),
     make("div.buttons", {}, ...buttons),
   );
