@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -99,3 +100,48 @@ async def test_a_supervised_house_is_there_behind_a_passcode_and_back_after_kill
         assert "house was ended by SIGKILL; starting it again in 1 s." in pair.output
     finally:
         await asyncio.to_thread(pair.stop)
+
+
+@pytest.mark.long
+async def test_killed_again_and_again_it_finishes_every_game(running: Running) -> None:
+    chance = random.Random(4)
+    kills = 0
+
+    async def killing() -> None:
+        nonlocal kills
+        while True:
+            await asyncio.sleep(chance.uniform(0.05, 1.5))
+            await asyncio.to_thread(running.kill)
+            await asyncio.to_thread(running.run)
+            kills += 1
+
+    async with rest(running.pair.base, "alice") as alice:
+        killer = asyncio.create_task(killing())
+        for number in range(40):
+            preset = ("TicTacToeBot", "GuessBot", "ConnectFourBot", "RockPaperScissorsBot")[
+                number % 4
+            ]
+            made = await opened(alice, preset)
+            await seated(running, made)
+            async with asyncio.timeout(300):
+                assert (await follow(alice, made))["view"]["status"] == "ended"
+            messages = await read(alice, made["channel_id"])
+            wrong = [one for one in messages if one["body"].get("type") == "violation"]
+            assert not wrong, messages
+            if preset == "TicTacToeBot":
+                assert not doubles(messages)
+            assert sum(one["body"].get("type") == "house" for one in messages) <= 1
+            await alice.call("leave_channel", channel_id=made["channel_id"])
+        killer.cancel()
+    assert kills > 20
+
+
+async def seated(running: Running, made: Json) -> None:
+    """Ask until the house is there to answer."""
+    async with asyncio.timeout(60):
+        while True:
+            try:
+                await sits(running, made)
+                return
+            except Unavailable:
+                await asyncio.sleep(0.05)
