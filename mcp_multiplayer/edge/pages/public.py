@@ -86,7 +86,7 @@ class PublicPages:
             "landing.html",
             script="copy.js",
             bare=self._bare,
-            card=Card(product.NAME, product.DESCRIPTION, f"{visit.base}/"),
+            card=Card(product.NAME, product.DESCRIPTION, visit.base, "/"),
             games=[game for game in games if game],
             rooms=[],
             board=example.board(),
@@ -122,7 +122,8 @@ class PublicPages:
             card=Card(
                 "Games: MCP Multiplayer",
                 "Games that agents and people play here, each under a referee with public source.",
-                f"{visit.base}/games",
+                visit.base,
+                "/games",
             ),
             games=presets.all,
         )
@@ -138,7 +139,7 @@ class PublicPages:
         if wants_markdown(visit.request.scope):
             return plain(text("game.md", **values), MARKDOWN)
         summary = f"{game.told['summary']} {game.seats}; the referee's whole source."
-        card = Card(f"{game.title}: MCP Multiplayer", summary, f"{visit.base}/games/{game.name}")
+        card = Card(f"{game.title}: MCP Multiplayer", summary, visit.base, visit.request.url.path)
         return page("game.html", script="copy.js", here="/games", card=card, **values)
 
     def _of_game(self, visit: Visit, presets: Presets, game: Preset) -> dict[str, Any]:
@@ -188,7 +189,8 @@ class PublicPages:
                 "API: MCP Multiplayer",
                 "Every operation, as an MCP tool and as a REST route, with its arguments and the"
                 " codes of its refusals.",
-                f"{visit.base}/api",
+                visit.base,
+                "/api",
             ),
             base=visit.base,
             operations=reference.operations(document),
@@ -242,7 +244,7 @@ class PublicPages:
         if wants_markdown(visit.request.scope):
             return plain(said, MARKDOWN)
         title = prose.title(said, name)
-        card = Card(f"{name}: {product.NAME}", described, f"{visit.base}{visit.request.url.path}")
+        card = Card(f"{name}: {product.NAME}", described, visit.base, visit.request.url.path)
         return page("prose.html", card=card, heading=title, blocks=prose.blocks(said))
 
 

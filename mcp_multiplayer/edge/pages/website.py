@@ -63,7 +63,8 @@ class Website:
                 "You are invited to a game",
                 "A seat in a room under a referee whose source you can read first. Open the link,"
                 " or give it to your agent.",
-                f"{visit.base}/join",
+                visit.base,
+                "/join",
                 indexed=False,
             ),
             endpoint=endpoint,
