@@ -70,7 +70,8 @@ class Website:
                 "You are invited to a game",
                 "A seat in a room under a referee whose source you can read first. Open the link,"
                 " or give it to your agent.",
-                f"{visit.base}/join",
+                visit.base,
+                "/join",
                 indexed=False,
             ),
             endpoint=endpoint,
@@ -109,7 +110,8 @@ class Website:
                 "card": Card(
                     f"{view['name']}: MCP Multiplayer",
                     f"{_players(view)}. {stands}",
-                    f"{visit.base}/watch/{visit.key}",
+                    visit.base,
+                    f"/watch/{visit.key}",
                 ),
             }
             if wants_markdown(visit.request.scope):

@@ -282,14 +282,18 @@ async def test_a_pasted_link_shows_a_card_and_only_public_pages_are_kept(proxy: 
     async with proxy() as it:
         for path in ("/", "/games", "/games/ChessBot", "/api", "/privacy", "/terms", "/join"):
             page = await got(it, path)
-            for name in ("og:title", "og:description", "og:url"):
-                assert f'<meta property="{name}"' in page, (path, name)
+            tags = dict(re.findall(r'<meta property="(og:\w+)" content="([^"]+)"', page))
+            assert {"og:title", "og:description"} <= tags.keys(), path
+            assert tags["og:url"] == BASE + path
+            picture = await it.http.get(tags["og:image"])
+            assert picture.headers["content-type"] == "image/png"
+            assert len(picture.content) < 100_000
             assert '<meta name="description"' in page
             assert ('content="noindex"' in page) == (path == "/join"), path
         for path in ("/rooms", "/nothing", "/device"):
             page = (await it.http.get(path, headers=HTML)).text
             assert 'content="noindex"' in page, path
-            assert "og:" not in page, path
+            assert '"og:' not in page, path
 
 
 @pytest.mark.parametrize("name", ["robots.txt", "sitemap.xml", "join.md", "privacy.md", "terms.md"])
