@@ -265,7 +265,8 @@ async function begin() {
 function ownParts(info, own) {
   reveal(true, "own");
   reveal(own.length > 0, "leave-part", "record-part");
-  find("watch-link").textContent = info.watch_link;
+  reveal(Boolean(info.watch_link), "watch-part");
+  find("watch-link").textContent = info.watch_link ?? "";
   copies(find("copy-watch"), () => info.watch_link);
   showInvites(channel, info.creator);
   acting(find("record"), "told", async () => {
