@@ -3,14 +3,13 @@ honest records, and something with each that was changed by whoever has no key."
 
 from __future__ import annotations
 
-import base64
 import random
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Page
+from playwright.async_api import Browser, Page
 
 from mcp_multiplayer.service import export
 from mcp_multiplayer.service.hook_io import message_json
@@ -22,7 +21,6 @@ from tests.verifier.games import KEY, Bundle
 from tests.verifier.keep_record import RECORDS
 from tests.verifier.matches import PRESETS, World, match, world
 from tests.verifier.records import KINDS, NEXT, shipped
-from tests.web.conftest import Visit
 from tests.web.readers import Told, states, told
 from tests.web.serving import Served, serving
 
@@ -31,7 +29,6 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 assert forgeries_unsigned  # it fills the list
 UNSIGNED = {attack.name: attack for attack in ATTACKS if not attack.resign}
 ALWAYS = {attack.code: attack.name for attack in reversed(UNSIGNED.values())}.values()
-Reader = tuple[str, bool]
 
 
 @pytest.fixture(scope="module")
@@ -46,18 +43,31 @@ async def house(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[World
         yield made
 
 
+class Played:
+    """Finished games of the kinds that are forged, each played when it is first asked for."""
+
+    def __init__(self, house: World) -> None:
+        self._house = house
+        self._kept: dict[str, Bundle] = {}
+
+    async def __call__(self, kind: str) -> Bundle:
+        if kind not in self._kept:
+            self._kept[kind] = await KINDS[kind](self._house, random.Random(f"{kind} 0"))
+        return self._kept[kind]
+
+
+@pytest.fixture(scope="module")
+def played(house: World) -> Played:
+    return Played(house)
+
+
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def played(house: World) -> dict[str, Bundle]:
-    """A finished game of each kind that is forged."""
-    made = {kind: await play(house, random.Random(f"{kind} 0")) for kind, play in KINDS.items()}
-    house.keys = (NEXT, KEY)  # one of them has changed its key
-    house.restart()
-    return made
-
-
-@pytest_asyncio.fixture(loop_scope="module")
-async def page(visit: Visit, served: Served) -> Page:
-    return await visit(served.base + "/empty.html")
+async def page(browser: Browser, served: Served) -> AsyncIterator[Page]:
+    """A page that has our modules; who only asks them leaves nothing behind in it."""
+    made = await browser.new_page()
+    await made.goto(served.base + "/empty.html")
+    yield made
+    await made.close()
 
 
 def room_of(house: World, game: Bundle) -> Replica:
@@ -107,22 +117,28 @@ async def check_reader(page: Page, room: Replica, who: str | None) -> Told:
     return read
 
 
-@pytest.mark.parametrize("preset", sample(PRESETS, ["ChessBot", "RockPaperScissorsBot", "DealBot"]))
+@pytest.mark.parametrize("preset", sample(PRESETS, ["DealBot"]))
 async def test_a_preset_s_record_reads_like_its_room(page: Page, house: World, preset: str) -> None:
     game = await shipped(house, preset, random.Random(preset))
     for who in (None, "alice", "bob"):
         await check_reader(page, room_of(house, game), who)
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", sample(KINDS, ["coin", "wild"]))
 async def test_a_game_with_everything_reads_like_its_room(
-    page: Page, house: World, played: dict[str, Bundle], kind: str
+    page: Page, house: World, played: Played, kind: str
 ) -> None:
-    room = room_of(house, played[kind])
+    game = await played(kind)
+    if kind == "change":  # its room has another key than the others
+        house.keys = (NEXT, KEY)
+        house.restart()
     for who in (None, "bob"):
-        read = await check_reader(page, room, who)
+        read = await check_reader(page, room_of(house, game), who)
         if kind in ("coin", "wild") and who:
             assert states(read)["SEALED"] == states(read)["PROMISES"] == "ok"
+    if kind == "change":
+        house.keys = (KEY,)
+        house.restart()
 
 
 @pytest.mark.long
@@ -143,10 +159,10 @@ async def test_a_record_of_an_earlier_release_is_read(page: Page, path: Any) -> 
 
 @pytest.mark.parametrize("name", sample(UNSIGNED, ALWAYS))
 async def test_what_was_changed_without_a_key_is_refused(
-    page: Page, played: dict[str, Bundle], name: str
+    page: Page, played: Played, name: str
 ) -> None:
     attack = UNSIGNED[name]
-    forged = attack.on(played[attack.kind], random.Random(name))
+    forged = attack.on(await played(attack.kind), random.Random(name))
     found = states(await told(page, forged.zip()))
     if attack.state == NOT_PROVEN:  # nobody is accused there, and nothing called good
         assert "bad" not in found.values()

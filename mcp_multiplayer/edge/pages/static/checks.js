@@ -189,8 +189,9 @@ async function promises({ known }) {
     }
   }
   if (!seeds.size && !values) return ["absent", "No seed is out, and no member opened a promise."];
-  const count = `${many(seeds.size, "seed")} of the dice, ${many(values, "value")} of members`;
-  return ["ok", `${count}: each is the one that had been promised.`];
+  const out = seeds.size && `${many(seeds.size, "seed")} of the dice`;
+  const told = values && `${many(values, "value")} of members`;
+  return ["ok", `${[out, told].filter(Boolean).join(", ")}: as promised before.`];
 }
 
 // --- all of it ---------------------------------------------------------------------------------

@@ -121,7 +121,7 @@ export async function readRecord(bytes) {
       openings: openingsOf(linesOf(opens, "openings.jsonl")),
     };
   } catch (error) {
-    if (error.message.endsWith(".")) throw error;
-    throw new Error(`This file is no whole record: ${error.message}.`);
+    if (error.constructor === Error && error.message.endsWith(".")) throw error;
+    throw new Error(`This file is no whole record: ${error.message.replace(/\.$/, "")}.`);
   }
 }

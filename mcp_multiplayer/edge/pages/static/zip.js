@@ -62,8 +62,8 @@ function directoryOf(view) {
   const whole = short(end + 8) === count && start + long(end + 12) === end;
   must(whole, "The directory of the zip is not where it should be.");
   const files = [];
-  let unpacked = 0;
-  for (let at = start; files.length < count; ) {
+  let [unpacked, at] = [0, start];
+  while (files.length < count) {
     must(at < end && long(at) === 0x02014b50, "The directory of the zip is not whole.");
     const [flags, method] = [short(at + 8), short(at + 10)];
     const [packed, bytes, local] = [long(at + 20), long(at + 24), long(at + 42)];
@@ -80,6 +80,7 @@ function directoryOf(view) {
     files.push({ name, method, bytes, local, begins, ends: begins + packed });
     at += 46 + short(at + 28) + short(at + 30) + short(at + 32);
   }
+  must(at === end, "The directory of the zip is not whole.");
   files.sort((one, other) => one.local - other.local);
   const apart = files.every((file, place) => !place || files[place - 1].ends <= file.local);
   must(apart, "Two files of the zip share their bytes.");
