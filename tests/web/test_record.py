@@ -15,9 +15,15 @@ from mcp_multiplayer.service import export
 from mcp_multiplayer.service.hook_io import message_json
 from mcp_multiplayer.service.replica import Replica
 from tests.sample import sample
-from tests.verifier import forgeries_unsigned
+from tests.verifier import (
+    forgeries_dice,
+    forgeries_play,
+    forgeries_room,
+    forgeries_unsigned,
+    forgeries_words,
+)
 from tests.verifier.forging import ATTACKS, NOT_PROVEN
-from tests.verifier.games import KEY, Bundle
+from tests.verifier.games import KEY, Bundle, reforge
 from tests.verifier.keep_record import RECORDS
 from tests.verifier.matches import PRESETS, World, match, world
 from tests.verifier.records import KINDS, NEXT, shipped
@@ -26,7 +32,9 @@ from tests.web.serving import Served, serving
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-assert forgeries_unsigned  # it fills the list
+assert (  # they fill the list
+    forgeries_dice and forgeries_play and forgeries_room and forgeries_unsigned and forgeries_words
+)
 UNSIGNED = {attack.name: attack for attack in ATTACKS if not attack.resign}
 ALWAYS = {attack.code: attack.name for attack in reversed(UNSIGNED.values())}.values()
 
@@ -155,6 +163,36 @@ async def test_a_record_of_an_earlier_release_is_read(page: Page, path: Any) -> 
     read = await told(page, path.read_bytes())
     assert "bad" not in states(read).values(), read
     assert states(read)["CHAIN"] == states(read)["SIGNATURE"] == "ok"
+
+
+#: What a server can sign, and what needs no referee to be found: every forgery of these codes.
+PLAIN = {"E_BLOB", "E_KEY", "E_MORE", "E_SEED", "E_TS"}
+SIGNED = [attack.name for attack in ATTACKS if attack.resign and attack.code in PLAIN]
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("name", SIGNED)
+async def test_what_a_server_signs_is_refused_where_hashes_tell(
+    page: Page, played: Played, name: str
+) -> None:
+    attack = next(one for one in ATTACKS if one.name == name)
+    forged = attack.on(await played(attack.kind), random.Random(name))
+    assert "bad" in states(await told(page, forged.zip())).values()
+
+
+@pytest.mark.long
+@pytest.mark.alone
+async def test_five_hundred_entries_take_no_time(page: Page, played: Played) -> None:
+    game = (await played("guess")).copy()
+    (word,) = [entry for entry in game.of("msg") if entry["m"]["b"]["text"].startswith("hello")]
+    place = game.entries.index(word)
+    for count in range(500 - len(game.entries)):
+        said = {**word, "m": {**word["m"], "c": 100 + count, "b": {"text": f"word {count} " * 9}}}
+        game.entries.insert(place + 1, {**said, "ts": word["ts"]})
+    reforge(game)
+    await told(page, game.zip())  # the first time it is compiled
+    taken = sorted([(await told(page, game.zip()))["seconds"] for _ in range(9)])
+    assert taken[4] <= 0.1, taken
 
 
 @pytest.mark.parametrize("name", sample(UNSIGNED, ALWAYS))

@@ -35,11 +35,15 @@ function headlineOf(result, players, game) {
   const others = players.filter((one) => !winners.includes(one));
   const duel = winners.length === 1 && others.length === 1;
   const won = duel ? `${winners[0]} beat ${others[0]}` : `${winners.join(" and ")} won`;
-  const line = winners.length ? won : `${players.join(" and ")}: ${result ? "nobody won" : "not over"}`;
+  const none = `${players.join(" and ")}: ${result ? "nobody won" : "not over"}`;
+  const line = winners.length ? won : none;
   return words(game ? `${line} · ${game}` : line, 200);
 }
 
-function brief({ sender, body }) {
+/** A message in a few words; of the system's, those of the feed. */
+function brief({ sender, body }, item) {
+  const told = sender === "system" && item.querySelector(".words")?.textContent;
+  if (told) return told;
   const said = body.text ?? body.type ?? body.action ?? (body.sealed ? "something sealed" : body);
   return words(`${sender}: ${typeof said === "string" ? said : JSON.stringify(said)}`, 100);
 }
@@ -71,14 +75,15 @@ function replay(record, messages) {
     const where = `Step ${at} of ${steps.length}`;
     place("step").value = at;
     place("step").setAttribute("aria-valuetext", where);
-    place("now").textContent = `${where} · entry ${entry} · ${brief(messages[begin])}`;
+    const what = brief(messages[begin], items[begin]);
+    place("now").textContent = `${where} · entry ${entry} · ${what}`;
     // Not `disabled`, which would throw the focus away under somebody's hands.
     for (const id of ["first", "back"]) place(id).setAttribute("aria-disabled", at === 1);
     for (const id of ["on", "last"]) place(id).setAttribute("aria-disabled", at === steps.length);
   };
-  const targets = { first: () => 1, back: () => at - 1, on: () => at + 1, last: () => steps.length };
+  const target = (to) => ({ first: 1, back: at - 1, on: at + 1, last: steps.length })[to];
   show(at);
-  return (/** @type {string | number} */ to) => show(targets[to]?.() ?? Number(to));
+  return (/** @type {string} */ to) => show(target(to) ?? Number(to));
 }
 
 // --- the file ----------------------------------------------------------------------------------
@@ -94,10 +99,10 @@ function refuse(text) {
 
 function tell(record, lines) {
   const shown = lines.map(({ line, state, text, seconds }) => {
-    const taken = seconds ? `${seconds.toFixed(seconds < 0.0995 ? 3 : 2)} s` : "";
-    const said = make("span", { class: "why" }, words(text, 2000));
-    const named = make("b", {}, line);
-    return make("li", { class: state }, named, make("span", {}, STATES[state]), said, make("i", {}, taken));
+    const taken = seconds ? `${Math.max(seconds, 0.001).toFixed(seconds < 0.1 ? 3 : 2)} s` : "";
+    const parts = [make("b", {}, line), make("span", {}, STATES[state])];
+    const why = make("span", { class: "why" }, words(text, 2000));
+    return make("li", { class: state }, ...parts, why, make("i", {}, taken));
   });
   place("checks").replaceChildren(...shown);
   const bad = lines.some(({ state }) => state === "bad");
@@ -113,22 +118,21 @@ function tell(record, lines) {
   const log = `log: ${record.lines.length} entries ${record.note?.split("\n")[2] ?? ""}`;
   const reason = words(result?.reason ?? "", 200);
   place("headline").textContent = document.title = headline;
-  place("card").textContent = [headline, reason, log, location.protocol === "file:" ? "" : location.href]
-    .filter(Boolean)
-    .join("\n");
+  const address = location.protocol === "file:" ? "" : location.href;
+  place("card").textContent = [headline, reason, log, address].filter(Boolean).join("\n");
 }
 
 async function open(bytes) {
   place("refused").hidden = place("match").hidden = place("sharing").hidden = true;
+  place("checks").replaceChildren();
   try {
     const record = await readRecord(bytes);
     opened = bytes;
     place("save").hidden = Boolean(place("record").href);
     tell(record, await checkRecord(record));
   } catch (error) {
-    place("checks").replaceChildren();
     const ours = error.constructor === Error;
-    refuse(ours ? error.message : `The file cannot be shown: ${error.message}`);
+    refuse(ours ? error.message : `This cannot be shown: ${error.message}`);
   }
 }
 
