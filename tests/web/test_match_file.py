@@ -22,7 +22,7 @@ from mcp_multiplayer.edge.pages.layout import page as render
 from mcp_multiplayer.edge.pages.match import MOST, Card, headline, share
 from tests import npm
 from tests.sample import sample
-from tests.verifier.games import Bundle, Table, table
+from tests.verifier.games import Bundle, Table, reforge, table
 from tests.verifier.matches import PRESETS, world
 from tests.verifier.records import shipped
 from tests.web.conftest import Visit
@@ -256,10 +256,16 @@ async def test_a_record_that_was_changed_is_shown_with_a_warning(
 async def test_words_of_strangers_make_no_element_and_ask_nobody(
     visit: Visit, tmp_path: Path, hostile: Bundle
 ) -> None:
-    address = saved(tmp_path, hostile.zip())
+    forged = hostile.copy()  # whoever has a key may write into it what no server lets in
+    forged.entries[0]["name"] = forged.entries[0]["slots"][1]["label"] = EVIL
+    for attach in forged.of("attach"):
+        attach["name"] = attach["version"] = EVIL
+    reforge(forged)
+    address = saved(tmp_path, forged.zip())
     page = await visit(address)
     assert {state for _, state, _ in await lines_of(page)} <= {"ok", "absent"}
-    assert EVIL in await page.inner_text("#feed")
+    for place in ("#feed", "#checks", "#headline", "#card"):
+        assert "<img src=http://evil.example" in await page.inner_text(place), place
     await page.keyboard.press("ArrowLeft")
     await page.keyboard.press("End")
     strange = "img, svg, a, iframe, form, object, [onerror], [onload], main style, main script"

@@ -14,6 +14,7 @@ import { botsOf, checkRecord, messagesOf, readRecord, resultOf } from "./record.
 
 const STATES = { ok: "✓ holds", bad: "✗ does not hold", absent: "– not checked" };
 const MOVES = { ArrowLeft: "back", ArrowRight: "on", Home: "first", End: "last" };
+const MOST = 10000; // messages in the feed; a page with more of them stands still
 const place = (id) => /** @type {any} */ (document.getElementById(id));
 
 /** Steps of a game: what somebody did or a clock brought about, and all that referees answered. */
@@ -109,6 +110,7 @@ function tell(record, lines) {
   if (bad) refuse("This record does not hold (see below): what it shows was changed, or made up.");
   const sealed = lines.find(({ line }) => line === "SEALED")?.state;
   const messages = messagesOf(record, { disclosed: sealed === "ok" });
+  if (messages.length > MOST) throw new Error(`More than ${MOST} messages: too many to show.`);
   place("match").hidden = place("sharing").hidden = false;
   move = replay(record, messages);
   const sat = messages.filter(({ body }) => body.type === "joined" && !body.role);
