@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-from mcp_multiplayer.edge.pages.match_file import DIRECTORY
+from mcp_multiplayer.edge.pages.static_files import DIRECTORY
 
 KINDS = {"js": "text/javascript", "css": "text/css", "html": "text/html; charset=utf-8"}
 #: A page as strict as the server's own: its scripts come from the server, and no text is markup.

@@ -17,9 +17,10 @@ import pytest_asyncio
 from axe_playwright_python.async_playwright import Axe  # type: ignore[import-untyped]
 from playwright.async_api import Page
 
-from mcp_multiplayer.edge.pages import match_file
+from mcp_multiplayer.edge.pages import match_file, static_files
+from mcp_multiplayer.edge.pages.layout import Card
 from mcp_multiplayer.edge.pages.layout import page as render
-from mcp_multiplayer.edge.pages.match import MOST, Card, headline, share
+from mcp_multiplayer.edge.pages.match import MOST, headline, share
 from tests import npm
 from tests.sample import sample
 from tests.verifier.games import Bundle, Table, reforge, table
@@ -32,6 +33,7 @@ from tests.web.serving import Served, serving
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 LARGEST = 100_000  #: bytes of the file without its record
+URL = "https://mp.example/match/chn_x"
 SENTENCE = "This page came from the server that is being checked."
 #: Ends a game in words that would like to be more than words.
 HOSTILE = """
@@ -114,7 +116,7 @@ async def test_its_modules_stand_in_the_order_in_which_they_need_each_other() ->
     names = match_file.modules()
     assert names[-1] == "match.js" and len(set(names)) == len(names)
     for place, name in enumerate(names):
-        text = (match_file.DIRECTORY / name).read_text()
+        text = (static_files.DIRECTORY / name).read_text()
         wanted = re.findall(r'from "\./(\w+\.js)"', text)
         assert set(wanted) <= set(names[:place]), name
 
@@ -122,7 +124,7 @@ async def test_its_modules_stand_in_the_order_in_which_they_need_each_other() ->
 async def test_a_module_may_say_nothing_that_the_file_cannot_hold(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(match_file, "DIRECTORY", tmp_path)
+    monkeypatch.setattr(static_files, "DIRECTORY", tmp_path)
     (tmp_path / "one.js").write_text("export const one = 1;\nexport function two() {}\n")
     (tmp_path / "all.js").write_text('export { one } from "./one.js";\n')
     (tmp_path / "it.js").write_text(
@@ -178,7 +180,8 @@ async def test_it_says_offline_what_its_modules_say(
     assert "Not run again here" in await page.inner_text("#checks")
     said = await page.inner_text("main")
     assert not re.search(r"\b(?:proven|verified)\b", said, re.I)
-    assert await page.inner_text("#headline") in ("alice beat bob · Coin", "bob beat alice · Coin")
+    told_by_python = headline(["alice", "bob"], "CoinBot", read["result"])
+    assert await page.inner_text("#headline") == told_by_python
     assert "tails" in await page.inner_text("#feed")  # what the log itself has opened since
 
 
@@ -315,8 +318,7 @@ async def test_nobody_is_shut_out(
 
 def page_of(record_url: str, **values: Any) -> str:
     given: dict[str, Any] = {
-        "title": "alice beat bob · Chess",
-        "description": "checkmate",
+        "card": Card("alice beat bob · Chess", "checkmate", URL),
         "players": ["alice", "bob"],
         "referee": "ChessBot 1.0",
         "code_hash": "sha256:12",
@@ -359,9 +361,10 @@ async def test_the_page_of_the_server_checks_the_record_that_it_links(
 
 async def test_what_a_link_says_is_short_and_escaped() -> None:
     ended = {"winners": ["alice"], "reason": "checkmate"}
-    assert share(["alice", "bob"], "ChessBot", ended, 21) == Card(
+    assert share(["alice", "bob"], "ChessBot", ended, 21, url=URL) == Card(
         "alice beat bob · Chess",
         "checkmate · 21 entries. Step through the game and check its record.",
+        URL,
     )
     assert headline(["a", "b", "c"], "RockPaperScissorsBot", {"winners": ["a", "c"]}) == (
         "a and c won · Rock Paper Scissors"
@@ -369,9 +372,9 @@ async def test_what_a_link_says_is_short_and_escaped() -> None:
     assert headline(["a", "b"], "", {"winners": []}) == "a and b: nobody won"
     assert headline(["a", "b"], "X", None) == "a and b: not over · X"
     evil = {"winners": ["<b>" * 200], "reason": '"><script>\u202e' + "x\n" * 900}
-    card = share(["alice", "bob"], "<i>" * 99, evil, 3)
+    card = share(["alice", "bob"], "<i>" * 99, evil, 3, url=URL)
     assert len(card.title) <= MOST and len(card.description) <= MOST
     assert "\u202e" not in card.description and "\n" not in card.description
-    html = page_of("/r", title=card.title, description=card.description, players=["<b>x"])
+    html = page_of("/r", card=card, players=["<b>x"])
     assert "<script>" not in html.partition("<main")[2].partition("</main>")[0]
     assert "<b>x" not in html and "&lt;b&gt;x" in html

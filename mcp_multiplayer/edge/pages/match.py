@@ -10,33 +10,32 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from mcp_multiplayer.edge.api.render_text import plain
+from mcp_multiplayer.edge.pages.layout import Card
 
 MOST = 200  #: characters; chat programs show fewer
 _REST = "Step through the game and check its record."
 _WORDS = re.compile(r"([a-z])([A-Z])")
 
 
-@dataclass(frozen=True)
-class Card:
-    """Title and description for a link, each of at most `MOST` characters."""
-
-    title: str
-    description: str
-
-
 def share(
-    players: Sequence[str], referee: str, result: Mapping[str, Any] | None, entries: int
+    players: Sequence[str],
+    referee: str,
+    result: Mapping[str, Any] | None,
+    entries: int,
+    *,
+    url: str,
+    indexed: bool = True,
 ) -> Card:
-    """Return what a link to this game says. ``players`` are the labels of who sat down, ``referee``
-    the name of the first bot, "" without one, ``result`` what it ended the game with."""
+    """Return what a link to this game says, at most `MOST` characters each. ``players`` are the
+    labels of who sat down, ``referee`` the name of the first bot, "" without one, ``result`` what
+    it ended the game with."""
     reason = (result or {}).get("reason")
     said = _cut(_line(reason), MOST // 2) if isinstance(reason, str) and reason else ""
     told = f"{said} · {entries} entries. {_REST}" if said else f"{entries} entries. {_REST}"
-    return Card(headline(players, referee, result), told)
+    return Card(headline(players, referee, result), told, url, indexed)
 
 
 def headline(players: Sequence[str], referee: str, result: Mapping[str, Any] | None) -> str:

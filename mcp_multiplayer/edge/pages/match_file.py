@@ -14,7 +14,8 @@ import hashlib
 import re
 from pathlib import Path
 
-DIRECTORY = Path(__file__).with_name("static")
+from mcp_multiplayer.edge.pages import static_files
+
 TEMPLATES = Path(__file__).with_name("templates")
 STYLES = ("style.css", "room.css", "match.css")
 ENTRY = "match.js"
@@ -76,11 +77,11 @@ def _variable(name: str) -> str:
 
 def style() -> str:
     """The styles of the file, as pages have them."""
-    return "\n".join(_read(name) for name in STYLES if (DIRECTORY / name).exists())
+    return "\n".join(map(_read, STYLES))
 
 
 def _read(name: str) -> str:
-    return (DIRECTORY / name).read_text(encoding="utf-8")
+    return (static_files.DIRECTORY / name).read_text(encoding="utf-8")
 
 
 def _hash(text: str) -> str:

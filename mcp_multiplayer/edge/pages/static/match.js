@@ -7,6 +7,7 @@
  * is asked of anybody but the file.
  */
 
+import { copies, find, reveal, tell } from "./dom.js";
 import { make, words } from "./elements.js";
 import { feedItem } from "./feed.js";
 import { drawPanel, findPanels } from "./panels.js";
@@ -15,7 +16,6 @@ import { botsOf, checkRecord, messagesOf, readRecord, resultOf } from "./record.
 const STATES = { ok: "✓ holds", bad: "✗ does not hold", absent: "– not checked" };
 const MOVES = { ArrowLeft: "back", ArrowRight: "on", Home: "first", End: "last" };
 const MOST = 10000; // messages in the feed; a page with more of them stands still
-const place = (id) => /** @type {any} */ (document.getElementById(id));
 
 /** Steps of a game: what somebody did or a clock brought about, and all that referees answered. */
 function stepsOf(entries, messages) {
@@ -56,35 +56,35 @@ function replay(record, messages) {
   const bots = botsOf(record);
   const steps = stepsOf(record.entries, messages);
   const items = messages.map((message) => feedItem(message, {}));
-  place("feed").replaceChildren(...items);
-  place("step").max = steps.length;
+  find("feed").replaceChildren(...items);
+  find("step").max = steps.length;
   let at = steps.length;
 
-  const show = (wanted) => {
+  const go = (wanted) => {
     at = Math.min(Math.max(wanted, 1), steps.length);
     const { begin, end } = steps[at - 1];
     const { entry } = messages[end - 1];
     const there = bots.filter(({ since, until }) => since <= entry && !(until <= entry));
     const panels = there.flatMap((bot) => findPanels(bot, messages.slice(0, end)));
     const drawn = panels.map((item) => drawPanel(item, { moves: new Set(), send: null }));
-    place("boards").replaceChildren(...drawn);
+    find("boards").replaceChildren(...drawn);
     items.forEach((item, index) => {
       item.hidden = index >= end;
       item.classList.toggle("now", index >= begin && index < end);
     });
-    place("log").scrollTop = place("log").scrollHeight;
+    find("log").scrollTop = find("log").scrollHeight;
     const where = `Step ${at} of ${steps.length}`;
-    place("step").value = at;
-    place("step").setAttribute("aria-valuetext", where);
+    find("step").value = at;
+    find("step").setAttribute("aria-valuetext", where);
     const what = brief(messages[begin], items[begin]);
-    place("now").textContent = `${where} · entry ${entry} · ${what}`;
+    find("now").textContent = `${where} · entry ${entry} · ${what}`;
     // Not `disabled`, which would throw the focus away under somebody's hands.
-    for (const id of ["first", "back"]) place(id).setAttribute("aria-disabled", at === 1);
-    for (const id of ["on", "last"]) place(id).setAttribute("aria-disabled", at === steps.length);
+    for (const id of ["first", "back"]) find(id).setAttribute("aria-disabled", at === 1);
+    for (const id of ["on", "last"]) find(id).setAttribute("aria-disabled", at === steps.length);
   };
   const target = (to) => ({ first: 1, back: at - 1, on: at + 1, last: steps.length })[to];
-  show(at);
-  return (/** @type {string} */ to) => show(target(to) ?? Number(to));
+  go(at);
+  return (/** @type {string} */ to) => go(target(to) ?? Number(to));
 }
 
 // --- the file ----------------------------------------------------------------------------------
@@ -93,25 +93,20 @@ let move = (/** @type {any} */ _to) => {};
 /** @type {ArrayBuffer | undefined} */
 let opened;
 
-function refuse(text) {
-  place("refused").textContent = text;
-  place("refused").hidden = false;
-}
-
-function tell(record, lines) {
+function show(record, lines) {
   const shown = lines.map(({ line, state, text, seconds }) => {
     const taken = seconds ? `${Math.max(seconds, 0.001).toFixed(seconds < 0.1 ? 3 : 2)} s` : "";
     const parts = [make("b", {}, line), make("span", {}, STATES[state])];
     const why = make("span", { class: "why" }, words(text, 2000));
     return make("li", { class: state }, ...parts, why, make("i", {}, taken));
   });
-  place("checks").replaceChildren(...shown);
+  find("checks").replaceChildren(...shown);
   const bad = lines.some(({ state }) => state === "bad");
-  if (bad) refuse("This record does not hold (see below): what it shows was changed, or made up.");
+  if (bad) tell("refused", "This record does not hold (see below): it was changed, or made up.");
   const sealed = lines.find(({ line }) => line === "SEALED")?.state;
   const messages = messagesOf(record, { disclosed: sealed === "ok" });
   if (messages.length > MOST) throw new Error(`More than ${MOST} messages: too many to show.`);
-  place("match").hidden = place("sharing").hidden = false;
+  reveal(true, "match", "sharing");
   move = replay(record, messages);
   const sat = messages.filter(({ body }) => body.type === "joined" && !body.role);
   const players = [...new Set(sat.map(({ body }) => body.player_id))];
@@ -119,32 +114,33 @@ function tell(record, lines) {
   const headline = headlineOf(result, players, gameOf(botsOf(record)[0]));
   const log = `log: ${record.lines.length} entries ${record.note?.split("\n")[2] ?? ""}`;
   const reason = words(result?.reason ?? "", 200);
-  place("headline").textContent = document.title = headline;
+  find("headline").textContent = document.title = headline;
   const address = location.protocol === "file:" ? "" : location.href;
-  place("card").textContent = [headline, reason, log, address].filter(Boolean).join("\n");
+  find("card").textContent = [headline, reason, log, address].filter(Boolean).join("\n");
 }
 
 async function open(bytes) {
-  place("refused").hidden = place("match").hidden = place("sharing").hidden = true;
-  place("checks").replaceChildren();
+  tell("refused", null);
+  reveal(false, "match", "sharing");
+  find("checks").replaceChildren();
   try {
     const record = await readRecord(bytes);
     opened = bytes;
-    place("save").hidden = Boolean(place("record").href);
-    tell(record, await checkRecord(record));
+    reveal(!find("record").href, "save");
+    show(record, await checkRecord(record));
   } catch (error) {
     const ours = error.constructor === Error;
-    refuse(ours ? error.message : `This cannot be shown: ${error.message}`);
+    tell("refused", ours ? error : `This cannot be shown: ${error.message}`);
   }
 }
 
 /** The record that came with the page: behind its link, or in it. */
 async function start() {
-  const source = place("record");
+  const source = find("record");
   if (source.href) {
     const answer = await fetch(source.href).catch(() => null);
     if (answer?.ok) await open(await answer.arrayBuffer());
-    else refuse(`The server does not give the record (${answer?.status ?? "no answer"}).`);
+    else tell("refused", `The server does not give the record (${answer?.status ?? "no answer"}).`);
   } else if (source.textContent.trim()) {
     await open(Uint8Array.from(atob(source.textContent), (one) => one.charCodeAt(0)).buffer);
   }
@@ -156,17 +152,10 @@ function save() {
   setTimeout(() => URL.revokeObjectURL(href), 60000);
 }
 
-async function copy() {
-  const text = place("card");
-  const done = await navigator.clipboard?.writeText(text.textContent).then(() => true, () => false);
-  if (!done) getSelection()?.selectAllChildren(text);
-  place("copied").textContent = done ? "Copied." : "Selected: copy it with your keys.";
-}
-
-for (const id of Object.values(MOVES)) place(id).addEventListener("click", () => move(id));
-place("step").addEventListener("input", () => move(place("step").value));
-place("copy").addEventListener("click", copy);
-place("save").addEventListener("click", save);
+for (const id of Object.values(MOVES)) find(id).addEventListener("click", () => move(id));
+find("step").addEventListener("input", () => move(find("step").value));
+copies(find("copy"), () => find("card").textContent);
+find("save").addEventListener("click", save);
 document.addEventListener("keydown", (event) => {
   const { key, target, altKey, ctrlKey, metaKey, shiftKey } = event;
   // A board, a field and the log have these keys for themselves.
@@ -175,9 +164,9 @@ document.addEventListener("keydown", (event) => {
   event.preventDefault();
   move(MOVES[key]);
 });
-if (place("file")) {
+if (find("file")) {
   const take = async (files) => files[0] && open(await files[0].arrayBuffer());
-  place("file").addEventListener("change", () => take(place("file").files));
+  find("file").addEventListener("change", () => take(find("file").files));
   document.addEventListener("dragover", (event) => event.preventDefault());
   document.addEventListener("drop", (event) => {
     event.preventDefault();
