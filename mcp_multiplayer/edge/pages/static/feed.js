@@ -41,11 +41,13 @@ const isPlain = (value) => value === null || ["number", "boolean"].includes(type
 const isShort = (value) =>
   isPlain(value) || (typeof value === "string" && value.length <= LONG && !value.includes("\n"));
 
-function fields(body) {
+/** `drawn`: names of fields that stand on a board beside the log; they are folded up. */
+function fields(body, drawn = new Set()) {
   const { type, text, _sd, ...more } = body;
   const said = typeof text === "string" ? text : undefined;
   const rest = Object.entries(said === undefined && text !== undefined ? { text, ...more } : more);
-  const short = rest.filter(([, value]) => isShort(value)).slice(0, 40);
+  const inLine = ([name, value]) => isShort(value) && !drawn.has(name);
+  const short = rest.filter(inLine).slice(0, 40);
   const long = Object.fromEntries(rest.filter((one) => !short.includes(one)));
   const names = Object.keys(long).slice(0, 8).join(", ");
   return [
@@ -80,10 +82,11 @@ function time(ts) {
 /**
  * One message.
  * @param {any} message as the API gives it
- * @param {{you?: string}} reader `you`: the reader's own label
+ * @param {{you?: string, drawn?: Map<string, Set<string>>}} reader `you`: the reader's own label;
+ *   `drawn`: of `drawnFields`
  * @returns {HTMLElement} an `li`
  */
-export function feedItem(message, { you } = {}) {
+export function feedItem(message, { you, drawn } = {}) {
   const { id, sender, kind, to, ts } = message;
   const body = isRecord(message.body) ? message.body : {};
   const system = sender === "system" && kind === "system";
@@ -104,14 +107,14 @@ export function feedItem(message, { you } = {}) {
   const lock = make("span.lock", {});
   const said = sealed
     ? [make("p.words.hidden-part", {}, lock, "something sealed")]
-    : (system ? saidBySystem : fields)(body);
+    : system ? saidBySystem(body) : fields(body, drawn?.get(sender));
   const own = sender === you ? " own" : "";
   return make("li", { class: `said from-${role}${own}` }, head, time(ts), ...said);
 }
 
 /**
  * The log of a room. `append` shows a message once, and follows it if the newest was in view.
- * @param {{you?: string}} reader
+ * @param {{you?: string, drawn?: Map<string, Set<string>>}} reader as of `feedItem`
  */
 export function makeFeed(reader = {}) {
   const list = make("ol", {});

@@ -10,7 +10,7 @@
 import { copies, find, reveal, tell } from "./dom.js";
 import { make, words } from "./elements.js";
 import { feedItem } from "./feed.js";
-import { drawPanel, findPanels } from "./panels.js";
+import { drawnFields, drawPanel, findPanels } from "./panels.js";
 import { botsOf, checkRecord, messagesOf, readRecord, resultOf } from "./record.js";
 
 const STATES = { ok: "✓ holds", bad: "✗ does not hold", absent: "– not checked" };
@@ -55,7 +55,8 @@ function brief({ sender, body }, item) {
 function replay(record, messages) {
   const bots = botsOf(record);
   const steps = stepsOf(record.entries, messages);
-  const items = messages.map((message) => feedItem(message, {}));
+  const drawn = drawnFields(bots);
+  const items = messages.map((message) => feedItem(message, { drawn }));
   find("feed").replaceChildren(...items);
   find("step").max = steps.length;
   let at = steps.length;

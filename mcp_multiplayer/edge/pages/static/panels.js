@@ -37,6 +37,14 @@ function bound(value, bot) {
     : at(bot.manifest, `params.properties.${name}.default`);
 }
 
+/** By sender, the fields of these bots' messages that their panels draw. */
+export function drawnFields(bots) {
+  const named = ({ of, last, open }) => [of, last, open?.text, open?.salt];
+  const top = (path) => String(path).split(".")[0];
+  const fieldsOf = (bot) => panelsOf(bot).flatMap(named).filter((one) => one).map(top);
+  return new Map(bots.map((bot) => [`bot:${bot.bot_id}`, new Set(fieldsOf(bot))]));
+}
+
 /**
  * The panels for which a bot has said something, in the manifest's order.
  * @param {{bot_id: string, manifest: any, params: any, since?: number}} bot `since`: the entry of

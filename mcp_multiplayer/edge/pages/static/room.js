@@ -10,7 +10,7 @@ import { follow } from "./events.js";
 import { makeFeed } from "./feed.js";
 import { manage, showInvites } from "./manage.js";
 import { placeMoves, readExpect, textsOf } from "./moves.js";
-import { findPanels, placePanels, sideOf } from "./panels.js";
+import { drawnFields, findPanels, placePanels, sideOf } from "./panels.js";
 import { playing, recordOf, watching, whoIsIn } from "./session.js";
 
 const KEPT = 2000; // messages in which boards are looked for
@@ -197,7 +197,7 @@ function onRoom({ messages, view, bots, could_cheat, log, now }) {
   if (could_cheat) find("cheat").replaceChildren(...could_cheat.map((one) => make("li", {}, one)));
   const you = view.slots.find((one) => one.you)?.label;
   if (!feed) {
-    feed = makeFeed({ you });
+    feed = makeFeed({ you, drawn: drawnFields(state.bots) });
     find("feed").replaceChildren(feed.element);
     reveal(true, "whole");
   }
