@@ -42,9 +42,10 @@ async function chain({ lines, entries, known, erased, hashes }) {
     const missing = `Entry ${known.length} is missing, and none says what is left of it.`;
     return ["absent", `${missing} What comes after it was not looked at.`];
   }
-  const rest = erased.size ? ` The words of ${erased.size} are erased; their hashes stand.` : "";
+  const gone = `Of ${many(erased.size, "entry", "entries")} the words were erased.`;
   const count = many(lines.length, "entry", "entries");
-  return ["ok", `${count}: each names the hash of the one before it.${rest}`];
+  const follow = `${count}: each names the hash of the one before it.`;
+  return ["ok", erased.size ? `${follow} ${gone}` : follow];
 }
 
 /** The public key of a vkey, if it signs under this name with this id; none of another. */
