@@ -22,7 +22,8 @@ STYLE = """
 body { margin: 0; width: 1200px; height: 630px; background: #fdfdfc; display: grid;
   grid-template-columns: 1fr 630px; align-items: center; color: #1c1d1f }
 section { padding: 0 3.5rem } img { width: 84px } h1 { font-size: 2.9rem; line-height: 1.12;
-  text-wrap: balance; letter-spacing: -.025em; margin: 1.5rem 0 1.2rem } p { font-size: 1.5rem; color: #5c6066 }
+  text-wrap: balance; letter-spacing: -.025em; margin: 1.5rem 0 1.2rem }
+p { font-size: 1.5rem; color: #5c6066 }
 .chess .man { font-size: 66px }
 """
 
