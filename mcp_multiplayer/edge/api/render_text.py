@@ -471,7 +471,13 @@ def about(room: Replica, view: Json, changeable: str, in_full: Collection[str] =
         if bot.id not in in_full and (summary := bot.manifest.get("summary")):
             lines.append(f"rules of bot:{bot.id}, in its author's words: {quoted(summary)}")
         lines.append(f"  {' · '.join(_reach(bot))}")
-    return [*lines, *sealed_words(room.channel), f"Who could cheat: {changeable} {OPERATOR}"]
+    listed = ["listed: anybody may find this room and watch it"] if room.channel.listed else []
+    return [
+        *lines,
+        *sealed_words(room.channel),
+        *listed,
+        f"Who could cheat: {changeable} {OPERATOR}",
+    ]
 
 
 def _rolls(room: Replica) -> bool:

@@ -32,7 +32,8 @@ PLAY_NOW = (
     "BlackjackBot",
     "TriviaBot",
 )
-OPENAPI = "/openapi_card"
+OPENAPI, LISTED_ROOMS = "/openapi_card", "/listed_rooms"  #: open routes of the server
+LIVE = 3  #: rooms on the start page
 MARKDOWN = "text/markdown"
 RETRY_SECONDS = 2.0
 #: What search engines may keep, and what has to be read for a chat to show a card of it: the page
@@ -49,8 +50,9 @@ class PublicPages:
     def __init__(self, settings: Settings, ask: Ask) -> None:
         self._settings = settings
         self._ask = ask
-        self._shelf = Shelf(ask)
+        self.shelf = Shelf(ask)
         self._bare = settings.web == "off"
+        self._house = settings.house_players > 0
         self._privacy = _of_operator("PRIVACY_FILE", settings.privacy_file)
         self._terms = _of_operator("TERMS_FILE", settings.terms_file)
 
@@ -80,21 +82,28 @@ class PublicPages:
         """What this is, what there is to play, and what to paste where."""
         if wants_markdown(visit.request.scope) and not self._bare:
             return await self._llms(visit)
-        presets = None if self._bare else await self._shelf.presets()
+        presets = None if self._bare else await self.shelf.presets()
         games = [presets.named(name) for name in PLAY_NOW] if presets else []
         return page(
             "landing.html",
-            script="copy.js",
+            script="start.js",
             bare=self._bare,
+            house=self._house,
             card=Card(product.NAME, product.DESCRIPTION, visit.base, "/"),
             games=[game for game in games if game],
-            rooms=[],
+            rooms=[] if self._bare else await self._listed(),
             board=example.board(),
             last_moves=example.last_moves(3),
             example=example,
             operator=self._settings.operator_contact,
             **self._connecting(visit),
         )
+
+    async def _listed(self) -> list[dict[str, Any]]:
+        """The liveliest of the rooms that anybody may watch."""
+        _, said = await self._ask(LISTED_ROOMS, {})
+        rooms: list[dict[str, Any]] = (said or {}).get("rooms", [])
+        return [room for room in rooms if len(room["players"]) > 1][:LIVE]
 
     def _connecting(self, visit: Visit) -> dict[str, Any]:
         endpoint = f"{visit.base}/mcp"
@@ -113,7 +122,7 @@ class PublicPages:
     # --- games -----------------------------------------------------------------------------
 
     async def _games(self, visit: Visit) -> Response:
-        presets = await self._shelf.presets()
+        presets = await self.shelf.presets()
         if presets is None:
             return _away()
         return page(
@@ -129,7 +138,7 @@ class PublicPages:
         )
 
     async def _game(self, visit: Visit) -> Response:
-        presets = await self._shelf.presets()
+        presets = await self.shelf.presets()
         if presets is None:
             return _away()
         game = presets.named(visit.key)
@@ -140,7 +149,7 @@ class PublicPages:
             return plain(text("game.md", **values), MARKDOWN)
         summary = f"{game.told['summary']} {game.seats}; the referee's whole source."
         card = Card(f"{game.title}: MCP Multiplayer", summary, visit.base, visit.request.url.path)
-        return page("game.html", script="copy.js", here="/games", card=card, **values)
+        return page("game.html", script="start.js", here="/games", card=card, **values)
 
     def _of_game(self, visit: Visit, presets: Presets, game: Preset) -> dict[str, Any]:
         address = f"{visit.base}/games/{game.name}"
@@ -150,12 +159,12 @@ class PublicPages:
             "address": address,
             "reveal_days": f"{presets.reveal_days:g}",
             "check": f"curl -s {address}.py | sha256sum",
-            "plays": game.name in PLAY_NOW,
+            "plays": self._house and game.name in PLAY_NOW,
         }
 
     async def _source(self, visit: Visit) -> Response:
         """The text whose hash a room names, to the byte."""
-        presets = await self._shelf.presets()
+        presets = await self.shelf.presets()
         if presets is None:
             return _away()
         if visit.key == "referee":
@@ -199,7 +208,7 @@ class PublicPages:
 
     async def _llms(self, visit: Visit) -> Response:
         """What an agent reads first (llmstxt.org)."""
-        document, presets = await self._document(visit), await self._shelf.presets()
+        document, presets = await self._document(visit), await self.shelf.presets()
         if document is None or presets is None:
             return _away()
         said = text(
@@ -224,7 +233,7 @@ class PublicPages:
         return plain("\n".join(lines) + "\n")
 
     async def _sitemap(self, visit: Visit) -> Response:
-        presets = await self._shelf.presets()
+        presets = await self.shelf.presets()
         games = [f"/games/{game.name}" for game in presets.all] if presets else []
         paths = ["/", "/games", *games, "/api", "/privacy", "/terms"]
         return plain(text("sitemap.xml", base=visit.base, paths=paths), "application/xml")

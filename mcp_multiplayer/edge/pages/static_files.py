@@ -7,6 +7,7 @@ browser keeps them for good, and a page never meets the scripts of another versi
 from __future__ import annotations
 
 import functools
+import gzip
 import hashlib
 import re
 from collections.abc import Mapping
@@ -47,8 +48,14 @@ def is_one(path: str) -> bool:
     return found is not None and found[2] in files()
 
 
-def answer(path: str) -> Response:
-    """Return the file at ``path``, of which `is_one` said that it is there.
+@functools.cache
+def _packed(name: str) -> bytes:
+    return gzip.compress(files()[name], mtime=0)
+
+
+def answer(path: str, accepted: str = "") -> Response:
+    """Return the file at ``path``, of which `is_one` said that it is there, packed where the
+    browser's Accept-Encoding has gzip.
 
     A page that was loaded before the server became newer still asks for the old ones. It is given
     what there is, for once: its scripts look for no more than that.
@@ -59,5 +66,9 @@ def answer(path: str) -> Response:
         "Cache-Control": "public, max-age=31536000, immutable" if good else "no-store",
         "X-Content-Type-Options": "nosniff",
         "Cross-Origin-Resource-Policy": "same-origin",
+        "Vary": "Accept-Encoding",
     }
-    return Response(files()[name], media_type=_KINDS[Path(name).suffix], headers=headers)
+    data = files()[name]
+    if re.search(r"\bgzip\b(?!\s*;\s*q=0(\.0*)?\s*(,|$))", accepted):
+        data, headers["Content-Encoding"] = _packed(name), "gzip"
+    return Response(data, media_type=_KINDS[Path(name).suffix], headers=headers)

@@ -8,7 +8,9 @@ the page's script asks for it.
 
 from __future__ import annotations
 
+import json
 import re
+from typing import Any
 
 from starlette.responses import Response
 
@@ -20,6 +22,8 @@ from mcp_multiplayer.edge.pages.layout import Card, page, plain, text
 from mcp_multiplayer.edge.pages.public import MARKDOWN, PublicPages
 from mcp_multiplayer.edge.pages.visit import Ask, Page, Place, Visit, wants_markdown
 
+WATCH_CARD = "/watch_card"  #: the server's open route
+
 
 class Website:
     """Finds the page of an address. ``ask`` reaches the server."""
@@ -28,7 +32,9 @@ class Website:
         self._settings = settings
         self._ask = ask
         #: Name in the access log -> what the path looks like, and its page.
-        self._pages: dict[str, Place] = PublicPages(settings, ask).places() | {
+        public = PublicPages(settings, ask)
+        self._shelf = public.shelf
+        self._pages: dict[str, Place] = public.places() | {
             "/join": (re.compile("/join"), self._join),
         }
         if settings.web == "on":
@@ -36,6 +42,7 @@ class Website:
             self._pages |= {
                 "/rooms": (re.compile("/rooms"), self._rooms),
                 "/room": (re.compile("/room/" + channel), self._room),
+                "/watch": (re.compile("/watch/" + channel), self._watch),
             }
 
     def find(self, path: str) -> tuple[str, str, Page] | None:
@@ -76,12 +83,58 @@ class Website:
 
     async def _rooms(self, visit: Visit) -> Response:
         """The rooms of the players of this browser; its script asks for them."""
-        return page("rooms.html", script="rooms.js")
+        shelf = await self._shelf.presets()
+        names = ("name", "summary", "params")
+        presets = [{one: bot.told[one] for one in names} for bot in shelf.all] if shelf else []
+        return page("rooms.html", script="rooms.js", here="/rooms", presets=presets)
 
     async def _room(self, visit: Visit) -> Response:
         """The board and the words of one room, for whoever has a seat in it."""
-        return page("room.html", script="room.js", channel_id=visit.key)
+        return page("room.html", script="room.js", channel_id=visit.key, title="Room")
+
+    async def _watch(self, visit: Visit) -> Response:
+        """The same for whoever only watches. What anybody may see stands in it as it is now."""
+        status, shown = await self._ask(WATCH_CARD, {"channel_id": visit.key})
+        values: dict[str, Any] = {"watch": True, "channel_id": visit.key, "title": "A room"}
+        if status == 200:
+            view = shown["view"]
+            stands = situation(view)
+            values |= {
+                "title": view["name"],
+                "shown": shown,
+                "situation": stands,
+                "players": _players(view),
+                "log": shown["log"],
+                "over": view["result"] is not None or view["status"] == "closed",
+                "base": visit.base,
+                "card": Card(
+                    f"{view['name']}: MCP Multiplayer",
+                    f"{_players(view)}. {stands}",
+                    visit.base,
+                    f"/watch/{visit.key}",
+                ),
+            }
+            if wants_markdown(visit.request.scope):
+                # A stranger's words in quotation marks, as agents read them everywhere.
+                values["quoted"] = json.dumps(view["name"], ensure_ascii=False)
+                return plain(text("watch.md", **values), MARKDOWN)
+        return page("room.html", script="room.js", **values)
+
+
+def _players(view: dict[str, Any]) -> str:
+    seats = [one for one in view["slots"] if one["kind"] == "invite" and one["state"] == "taken"]
+    return " v ".join(one["label"] for one in seats) or "Nobody is seated"
+
+
+def situation(view: dict[str, Any]) -> str:
+    """How a game stands, in a sentence."""
+    if view["result"] is not None:
+        winners = ", ".join(map(str, view["result"].get("winners", ())))
+        return f"Over: {winners} won." if winners else "Over: nobody won."
+    if view["turn"] is not None and view["turn"]["players"]:
+        return f"{', '.join(view['turn']['players'])} to move."
+    return f"The room is {view['status']}."
 
 
 async def _static(visit: Visit) -> Response:
-    return static_files.answer(visit.key)
+    return static_files.answer(visit.key, visit.request.headers.get("accept-encoding", ""))

@@ -8,11 +8,12 @@ token and a Host that is ours; nothing else decides here
 from __future__ import annotations
 
 import asyncio
+import functools
 import logging
 import re
 import time
-from collections.abc import Callable, Iterable
-from contextlib import AsyncExitStack, suppress
+from collections.abc import Awaitable, Callable, Iterable
+from contextlib import AsyncExitStack, nullcontext, suppress
 from dataclasses import dataclass
 
 from starlette.datastructures import Headers
@@ -23,6 +24,7 @@ from starlette.types import Message, Receive, Scope, Send
 from mcp_multiplayer.config import Settings
 from mcp_multiplayer.edge import identity
 from mcp_multiplayer.edge.api.operations.table import TABLE
+from mcp_multiplayer.edge.auth.browser_session import CLIENT, HEADER, BrowserSessions, NotOurs
 from mcp_multiplayer.edge.auth.endpoints import CORS, PREFLIGHT, Endpoint
 from mcp_multiplayer.edge.auth.metadata import challenge
 from mcp_multiplayer.edge.pages.visit import Visit, wants_markdown
@@ -32,6 +34,8 @@ from mcp_multiplayer.edge.proxy.authentication import Authentication, Denied
 from mcp_multiplayer.edge.proxy.forward import Extra, Forward, unavailable
 from mcp_multiplayer.edge.proxy.origins import Origins, cors, preflight
 from mcp_multiplayer.edge.proxy.replies import Refusal, bodiless, is_browser, reply
+from mcp_multiplayer.edge.proxy.watchers import Watchers
+from mcp_multiplayer.edge.until_gone import until
 from mcp_multiplayer.ratelimit import RateLimit
 
 log = logging.getLogger(__name__)
@@ -45,10 +49,15 @@ _RECORD = re.compile(r"/transcript/[A-Za-z0-9_.-]{1,1024}")
 VERIFIER = "/verifier.pyz"
 _CLOSE = (b"connection", b"close")
 _MCP = ("/", "/mcp", "/mcp/")
+#: Server-sent events of a room (edge/api/events.py): for a seat, or for anybody who may watch.
+EVENTS = "/events"
+WATCH = "/watch_events"  #: where the server has them for whoever has no account
+WATCH_RECORD = "/watch_record"  #: the record of a room that anybody may watch
 #: What is behind the gate, and how it is asked.
 PRIVATE: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(_MCP, ("POST",)),
     **{f"/{path}": (one.method,) for one in TABLE for path in (one.name, *one.routes)},
+    EVENTS: ("GET",),
 }
 #: Other methods of MCP's transport. The server answers them with 405, but to whoever may ask:
 #: clients that look for the sign-in begin with a GET and need its 401.
@@ -57,6 +66,8 @@ _WELL_KNOWN = "/.well-known/"
 SWEEP_SECONDS = 3600.0
 INVITE_CARDS_PER_MINUTE = 60  #: of an address
 HEALTH_SECONDS = 1.0
+WATCH_AGAIN = 30.0  #: seconds; then a place may be free
+STILL_SECONDS = 15.0  #: between looks whether whoever reads events is still let in
 
 
 @dataclass(frozen=True)
@@ -67,11 +78,13 @@ class Parts:
     public: dict[tuple[str, str], Endpoint]
     authentication: Authentication
     website: Website
+    browsers: BrowserSessions | None  #: None: no page acts for a player
     forward: Forward
     signer: identity.Signer
     addresses: Addresses
     origins: Origins
     cards: RateLimit
+    watchers: Watchers
     sweep: Callable[[], None]
     close: Callable[[], None]
 
@@ -155,7 +168,7 @@ class Proxy:
         pasted into the address bar."""
         if path in _MCP:
             return "mcp"
-        if path in self._public_paths or path == VERIFIER:
+        if path in self._public_paths or path in (VERIFIER, WATCH_RECORD):
             return path
         if found := self._parts.website.find(path):
             return found[0]
@@ -169,7 +182,7 @@ class Proxy:
         found.update(PRIVATE.get(path, ()))
         if path == INVITE_CARD:
             found.add("POST")
-        if path in ("/healthz", VERIFIER) or _RECORD.fullmatch(path):
+        if path in ("/healthz", VERIFIER, WATCH_RECORD) or _RECORD.fullmatch(path):
             found.add("GET")
         if self._parts.website.find(path):
             found.add("GET")
@@ -188,6 +201,8 @@ class Proxy:
         methods = self._methods(path)
         if not methods:
             await self._nowhere(path, method, send)
+        elif path == EVENTS and method == "GET" and not _claims(headers):
+            await self._watch(scope, receive, send)
         elif path in PRIVATE and not (path == "/" and _reads(scope)):
             await self._gated(scope, receive, send, headers, base)
         elif method not in methods:
@@ -239,14 +254,14 @@ class Proxy:
         )
 
     async def _record(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """A member's copy of a record, by its ticket, or the verifier; both are large, so addresses
-        are counted."""
+        """A member's copy of a record, by its ticket, that of whoever may watch, or the verifier;
+        all are large, so addresses are counted."""
         wait = self._parts.cards.take(self._parts.addresses.sender(scope))
         if wait > 0:
             raise _too_often(wait, "Too many records or verifiers fetched.")
-        await self._parts.forward.carry(
-            {**scope, "query_string": b""}, receive, send, path=scope["path"]
-        )
+        if scope["path"] != WATCH_RECORD:
+            scope = {**scope, "query_string": b""}
+        await self._parts.forward.carry(scope, receive, send, path=scope["path"])
 
     async def _gated(
         self, scope: Scope, receive: Receive, send: Send, headers: Headers, base: str
@@ -265,21 +280,57 @@ class Proxy:
         if method not in PRIVATE[path] and not (path in _MCP and method in _TRANSPORT):
             await _other_method(method, self._methods(path), send, extra)
             return
+        if self._parts.browsers is not None and HEADER in headers and path not in _MCP:
+            ask = functools.partial(self._of_browser, Request(scope, receive), base)
+            extra = [(b"vary", b"Cookie")]
+        else:
+            ask = functools.partial(self._of_token, scope, headers, base, extra)
+        caller = await ask()
+        # Events may be read for hours: for no longer than whoever reads them may ask.
+        async with until(_refused(ask)) if path == EVENTS else nullcontext():
+            await self._parts.forward.carry(
+                scope,
+                receive,
+                send,
+                path="/mcp" if path in _MCP else path,
+                extra=extra,
+                sign=lambda: [(identity.HEADER, self._parts.signer.sign(caller))],
+            )
+
+    async def _of_token(
+        self, scope: Scope, headers: Headers, base: str, extra: Extra
+    ) -> identity.Caller:
+        """Who calls with a token."""
         try:
             bearer = await self._parts.authentication.authenticate(
                 headers.getlist("authorization"), scope["query_string"]
             )
         except Denied as denied:
-            raise _denied(base, path, denied, extra) from None
-        caller = identity.Caller(bearer.sub, base, bearer.client_id, bearer.network, bearer.born)
-        await self._parts.forward.carry(
-            scope,
-            receive,
-            send,
-            path="/mcp" if path in _MCP else path,
-            extra=extra,
-            sign=lambda: [(identity.HEADER, self._parts.signer.sign(caller))],
-        )
+            raise _denied(base, scope["path"], denied, extra) from None
+        return identity.Caller(bearer.sub, base, bearer.client_id, bearer.network, bearer.born)
+
+    async def _of_browser(self, request: Request, base: str) -> identity.Caller:
+        """Who calls from a page of ours, by the browser's cookie."""
+        assert self._parts.browsers is not None
+        try:
+            session = await self._parts.browsers.session(request)
+        except NotOurs as error:
+            code = "INVALID_REQUEST" if error.status == 400 else "UNAUTHORIZED"
+            headers = (("Vary", "Cookie"),)
+            raise Refusal(error.status, code, error.reason, error.hint, headers) from None
+        addresses = self._parts.addresses
+        network = addresses.mark(addresses.sender(request.scope))
+        return identity.Caller(session.sub, base, CLIENT, network, session.born)
+
+    async def _watch(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """The events of a room for somebody without an account: of a listed one, or by a link."""
+        sender = self._parts.addresses.sender(scope)
+        if not self._parts.watchers.enter(sender):
+            raise _too_often(WATCH_AGAIN, "Too many rooms are watched from your network.")
+        try:
+            await self._parts.forward.carry(scope, receive, send, path=WATCH)
+        finally:
+            self._parts.watchers.leave(sender)
 
     async def _healthz(self, send: Send) -> None:
         """For containers: are both processes up? Anyone may ask, so a short memory answers."""
@@ -298,6 +349,19 @@ class Proxy:
             while True:
                 await asyncio.to_thread(self._parts.sweep)
                 await asyncio.sleep(SWEEP_SECONDS)
+
+
+async def _refused(ask: Callable[[], Awaitable[object]]) -> None:
+    """Return when ``ask`` refuses, or cannot tell: whoever was cut off may come again."""
+    with suppress(Exception):
+        while True:
+            await asyncio.sleep(STILL_SECONDS)
+            await ask()
+
+
+def _claims(headers: Headers) -> bool:
+    """Whether a request says that somebody with an account sends it."""
+    return "authorization" in headers or HEADER in headers
 
 
 def _reads(scope: Scope) -> bool:

@@ -13,7 +13,7 @@ import httpx
 import pytest
 
 from mcp_multiplayer.edge.api.operations.table import TABLE
-from mcp_multiplayer.edge.proxy.app import INVITE_CARD, PRIVATE, VERIFIER
+from mcp_multiplayer.edge.proxy.app import EVENTS, INVITE_CARD, PRIVATE, VERIFIER
 from mcp_multiplayer.oauth_proxy import create_app
 from tests.edge.api.house import open_house
 from tests.edge.harness import BASE, Lab, Upstream, lab, serving, settings_for
@@ -130,7 +130,9 @@ async def test_every_address_answers_every_method_sanely(tmp_path: Path) -> None
                 bare = await it.ask(method, path, **JSON)
                 full = await it.ask(method, path, **JSON, **it.bearer)
                 transport = path.rstrip("/") in ("", "/mcp") and asked in ("GET", "DELETE")
-                if transport or (path in PRIVATE and asked in PRIVATE[path]):
+                if path == EVENTS and asked == "GET":  # anybody may watch what is listed
+                    assert bare.status_code == full.status_code == 200
+                elif transport or (path in PRIVATE and asked in PRIVATE[path]):
                     assert bare.status_code == 401, (method, path)
                     assert full.status_code == 200, (method, path)
                 elif method == "OPTIONS":
