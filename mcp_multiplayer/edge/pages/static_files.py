@@ -22,7 +22,7 @@ _PATH = re.compile(re.escape(PREFIX) + r"([0-9a-f]{16})/([a-z_]{1,32}\.(?:js|css
 _KINDS = {".js": "text/javascript", ".css": "text/css", ".png": "image/png"}
 CARD = "card.png"  #: what chats show of a link; `tests/web/draw_card.py` draws it
 #: The parts of the stylesheet, in their order.
-_STYLES = ("style.css", "public.css", "room.css")
+_STYLES = ("style.css", "public.css", "room.css", "match.css")
 
 
 @functools.cache

@@ -106,7 +106,8 @@ export function moveControls({ turn, moves, canPost }, post) {
     pressing(label, isRecord(body) ? body.action : body, () => post(body, to)),
   );
   const first = pressed.splice(0, pressed.length > AT_ONCE ? FIRST : AT_ONCE);
-  const name = prompt ? `The referee asks: ${words(prompt)}` : "Say something";
+  const talk = to ? "Say something, sealed" : "Say something";
+  const name = prompt ? `The referee asks: ${words(prompt)}` : talk;
   const box = make("input", { name: "say", autocomplete: "off", enterkeyhint: "send" });
   const submit = (event) => {
     event.preventDefault();
