@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
-from axe_playwright_python.async_playwright import Axe  # type: ignore[import-untyped]
+from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Page
 
 from mcp_multiplayer.edge.pages import match_file, static_files
@@ -33,7 +33,7 @@ from tests.web.serving import Served, serving
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 LARGEST = 100_000  #: bytes of the file without its record
-URL = "https://mp.example/match/chn_x"
+BASE, PATH = "https://mp.example", "/match/chn_x"
 SENTENCE = "This page came from the server that is being checked."
 #: Ends a game in words that would like to be more than words.
 HOSTILE = """
@@ -316,17 +316,18 @@ async def test_nobody_is_shut_out(
 # --- the page of the server --------------------------------------------------------------------
 
 
-def page_of(record_url: str, **values: Any) -> str:
+def page_of(**values: Any) -> str:
     given: dict[str, Any] = {
-        "card": Card("alice beat bob · Chess", "checkmate", URL),
-        "players": ["alice", "bob"],
-        "referee": "ChessBot 1.0",
-        "code_hash": "sha256:12",
-        "result": "alice beat bob: checkmate",
-        "entries": 21,
-        "root": "abc",
-        "file_url": "/match/chn_x.html",
-        "record_url": record_url,
+        "channel_id": "chn_x",
+        "card": Card("alice beat bob · Chess", "checkmate", BASE, PATH),
+        "facts": {
+            "players": ["alice", "bob"],
+            "referee": "ChessBot",
+            "code_hash": "sha256:12",
+            "result": "Over: alice won.",
+            "entries": 21,
+            "root": "abc",
+        },
     }
     return bytes(render("match.html", **given | values).body).decode()
 
@@ -334,37 +335,20 @@ def page_of(record_url: str, **values: Any) -> str:
 async def test_the_page_of_the_server_has_the_facts_without_a_script(
     visit: Visit, served: Served
 ) -> None:
-    address = served.put("/match.html", page_of("/record.zip"))
-    page = await visit(address, java_script_enabled=False)
+    page = await visit(served.put("/match.html", page_of()), java_script_enabled=False)
     said = await page.inner_text("main")
-    for fact in ("alice, bob", "ChessBot 1.0", "sha256:12", "checkmate", "21 entries", SENTENCE):
+    for fact in ("alice, bob", "ChessBot", "sha256:12", "alice won", "21 entries", SENTENCE):
         assert fact in said
-    assert await page.get_attribute("text=Save match.html", "href") == "/match/chn_x.html"
-
-
-async def test_the_page_of_the_server_checks_the_record_that_it_links(
-    visit: Visit, served: Served, chess: Bundle
-) -> None:
-    served.put("/record.zip", chess.zip())
-    script = '<script type="module" src="/static/match.js"></script></body>'
-    styled = page_of("/record.zip").replace("</body>", script)
-    page = await visit(served.put("/match.html", styled))
-    assert {state for _, state, _ in await lines_of(page)} == {"ok", "absent"}
-    assert served.base + "/record.zip" in visit.heard.requests
-    assert all(one.startswith(served.base) for one in visit.heard.requests)
-    assert served.base in await page.inner_text("#card")
-    gone = page_of("/nothing.zip").replace("</body>", script)
-    page = await visit(served.put("/match.html", gone))
-    await page.get_by_role("alert").wait_for()
-    assert "404" in await page.inner_text("#refused")
+    assert await page.get_attribute("text=Save match.html", "href") == "/match.html"
 
 
 async def test_what_a_link_says_is_short_and_escaped() -> None:
     ended = {"winners": ["alice"], "reason": "checkmate"}
-    assert share(["alice", "bob"], "ChessBot", ended, 21, url=URL) == Card(
+    assert share(["alice", "bob"], "ChessBot", ended, 21, base=BASE, path=PATH) == Card(
         "alice beat bob · Chess",
         "checkmate · 21 entries. Step through the game and check its record.",
-        URL,
+        BASE,
+        PATH,
     )
     assert headline(["a", "b", "c"], "RockPaperScissorsBot", {"winners": ["a", "c"]}) == (
         "a and c won · Rock Paper Scissors"
@@ -372,9 +356,10 @@ async def test_what_a_link_says_is_short_and_escaped() -> None:
     assert headline(["a", "b"], "", {"winners": []}) == "a and b: nobody won"
     assert headline(["a", "b"], "X", None) == "a and b: not over · X"
     evil = {"winners": ["<b>" * 200], "reason": '"><script>\u202e' + "x\n" * 900}
-    card = share(["alice", "bob"], "<i>" * 99, evil, 3, url=URL)
+    card = share(["alice", "bob"], "<i>" * 99, evil, 3, base=BASE, path=PATH)
     assert len(card.title) <= MOST and len(card.description) <= MOST
     assert "\u202e" not in card.description and "\n" not in card.description
-    html = page_of("/r", card=card, players=["<b>x"])
+    facts = {"players": ["<b>x"], "referee": "", "code_hash": "", "result": "", "entries": 1}
+    html = page_of(card=card, facts=facts | {"root": ""})
     assert "<script>" not in html.partition("<main")[2].partition("</main>")[0]
     assert "<b>x" not in html and "&lt;b&gt;x" in html

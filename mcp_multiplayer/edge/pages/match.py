@@ -26,7 +26,8 @@ def share(
     result: Mapping[str, Any] | None,
     entries: int,
     *,
-    url: str,
+    base: str,
+    path: str,
     indexed: bool = True,
 ) -> Card:
     """Return what a link to this game says, at most `MOST` characters each. ``players`` are the
@@ -35,7 +36,7 @@ def share(
     reason = (result or {}).get("reason")
     said = _cut(_line(reason), MOST // 2) if isinstance(reason, str) and reason else ""
     told = f"{said} · {entries} entries. {_REST}" if said else f"{entries} entries. {_REST}"
-    return Card(headline(players, referee, result), told, url, indexed)
+    return Card(headline(players, referee, result), told, base, path, indexed=indexed)
 
 
 def headline(players: Sequence[str], referee: str, result: Mapping[str, Any] | None) -> str:
