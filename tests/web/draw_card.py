@@ -24,7 +24,7 @@ body { margin: 0; width: 1200px; height: 630px; background: #fdfdfc; display: gr
 section { padding: 0 3.5rem } img { width: 84px } h1 { font-size: 2.9rem; line-height: 1.12;
   text-wrap: balance; letter-spacing: -.025em; margin: 1.5rem 0 1.2rem }
 p { font-size: 1.5rem; color: #5c6066 }
-.chess .man { font-size: 66px }
+.position .figure { font-size: 66px }
 """
 
 
@@ -33,7 +33,7 @@ def document() -> str:
         "<tr>"
         + "".join(
             f'<td class="{"dark" if one.dark else "light"}{" moved" if one.moved else ""}">'
-            f'<span class="man {one.side}">{one.figure}</span></td>'
+            f'<span class="figure {one.side}">{one.figure}</span></td>'
             for one in rank
         )
         + "</tr>"
@@ -44,7 +44,7 @@ def document() -> str:
         f'<!doctype html><html style="color-scheme: light"><style>{styles}</style>'
         f"<section>{site.PICTURE.replace('<svg ', '<svg width=84 ', 1)}"
         f"<h1>{escape(WORDS)}</h1><p>MCP Multiplayer</p></section>"
-        f'<table class="chess"><tbody>{rows}</tbody></table></html>'
+        f'<table class="position"><tbody>{rows}</tbody></table></html>'
     )
 
 

@@ -109,7 +109,7 @@ async def test_web_off_leaves_what_sign_in_and_invites_need(proxy: Open) -> None
 async def test_the_start_page_says_what_to_play_and_what_to_paste(proxy: Open) -> None:
     async with proxy(operator_contact="ops@mp.example") as it:
         page = await got(it, "/")
-    assert [*PLAY_NOW] == re.findall(r'class="whole" href="/games/(\w+)"', page)
+    assert [*PLAY_NOW] == re.findall(r'<h3><a href="/games/(\w+)"', page)
     assert {*PLAY_NOW} <= {*preset_names()}
     for setup in SETUPS:
         shown = f"<summary>{setup.name}</summary>" in page
