@@ -117,7 +117,7 @@ export function moveControls({ turn, moves, canPost }, post) {
   };
   const form = make(
     "form.say-box",
-    { submit },
+    { submit, "data-to": JSON.stringify(to) },
     make("label", {}, name, box),
     make("button.go", {}, to ? "Send sealed" : "Send"),
   );
@@ -160,13 +160,16 @@ function menu(moves, box, say) {
   );
 }
 
-/** Keep a place showing the controls of this state; a draft stays, and the focus in it. */
+/**
+ * Keep a place showing the controls of this state; a draft stays, and the focus in it. One that was
+ * to be sealed is dropped when others would read it: whoever types does not look at the button.
+ */
 export function placeMoves(place, state, post) {
   const { turn, moves, canPost } = state;
   const source = [canPost, moves, turn?.yours && [turn.expect, turn.to]];
   const box = "input[name=say]";
   const [old, drawn] = redraw(place, 0, source, box, () => moveControls(state, post)) ?? [];
-  const draft = old?.querySelector(box)?.value;
-  const now = drawn?.querySelector(box);
-  if (draft && now) now.value = draft;
+  const [before, now] = [old, drawn].map((one) => one?.querySelector(box));
+  const [meant, goes] = [before, now].map((one) => one?.form.dataset.to);
+  if (before?.value && now && (meant === "null" || meant === goes)) now.value = before.value;
 }
