@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 
@@ -13,7 +13,7 @@ from starlette.types import Receive
 def until_gone(receive: Receive) -> AbstractAsyncContextManager[None]:
     """Cancel the block when the client goes away; leave it as if nothing happened then. The
     request was read whole before."""
-    return until(_gone(receive))
+    return until(lambda: _gone(receive))
 
 
 async def _gone(receive: Receive) -> None:
@@ -22,8 +22,9 @@ async def _gone(receive: Receive) -> None:
 
 
 @asynccontextmanager
-async def until(over: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
-    """Cancel the block when ``over`` returns; leave it as if nothing happened then.
+async def until(over: Callable[[], Coroutine[Any, Any, None]]) -> AsyncIterator[None]:
+    """Cancel the block when ``over`` returns; leave it as if nothing happened then. It is not even
+    called where the block never waits.
 
     One task per request, as cheap as it gets: the block itself runs in the request's task.
     """
@@ -33,7 +34,7 @@ async def until(over: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
 
     async def watch() -> None:
         nonlocal ended
-        await over
+        await over()
         ended = True
         task.cancel()
 

@@ -287,7 +287,7 @@ class Proxy:
             ask = functools.partial(self._of_token, scope, headers, base, extra)
         caller = await ask()
         # Events may be read for hours: for no longer than whoever reads them may ask.
-        async with until(_refused(ask)) if path == EVENTS else nullcontext():
+        async with until(lambda: _refused(ask)) if path == EVENTS else nullcontext():
             await self._parts.forward.carry(
                 scope,
                 receive,
