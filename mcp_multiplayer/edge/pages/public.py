@@ -38,7 +38,10 @@ MARKDOWN = "text/markdown"
 RETRY_SECONDS = 2.0
 #: What search engines may keep, and what has to be read for a chat to show a card of it: the page
 #: behind an invite says itself that it is not to be kept.
-_CRAWLED = ("/$", "/games", "/api", "/llms.txt", "/openapi.json", "/privacy", "/terms", "/join")
+_CRAWLED = (
+    *("/$", "/games", "/api", "/llms.txt", "/openapi.json", "/privacy", "/terms", "/join"),
+    *("/watch/", "/match/"),  # of rooms that are not listed they say nothing, and so
+)
 _LOADED = ("/static/", "/favicon.svg")
 _PRESET = re.compile("/games/([A-Z][A-Za-z]{1,40}Bot)")
 _SOURCE = re.compile("/games/([A-Z][A-Za-z]{1,40}Bot|referee)\\.py")
