@@ -39,7 +39,14 @@ from mcp_multiplayer.edge.pages import layout, qr, site
 from mcp_multiplayer.edge.pages.website import Website
 from mcp_multiplayer.edge.proxy import ask_house
 from mcp_multiplayer.edge.proxy.address import Addresses, parse_trusted
-from mcp_multiplayer.edge.proxy.app import INVITE_CARDS_PER_MINUTE, Parts, Proxy
+from mcp_multiplayer.edge.proxy.app import (
+    INVITE_CARDS_PER_MINUTE,
+    RECORDS,
+    RECORDS_EACH,
+    WATCHED_PER_MINUTE,
+    Parts,
+    Proxy,
+)
 from mcp_multiplayer.edge.proxy.authentication import Authentication
 from mcp_multiplayer.edge.proxy.forward import Forward
 from mcp_multiplayer.edge.proxy.origins import Origins
@@ -104,6 +111,8 @@ def create_app(
             origins=origins,
             cards=RateLimit(INVITE_CARDS_PER_MINUTE, 60, now=now),
             watchers=Watchers(settings.max_watchers, settings.max_watchers_per_address),
+            watched=RateLimit(WATCHED_PER_MINUTE, 60, now=now),
+            records=Watchers(RECORDS, RECORDS_EACH),
             sweep=lambda: _sweep(grants, clients),
             close=database.close,
         )
