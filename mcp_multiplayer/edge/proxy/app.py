@@ -299,7 +299,8 @@ class Proxy:
             return
         if self._parts.browsers is not None and HEADER in headers and path not in _MCP:
             ask = functools.partial(self._of_browser, Request(scope, receive), base)
-            extra = [(b"vary", b"Cookie")]
+            # Two players of one browser ask the same address with the same cookie.
+            extra = [(b"vary", b"Cookie, X-Mpx-Web"), (b"cache-control", b"no-store")]
         else:
             ask = functools.partial(self._of_token, scope, headers, base, extra)
         caller = await ask()
