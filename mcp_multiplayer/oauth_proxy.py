@@ -23,6 +23,7 @@ from mcp_multiplayer.edge.auth.endpoints import (
     AUTHORIZATIONS_PER_HOUR,
     DEVICES_PER_HOUR,
     REGISTRATIONS_PER_HOUR,
+    Endpoint,
     Endpoints,
 )
 from mcp_multiplayer.edge.auth.grants import Grants
@@ -38,7 +39,14 @@ from mcp_multiplayer.edge.pages import layout, qr, site
 from mcp_multiplayer.edge.pages.website import Website
 from mcp_multiplayer.edge.proxy import ask_house
 from mcp_multiplayer.edge.proxy.address import Addresses, parse_trusted
-from mcp_multiplayer.edge.proxy.app import INVITE_CARDS_PER_MINUTE, Parts, Proxy
+from mcp_multiplayer.edge.proxy.app import (
+    INVITE_CARDS_PER_MINUTE,
+    RECORDS,
+    RECORDS_EACH,
+    WATCHED_PER_MINUTE,
+    Parts,
+    Proxy,
+)
 from mcp_multiplayer.edge.proxy.authentication import Authentication
 from mcp_multiplayer.edge.proxy.forward import Forward
 from mcp_multiplayer.edge.proxy.origins import Origins
@@ -93,9 +101,7 @@ def create_app(
             settings=settings,
             public=endpoints.routes()
             | Jwks(settings.keys_dir).routes()
-            | (browsers.routes() | qr.routes() if settings.web == "on" else {})
-            | ask_house.routes(settings, senders, RateLimit(ask_house.PER_MINUTE, 60, now=now))
-            | site.routes(settings.openai_apps_challenge),
+            | _pages(settings, browsers, senders, now),
             authentication=authentication,
             website=Website(settings, forward.ask),
             browsers=browsers if settings.web == "on" else None,
@@ -105,10 +111,23 @@ def create_app(
             origins=origins,
             cards=RateLimit(INVITE_CARDS_PER_MINUTE, 60, now=now),
             watchers=Watchers(settings.max_watchers, settings.max_watchers_per_address),
+            watched=RateLimit(WATCHED_PER_MINUTE, 60, now=now),
+            records=Watchers(RECORDS, RECORDS_EACH),
             sweep=lambda: _sweep(grants, clients),
             close=database.close,
         )
     )
+
+
+def _pages(
+    settings: Settings, browsers: BrowserSessions, senders: Addresses, now: Callable[[], float]
+) -> dict[tuple[str, str], Endpoint]:
+    """What pages ask the proxy itself, and what is asked of every address by name."""
+    drawn = RateLimit(qr.PER_MINUTE, 60, now=now)
+    asked = RateLimit(ask_house.PER_MINUTE, 60, now=now)
+    web = browsers.routes() | qr.routes(senders, drawn) if settings.web == "on" else {}
+    house = ask_house.routes(settings, senders, asked)
+    return web | house | site.routes(settings.openai_apps_challenge)
 
 
 def _sweep(grants: Grants, clients: Clients) -> None:

@@ -44,7 +44,8 @@ async def test_a_page_of_ours_reaches_every_operation_and_never_mcp(tmp_path: Pa
             answer = await browser.request(method, path, headers=OWN | {"X-Mpx-Web": tag})
             assert answer.status_code == (401 if path in _MCP else 200), (method, path)
             if path not in _MCP:
-                assert "Cookie" in answer.headers["vary"]
+                assert answer.headers["vary"] == "Cookie, X-Mpx-Web"
+                assert answer.headers["cache-control"] == "no-store"
                 assert "access-control-allow-origin" not in answer.headers
         assert {seen["path"] for seen in upstream.seen} == {
             path for _, path in ROUTES if path not in _MCP

@@ -37,6 +37,7 @@ from mcp_multiplayer.edge.api.envelope import STREAM
 from mcp_multiplayer.edge.identity import Caller, Identify
 from mcp_multiplayer.edge.until_gone import until_gone
 from mcp_multiplayer.errors import InvalidRequest, MultiplayerError, NotMember, RateLimited
+from mcp_multiplayer.ratelimit import RateLimit
 from mcp_multiplayer.service.boards import LOOK_BACK
 from mcp_multiplayer.service.channel_manager import ChannelManager
 from mcp_multiplayer.service.messages import PAGE_MESSAGES, page
@@ -44,6 +45,7 @@ from mcp_multiplayer.service.replica import Replica
 from mcp_multiplayer.service.watching import Watching
 
 BEAT_SECONDS = 20.0
+OPENED_PER_MINUTE = 120  #: streams of an account: its pages all come back at once, several times
 _KEPT = 256  #: rooms of which the last event for those who watch is remembered
 _HEADERS = [
     (b"content-type", f"{STREAM}; charset=utf-8".encode()),
@@ -82,6 +84,7 @@ class Events:
         self._channels = channels
         self.watching = watching
         self._most = most
+        self._opened = RateLimit(OPENED_PER_MINUTE, 60)
         self._open: Counter[str] = Counter()
         self._last: OrderedDict[str, tuple[tuple[Any, ...], Shown]] = OrderedDict()
 
@@ -125,6 +128,9 @@ class Events:
         return Reader(frozenset({slot.label}), slot.label, slot.since)
 
     def _enter(self, caller: Caller) -> None:
+        # What RATE_LIMIT is for operations: a stream begins with pages of the log.
+        if (wait := self._opened.take(caller.account)) > 0:
+            raise RateLimited("this player opens pages too often", retry_after=wait)
         if self._open[caller.account] >= self._most:
             raise RateLimited(
                 f"{self._most} pages of this player are open, the most there may be",
@@ -140,7 +146,9 @@ class Events:
 
     def shown(self, room: Replica, reader: Reader, cursor: int, known: object) -> Shown:
         """The next event of a stream that has come to ``cursor`` and knows the bots ``known``."""
-        key = (cursor, room.head.size, room.settled, bots_of(room) == known)
+        # The second, because `now` sets the clocks of whoever comes to a room that stands still.
+        second = self._channels.now_ms() // 1000
+        key = (cursor, room.head.size, room.settled, bots_of(room) == known, second)
         last = self._last.get(room.channel_id)
         if reader == Reader() and last is not None and last[0] == key:
             return last[1]

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from typing import Any
 
 from starlette.responses import Response
@@ -34,6 +35,7 @@ PLAY_NOW = (
 )
 OPENAPI, LISTED_ROOMS = "/openapi_card", "/listed_rooms"  #: open routes of the server
 LIVE = 3  #: rooms on the start page
+LIVE_SECONDS = 5.0  #: that they are remembered: the server looks at every listed room to tell
 MARKDOWN = "text/markdown"
 RETRY_SECONDS = 2.0
 #: What search engines may keep, and what has to be read for a chat to show a card of it: the page
@@ -58,6 +60,7 @@ class PublicPages:
         self._house = settings.house_players > 0
         self._privacy = _of_operator("PRIVACY_FILE", settings.privacy_file)
         self._terms = _of_operator("TERMS_FILE", settings.terms_file)
+        self._live: tuple[float, list[dict[str, Any]]] = (0.0, [])
 
     def places(self) -> dict[str, Place]:
         """Name in the access log -> what the path looks like, and its page."""
@@ -103,10 +106,17 @@ class PublicPages:
         )
 
     async def _listed(self) -> list[dict[str, Any]]:
-        """The liveliest of the rooms that anybody may watch."""
-        _, said = await self._ask(LISTED_ROOMS, {})
-        rooms: list[dict[str, Any]] = (said or {}).get("rooms", [])
-        return [room for room in rooms if len(room["players"]) > 1][:LIVE]
+        """The liveliest of the rooms that anybody may watch, as they were a moment ago: anybody may
+        ask, as often as they like."""
+        now = time.monotonic()
+        until, live = self._live
+        if until <= now:
+            self._live = (now + LIVE_SECONDS, live)  # whoever comes meanwhile does not ask as well
+            _, said = await self._ask(LISTED_ROOMS, {})
+            rooms: list[dict[str, Any]] = (said or {}).get("rooms", [])
+            live = [room for room in rooms if len(room["players"]) > 1][:LIVE]
+            self._live = (now + LIVE_SECONDS, live)
+        return live
 
     def _connecting(self, visit: Visit) -> dict[str, Any]:
         endpoint = f"{visit.base}/mcp"

@@ -65,6 +65,11 @@ _TRANSPORT = ("GET", "DELETE")
 _WELL_KNOWN = "/.well-known/"
 SWEEP_SECONDS = 3600.0
 INVITE_CARDS_PER_MINUTE = 60  #: of an address
+WATCHED_PER_MINUTE = 300  #: streams that an address opens; its share may come back at once, often
+#: Records on their way, in all and of an address: the server has a whole one, up to some 64 MB, in
+#: memory until it is read. And how long somebody may take to read it.
+RECORDS, RECORDS_EACH = 8, 2
+RECORD_SECONDS = 300.0
 HEALTH_SECONDS = 1.0
 WATCH_AGAIN = 30.0  #: seconds; then a place may be free
 STILL_SECONDS = 15.0  #: between looks whether whoever reads events is still let in
@@ -85,6 +90,8 @@ class Parts:
     origins: Origins
     cards: RateLimit
     watchers: Watchers
+    watched: RateLimit  #: streams that were opened
+    records: Watchers
     sweep: Callable[[], None]
     close: Callable[[], None]
 
@@ -255,13 +262,23 @@ class Proxy:
 
     async def _record(self, scope: Scope, receive: Receive, send: Send) -> None:
         """A member's copy of a record, by its ticket, that of whoever may watch, or the verifier;
-        all are large, so addresses are counted."""
-        wait = self._parts.cards.take(self._parts.addresses.sender(scope))
+        all are large, so addresses are counted, and records on their way."""
+        path, sender = scope["path"], self._parts.addresses.sender(scope)
+        wait = self._parts.cards.take(sender)
         if wait > 0:
             raise _too_often(wait, "Too many records or verifiers fetched.")
-        if scope["path"] != WATCH_RECORD:
+        if path != WATCH_RECORD:
             scope = {**scope, "query_string": b""}
-        await self._parts.forward.carry(scope, receive, send, path=scope["path"])
+        if path == VERIFIER:
+            await self._parts.forward.carry(scope, receive, send, path=path)
+            return
+        if not self._parts.records.enter(sender):
+            raise _too_often(WATCH_AGAIN, "Too many records are being fetched.")
+        try:
+            async with until(functools.partial(asyncio.sleep, RECORD_SECONDS)):
+                await self._parts.forward.carry(scope, receive, send, path=path)
+        finally:
+            self._parts.records.leave(sender)
 
     async def _gated(
         self, scope: Scope, receive: Receive, send: Send, headers: Headers, base: str
@@ -282,7 +299,8 @@ class Proxy:
             return
         if self._parts.browsers is not None and HEADER in headers and path not in _MCP:
             ask = functools.partial(self._of_browser, Request(scope, receive), base)
-            extra = [(b"vary", b"Cookie")]
+            # Two players of one browser ask the same address with the same cookie.
+            extra = [(b"vary", b"Cookie, X-Mpx-Web"), (b"cache-control", b"no-store")]
         else:
             ask = functools.partial(self._of_token, scope, headers, base, extra)
         caller = await ask()
@@ -325,6 +343,9 @@ class Proxy:
     async def _watch(self, scope: Scope, receive: Receive, send: Send) -> None:
         """The events of a room for somebody without an account: of a listed one, or by a link."""
         sender = self._parts.addresses.sender(scope)
+        wait = self._parts.watched.take(sender)
+        if wait > 0:
+            raise _too_often(wait, "Too many rooms were opened from your network.")
         if not self._parts.watchers.enter(sender):
             raise _too_often(WATCH_AGAIN, "Too many rooms are watched from your network.")
         try:

@@ -1,7 +1,8 @@
-"""How many watch rooms at the same time without an account.
+"""How many watch rooms, or fetch a record, at the same time without an account.
 
 On the other side is one network that opens streams until nobody else can watch
-(`tests/attacks/test_watching_everybody_out.py`): each has its share, and all together a bound.
+(`tests/attacks/test_watching_everybody_out.py`), or asks for large files and does not read them
+(`tests/attacks/test_hoarding_records.py`): each has its share, and all together a bound.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from collections import Counter
 
 
 class Watchers:
-    """Counts open streams by sender. ``most`` in all, ``each`` of a sender."""
+    """Counts open answers by sender. ``most`` in all, ``each`` of a sender."""
 
     def __init__(self, most: int, each: int) -> None:
         self._most = most

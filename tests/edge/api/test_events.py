@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -162,6 +163,16 @@ async def test_whoever_opened_a_room_and_has_no_seat_is_given_no_link_that_reads
         await house.rest(guest, "join_channel", invite_code=room["invites"][0])
         info = await house.rest(guest, "get_channel_info", channel_id=room["channel_id"])
         assert "watch_link" in info.data
+
+
+async def test_who_comes_later_is_told_a_later_time(house: House) -> None:
+    room = await house.room(house.account(), join_as="alice", listed=True)
+    times = []
+    for _ in range(2):
+        async with events(house, None, channel_id=room["channel_id"]) as stream:
+            times.append((await stream.next())[1]["now"])
+        await asyncio.sleep(1.1)
+    assert times[1] - times[0] > 1000
 
 
 async def test_the_stream_of_a_closed_room_ends_and_says_why(house: House) -> None:
