@@ -31,7 +31,7 @@ from mcp_multiplayer.sandbox.host.pool import Pool
 from mcp_multiplayer.sandbox.hostcalls.broker import Broker
 from mcp_multiplayer.sandbox.hostcalls.egress import BadEgress, read_egress
 from mcp_multiplayer.service import key_files
-from mcp_multiplayer.service.bot_manager import BotManager
+from mcp_multiplayer.service.bot_manager import BotManager, library_of
 from mcp_multiplayer.service.channel_manager import ChannelManager
 from mcp_multiplayer.service.log_keys import LogKeys
 from mcp_multiplayer.service.rollback_guard import RollbackGuard
@@ -130,10 +130,11 @@ async def running(settings: Settings) -> AsyncIterator[Face]:
         idle_days=settings.channel_idle_days,
         custody=custody,
     )
-    pool = Pool(limits=hook_limits(settings), broker=reach, policy=settings.bot_isolation)
+    limits, library = hook_limits(settings), library_of(bots_dir())
+    pool = Pool(limits=limits, broker=reach, policy=settings.bot_isolation, library=library)
     # What a hook does here a second time must be the same, with strings hashed otherwise.
     second = Pool(
-        limits=hook_limits(settings), policy=settings.bot_isolation, surroundings=ELSEWHERE
+        limits=limits, policy=settings.bot_isolation, surroundings=ELSEWHERE, library=library
     )
     bots = BotManager(
         custody,

@@ -117,7 +117,7 @@ class BotManager:
         self._per_minute = hooks_per_minute
         self._deterministic = _deterministic(bots_dir)
         self._presets: dict[str, tuple[str, SourceReport]] = {}
-        self._library = _text_of(bots_dir / LIBRARY)
+        self._library = library_of(bots_dir)
         self._words = RateLimit(hooks_per_minute, 60, now=now)
         self._ticks = RateLimit(hooks_per_minute, 60, now=now)
 
@@ -291,7 +291,9 @@ def _hash(text: bytes) -> str:
     return "sha256:" + hashlib.sha256(text).hexdigest()
 
 
-def _text_of(path: Path) -> str:
+def library_of(bots_dir: Path) -> str:
+    """The text that sources import as `referee`; "" where there is none beside the presets."""
+    path = bots_dir / LIBRARY
     return path.read_text(encoding="utf-8") if path.is_file() else ""
 
 
