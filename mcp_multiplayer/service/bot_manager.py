@@ -16,6 +16,7 @@ import hashlib
 import logging
 import re
 import time
+from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -48,6 +49,7 @@ BUILTIN = "builtin://"
 DETERMINISTIC = "deterministic.sha256"
 #: Beside the presets: the text that sources import as `referee`.
 LIBRARY = "referee.py"
+TEXTS = 256  #: of referees, kept in memory
 DEFAULT_SEATS = ("alice", "bob", "carol", "dave", "erin", "frank", "grace", "heidi")
 
 
@@ -118,6 +120,7 @@ class BotManager:
         self._deterministic = _deterministic(bots_dir)
         self._presets: dict[str, tuple[str, SourceReport]] = {}
         self._library = library_of(bots_dir)
+        self._texts: OrderedDict[str, str] = OrderedDict()
         self._words = RateLimit(hooks_per_minute, 60, now=now)
         self._ticks = RateLimit(hooks_per_minute, 60, now=now)
 
@@ -196,8 +199,8 @@ class BotManager:
             room.channel_id,
             due,
             self._shown(room, due),
-            source=room.source(due.bot.code_hash),
-            library=room.library(due.bot),
+            source=self._text(room, due.bot.code_hash),
+            library=self._text(room, due.bot.library),
             state=state,
             epoch=epoch,
         )
@@ -219,6 +222,19 @@ class BotManager:
             result.effects,
             silent=ran.command.silent and not notes,
         )
+
+    def _text(self, room: Replica, name: str | None) -> str:
+        """The text of this hash that the room keeps; "" for none. The same object for all its
+        hooks, whichever room they are of, so that the sandbox knows it again at once."""
+        if name is None:
+            return ""
+        if text := self._texts.get(name, ""):
+            return text
+        if text := room.source(name):
+            self._texts[name] = text
+            if len(self._texts) > TEXTS:
+                self._texts.popitem(last=False)
+        return text
 
     def _shown(self, room: Replica, due: hooks.Due) -> Message | None:
         """The message that an on_message hook is told, opened for this bot."""

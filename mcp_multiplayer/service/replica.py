@@ -14,7 +14,7 @@ from typing import Any
 from mcp_multiplayer.channel import erasure, events, snapshot, timers, view
 from mcp_multiplayer.channel.apply import Place, evolve
 from mcp_multiplayer.channel.events import Abort, Event, Join, Restored, Run, Tick
-from mcp_multiplayer.channel.model import Bot, Channel
+from mcp_multiplayer.channel.model import Channel
 from mcp_multiplayer.channel.view import Message, Opening
 from mcp_multiplayer.errors import BrokenLog
 from mcp_multiplayer.sandbox.host.fair_queue import Owner
@@ -266,10 +266,6 @@ class Replica:
         """The source text that a bot was attached with, or what it imports."""
         kept = self.store.get(Table.BLOB, self.channel_id, code_hash)
         return "" if kept is None else kept.decode()
-
-    def library(self, bot: Bot) -> str:
-        """The text that a bot imports as `referee`; "" for none."""
-        return "" if bot.library is None else self.source(bot.library)
 
     def settle_all(self) -> None:
         """No hook is due any more."""
