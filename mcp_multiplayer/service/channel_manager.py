@@ -29,7 +29,7 @@ from mcp_multiplayer.channel.commands import (
 )
 from mcp_multiplayer.channel.events import Accept, Event, Handover, Invite, Leave, Offer, Propose
 from mcp_multiplayer.channel.identifiers import SlotSpec
-from mcp_multiplayer.channel.model import Channel, Slot
+from mcp_multiplayer.channel.model import DAY, Channel, Slot
 from mcp_multiplayer.channel.ops import NEED_INVITE, Op
 from mcp_multiplayer.errors import InviteInvalid, MultiplayerError, RateLimited
 from mcp_multiplayer.service import invites as token_rows
@@ -176,7 +176,7 @@ class ChannelManager(LoadedChannels):
         return {label: code + mark for label, code in codes.items()}
 
     def _check_rooms_of(self, account: str) -> None:
-        alive = self.now_ms() - self._idle_days * decide.DAY
+        alive = self.now_ms() - self._idle_days * DAY
         recent = [self.room(channel_id) for at, channel_id in self._places(account) if at > alive]
         own = [
             room

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from mcp_multiplayer.channel import erasure, events, snapshot, timers, view
+from mcp_multiplayer.channel import erasure, events, snapshot, view
 from mcp_multiplayer.channel.apply import Place, evolve
 from mcp_multiplayer.channel.events import Abort, Event, Join, Restored, Run, Tick
 from mcp_multiplayer.channel.model import Channel
@@ -230,12 +230,7 @@ class Replica:
     def _clock_after(self, draft: Draft) -> int | None:
         """What the index of clocks says with ``draft``. With a tick the clock it was stays in
         it: after a crash before its hook somebody must look here, though nobody comes."""
-        return self.clock if draft.rang else timers.next_due(draft.channel)
-
-    @property
-    def clock_is_wrong(self) -> bool:
-        """The index of clocks says something else than the log: a tick was the last thing."""
-        return timers.next_due(self.channel) != self.clock
+        return self.clock if draft.rang else draft.channel.next_due
 
     def adopt(self, draft: Draft) -> None:
         """The store has kept ``draft``: it is the room's state from now on."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from mcp_multiplayer.channel.decide import DAY
+from mcp_multiplayer.channel.model import DAY
 from mcp_multiplayer.errors import InviteInvalid, SlotAlreadyFilled
 from mcp_multiplayer.service.channel_manager import ChannelManager
 from mcp_multiplayer.service.hook_io import rfc3339

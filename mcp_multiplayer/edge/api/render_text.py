@@ -16,9 +16,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from mcp_multiplayer.channel.commands import NewBot
-from mcp_multiplayer.channel.decide import DAY
 from mcp_multiplayer.channel.identifiers import KIND
-from mcp_multiplayer.channel.model import Bot, Channel, Slot
+from mcp_multiplayer.channel.model import DAY, Bot, Channel, Slot
 from mcp_multiplayer.service.channel_manager import Updated
 from mcp_multiplayer.service.messages import LEFT_OUT, is_board, is_drawing, is_fen, short_body
 from mcp_multiplayer.service.replica import Replica
