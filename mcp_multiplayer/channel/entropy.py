@@ -20,11 +20,6 @@ _COMMITMENT = re.compile(PROMISE + r"([A-Za-z0-9_-]{43})")
 REPEAT = "Repeat a call that failed with the same value; 32 hex characters from your code tool do."
 
 
-def name(bot: Bot) -> str:
-    """What the bot is called in the formulas of its dice."""
-    return seeds.bot_name(bot.id, bot.nth)
-
-
 def shares(channel: Channel, bot: Bot, on: int) -> list[tuple[str, str]]:
     """The members' values in K for a hook that entry ``on`` calls: none before the game has
     begun, none that the server had read before it committed to this bot's seed."""

@@ -86,13 +86,18 @@ class Bot:
     dice: Dice = field(default_factory=lambda: Dice())
     kept: Kept = field(default_factory=lambda: Kept())
 
-    @property
+    @cached_property
+    def dice_name(self) -> str:
+        """What it is called in the formulas of its dice."""
+        return seeds.bot_name(self.id, self.nth)
+
+    @cached_property
     def keeps_sealed(self) -> bool:
         """What it hears in private is opened only by consent; what others hear, when their seed
         comes out."""
         return self.manifest.get("sealed") == "kept"
 
-    @property
+    @cached_property
     def may_reveal(self) -> bool:
         """A run has used its seed, and it is not the last, which stays for the room's end."""
         return self.dice.used and self.dice.epoch < seeds.SEEDS - 1
@@ -285,7 +290,7 @@ class Channel:
     def label(self, slot_id: str) -> str:
         return self.slot(slot_id).label
 
-    @property
+    @cached_property
     def referee(self) -> Bot | None:
         """The bot of the first bot slot: turn and end are its to say, whoever replaces it."""
         order = {slot.id: place for place, slot in enumerate(self.slots)}

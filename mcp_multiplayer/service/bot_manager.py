@@ -265,6 +265,8 @@ class BotManager:
         self, room: Replica, *, cursor: int | None = None, gave: int | None = None
     ) -> list[dict[str, Any]]:
         """What referees printed since the creator last asked; see `service.bot_output`."""
+        if room.notes == []:
+            return []
         return await bot_output.take(room, cursor=cursor, gave=gave)
 
 

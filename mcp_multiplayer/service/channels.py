@@ -89,10 +89,6 @@ class LoadedChannels:
         for room in self._rooms.values():
             room.notifier.close()
 
-    async def _until(self, room: Replica, condition: Callable[[], bool], seconds: float) -> bool:
-        """Wait until ``condition`` holds, at most ``seconds``; return whether it does."""
-        return await room.notifier.until(condition, min(seconds, LONGEST_WAIT))
-
     def now_ms(self) -> int:
         return int(self.now() * 1000)
 

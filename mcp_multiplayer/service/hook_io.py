@@ -82,9 +82,6 @@ class Heard:
     effects: Sequence[Effect] = ()
     silent: bool = False  #: it leaves no trace: only the bot's cursor moves
 
-    def decide(self, channel: Channel) -> list[Event]:
-        return decide.decide(channel, self.result.command)
-
     def kept(
         self, channel_id: str, happened: Sequence[Event], steps: Sequence[Step]
     ) -> tuple[Memory, list[Row]]:
@@ -125,7 +122,7 @@ class Epoch:
     ) -> Epoch:
         """Those of the bot's present epoch under this seed, for a hook that ``on`` calls.
         ``blinding``: instead of the seed, which comes out, where the bot keeps what it hears."""
-        place = (channel.origin, entropy.name(bot), bot.dice.epoch)
+        place = (channel.origin, bot.dice_name, bot.dice.epoch)
         hidden = seed if blinding is None else blinding
         return cls(*_keys(seed, hidden, *place, *entropy.shares(channel, bot, on)), bot.dice.drawn)
 

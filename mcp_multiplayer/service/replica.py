@@ -168,6 +168,7 @@ class Replica:
         self.refresh()
         self.load_memories()
         self.load_posted()
+        self.notes = None
 
     def _fold(self, leaf: Leaf) -> None:
         event = decode(leaf)

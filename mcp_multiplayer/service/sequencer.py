@@ -423,7 +423,8 @@ class Sequencer:
         """Decide on what a hook came to; nothing, when another node has run this very hook."""
         made = _Batch()
         if room.memories.get(heard.bot) == heard.before:
-            happened, steps = self._place(room, made, heard.decide, heard.ts)
+            decide = partial(rules.decide, command=heard.result.command)
+            happened, steps = self._place(room, made, decide, heard.ts)
             made.memories[heard.bot], made.rows = heard.kept(room.channel_id, happened, steps)
         return made
 

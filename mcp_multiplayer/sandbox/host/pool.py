@@ -233,17 +233,16 @@ class Pool:
         request = wire.hook_request(call, compiled, limits)
         if len(request) > frames.LARGEST_REQUEST:
             return Failed("StateLimit", text="the hook's inputs are too large")
-        packed = frames.pack(request) + frames.pack(compiled.code)
         if not compiled.report.library:
-            return packed
+            return frames.pack(request, compiled.code)
         if (text := self._library_of(call.library)) == self._library:
-            return packed + frames.pack(b"")  # the zygote has it
+            return frames.pack(request, compiled.code, b"")  # the zygote has it
         library = await self._compiled_library(text, owner=owner, inline=call.inline)
         if isinstance(library, Failed):
             return library
         if not library.code:
             return Failed("BotRejected", text=f"its library: {library.rejected or 'has no class'}")
-        return packed + frames.pack(library.code)
+        return frames.pack(request, compiled.code, library.code)
 
     async def _outcome(
         self, worker: Worker, request: bytes, call: HookCall, desk: HookBroker, limits: Limits
