@@ -39,8 +39,8 @@ from mcp_multiplayer.service.channel_manager import ChannelManager
 from mcp_multiplayer.service.log_keys import LogKeys
 from mcp_multiplayer.service.rollback_guard import RollbackGuard
 from mcp_multiplayer.service.signing import Signing
+from mcp_multiplayer.storage.commits import on
 from mcp_multiplayer.storage.open_store import open_store
-from mcp_multiplayer.storage.to_asyncio import on
 
 ECHO = """
 class Echo:

@@ -20,7 +20,7 @@ from mcp_multiplayer.channel import view
 from mcp_multiplayer.service.hooks import Due
 from mcp_multiplayer.service.replica import Replica
 from mcp_multiplayer.storage.base import Append, Row, Table
-from mcp_multiplayer.storage.to_asyncio import to_future
+from mcp_multiplayer.storage.commits import to_future
 
 KEPT = 50  #: notes of one room; older ones are forgotten
 GIVEN = 32 << 10  #: bytes of notes in one answer, or one note; the next answers have the rest

@@ -21,7 +21,7 @@ from mcp_multiplayer.service.scheduler import Scheduler
 from mcp_multiplayer.service.sequencer import Bots, Sequencer
 from mcp_multiplayer.service.signing import Signing
 from mcp_multiplayer.storage.base import Append, Row, Store, Table
-from mcp_multiplayer.storage.to_asyncio import to_future
+from mcp_multiplayer.storage.commits import to_future
 
 _PLACE = re.compile(rf"([0-9]{{1,15}})\.({CHANNEL_ID.pattern})")  #: in a list of rooms
 ROOMS = 1024  #: folds kept in memory

@@ -50,7 +50,7 @@ from mcp_multiplayer.service.replica import Draft, Memory, Posted, Replica, Step
 from mcp_multiplayer.service.scheduler import Scheduler
 from mcp_multiplayer.service.signing import Signing
 from mcp_multiplayer.storage.base import Append, Row, Table
-from mcp_multiplayer.storage.to_asyncio import to_future
+from mcp_multiplayer.storage.commits import to_future
 from mcp_multiplayer.transcript.canonical_json import NotCanonical
 from mcp_multiplayer.transcript.entries import TooLong
 
