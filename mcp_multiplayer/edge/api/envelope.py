@@ -27,6 +27,8 @@ from mcp_multiplayer.errors import BadMessage, InvalidRequest, MultiplayerError
 MESSAGE = "mpx.message"
 #: In the scope, too: whether its client takes an event stream for an answer, and says so.
 STREAMS = "mpx.streams"
+#: And a `receive` that gives its body again, for a library that reads it itself.
+AGAIN = "mpx.again"
 Json = dict[str, Any]
 Headers = Iterable[tuple[bytes, bytes]]
 
@@ -54,7 +56,7 @@ class Fault(Exception):
 
 
 class Envelope:
-    """ASGI: refuses what is no single message, hands on the rest as it came."""
+    """ASGI: refuses what is no single message, hands on the rest with what was read of it."""
 
     def __init__(self, mcp: ASGIApp) -> None:
         self._mcp = mcp
@@ -62,7 +64,7 @@ class Envelope:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
             try:
-                scope, receive = await _opened(scope, receive)
+                scope = await _opened(scope, receive)
             except Fault as fault:
                 await fault.response(scope, receive, send)
                 return
@@ -71,7 +73,7 @@ class Envelope:
         await self._mcp(scope, receive, send)
 
 
-async def _opened(scope: Scope, receive: Receive) -> tuple[Scope, Receive]:
+async def _opened(scope: Scope, receive: Receive) -> Scope:
     """The request with its message in the scope, or a `Fault`; `ClientDisconnect` when its body
     does not come whole."""
     if scope["method"] != "POST":
@@ -90,8 +92,8 @@ async def _opened(scope: Scope, receive: Receive) -> tuple[Scope, Receive]:
             raise ClientDisconnect
     body = b"".join(part.get("body", b"") for part in came)
     streams = _taken(_values(scope["headers"], b"accept")).get(STREAM, False)
-    opened = {**scope, "headers": headers, MESSAGE: _message(body), STREAMS: streams}
-    return opened, _again(came, receive)
+    read = {MESSAGE: _message(body), STREAMS: streams, AGAIN: _again(came, receive)}
+    return {**scope, "headers": headers, **read}
 
 
 def _again(came: list[Message], receive: Receive) -> Receive:

@@ -37,7 +37,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from mcp_multiplayer.edge.api import errors, progress
 from mcp_multiplayer.edge.api.dispatch import Dispatch, Operation
-from mcp_multiplayer.edge.api.envelope import MESSAGE, STREAMS
+from mcp_multiplayer.edge.api.envelope import AGAIN, MESSAGE, STREAMS
 from mcp_multiplayer.edge.api.operations.base import Answer
 from mcp_multiplayer.edge.api.waits import CANCELLED, Waits
 from mcp_multiplayer.edge.identity import Caller, Identify
@@ -125,11 +125,11 @@ class Calls:
         if call is None:
             if message.get("method") == CANCELLED:
                 self._waits.cancel(self._identify(scope), message)
-            await self._mcp(scope, receive, send)
+            await self._library(scope, receive, send)
             return
         caller = self._identify(scope)
         operation = self._dispatch.operations.get(call.name)
-        serve = self._mcp
+        serve: ASGIApp = self._library
         version = dict(scope["headers"]).get(_VERSION, b"").decode("latin-1")
         if call.plain and _is_ours(call, operation, version, scope):
             serve = partial(self._answer, call, caller, version)
@@ -138,6 +138,9 @@ class Calls:
         if scope[STREAMS] and (token := call.token) is not None:
             serve = partial(progress.report, serve, token)
         await serve(scope, receive, send)
+
+    async def _library(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self._mcp(scope, scope.get(AGAIN, receive), send)
 
     async def _answer(
         self, call: Call, caller: Caller, version: str, _: Scope, __: Receive, send: Send
