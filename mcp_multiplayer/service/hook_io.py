@@ -317,6 +317,7 @@ def message_json(channel_id: str, message: Message) -> dict[str, Any]:
     return shown
 
 
+@lru_cache(maxsize=4096)  # a message's time is told to each of its readers
 def rfc3339(ms: int) -> str:
     """Milliseconds since the epoch as RFC 3339 in UTC."""
     return (

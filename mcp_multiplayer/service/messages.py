@@ -84,7 +84,10 @@ def newest_page(room: Replica, names: frozenset[str], limit: int, *, since: int 
 
 
 def _weight(body: Mapping[str, Any]) -> int:
-    return len(json.dumps(body, ensure_ascii=False)) + 80
+    return len(_as_json(body)) + 80
+
+
+_as_json = json.JSONEncoder(ensure_ascii=False).encode
 
 
 class Watch:

@@ -16,7 +16,6 @@ request's `_meta`; data for a board view, which no client hands to a model, is i
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -33,6 +32,7 @@ from mcp_types import (
 from mcp_types.methods import validate_client_request
 from mcp_types.version import HANDSHAKE_PROTOCOL_VERSIONS, LATEST_MODERN_VERSION
 from pydantic import ValidationError
+from pydantic_core import to_json
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from mcp_multiplayer.edge.api import errors, progress
@@ -154,7 +154,7 @@ class Calls:
                 result["_meta"] = {**result.get("_meta", {}), SERVER_INFO_META_KEY: self._info}
         except MCPError as error:
             reply["error"] = error.error.model_dump(exclude_none=True)
-        body = json.dumps(reply, ensure_ascii=False, separators=(",", ":")).encode()
+        body = to_json(reply)
         headers = [(b"content-type", _JSON), (b"content-length", b"%d" % len(body))]
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         await send({"type": "http.response.body", "body": body})

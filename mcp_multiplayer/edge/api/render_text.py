@@ -46,12 +46,17 @@ PENDING = (
 
 def quoted(value: Any) -> str:
     """Somebody else's value as JSON on one line that no reader can take for ours."""
-    return plain(json.dumps(value, ensure_ascii=False, separators=(",", ":")))
+    return plain(_as_json(value))
+
+
+_as_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
 def plain(text: str) -> str:
     """``text`` with what turns, hides or separates it written out, as \\u202e. Its line feeds
     stay: a source is shown with its own lines."""
+    if text.isascii() and text.isprintable():  # as nearly all is
+        return text
     return _UNSAFE.sub(lambda mark: json.dumps(mark.group())[1:-1], text)
 
 
