@@ -204,7 +204,7 @@ class BotManager:
             state=state,
             epoch=epoch,
         )
-        result = await self._run(room, call, due.bot, owner(room))
+        result = await self._run(room, call, due.bot, room.owner or owner(room))
         ran = hook_io.ran(room.channel, due, result, state, epoch=epoch)
         result = ran.failed or result
         if isinstance(result, Failed):

@@ -41,6 +41,10 @@ class Seat:
 
     def now(self) -> Seat:
         """The same seat as it is now, or the refusal of somebody who has lost it."""
+        own = self.slot
+        for slot in self.room.channel.places:
+            if (slot.id, slot.generation, slot.who) == (own.id, own.generation, own.who):
+                return Seat(self.room, slot)
         return Seat(self.room, decide.seat_of(self.room.channel, self.slot.who, self.slot.label))
 
     @property

@@ -162,6 +162,11 @@ _FEN = re.compile(
 LEFT_OUT = "…"
 
 
+def boards_in(body: Mapping[str, Any]) -> list[str]:
+    """The names of the fields that are boards."""
+    return [name for name, value in body.items() if is_board(value)]
+
+
 def is_board(value: Any) -> bool:
     """Whether a field is a board, drawn or as FEN. A model may be shown the newest of several
     only."""

@@ -19,7 +19,7 @@ from mcp_multiplayer.channel.commands import NewBot
 from mcp_multiplayer.channel.identifiers import KIND
 from mcp_multiplayer.channel.model import DAY, Bot, Channel, Slot
 from mcp_multiplayer.service.channel_manager import Updated
-from mcp_multiplayer.service.messages import LEFT_OUT, is_board, is_drawing, is_fen, short_body
+from mcp_multiplayer.service.messages import LEFT_OUT, boards_in, is_drawing, is_fen, short_body
 from mcp_multiplayer.service.replica import Replica
 
 #: Controls but tab and line feed, line and paragraph separators, marks that turn or hide text.
@@ -89,8 +89,10 @@ def _without(shown: Mapping[str, Any], newer: set[tuple[str, str, str]]) -> Mapp
     """A message without the boards of which ``newer`` ones are shown; its own are added. A referee
     may call anything a board, so what is left out is not passed over in silence."""
     body = shown["body"]
-    places = {name: (shown["sender"], str(body.get("type")), name) for name in body}
-    boards = {name: place for name, place in places.items() if is_board(body[name])}
+    found = boards_in(body)
+    if not found:
+        return shown
+    boards = {name: (shown["sender"], str(body.get("type")), name) for name in found}
     twice = any(is_fen(body[name]) for name in boards)
     kept = {
         name: LEFT_OUT if boards.get(name) in newer or (twice and is_drawing(value)) else value
