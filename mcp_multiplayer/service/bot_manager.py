@@ -36,7 +36,7 @@ from mcp_multiplayer.service import bot_output, hook_io, hooks
 from mcp_multiplayer.service.hook_io import Heard
 from mcp_multiplayer.service.manifest import check as check_manifest
 from mcp_multiplayer.service.params import check as check_params
-from mcp_multiplayer.service.replica import Memory, Replica
+from mcp_multiplayer.service.replica import NOTHING, Memory, Replica
 from mcp_multiplayer.service.signing import Signing
 from mcp_multiplayer.storage.base import Row, Table
 from mcp_multiplayer.transcript.canonical_json import NotCanonical, canonical, parse
@@ -193,7 +193,7 @@ class BotManager:
         if (due := hooks.due(room)) is None:
             return None
         before = room.memories.get(due.bot.at)
-        state = {} if before is None else before.state
+        state = NOTHING if before is None else before.state
         epoch = self._signing.epoch(room.channel, due.bot, due.step.entry)
         call = hook_io.hook_call(
             room.channel_id,
@@ -201,7 +201,7 @@ class BotManager:
             self._shown(room, due),
             source=self._text(room, due.bot.code_hash),
             library=self._text(room, due.bot.library),
-            state=state,
+            state=state.value,
             epoch=epoch,
         )
         result = await self._run(room, call, due.bot, room.owner or owner(room))

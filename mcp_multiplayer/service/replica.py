@@ -7,9 +7,8 @@ from __future__ import annotations
 
 import json
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from mcp_multiplayer.channel import erasure, events, snapshot, view
 from mcp_multiplayer.channel.apply import Place, evolve
@@ -21,8 +20,10 @@ from mcp_multiplayer.sandbox.host.fair_queue import Owner
 from mcp_multiplayer.service.notifier import Notifier
 from mcp_multiplayer.storage.base import Append, Leaf, Row, Store, Table
 from mcp_multiplayer.transcript import merkle
+from mcp_multiplayer.transcript.canonical_json import Canonical
 from mcp_multiplayer.transcript.entries import Head, place
 
+NOTHING = Canonical({}, b"{}")  #: what a referee knows before its first hook
 CLOCK = "next"  #: key of a channel's row in `Table.TIMER`
 RECENT = 512  #: messages kept in memory for readers who are up to date
 _BATCH = 512  #: leaves read at a time when folding
@@ -66,14 +67,19 @@ class Memory:
     """What one referee knows between hooks, and how far it has come in the log: the next
     hook to run is number ``hook`` of entry ``entry``."""
 
-    state: Mapping[str, Any]
+    state: Canonical  #: an object
     entry: int
     hook: int
 
     def row(self, channel_id: str, at: int) -> Row:
-        value = {"state": self.state, "entry": self.entry, "hook": self.hook}
-        data = json.dumps(value, separators=(",", ":")).encode()
+        data = b'{"state":%b,"entry":%d,"hook":%d}' % (self.state.data, self.entry, self.hook)
         return Row(Table.BOT, channel_id, str(at), data)
+
+    @classmethod
+    def read(cls, row: bytes) -> Memory:
+        """What `row` has kept."""
+        kept = json.loads(row)
+        return cls(Canonical.of(kept["state"]), kept["entry"], kept["hook"])
 
 
 @dataclass(frozen=True)
@@ -147,7 +153,7 @@ class Replica:
     def load_memories(self) -> None:
         """Read what the referees know and how far they have come."""
         for key, value in self.store.scan(Table.BOT, self.channel_id):
-            self.memories[int(key)] = Memory(**json.loads(value))
+            self.memories[int(key)] = Memory.read(value)
 
     def load_posted(self) -> None:
         """Read which posts may be asked for again, oldest first."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 MAX_SAFE_INTEGER = 2**53 - 1  #: RFC 7493 §2.2; beyond it two languages read two numbers
@@ -27,8 +28,24 @@ class _NotJson(ValueError):
     """Python reads it and JSON does not have it."""
 
 
+@dataclass(frozen=True)
+class Canonical:
+    """A value that was held to the rules, and its bytes: nobody checks or writes it again. It is
+    not to be changed."""
+
+    value: Any
+    data: bytes
+
+    @classmethod
+    def of(cls, value: Any) -> Canonical:
+        """``value`` with its bytes, or `NotCanonical`."""
+        return cls(value, canonical(value))
+
+
 def canonical(value: Any) -> bytes:
     """Encode ``value`` as RFC 8785 bytes, or raise `NotCanonical`."""
+    if isinstance(value, Canonical):
+        return value.data
     try:
         if _is_simple(value):
             return _encode_simple(value).encode()

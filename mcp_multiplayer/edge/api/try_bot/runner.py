@@ -275,7 +275,7 @@ class Trial:
             self.bot,
             self.seats,
             steps,
-            memory.state if memory else {},
+            memory.state.value if memory else {},
             self.turn,
             room.channel.result,
             [{"name": t.name, "seconds": self._left(t.due)} for t in room.channel.timers],
