@@ -24,6 +24,7 @@ from benchmarks.history import history
 from benchmarks.idle import idle
 from benchmarks.posting import echo, post, referee, turn
 from benchmarks.stage import Json, Stage, stage
+from benchmarks.watch import watch
 from mcp_multiplayer.edge.serve import raise_descriptor_limit
 
 SCENARIOS: dict[str, Callable[[Stage], Awaitable[list[Json]]]] = {
@@ -35,6 +36,7 @@ SCENARIOS: dict[str, Callable[[Stage], Awaitable[list[Json]]]] = {
     "history": history,
     "delivery": delivery,
     "idle": idle,
+    "watch": watch,
 }
 CLIENTS = (1, 8, 32)
 RESULTS = Path(__file__).parent / "results"

@@ -58,6 +58,7 @@ class Settings:
     verify_ssl: bool
     token_file: Path
     passcode: str
+    host: str = ""  #: what the Host header says, if not what ``base_url`` does
 
     @classmethod
     def load(cls) -> Settings:
@@ -123,7 +124,10 @@ class SignIn:
         self._settings = settings
         self._file = TokenFile(settings.token_file, settings.base_url)
         self._http = httpx.Client(
-            base_url=settings.base_url, verify=settings.verify_ssl, timeout=30
+            base_url=settings.base_url,
+            verify=settings.verify_ssl,
+            timeout=30,
+            headers={"Host": settings.host} if settings.host else {},
         )
 
     def token(self, account: str, *, by: str = "") -> str:
@@ -161,7 +165,9 @@ class SignIn:
         else:
             return None
         answer = self._token(entry, form)
-        return self._kept(entry, answer.json()) if answer.is_success else None
+        if answer.status_code in (400, 401):  # any other refusal says nothing of the account
+            return None
+        return self._kept(entry, self._checked(answer, "renew the token"))
 
     def _signed_in(self, account: str, known: Json, by: str) -> Json:
         if not by and "refresh_token" in known:

@@ -81,6 +81,15 @@ class Settings(BaseSettings):
     operator_contact: str = ""
     openai_apps_challenge: str = ""
 
+    # Pages
+    web: Literal["on", "off"] = "on"
+    listed_rooms: Literal["on", "off"] = "on"
+    max_watchers: int = Field(2000, ge=0)
+    max_watchers_per_address: int = Field(50, ge=0)
+    max_streams_per_account: int = Field(8, ge=1)
+    privacy_file: str = ""
+    terms_file: str = ""
+
     # Bots
     inline_bots: Literal["all", "off"] = "all"
     bot_hook_seconds: float = Field(5.0, gt=0, le=60)
@@ -107,6 +116,9 @@ class Settings(BaseSettings):
     reveal_days: int = Field(7, ge=1)
     open_seconds: int = Field(600, ge=10)
     channel_idle_days: int = Field(30, ge=1)
+
+    # The house
+    house_players: int = Field(8, ge=0, le=100)
 
     # Other
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"

@@ -20,6 +20,7 @@ from mcp_multiplayer.config import VERSION, BadSetting, Settings, bots_dir, load
 from mcp_multiplayer.edge import serve as process
 from mcp_multiplayer.edge.api.app import Face, face
 from mcp_multiplayer.edge.api.dispatch import Dispatch
+from mcp_multiplayer.edge.api.events import Events
 from mcp_multiplayer.edge.api.operations.base import Status
 from mcp_multiplayer.edge.api.operations.combined import Operations
 from mcp_multiplayer.edge.identity import Checker
@@ -36,6 +37,7 @@ from mcp_multiplayer.service.channel_manager import ChannelManager
 from mcp_multiplayer.service.log_keys import LogKeys
 from mcp_multiplayer.service.rollback_guard import RollbackGuard
 from mcp_multiplayer.service.signing import Signing
+from mcp_multiplayer.service.watching import Watching
 from mcp_multiplayer.storage.commits import on
 from mcp_multiplayer.storage.open_store import open_store
 
@@ -145,8 +147,10 @@ async def running(settings: Settings) -> AsyncIterator[Face]:
         hooks_per_minute=settings.bot_hooks_per_minute,
     )
     channels.referees = bots
-    operations = Operations(channels, bots, status(settings, pool), ticket_key=ticket_key)
+    watching = Watching(account_key, listed=settings.listed_rooms == "on")
+    operations = Operations(channels, bots, status(settings, pool), watching, ticket_key=ticket_key)
     dispatch = Dispatch(operations, settings.rate_limit)
+    events = Events(channels, watching, settings.max_streams_per_account)
     try:
         try:
             await pool.start()
@@ -154,7 +158,7 @@ async def running(settings: Settings) -> AsyncIterator[Face]:
         except Unavailable as error:  # rooms do without; each attempt to run a bot tries again
             log.error("no bot can run: %s %s", error, error.hint)
         channels.start_clocks()
-        yield face(settings.base_url(), VERSION, dispatch, channels, checker)
+        yield face(settings.base_url(), VERSION, dispatch, channels, checker, events)
     finally:
         await channels.close()
         heads.close()
@@ -169,7 +173,11 @@ async def serve(settings: Settings) -> None:
         config = process.web(app)
         process.calm_the_collector()
         log.info("serving %s:%d, process %d", settings.mcp_host, settings.mcp_port, os.getpid())
-        await process.Server(config, app.stop).serve(sockets=sockets)
+        warming = asyncio.ensure_future(app.warm_up())
+        try:
+            await process.Server(config, app.stop).serve(sockets=sockets)
+        finally:
+            warming.cancel()
 
 
 def main() -> None:

@@ -14,6 +14,7 @@ from typing import Any
 from mcp_multiplayer.config import BadSetting, Settings, doubts, load
 from mcp_multiplayer.edge import identity, serve
 from mcp_multiplayer.edge.auth.authorize import AuthorizationConsent
+from mcp_multiplayer.edge.auth.browser_session import BrowserSessions
 from mcp_multiplayer.edge.auth.client_documents import ClientDocuments, Fetch
 from mcp_multiplayer.edge.auth.clients import Clients, Registration
 from mcp_multiplayer.edge.auth.database import Database, open_database
@@ -33,12 +34,15 @@ from mcp_multiplayer.edge.auth.server import (
     Server,
 )
 from mcp_multiplayer.edge.jwks import Jwks
-from mcp_multiplayer.edge.pages import layout, site
+from mcp_multiplayer.edge.pages import layout, qr, site
+from mcp_multiplayer.edge.pages.website import Website
+from mcp_multiplayer.edge.proxy import ask_house
 from mcp_multiplayer.edge.proxy.address import Addresses, parse_trusted
 from mcp_multiplayer.edge.proxy.app import INVITE_CARDS_PER_MINUTE, Parts, Proxy
 from mcp_multiplayer.edge.proxy.authentication import Authentication
 from mcp_multiplayer.edge.proxy.forward import Forward
 from mcp_multiplayer.edge.proxy.origins import Origins
+from mcp_multiplayer.edge.proxy.watchers import Watchers
 from mcp_multiplayer.ratelimit import RateLimit
 from mcp_multiplayer.service import key_files
 
@@ -56,14 +60,14 @@ def create_app(
     """Put the proxy together. Nothing runs until it is entered or served. ``fetch`` gets the
     documents of clients, over the network if None."""
     layout.load()
+    database = database or open_database(settings)
     senders = Addresses(parse_trusted(settings.trusted_proxies), _key(settings, "network"))
     origins = Origins(settings)
     signer = identity.Signer(_key(settings, "caller"), now=now)
     passcode = _passcode(settings, guesses)
-    store = database or open_database(settings)
     issuers = settings.issuers
-    clients = Clients(store, documents=settings.client_id_metadata_documents, now=now)
-    grants = _grants(settings, store, passcode.mark if passcode else "", now)
+    clients = Clients(database, documents=settings.client_id_metadata_documents, now=now)
+    grants = _grants(settings, database, passcode.mark if passcode else "", now)
     authentication = Authentication(grants.bearer, now=now)
     grants.on_revoked = authentication.forget
     endpoints = Endpoints(
@@ -81,26 +85,34 @@ def create_app(
         device_starts=RateLimit(DEVICES_PER_HOUR, 3600, now=now),
     )
 
-    def sweep() -> None:
-        gone = grants.sweep() + clients.sweep()
-        log.debug("swept %d rows", gone)
-
+    arrivals = RateLimit(AUTHORIZATIONS_PER_HOUR, 3600, now=now)
+    browsers = BrowserSessions(grants, passcode, senders, origins, arrivals)
+    forward = Forward(settings.mcp_host, settings.mcp_port)
     return Proxy(
         Parts(
             settings=settings,
             public=endpoints.routes()
             | Jwks(settings.keys_dir).routes()
+            | (browsers.routes() | qr.routes() if settings.web == "on" else {})
+            | ask_house.routes(settings, senders, RateLimit(ask_house.PER_MINUTE, 60, now=now))
             | site.routes(settings.openai_apps_challenge),
             authentication=authentication,
-            forward=Forward(settings.mcp_host, settings.mcp_port),
+            website=Website(settings, forward.ask),
+            browsers=browsers if settings.web == "on" else None,
+            forward=forward,
             signer=signer,
             addresses=senders,
             origins=origins,
             cards=RateLimit(INVITE_CARDS_PER_MINUTE, 60, now=now),
-            sweep=sweep,
-            close=store.close,
+            watchers=Watchers(settings.max_watchers, settings.max_watchers_per_address),
+            sweep=lambda: _sweep(grants, clients),
+            close=database.close,
         )
     )
+
+
+def _sweep(grants: Grants, clients: Clients) -> None:
+    log.debug("swept %d rows", grants.sweep() + clients.sweep())
 
 
 def _servers(

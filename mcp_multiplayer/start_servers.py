@@ -1,5 +1,5 @@
-"""Starts proxy and server, says how to use them, and keeps both running until told to stop. Decides
-nothing: settings come from `config.py`, everything else from the two programs.
+"""Starts proxy, server and house, says how to use them, and keeps them running until told to stop.
+Decides nothing: settings come from `config.py`, everything else from the programs.
 """
 
 from __future__ import annotations
@@ -42,22 +42,29 @@ if os.getppid() == int(sys.argv[1]):
 
 @dataclass(frozen=True)
 class Program:
-    """One of the two processes, and where it answers GET /healthz."""
+    """One of the processes, and where it answers GET /healthz. The house has no such place: nobody
+    waits for it at the start, and without it the others go on."""
 
     module: str  # of this package
-    host: str
-    port: int
+    host: str = ""
+    port: int = 0
     tls: bool = False
     name: str = "localhost"  # what the Host header says
     answered: asyncio.Event = field(default_factory=asyncio.Event)
 
+    @property
+    def needed(self) -> bool:
+        """Whether nothing goes on without it."""
+        return self.port > 0
 
-def programs_of(settings: configuration.Settings) -> tuple[Program, Program]:
+
+def programs_of(settings: configuration.Settings) -> tuple[Program, ...]:
     public = urlsplit(settings.base_url()).netloc
-    return (
+    pair = (
         Program("multiplayer_server", settings.mcp_host, settings.mcp_port),
         Program("oauth_proxy", settings.proxy_host, settings.proxy_port, settings.use_ssl, public),
     )
+    return (*pair, Program("house")) if settings.house_players else pair
 
 
 # What is looked at before anything starts
@@ -109,7 +116,8 @@ async def supervise(programs: Sequence[Program], welcome: Callable[[], str]) -> 
     for name in ("SIGINT", "SIGTERM", "SIGHUP"):
         with contextlib.suppress(NotImplementedError, AttributeError):  # Windows
             loop.add_signal_handler(getattr(signal, name), stop.set)
-    greeter = asyncio.create_task(_greet(programs, welcome))
+    needed = [program for program in programs if program.needed]
+    greeter = asyncio.create_task(_greet(needed, welcome))
     started = await asyncio.gather(*(_keep(program, stop) for program in programs))
     greeter.cancel()
     return 0 if all(started) else 1
@@ -133,20 +141,30 @@ async def _keep(program: Program, stop: asyncio.Event) -> bool:
             return True
         deaths = 1 if time.monotonic() - began > SETTLED_SECONDS else deaths + 1
         how = _how(ended.result())
-        if ended.result() == REFUSED and not program.answered.is_set():
-            _say("Stopped: with that setting it cannot start.")
-            stop.set()
-            return False
-        if deaths == GIVE_UP_AFTER and not program.answered.is_set():
-            _say(
-                f"{program.module} {how} {deaths} times without ever answering; see above. Stopped."
-            )
-            stop.set()
-            return False
-        pause = min(2.0 ** (deaths - 1), LONGEST_PAUSE) if program.answered.is_set() else 1.0
+        if why := _hopeless(program, ended.result(), deaths):
+            _say(why)
+            if program.needed:
+                stop.set()
+            return not program.needed
+        came_up = program.answered.is_set() or not program.needed
+        pause = min(2.0 ** min(deaths - 1, 9), LONGEST_PAUSE) if came_up else 1.0
         _say(f"{program.module} {how}; starting it again in {pause:.0f} s.")
         await _within(pause, stop)
     return True
+
+
+def _hopeless(program: Program, code: int, deaths: int) -> str:
+    """Why a program that ended with ``code`` is not started again; "" if it is."""
+    if not program.needed:
+        return "No house plays here; the others go on." if code == REFUSED else ""
+    if program.answered.is_set():
+        return ""
+    if code == REFUSED:
+        return "Stopped: with that setting it cannot start."
+    if deaths == GIVE_UP_AFTER:
+        how = f"{program.module} {_how(code)} {deaths} times"
+        return f"{how} without ever answering; see above. Stopped."
+    return ""
 
 
 def _command(program: Program) -> list[str]:

@@ -31,6 +31,15 @@ def called(line: str) -> tuple[str, Json] | None:
     return found[-1][1], arguments
 
 
+def bodies(expect: Any) -> list[Any]:
+    """What may be posted where ``expect`` is expected."""
+    if isinstance(expect, str):
+        low, high = map(int, _RANGE.findall(expect)[0])
+        words = expect.split(",")[0]
+        return [re.sub(r"\bN\b", str(number), words) for number in range(low, high + 1)]
+    return sorted(expect["body"] if isinstance(expect, dict) else expect, key=str)
+
+
 class Step(NamedTuple):
     """A call and its answer."""
 
@@ -88,14 +97,8 @@ class Follower:
 
     def _choice(self) -> Any:
         """One of the bodies that are expected, one not said before if there is one."""
-        expect = self._expect
-        if isinstance(expect, str):
-            low, high = map(int, _RANGE.findall(expect)[0])
-            words = expect.split(",")[0]
-            bodies = [re.sub(r"\bN\b", str(number), words) for number in range(low, high + 1)]
-        else:
-            bodies = sorted(expect["body"] if isinstance(expect, dict) else expect, key=str)
-        fresh = [body for body in bodies if str(body) not in self._said]
-        chosen = self._chance.choice(fresh or bodies)
+        expected = bodies(self._expect)
+        fresh = [body for body in expected if str(body) not in self._said]
+        chosen = self._chance.choice(fresh or expected)
         self._said.add(str(chosen))
         return chosen

@@ -27,7 +27,8 @@ ARROWS: Mapping[str, Set[str]] = {
     "start_servers": {"config", "connecting"},
     "oauth_proxy": {"edge", "service"} | FOR_ALL,
     "multiplayer_server": {"edge", "service", "sandbox", "storage", "config", "errors"},
-    "edge": {"service", "channel", "transcript", "storage", "sandbox", "verifier"} | FOR_ALL,
+    "edge": {"service", "channel", "transcript", "storage", "sandbox", "verifier", "house"}
+    | FOR_ALL,
     "service": {"channel", "transcript", "storage", "sandbox", "errors", "ratelimit"},
     "verifier": {"service", "channel", "transcript", "storage", "sandbox", "errors"},
     "sandbox": {"transcript", "errors", "addresses"},
@@ -40,6 +41,7 @@ ARROWS: Mapping[str, Set[str]] = {
     | {"client"}
     | FOR_ALL,
     "client": {"config", "addresses"},
+    "house": {"client", "config", "errors"},
     "config": {"addresses"},
     "addresses": set(),
     "connecting": set(),

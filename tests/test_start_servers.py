@@ -132,6 +132,7 @@ def start(tree: Path, tmp_path: Path, free_port: Callable[[], int]) -> Iterator[
             "PROXY_PORT": str(free_port()),
             "MCP_PORT": str(free_port()),
             "DATA_DIR": str(tmp_path / "data"),
+            "HOUSE_PLAYERS": "0",
         }
         pairs.append(Pair(root, tmp_path / f"log{len(pairs)}", {**defaults, **environment}))
         return pairs[-1]

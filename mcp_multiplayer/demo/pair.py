@@ -66,6 +66,7 @@ class Pair:
             "DATA_DIR": str(directory / "data"),
             "RATE_LIMIT": "0",
             "BOT_EGRESS": "none",  # no test leaves this machine
+            "HOUSE_PLAYERS": "0",
             **environment,
         }
         self._running: dict[str, subprocess.Popen[bytes]] = {}

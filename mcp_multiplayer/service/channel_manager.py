@@ -41,6 +41,7 @@ from mcp_multiplayer.service.messages import Page, Watch, newest_page, page
 from mcp_multiplayer.service.replica import Replica
 from mcp_multiplayer.service.sequencer import Request
 from mcp_multiplayer.service.signing import Signing, pin
+from mcp_multiplayer.service.watching import listed_row
 from mcp_multiplayer.storage.base import Row, Store, Table
 from mcp_multiplayer.transcript.canonical_json import canonical, parse
 
@@ -122,20 +123,21 @@ class ChannelManager(LoadedChannels):
         bots: Sequence[Bot] = (),
         join_as: str | None = None,
         entropy: str | None = None,
+        listed: bool = False,
     ) -> tuple[Replica, dict[str, str]]:
-        """Open a room. Return it and the invite codes by seat label, in slot order, each with the
-        head of the log up to its referees. ``network``: of the account, for `owner`.
+        """Open a room; anybody may watch a ``listed`` one. Return it and the invite codes by seat
+        label, in slot order, each with the head of the log up to its referees. ``network``: of the
+        account, for `owner`.
 
         When this returns the room survives a crash and its referees have been told, or are
         still busy with it after 12 s.
         """
         self._check_rooms_of(account)
         channel_id = "chn_" + invite_codes.invite_code(self.mint(15)).removeprefix("inv_")
-        origin = f"{host}/c/{channel_id}"
         seats = [slot.label for slot in slots if slot.kind != "bot" and slot.label != join_as]
         codes = {label: invite_codes.invite_code(self.mint(15)) for label in seats}
         command = Create(
-            origin=origin,
+            origin=(origin := f"{host}/c/{channel_id}"),
             name=name,
             creator=invite_codes.who(self._account_key, origin, account),
             slots=slots,
@@ -145,16 +147,15 @@ class ChannelManager(LoadedChannels):
             bots=tuple(bot.new for bot in bots),
             join_as=join_as,
             entropy=entropy,
+            listed=listed,
         )
-        slot_of = {slot.label: f"s{n}" for n, slot in enumerate(slots) if slot.kind != "bot"}
+        slot_of = {one.label: f"s{n}" for n, one in enumerate(slots) if one.kind != "bot"}
         rows = [
             Row(Table.ACCOUNT, channel_id, account, b""),
             Row(Table.NETWORK, channel_id, CREATOR, network.encode()),
+            *([listed_row(channel_id)] if listed else []),
             *(row for bot in bots for row in bot.rows(channel_id)),
-            *(
-                token_rows.invite_row(channel_id, code, slot_of[label])
-                for label, code in codes.items()
-            ),
+            *(token_rows.invite_row(channel_id, codes[one], slot_of[one]) for one in codes),
         ]
         if join_as in slot_of:
             rows.append(token_rows.rejoin_row(self._rejoin_key, channel_id, slot_of[join_as], 0))

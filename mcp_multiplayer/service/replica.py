@@ -24,6 +24,7 @@ from mcp_multiplayer.transcript.canonical_json import Canonical
 from mcp_multiplayer.transcript.entries import Head, place
 
 NOTHING = Canonical({}, b"{}")  #: what a referee knows before its first hook
+LIVE, PAST = "live", "past"  #: keys of a listed room's rows in `Table.LISTED`
 CLOCK = "next"  #: key of a channel's row in `Table.TIMER`
 RECENT = 512  #: messages kept in memory for readers who are up to date
 _BATCH = 512  #: leaves read at a time when folding
@@ -232,6 +233,14 @@ class Replica:
             *(row for row in rows if row.table is not Table.ACCOUNT),
             *(Row(Table.ACCOUNT, self.channel_id, account, None) for account in here),
             *(Row(Table.PAST, self.channel_id, account, at) for account in here),
+            *(self._unlisted(at) if draft.channel.listed else ()),
+        ]
+
+    def _unlisted(self, at: bytes) -> list[Row]:
+        """A listed room is found among those that are over from now on."""
+        return [
+            Row(Table.LISTED, self.channel_id, LIVE, None),
+            Row(Table.LISTED, self.channel_id, PAST, at),
         ]
 
     def _clock_after(self, draft: Draft) -> int | None:

@@ -37,6 +37,7 @@ class Table(StrEnum):
     SEEN = "seen"  #: terms an account has inspected; lost: TERMS_CHANGED is not noticed
     LOG = "log"  #: what referees printed, for the room's creator
     TIMER = "timer"  #: when a channel's next clock runs out; lost: not before somebody comes
+    LISTED = "listed"  #: a room that anybody may watch; lost: only links lead to it
     SNAPSHOT = "snapshot"  #: a fold of the log; may be thrown away at any time
 
 

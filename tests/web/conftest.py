@@ -10,7 +10,7 @@ module's event loop:
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,9 +18,10 @@ from typing import Any, Protocol
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, Page, async_playwright
+from playwright.async_api import Browser, ConsoleMessage, Error, Page, Request, async_playwright
 
 from tests.browser import chromium
+from tests.web import stage
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -46,6 +47,30 @@ class Heard:
     errors: list[str] = field(default_factory=list)
     requests: list[str] = field(default_factory=list)
 
+    def listen(self, page: Page) -> Callable[[], None]:
+        """Hear a page; what is given back ends it."""
+
+        def fails(error: Error) -> None:
+            self.errors.append(str(error))
+
+        def says(said: ConsoleMessage) -> None:
+            if said.type == "error":
+                self.errors.append(said.text)
+
+        def asks(request: Request) -> None:
+            self.requests.append(request.url)
+
+        page.on("pageerror", fails)
+        page.on("console", says)
+        page.on("request", asks)
+
+        def end() -> None:
+            page.remove_listener("pageerror", fails)
+            page.remove_listener("console", says)
+            page.remove_listener("request", asks)
+
+        return end
+
 
 class Visit(Protocol):
     """Opens an address in a context (cookies, storage) of its own, or in that of ``beside``."""
@@ -68,12 +93,7 @@ class _Visit:
         else:
             made = beside.context
         page = await made.new_page()
-        page.on("pageerror", lambda error: self.heard.errors.append(str(error)))
-        page.on(
-            "console",
-            lambda said: self.heard.errors.append(said.text) if said.type == "error" else None,
-        )
-        page.on("request", lambda request: self.heard.requests.append(request.url))
+        self.heard.listen(page)
         await page.goto(url)
         return page
 
@@ -83,3 +103,24 @@ async def visit(browser: Browser) -> AsyncIterator[Visit]:
     """Opens pages; what they did wrong stands in ``visit.heard``."""
     async with AsyncExitStack() as stack:
         yield _Visit(browser, stack)
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def staged(browser: Browser) -> AsyncIterator[Page]:
+    """The page of `tests/web/stage.py`, for a whole module."""
+    with stage.served() as url:
+        page = await browser.new_page(timezone_id="UTC", locale="en-GB")
+        await page.goto(url)
+        yield await stage.ready(page)
+        await page.close()
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def scene(staged: Page) -> AsyncIterator[Page]:
+    """The same, empty; nothing may go wrong in it."""
+    heard = Heard()
+    hear = heard.listen(staged)
+    await staged.evaluate("made.clear()")
+    yield staged
+    hear()
+    assert heard.errors == []

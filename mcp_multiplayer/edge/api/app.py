@@ -2,8 +2,8 @@
 
 On the other side is whoever can reach the port. Without the proxy's signed caller only
 `/healthz` answers, and what carries its own proof: the card of an invite (for the join
-page, by its code), the file behind a link of get_transcript (by its ticket), and the verifier,
-which is the same for everybody.
+page, by its code), the file behind a link of get_transcript (by its ticket), and what is the same
+for everybody: the verifier, the referees that ship with the server, and its operations.
 """
 
 from __future__ import annotations
@@ -20,16 +20,17 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from mcp_multiplayer.edge import identity
-from mcp_multiplayer.edge.api import errors, rest, tools
+from mcp_multiplayer.edge.api import about, cards, errors, rest, tools
 from mcp_multiplayer.edge.api.dispatch import Dispatch
 from mcp_multiplayer.edge.api.envelope import Envelope
-from mcp_multiplayer.edge.api.invite_json import invite_card
+from mcp_multiplayer.edge.api.events import Events
 from mcp_multiplayer.edge.api.mcp_call import Calls
 from mcp_multiplayer.edge.api.operations.combined import Operations
 from mcp_multiplayer.edge.api.operations.transcripts import PATH as TRANSCRIPT
 from mcp_multiplayer.edge.identity import Caller, Checker, NotSigned
 from mcp_multiplayer.errors import InvalidRequest, MultiplayerError
 from mcp_multiplayer.service.channel_manager import ChannelManager
+from mcp_multiplayer.service.watching import Watching
 from mcp_multiplayer.verifier import build
 
 log = logging.getLogger(__name__)
@@ -37,19 +38,32 @@ log = logging.getLogger(__name__)
 _CALLER = "mpx.caller"
 _HEADER = identity.HEADER.encode()
 VERIFIER = "/verifier.pyz"
-OPEN = frozenset({"/healthz", "/invite_card", VERIFIER})
+INVITE_CARD, WATCH_CARD, LISTED_ROOMS = "/invite_card", "/watch_card", "/listed_rooms"
+EVENTS, WATCH_EVENTS, WATCH_RECORD = "/events", "/watch_events", "/watch_record"
+OPEN = frozenset(
+    {
+        *("/healthz", VERIFIER, about.PRESETS, about.OPENAPI, INVITE_CARD, LISTED_ROOMS),
+        *(WATCH_CARD, WATCH_EVENTS, WATCH_RECORD),
+    }
+)
 
 
 class Face:
     """A raw ASGI callable: who is calling is settled before any framework runs."""
 
     def __init__(
-        self, mcp: ASGIApp, rest_app: ASGIApp, checker: Checker, stop: Callable[[], None]
+        self,
+        mcp: ASGIApp,
+        rest_app: ASGIApp,
+        checker: Checker,
+        stop: Callable[[], None],
+        warm_up: Callable[[], Awaitable[None]],
     ) -> None:
         self._mcp = mcp
         self._rest = rest_app
         self._checker = checker
         self._stop = stop
+        self.warm_up = warm_up  #: do what the first visitor would wait for
 
     async def stop(self) -> None:
         """Answer everybody who waits: the server is about to end."""
@@ -87,18 +101,30 @@ def caller(scope: Scope) -> Caller:
 
 
 def face(
-    website: str, version: str, dispatch: Dispatch, channels: ChannelManager, checker: Checker
+    website: str,
+    version: str,
+    dispatch: Dispatch,
+    channels: ChannelManager,
+    checker: Checker,
+    events: Events,
 ) -> Face:
-    """Both projections of ``dispatch`` behind the check of the caller. ``website``: the address
-    of the pages for people, no trailing slash."""
+    """Both projections of ``dispatch`` behind the check of the caller, and what pages are shown.
+    ``website``: the address of the pages for people, no trailing slash."""
     mcp = tools.server(website, version, dispatch, caller)
     # Stateless: no session is kept in either era, so a restart strands nobody.
     mcp_app = mcp.http_app(path="/mcp", stateless_http=True, json_response=True)
+    watching = events.watching
     open_routes = [
         Route("/healthz", _healthz, methods=["GET"]),
-        Route("/invite_card", _card(channels), methods=["POST"]),
+        Route(INVITE_CARD, _invite_card(channels), methods=["POST"]),
+        Route(WATCH_CARD, _watch_card(channels, watching), methods=["GET"]),
+        Route(LISTED_ROOMS, _listed_rooms(channels, watching), methods=["GET"]),
+        Route(EVENTS, events.of_account(caller), methods=["GET"]),
+        Route(WATCH_RECORD, _watched_record(dispatch.desk), methods=["GET"]),
+        Route(WATCH_EVENTS, events.of_watcher(), methods=["GET"]),
         Route(VERIFIER, _verifier, methods=["GET"]),
         Route(TRANSCRIPT + "{ticket}", _record(dispatch.desk), methods=["GET"]),
+        *about.routes(dispatch),
     ]
     rest_app = Starlette(
         routes=[*open_routes, *rest.routes(dispatch, caller)],
@@ -107,7 +133,8 @@ def face(
     # A redirect would name this server's own address, which no caller can reach.
     rest_app.router.redirect_slashes = False
     calls = Calls(mcp_app, dispatch, caller, tools.info(mcp))
-    return Face(Envelope(calls), rest_app, checker, dispatch.stop)
+    warm_up = functools.partial(about.warm_up, dispatch)
+    return Face(Envelope(calls), rest_app, checker, dispatch.stop, warm_up)
 
 
 async def _healthz(request: Request) -> Response:
@@ -140,30 +167,64 @@ async def _no_such_route(request: Request, error: Exception) -> Response:
     return JSONResponse(errors.body(refusal), status, headers)
 
 
-def _card(channels: ChannelManager) -> Callable[[Request], Awaitable[Response]]:
+Endpoint = Callable[[Request], Awaitable[Response]]
+
+
+def _invite_card(channels: ChannelManager) -> Endpoint:
     async def endpoint(request: Request) -> Response:
         try:
             code = rest.read_json(await request.body()).get("invite_code")
             if not isinstance(code, str):
                 raise InvalidRequest("invite_code is missing")
-            return JSONResponse(invite_card(channels, code))
+            return JSONResponse(cards.invite_card(channels, code))
         except MultiplayerError as error:
             return rest.refusal(error)
 
     return endpoint
 
 
-def _record(desk: Operations) -> Callable[[Request], Awaitable[Response]]:
+def _watch_card(channels: ChannelManager, watching: Watching) -> Endpoint:
     async def endpoint(request: Request) -> Response:
+        query = request.query_params
+        code, channel_id = query.get("watch", ""), query.get("channel_id", "")
         try:
-            name, data = await desk.transcript_file(request.path_params["ticket"])
+            return JSONResponse(cards.watch_card(channels, watching, channel_id, code))
         except MultiplayerError as error:
             return rest.refusal(error)
-        disposition = f'attachment; filename="{name}"'
-        return Response(
-            data,
-            media_type="application/zip",
-            headers={"Content-Disposition": disposition, "Cache-Control": "no-store"},
-        )
+
+    return endpoint
+
+
+def _listed_rooms(channels: ChannelManager, watching: Watching) -> Endpoint:
+    async def endpoint(request: Request) -> Response:
+        return JSONResponse(cards.listed_rooms(channels, watching))
+
+    return endpoint
+
+
+def _record(desk: Operations) -> Endpoint:
+    return _zip(lambda request: desk.transcript_file(request.path_params["ticket"]))
+
+
+def _watched_record(desk: Operations) -> Endpoint:
+    def asked(request: Request) -> Awaitable[tuple[str, bytes]]:
+        query = request.query_params
+        return desk.watched_file(query.get("channel_id", ""), query.get("watch", ""))
+
+    return _zip(asked)
+
+
+def _zip(asked: Callable[[Request], Awaitable[tuple[str, bytes]]]) -> Endpoint:
+    async def endpoint(request: Request) -> Response:
+        try:
+            name, data = await asked(request)
+        except MultiplayerError as error:
+            return rest.refusal(error)
+        headers = {
+            "Content-Disposition": f'attachment; filename="{name}"',
+            "Cache-Control": "no-store",
+            "X-Content-Type-Options": "nosniff",
+        }
+        return Response(data, media_type="application/zip", headers=headers)
 
     return endpoint

@@ -44,7 +44,11 @@ class Internal(MultiplayerError):
 
 
 def status(error: MultiplayerError) -> int:
-    return next(code for family, code in STATUS.items() if isinstance(error, family))
+    return status_of(type(error))
+
+
+def status_of(kind: type[MultiplayerError]) -> int:
+    return next(code for family, code in STATUS.items() if issubclass(kind, family))
 
 
 def body(error: MultiplayerError) -> dict[str, Any]:

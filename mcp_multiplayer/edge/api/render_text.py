@@ -477,7 +477,13 @@ def about(room: Replica, view: Json, changeable: str, in_full: Collection[str] =
         if bot.id not in in_full and (summary := bot.manifest.get("summary")):
             lines.append(f"rules of bot:{bot.id}, in its author's words: {quoted(summary)}")
         lines.append(f"  {' · '.join(_reach(bot))}")
-    return [*lines, *sealed_words(room.channel), f"Who could cheat: {changeable} {OPERATOR}"]
+    listed = ["listed: anybody may find this room and watch it"] if room.channel.listed else []
+    return [
+        *lines,
+        *sealed_words(room.channel),
+        *listed,
+        f"Who could cheat: {changeable} {OPERATOR}",
+    ]
 
 
 def _rolls(room: Replica) -> bool:
@@ -550,7 +556,7 @@ def inspected(
     the caller came with, with what a link adds to it: whoever keeps the call has the invite for the
     verifier."""
     view = data["view"]
-    rules = {bot.id: _rules_of(bot, sources[bot.id]) for bot in room.channel.bots}
+    rules = {bot.id: rules_of(bot, sources[bot.id]) for bot in room.channel.bots}
     seated = ", ".join(data["seated"]) or "nobody"
     lines = [
         f"Invitation to {title(view)}: you would "
@@ -581,7 +587,7 @@ def sits_already(lines: Sequence[str], view: Json, slot: Slot) -> list[str]:
     return [here, *lines[1:-1], f"next: {again}"]
 
 
-def _rules_of(bot: Bot, source: str) -> str:
+def rules_of(bot: Bot | NewBot, source: str) -> str:
     """The rules at the top of the source of a referee that is shipped, "" of a stranger's."""
     rules = _DOCSTRING.match(source) if bot.ref is not None else None
     return rules["text"] if rules is not None else ""

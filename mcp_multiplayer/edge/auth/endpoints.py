@@ -31,6 +31,7 @@ from mcp_multiplayer.edge.auth.authorize import (
 )
 from mcp_multiplayer.edge.auth.client_documents import ClientDocuments, NoDocument
 from mcp_multiplayer.edge.auth.clients import MAX_BYTES, Refused, Registration, is_address
+from mcp_multiplayer.edge.auth.cookie import Cookie
 from mcp_multiplayer.edge.auth.device import DeviceConsent
 from mcp_multiplayer.edge.auth.server import (
     DEVICE_PAGE,
@@ -66,7 +67,6 @@ PREFLIGHT = {
     "Access-Control-Max-Age": "600",
 }
 MAX_FORM = 16_384
-_COOKIE_SECONDS = 400 * 86400
 
 
 class TooLong(Exception):
@@ -224,16 +224,15 @@ class Endpoints:
         return self.origins.base_url(request.headers.get("host", ""))
 
     @property
-    def _cookie_name(self) -> str:
-        # RFC 6265bis §4.1.3.2: with this prefix no other host or path can set it for us.
-        return "__Host-mpx_browser" if self.origins.secure else "mpx_browser"
+    def _cookie(self) -> Cookie:
+        return Cookie(secure=self.origins.secure)
 
     def _visit(self, request: Request, query: str) -> Visit:
         sender = self.addresses.sender(request.scope)
         return Visit(
             issuer=self._base(request),
             query=query,
-            cookie=request.cookies.get(self._cookie_name, ""),
+            cookie=self._cookie.of(request),
             sender=sender,
             network=self.addresses.mark(sender),
         )
@@ -249,14 +248,7 @@ class Endpoints:
             case Problem(status, reason, back, wait):
                 return problem(status, reason, back=back, wait=wait)
         if cookie:
-            response.set_cookie(
-                self._cookie_name,
-                cookie,
-                max_age=_COOKIE_SECONDS,
-                secure=self.origins.secure,
-                httponly=True,
-                samesite="lax",
-            )
+            self._cookie.put(response, cookie)
         return response
 
     def _document(self, make: Callable[[str], dict[str, Any]]) -> Endpoint:

@@ -226,6 +226,16 @@ class Grants:
         """Return the browser as one in which today's passcode was typed."""
         return replace(browser, admitted=self._admission)
 
+    def play_here(
+        self, browser: Browser | None, account: Account | None, by: str
+    ) -> tuple[Account, str]:
+        """Have our own pages, named ``by``, act in ``browser`` as ``account``, a new one for None;
+        return it with the cookie of a browser that had none. It is no approval of any client."""
+        with self._database.write() as connection:
+            account, cookie = self._lend(connection, by, browser, account)
+            _mark_used(connection, account.sub, "", self._now())
+        return account, cookie
+
     def approve(
         self,
         request: AuthorizationRequest,
@@ -243,7 +253,7 @@ class Grants:
         now, client = self._now(), request.client
         code = mint(CODE)
         with self._database.write() as connection:
-            account, cookie = self._lend(connection, client, browser, account)
+            account, cookie = self._lend(connection, client.name, browser, account)
             connection.execute(
                 "INSERT INTO approvals VALUES (?,?,?) ON CONFLICT DO NOTHING",
                 (account.sub, client.client_id, redirects.portless(request.redirect_uri)),
@@ -307,7 +317,7 @@ class Grants:
         with self._database.write() as connection:
             if not self._answer(connection, device, "approved"):
                 return None
-            account, cookie = self._lend(connection, device.client, browser, account)
+            account, cookie = self._lend(connection, device.client.name, browser, account)
             ends = max(device.created_at + DEVICE_SECONDS, self._now() + ANSWERED_SECONDS)
             grant_id = self._open(
                 connection, account.sub, device.client.client_id, device.issuer, network, ends
@@ -496,19 +506,19 @@ class Grants:
     def _lend(
         self,
         connection: sqlite3.Connection,
-        client: Client,
+        by: str,
         browser: Browser | None,
         account: Account | None,
     ) -> tuple[Account, str]:
-        """Have the browser hold ``account``, or a new one, as last used by ``client``; return it
-        with the cookie of a browser that had none of ours."""
+        """Have the browser hold ``account``, or a new one, as last used by an app of that name;
+        return it with the cookie of a browser that had none of ours."""
         account = account or self._add_account(connection)
         cookie = self._see(connection, browser)
         holder = browser.hash if browser else digest(cookie)
         connection.execute(
             "INSERT INTO holdings VALUES (?,?,?,?) ON CONFLICT DO UPDATE"
             " SET last_client=excluded.last_client, last_at=excluded.last_at",
-            (holder, account.sub, client.name, self._now()),
+            (holder, account.sub, by, self._now()),
         )
         return account, cookie
 

@@ -1,23 +1,23 @@
 """The frame of every page: templates, style, security headers.
 
-On the other side are strangers' words (client names, room names) and pages that would
-frame ours. Neither may act in our name (`tests/attacks/test_clickjacking.py`): every value is
-escaped by the template engine, and what is no escaping is a file of ours.
+On the other side are strangers' words (client names, room names, whatever a referee says) and
+pages that would frame ours. Neither may act in our name (`tests/attacks/test_clickjacking.py`):
+every value is escaped by the template engine or set as text, scripts and styles are files of ours
+and nothing else, and no script can make an element out of text (Trusted Types).
 """
 
 from __future__ import annotations
 
-import base64
 import functools
-import hashlib
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup
-from starlette.responses import HTMLResponse
+from starlette.responses import HTMLResponse, Response
 
+from mcp_multiplayer.edge.pages import static_files
 from mcp_multiplayer.edge.product import FAVICON
 
 TEMPLATES = Path(__file__).with_name("templates")
@@ -31,13 +31,21 @@ WAY_BACK = (
 )
 
 
+@dataclass(frozen=True)
+class Card:
+    """What programs show of a link to a page: chats, and search engines if it is ``indexed``."""
+
+    title: str
+    description: str
+    url: str
+    indexed: bool = True
+
+
 def load() -> None:
     """Read every file of the pages, before there is an event loop that it could hold up."""
     for name in _environment().list_templates():
-        if name.endswith(".html"):
-            _environment().get_template(name)
-        else:
-            text(name)
+        _environment().get_template(name)
+    static_files.prefix()
 
 
 @functools.cache
@@ -51,28 +59,18 @@ def _environment() -> Environment:
         auto_reload=False,
     )
     made.filters["day"] = _day
+    made.filters["capitalize_first"] = lambda words: words[:1].upper() + words[1:]
     made.globals |= {
         "favicon": FAVICON,
-        "script": "",
-        "style": Markup(text("style.css")),
+        "static": static_files.prefix(),
         "way_back": WAY_BACK,
     }
     return made
 
 
-@functools.cache
-def text(name: str) -> str:
-    """A file of ours that goes into a page as it stands."""
-    return (TEMPLATES / name).read_text(encoding="utf-8")
-
-
 def _day(at: float) -> str:
     """Seconds since the epoch, for people."""
     return datetime.fromtimestamp(at, UTC).strftime("%d %B %Y, %H:%M UTC")
-
-
-def _hash(text: str) -> str:
-    return "'sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode() + "'"
 
 
 def page(
@@ -82,24 +80,29 @@ def page(
     script: str = "",
     form_targets: tuple[str, ...] = (),
     wait: float = 0,
+    card: Card | None = None,
+    here: str = "",
+    bare: bool = False,
     **values: Any,
 ) -> HTMLResponse:
     """Return the page that ``template`` makes of ``values``.
 
-    ``script`` names the one file that may run in it. ``form_targets`` are CSP sources: this server
-    (`'self'`) and where its answer may lead. ``wait``: seconds, for Retry-After.
+    ``script`` names the one module that runs in it. ``form_targets`` are CSP sources: this server
+    (`'self'`) and where its answer may lead. ``wait``: seconds, for Retry-After. ``here``: which
+    entry of the navigation it is. ``bare``: there are no other pages to lead to (WEB=off).
     """
     policy = [
         "default-src 'none'",
-        f"style-src {_hash(text('style.css'))}",
-        "img-src 'self'",
+        "style-src 'self'",
+        "img-src 'self' data:",
         f"form-action {' '.join(form_targets) or chr(39) + 'none' + chr(39)}",
         "base-uri 'none'",
         "frame-ancestors 'none'",
+        "require-trusted-types-for 'script'",
+        "trusted-types 'none'",
     ]
-    code = text(script) if script else ""
-    if code:
-        policy += [f"script-src {_hash(code)}", "connect-src 'self'"]
+    if script:
+        policy += ["script-src 'self'", "connect-src 'self'"]
     headers = {
         "Content-Security-Policy": "; ".join(policy),
         "X-Frame-Options": "DENY",
@@ -111,8 +114,25 @@ def page(
     }
     if wait:
         headers["Retry-After"] = str(int(wait) + 1)
-    shown = _environment().get_template(template).render(values, script=Markup(code))
+    frame = {"script": script, "card": card, "here": here, "bare": bare, "status": status}
+    shown = _environment().get_template(template).render(values, **frame)
     return HTMLResponse(shown, status, headers)
+
+
+def text(template: str, **values: Any) -> str:
+    """Return the plain text that ``template`` makes of ``values``, as they are."""
+    made = _environment().overlay(autoescape=False, keep_trailing_newline=True)
+    return made.get_template(template).render(values)
+
+
+def plain(said: str, kind: str = "text/plain", status: int = 200) -> Response:
+    """Answer with a text that is no page."""
+    headers = {
+        "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+        "X-Content-Type-Options": "nosniff",
+        "Cache-Control": "no-cache",
+    }
+    return Response(said, status, headers, media_type=kind)
 
 
 def problem(status: int, reason: str, *, back: str = "", wait: float = 0) -> HTMLResponse:
@@ -121,6 +141,9 @@ def problem(status: int, reason: str, *, back: str = "", wait: float = 0) -> HTM
     return page("problem.html", status=status, wait=wait, reason=reason, back=back)
 
 
-def refusal_page(status: int, message: str, hint: str, home: str) -> HTMLResponse:
+def refusal_page(
+    status: int, message: str, hint: str, home: str = "", *, wait: float = 0, bare: bool = False
+) -> HTMLResponse:
     """Return a page for whoever has come to an address that shows a person nothing."""
-    return page("refusal.html", status=status, message=message, hint=hint, home=home)
+    said: dict[str, Any] = {"message": message, "hint": hint, "home": home}
+    return page("refusal.html", status=status, wait=wait, bare=bare, **said)

@@ -1,4 +1,4 @@
-"""What browsers and crawlers ask of every address: a small picture, and what to leave alone."""
+"""What is asked of every address by name: a small picture, and the word of an app directory."""
 
 from __future__ import annotations
 
@@ -11,16 +11,13 @@ from mcp_multiplayer.edge.product import FAVICON
 
 #: Where OpenAI's app directory looks for the word that it gave whoever submits an app.
 CHALLENGE = "/.well-known/openai-apps-challenge"
-#: Two speech bubbles, one of them a die.
+#: A die that speaks.
 _PICTURE = (
     '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32">'
-    '<path fill="#2a6df4" d="M3 4h17a3 3 0 0 1 3 3v9a3 3 0 0 1-3 3h-8l-6 5v-5H3z"/>'
-    '<rect x="13" y="12" width="16" height="16" rx="4" fill="#fff" stroke="#2a6df4"'
-    ' stroke-width="2"/><g fill="#2a6df4"><circle cx="18" cy="17" r="1.8"/>'
-    '<circle cx="24" cy="23" r="1.8"/><circle cx="21" cy="20" r="1.8"/></g></svg>'
+    '<path fill="#2a6df4" d="M9 2h14a7 7 0 0 1 7 7v10a7 7 0 0 1-7 7h-7.6l-6.8 4.8A1 1 0 0 1 7 30'
+    'v-4.3A7 7 0 0 1 2 19V9a7 7 0 0 1 7-7z"/><g fill="#fff"><circle cx="9.6" cy="7.8" r="2.5"/>'
+    '<circle cx="16" cy="14" r="2.5"/><circle cx="22.4" cy="20.2" r="2.5"/></g></svg>'
 )
-#: The start page is for everybody; an invite is for whom it was sent to.
-_ROBOTS = "User-agent: *\nAllow: /$\nDisallow: /\n"
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 
@@ -33,7 +30,6 @@ def routes(challenge: str) -> dict[tuple[str, str], Endpoint]:
     return proof | {
         ("GET", FAVICON): picture,
         ("GET", "/favicon.ico"): picture,  # asked for by name where no page has told the other
-        ("GET", "/robots.txt"): _fixed(_ROBOTS, "text/plain"),
     }
 
 

@@ -23,15 +23,17 @@ from starlette.types import Message, Receive, Scope, Send
 from mcp_multiplayer.config import Settings
 from mcp_multiplayer.edge import identity
 from mcp_multiplayer.edge.api.operations.table import TABLE
+from mcp_multiplayer.edge.auth.browser_session import CLIENT, HEADER, BrowserSessions, NotOurs
 from mcp_multiplayer.edge.auth.endpoints import CORS, PREFLIGHT, Endpoint
 from mcp_multiplayer.edge.auth.metadata import challenge
-from mcp_multiplayer.edge.pages.join import join_page
-from mcp_multiplayer.edge.pages.landing import landing
+from mcp_multiplayer.edge.pages.visit import Visit, wants_markdown
+from mcp_multiplayer.edge.pages.website import Website
 from mcp_multiplayer.edge.proxy.address import Addresses
 from mcp_multiplayer.edge.proxy.authentication import Authentication, Denied
 from mcp_multiplayer.edge.proxy.forward import Extra, Forward, unavailable
 from mcp_multiplayer.edge.proxy.origins import Origins, cors, preflight
 from mcp_multiplayer.edge.proxy.replies import Refusal, bodiless, is_browser, reply
+from mcp_multiplayer.edge.proxy.watchers import Watchers
 from mcp_multiplayer.ratelimit import RateLimit
 
 log = logging.getLogger(__name__)
@@ -45,10 +47,15 @@ _RECORD = re.compile(r"/transcript/[A-Za-z0-9_.-]{1,1024}")
 VERIFIER = "/verifier.pyz"
 _CLOSE = (b"connection", b"close")
 _MCP = ("/", "/mcp", "/mcp/")
+#: Server-sent events of a room (edge/api/events.py): for a seat, or for anybody who may watch.
+EVENTS = "/events"
+WATCH = "/watch_events"  #: where the server has them for whoever has no account
+WATCH_RECORD = "/watch_record"  #: the record of a room that anybody may watch
 #: What is behind the gate, and how it is asked.
 PRIVATE: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(_MCP, ("POST",)),
     **{f"/{path}": (one.method,) for one in TABLE for path in (one.name, *one.routes)},
+    EVENTS: ("GET",),
 }
 #: Other methods of MCP's transport. The server answers them with 405, but to whoever may ask:
 #: clients that look for the sign-in begin with a GET and need its 401.
@@ -57,6 +64,7 @@ _WELL_KNOWN = "/.well-known/"
 SWEEP_SECONDS = 3600.0
 INVITE_CARDS_PER_MINUTE = 60  #: of an address
 HEALTH_SECONDS = 1.0
+WATCH_AGAIN = 30.0  #: seconds; then a place may be free
 
 
 @dataclass(frozen=True)
@@ -66,11 +74,14 @@ class Parts:
     settings: Settings
     public: dict[tuple[str, str], Endpoint]
     authentication: Authentication
+    website: Website
+    browsers: BrowserSessions | None  #: None: no page acts for a player
     forward: Forward
     signer: identity.Signer
     addresses: Addresses
     origins: Origins
     cards: RateLimit
+    watchers: Watchers
     sweep: Callable[[], None]
     close: Callable[[], None]
 
@@ -82,7 +93,7 @@ class Proxy:
         self._parts = parts
         self._settings = parts.settings
         self._origins = parts.origins
-        self._public_paths = {path for _, path in parts.public} | {"/join", "/healthz", INVITE_CARD}
+        self._public_paths = {path for _, path in parts.public} | {"/healthz", INVITE_CARD}
         self._stack = AsyncExitStack()
         self._health = (0.0, False)
 
@@ -146,15 +157,18 @@ class Proxy:
         except Refusal as refusal:
             # The way home from a name that is not ours is another name.
             home = self._settings.base_url() if refusal.status == 421 else ""
-            await refusal.answer(scope, receive, send, home)
+            bare = self._settings.web == "off" or home != ""
+            await refusal.answer(scope, receive, send, home, bare=bare)
 
     def _named(self, path: str) -> str:
         """The name of what was asked for. Any other path is a stranger's text, which may be a code
         pasted into the address bar."""
         if path in _MCP:
             return "mcp"
-        if path in self._public_paths or path == VERIFIER:
+        if path in self._public_paths or path in (VERIFIER, WATCH_RECORD):
             return path
+        if found := self._parts.website.find(path):
+            return found[0]
         if _RECORD.fullmatch(path):
             return "transcript"
         return f"rest{path}" if path in PRIVATE else "rest"
@@ -165,7 +179,9 @@ class Proxy:
         found.update(PRIVATE.get(path, ()))
         if path == INVITE_CARD:
             found.add("POST")
-        if path in ("/", "/join", "/healthz", VERIFIER) or _RECORD.fullmatch(path):
+        if path in ("/healthz", VERIFIER, WATCH_RECORD) or _RECORD.fullmatch(path):
+            found.add("GET")
+        if self._parts.website.find(path):
             found.add("GET")
         return found
 
@@ -182,17 +198,12 @@ class Proxy:
         methods = self._methods(path)
         if not methods:
             await self._nowhere(path, method, send)
-        elif path in PRIVATE and not (path == "/" and is_browser(scope)):
+        elif path == EVENTS and method == "GET" and not _claims(headers):
+            await self._watch(scope, receive, send)
+        elif path in PRIVATE and not (path == "/" and _reads(scope)):
             await self._gated(scope, receive, send, headers, base)
         elif method not in methods:
             await _other_method(method, methods, send)
-        elif path == "/":
-            page = landing(
-                base,
-                on_loopback=self._settings.on_loopback,
-                operator=self._settings.operator_contact,
-            )
-            await page(scope, receive, send)
         else:
             await self._public(scope, receive, send, headers, base)
 
@@ -216,9 +227,10 @@ class Proxy:
         if endpoint is not None:
             response: Response = await endpoint(Request(scope, receive))
             await response(scope, receive, send)
-        elif path == "/join":
-            page = join_page(base, on_loopback=self._settings.on_loopback)
-            await page(scope, receive, send)
+        elif found := self._parts.website.find(path):
+            _, key, shown = found
+            response = await shown(Visit(Request(scope, receive), base, key))
+            await response(scope, receive, send)
         elif path == INVITE_CARD:
             await self._invite_card(scope, receive, send, headers)
         else:
@@ -239,14 +251,14 @@ class Proxy:
         )
 
     async def _record(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """A member's copy of a record, by its ticket, or the verifier; both are large, so addresses
-        are counted."""
+        """A member's copy of a record, by its ticket, that of whoever may watch, or the verifier;
+        all are large, so addresses are counted."""
         wait = self._parts.cards.take(self._parts.addresses.sender(scope))
         if wait > 0:
             raise _too_often(wait, "Too many records or verifiers fetched.")
-        await self._parts.forward.carry(
-            {**scope, "query_string": b""}, receive, send, path=scope["path"]
-        )
+        if scope["path"] != WATCH_RECORD:
+            scope = {**scope, "query_string": b""}
+        await self._parts.forward.carry(scope, receive, send, path=scope["path"])
 
     async def _gated(
         self, scope: Scope, receive: Receive, send: Send, headers: Headers, base: str
@@ -265,13 +277,11 @@ class Proxy:
         if method not in PRIVATE[path] and not (path in _MCP and method in _TRANSPORT):
             await _other_method(method, self._methods(path), send, extra)
             return
-        try:
-            bearer = await self._parts.authentication.authenticate(
-                headers.getlist("authorization"), scope["query_string"]
-            )
-        except Denied as denied:
-            raise _denied(base, path, denied, extra) from None
-        caller = identity.Caller(bearer.sub, base, bearer.client_id, bearer.network, bearer.born)
+        if self._parts.browsers is not None and HEADER in headers and path not in _MCP:
+            caller = await self._of_browser(Request(scope, receive), base)
+            extra = [(b"vary", b"Cookie")]
+        else:
+            caller = await self._of_token(scope, headers, base, extra)
         await self._parts.forward.carry(
             scope,
             receive,
@@ -280,6 +290,41 @@ class Proxy:
             extra=extra,
             sign=lambda: [(identity.HEADER, self._parts.signer.sign(caller))],
         )
+
+    async def _of_token(
+        self, scope: Scope, headers: Headers, base: str, extra: Extra
+    ) -> identity.Caller:
+        """Who calls with a token."""
+        try:
+            bearer = await self._parts.authentication.authenticate(
+                headers.getlist("authorization"), scope["query_string"]
+            )
+        except Denied as denied:
+            raise _denied(base, scope["path"], denied, extra) from None
+        return identity.Caller(bearer.sub, base, bearer.client_id, bearer.network, bearer.born)
+
+    async def _of_browser(self, request: Request, base: str) -> identity.Caller:
+        """Who calls from a page of ours, by the browser's cookie."""
+        assert self._parts.browsers is not None
+        try:
+            session = await self._parts.browsers.session(request)
+        except NotOurs as error:
+            code = "INVALID_REQUEST" if error.status == 400 else "UNAUTHORIZED"
+            headers = (("Vary", "Cookie"),)
+            raise Refusal(error.status, code, error.reason, error.hint, headers) from None
+        addresses = self._parts.addresses
+        network = addresses.mark(addresses.sender(request.scope))
+        return identity.Caller(session.sub, base, CLIENT, network, session.born)
+
+    async def _watch(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """The events of a room for somebody without an account: of a listed one, or by a link."""
+        sender = self._parts.addresses.sender(scope)
+        if not self._parts.watchers.enter(sender):
+            raise _too_often(WATCH_AGAIN, "Too many rooms are watched from your network.")
+        try:
+            await self._parts.forward.carry(scope, receive, send, path=WATCH)
+        finally:
+            self._parts.watchers.leave(sender)
 
     async def _healthz(self, send: Send) -> None:
         """For containers: are both processes up? Anyone may ask, so a short memory answers."""
@@ -298,6 +343,16 @@ class Proxy:
             while True:
                 await asyncio.to_thread(self._parts.sweep)
                 await asyncio.sleep(SWEEP_SECONDS)
+
+
+def _claims(headers: Headers) -> bool:
+    """Whether a request says that somebody with an account sends it."""
+    return "authorization" in headers or HEADER in headers
+
+
+def _reads(scope: Scope) -> bool:
+    """Whether somebody wants to read what this is: a person, or an agent for one."""
+    return is_browser(scope) or wants_markdown(scope)
 
 
 async def _other_method(

@@ -15,6 +15,7 @@ import json
 import logging
 from collections.abc import Callable, Iterable
 from contextlib import suppress
+from typing import Any
 
 import aiohttp
 from multidict import CIMultiDict
@@ -43,6 +44,7 @@ MCP = "/mcp"  #: the path of the server's MCP endpoint
 #: How long the server has to answer what it was asked when the proxy ends. It ends at the same
 #: time as a rule, and then answers at once.
 STOP_SECONDS = 3.0
+ASK_SECONDS = 5.0  #: for what a page shows
 
 #: aiohttp would add its own; the server is to see the client's or none.
 _NOT_ADDED = ("User-Agent", "Accept", "Accept-Encoding", "Content-Type")
@@ -115,6 +117,17 @@ class Forward:
                 return answer.status == 200
         except (aiohttp.ClientError, TimeoutError):
             return False
+
+    async def ask(self, path: str, query: dict[str, str]) -> tuple[int, Any]:
+        """GET an open route of the server, for a page; (503, None) when the server is away."""
+        assert self._session is not None
+        limit = aiohttp.ClientTimeout(total=ASK_SECONDS)
+        try:
+            address = URL(f"{self._origin}{path}").with_query(query)
+            async with self._session.get(address, timeout=limit) as answer:
+                return answer.status, await answer.json(content_type=None)
+        except (aiohttp.ClientError, TimeoutError, OSError, ValueError):
+            return 503, None
 
     async def carry(
         self,

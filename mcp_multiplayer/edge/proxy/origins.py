@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from urllib.parse import urlsplit
 
+from starlette.datastructures import Headers
+
 from mcp_multiplayer import addresses
 from mcp_multiplayer.config import LOOPBACK, Settings
 
@@ -40,6 +42,19 @@ class Origins:
         except ValueError:
             return ""
 
+    def is_own_page(self, headers: Headers) -> bool:
+        """Return whether the browser says that a page of ours sends this request (Fetch Metadata).
+
+        Sec-Fetch-Site stands for exactly this and no script can set it; but browsers leave it out
+        on plain http. Then Origin says it, which comes with every POST, or Referer, which another
+        page can leave out and cannot choose.
+        """
+        if "sec-fetch-site" in headers:
+            return headers.getlist("sec-fetch-site") == ["same-origin"]
+        said = headers.get("origin") or _origin_of(headers.get("referer", ""))
+        name = _named(headers.get("host", ""))
+        return self.is_own(said) and _named(urlsplit(said).netloc) == name
+
     def may_ask(self, origin: str) -> bool:
         """Return whether a page of this origin may call us with a token it has.
 
@@ -51,6 +66,14 @@ class Origins:
             return _named(urlsplit(addresses.origin(origin)).netloc) in LOOPBACK
         except ValueError:
             return False
+
+
+def _origin_of(address: str) -> str:
+    try:
+        parts = urlsplit(address)
+    except ValueError:
+        return ""
+    return f"{parts.scheme}://{parts.netloc}"
 
 
 def _named(authority: str) -> str:

@@ -24,15 +24,17 @@ class Refusal(Exception):
     hint: str
     headers: tuple[tuple[str, str], ...] = ()
 
-    async def answer(self, scope: Scope, receive: Receive, send: Send, home: str) -> None:
+    async def answer(
+        self, scope: Scope, receive: Receive, send: Send, home: str, *, bare: bool = False
+    ) -> None:
         """Tell it to a program in the form that REST callers know, to a person as a page with a
-        way to ``home``."""
+        way to ``home``, and if not ``bare`` to the other pages."""
         if not is_browser(scope):
             await refuse(
                 send, self.status, self.code, self.message, self.hint, headers=self.headers
             )
             return
-        page = refusal_page(self.status, self.message, self.hint, home)
+        page = refusal_page(self.status, self.message, self.hint, home, bare=bare)
         page.headers.update(dict(self.headers))
         await page(scope, receive, send)
 

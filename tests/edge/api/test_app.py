@@ -45,7 +45,9 @@ async def test_an_invites_card_needs_its_code_and_nothing_else(house: House) -> 
     card = answer.json()
     assert (card["room"], card["seat"]) == ("Duel", "bob")
     assert card["bots"][0]["name"] == "GuessBot"
-    assert set(card) == {"room", "seat", "bots", "expires"}
+    assert card["seated"] == ["alice"]
+    assert not {"invites", "invite_links", "rejoin_token", "view", "messages"} & set(card)
+    assert card["terms"] == room["terms"]
 
 
 async def test_a_card_uses_nothing_up(house: House) -> None:

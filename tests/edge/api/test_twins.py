@@ -28,6 +28,7 @@ class Echo:
 OWN = {
     "counts",  # since the start
     *("channel_id", "invites", "invite_links", "rejoin_token", "head", "ts", "next"),
+    "watch_link",
     *(
         "proposed_terms",
         "url",

@@ -13,7 +13,7 @@ import httpx
 import pytest
 
 from mcp_multiplayer.edge.api.operations.table import TABLE
-from mcp_multiplayer.edge.proxy.app import INVITE_CARD, PRIVATE, VERIFIER
+from mcp_multiplayer.edge.proxy.app import EVENTS, INVITE_CARD, PRIVATE, VERIFIER
 from mcp_multiplayer.oauth_proxy import create_app
 from tests.edge.api.house import open_house
 from tests.edge.harness import BASE, Lab, Upstream, lab, serving, settings_for
@@ -96,7 +96,7 @@ async def test_a_mistyped_address_in_a_browser_is_a_page_with_a_way_home(
     async with town(tmp_path) as it:
         page = await it.ask("GET", path, **HTML)
         assert (page.status_code, page.headers["content-type"]) == (404, "text/html; charset=utf-8")
-        assert '<a href="/">' in page.text
+        assert 'href="/">What this server is' in page.text
         assert "frame-ancestors 'none'" in page.headers["content-security-policy"]
         assert (await it.ask("GET", "/", **HTML)).status_code == 200
 
@@ -109,14 +109,15 @@ async def test_a_browser_at_an_address_for_agents_gets_a_page_too(
         page = await it.ask("GET", path, **HTML)
         assert (page.status_code, page.headers["content-type"]) == (401, "text/html; charset=utf-8")
         assert "resource_metadata=" in page.headers["www-authenticate"]
-        assert '<a href="/">' in page.text
+        assert 'href="/">What this server is' in page.text
 
 
 async def test_a_browser_under_another_name_is_led_to_ours(tmp_path: Path) -> None:
     async with town(tmp_path) as it:
         page = await it.ask("GET", "/", Host="evil.example", **HTML)
         assert page.status_code == 421
-        assert f'<a href="{BASE}/">' in page.text
+        assert f'href="{BASE}/">What this server is' in page.text
+        assert 'href="/games"' not in page.text
 
 
 async def test_every_address_answers_every_method_sanely(tmp_path: Path) -> None:
@@ -129,7 +130,9 @@ async def test_every_address_answers_every_method_sanely(tmp_path: Path) -> None
                 bare = await it.ask(method, path, **JSON)
                 full = await it.ask(method, path, **JSON, **it.bearer)
                 transport = path.rstrip("/") in ("", "/mcp") and asked in ("GET", "DELETE")
-                if transport or (path in PRIVATE and asked in PRIVATE[path]):
+                if path == EVENTS and asked == "GET":  # anybody may watch what is listed
+                    assert bare.status_code == full.status_code == 200
+                elif transport or (path in PRIVATE and asked in PRIVATE[path]):
                     assert bare.status_code == 401, (method, path)
                     assert full.status_code == 200, (method, path)
                 elif method == "OPTIONS":
@@ -204,6 +207,7 @@ async def test_no_route_but_mcp_minds_what_is_accepted(
         ("/favicon.svg", "image/svg+xml"),
         ("/favicon.ico", "image/svg+xml"),
         ("/robots.txt", "text/plain; charset=utf-8"),
+        ("/sitemap.xml", "application/xml"),
     ],
 )
 async def test_what_browsers_and_crawlers_ask_for_is_there(

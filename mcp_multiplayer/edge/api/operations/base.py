@@ -24,6 +24,7 @@ from mcp_multiplayer.service.channel_manager import ChannelManager
 from mcp_multiplayer.service.channels import Seat
 from mcp_multiplayer.service.posting import live_secret
 from mcp_multiplayer.service.replica import Replica
+from mcp_multiplayer.service.watching import Watching
 
 ChannelId = Annotated[str, Field(description="chn_…")]
 SeatName = Annotated[str | None, Field(description="only if you hold several")]
@@ -71,12 +72,14 @@ class OperationsBase:
         channels: ChannelManager,
         bots: BotManager,
         status: Status,
+        watching: Watching | None = None,
         *,
         ticket_key: bytes | None = None,
     ) -> None:
         self.channels = channels
         self.bots = bots
         self.status = status
+        self.watching = watching or Watching(secrets.token_bytes(32))
         self.trials = Trials(channels, bots)
         self.patience = Patience()
         #: signs links to records; without one of the server's, links die with the process
@@ -128,7 +131,13 @@ class OperationsBase:
     ) -> Answer:
         """Seats, turn, board, result and bots of a room, for whoever holds the seats ``mine``."""
         view = render_json.view(room, mine)
-        data: Json = {"view": view, "bots": render_json.bots(room)}
+        code = self.watching.code(room.channel_id)
+        data: Json = {
+            "view": view,
+            "bots": render_json.bots(room),
+            "watch_link": f"{caller.base_url}/watch/{room.channel_id}#{code}",
+            "creator": self._created(room, caller),
+        }
         notes = await self.author_log(room, caller, data)
         seats = [render_text.slot_line(slot) for slot in view["slots"] if slot["kind"] != "bot"]
         following = 'next: help("play") says how to go on.'

@@ -65,6 +65,7 @@ class ChannelOperations(OperationsBase):
         bot_params: Params = None,
         join_as: JoinAs = None,
         entropy: Entropy = None,
+        listed: Annotated[bool, Field(description="anybody may watch")] = False,
     ) -> Answer:
         """Open a room with a referee bot and get one invite per free seat.
 
@@ -91,6 +92,7 @@ class ChannelOperations(OperationsBase):
             bots=prepared,
             join_as=join_as,
             entropy=entropy,
+            listed=listed,
         )
         return await self._opened(caller, room, codes)
 

@@ -17,6 +17,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
+from mcp_multiplayer.channel import decide
 from mcp_multiplayer.edge.api import render_json, render_text
 from mcp_multiplayer.edge.api.operations.base import (
     Answer,
@@ -26,7 +27,7 @@ from mcp_multiplayer.edge.api.operations.base import (
     SeatName,
 )
 from mcp_multiplayer.edge.identity import Caller
-from mcp_multiplayer.errors import InvalidRequest, InviteInvalid
+from mcp_multiplayer.errors import InvalidRequest, InviteInvalid, NotMember
 from mcp_multiplayer.service import export, receipts
 from mcp_multiplayer.service.replica import Replica, decode, step
 from mcp_multiplayer.transcript.entries import b64u
@@ -150,12 +151,23 @@ class TranscriptOperations(OperationsBase):
         read = json.loads(base64.urlsafe_b64decode(claims + "=" * (-len(claims) % 4)))
         channel_id, slot_id, who, until, private = read
         room = self.channels.room(channel_id)
-        slot, channel, head = room.channel.slot(slot_id), room.channel, room.last_head()
+        slot = room.channel.slot(slot_id)
         if until < self.channels.now() or slot.who != who:
             raise InviteInvalid("this link has expired", hint="Ask get_transcript again.")
-        reader = export.Reader(frozenset({slot.label}), slot.since, private)
-        data = await asyncio.to_thread(export.write, room, channel, head, reader)
-        return f"{channel_id}-{head.size}.zip", data
+        return await _file(room, export.Reader(frozenset({slot.label}), slot.since, private))
+
+    async def watched_file(self, channel_id: str, code: str) -> tuple[str, bytes]:
+        """Return name and bytes of the zip that anybody may have who may watch the room."""
+        room = self.channels.room(channel_id)
+        if not self.watching.may_watch(room, code):
+            raise NotMember(decide.STRANGER)
+        return await _file(room, export.Reader(frozenset(), 0))
+
+
+async def _file(room: Replica, reader: export.Reader) -> tuple[str, bytes]:
+    head = room.last_head()
+    data = await asyncio.to_thread(export.write, room, room.channel, head, reader)
+    return f"{room.channel_id}-{head.size}.zip", data
 
 
 def _entry_of(room: Replica, message: int) -> int:
