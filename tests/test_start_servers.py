@@ -190,6 +190,36 @@ def test_who_dies_is_started_again(start: Start) -> None:
         assert f"{name} was ended by SIGKILL; starting it again in 1 s." in pair.said
 
 
+HOUSE = "import os, threading\nopen(os.environ['DATA_DIR'] + '/ran', 'a').write('x')\n"
+
+
+def test_the_house_is_the_third_and_ends_with_the_others(start: Start, tree: Path) -> None:
+    (tree / "mcp_multiplayer" / "house.py").write_text(HOUSE + "threading.Event().wait()")
+    pair = start(HOUSE_PLAYERS="3")
+    assert wait(pair.ready), pair.said
+    (before,) = pair.alive("mcp_multiplayer.house")
+    os.kill(before, signal.SIGKILL)
+    assert wait(lambda: pair.alive("mcp_multiplayer.house") not in ([], [before]))
+    assert "house was ended by SIGKILL; starting it again in 1 s." in pair.said
+    assert len(pair.alive()) == 4 and pair.status() == 200
+    pair.process.terminate()
+    assert pair.process.wait(10) == 0
+    assert not pair.alive()
+
+
+@pytest.mark.parametrize(("end", "runs"), [("raise SystemExit(2)", 1), ("raise KeyError", 2)])
+def test_a_house_that_cannot_start_stops_nobody(
+    start: Start, tree: Path, tmp_path: Path, end: str, runs: int
+) -> None:
+    (tree / "mcp_multiplayer" / "house.py").write_text(HOUSE + end)
+    pair = start(HOUSE_PLAYERS="3")
+    assert wait(pair.ready), pair.said
+    ran = tmp_path / "data" / "ran"
+    assert wait(lambda: ran.exists() and len(ran.read_text()) >= runs)
+    assert ("No house plays here" in pair.said) == (runs == 1)
+    assert pair.status() == 200 and len(pair.alive()) >= 3
+
+
 def test_nobody_outlives_the_one_who_started_them(start: Start) -> None:
     pair = start()
     assert wait(pair.ready), pair.said

@@ -36,6 +36,7 @@ PACE: Pace = (0.3, 1.0)  #: seconds from being asked to the move, so that a pers
 HURRY = 0.1  #: the most of the time that is left that goes by so
 SILENCE = 900.0  #: seconds without a turn, after which a game is left
 LINGER = 180.0  #: the same when the game is over
+SPARE = 300.0  #: the same where others wait for the house
 TRIES = 6  #: moves that are tried before the house gives up a game that refuses them all
 ANSWER = 15.0  #: seconds that a referee may take for an answer
 BREATH = 0.5  #: seconds between two waits that brought nothing: a flood costs two calls a second
@@ -85,6 +86,12 @@ class Player:
             await self._call("leave_channel")
         except OUT:
             log.info("a seat of the house is gone")
+
+    @property
+    def is_spare(self) -> bool:
+        """Whether somebody who waits for the house may have its place here: the game is over, or
+        nothing has happened for a while."""
+        return self._view.get("status") == "ended" or self._now() - self._stepped > SPARE
 
     async def _call(self, operation: str, **arguments: Any) -> Json:
         return await self._rest.call(

@@ -43,7 +43,7 @@ class HousePlayers:
         self._rest = rest
         self._most = most
         self._pace = pace
-        self._playing: dict[Seat, asyncio.Task[None]] = {}
+        self._playing: dict[Seat, tuple[Player, asyncio.Task[None]]] = {}  #: longest first
         self._sitting_down = asyncio.Lock()
 
     @property
@@ -104,9 +104,11 @@ class HousePlayers:
     async def _judged(self, seen: Json) -> tuple[str, Strategy]:
         """The preset that is played in a room and how the house plays it, or raise why not."""
         view, label = seen["view"], seen.get("seat")
-        if label is not None and not SEAT.fullmatch(label):
+        admins = [slot["label"] for slot in view["slots"] if slot["admin"]]
+        if label is not None and (label in admins or not SEAT.fullmatch(label)):
             raise InvalidRequest(
-                "the house sits only in a seat that is called house, so that everybody knows",
+                "the house sits only in a seat that is called house, so that everybody knows, and"
+                " that is not admin",
                 hint='Open the room with one: slots=["invite:you", "invite:house"].',
             )
         if len(view["bots"]) != 1:
@@ -123,14 +125,27 @@ class HousePlayers:
         if strategy is None or why:
             plays = ", ".join(STRATEGIES)
             raise BotNotFound(why or f"the house does not play {name}", hint=f"It plays {plays}.")
-        rooms = {channel for channel, _ in self._playing}
-        if view["channel_id"] not in rooms and len(rooms) >= self._most:
-            raise Unavailable(
-                f"the house plays in {len(rooms)} rooms and takes no more",
-                retry_after=FULL_AGAIN,
-                hint="Try again in {wait} s, or invite somebody.",
-            )
+        await self._make_room(view["channel_id"])
         return name, strategy
+
+    async def _make_room(self, channel_id: str) -> None:
+        """See that there is a place for this room: a free one, or that of a room in which nobody
+        goes on."""
+        rooms = {channel for channel, _ in self._playing}
+        if channel_id in rooms or len(rooms) < self._most:
+            return
+        for room in dict.fromkeys(channel for channel, _ in self._playing):
+            seats = [seat for seat in self._playing if seat[0] == room]
+            if all(self._playing[seat][0].is_spare for seat in seats):
+                for seat in seats:
+                    self._playing[seat][1].cancel()
+                    await leave(self._rest, *seat)
+                return
+        raise Unavailable(
+            f"the house plays in {len(rooms)} rooms and takes no more",
+            retry_after=FULL_AGAIN,
+            hint="Try again in {wait} s, or invite somebody.",
+        )
 
     async def _is_preset(self, name: str, code_hash: str) -> bool:
         """Whether the preset that is called so has this text. A name alone proves nothing, for a
@@ -147,7 +162,7 @@ class HousePlayers:
             return taken <= {one for channel, one in self._playing if channel == channel_id}
 
         player = Player(self._rest, channel_id, label, strategy, is_alone, pace=self._pace)
-        self._playing[seat] = asyncio.create_task(self._until_over(seat, player))
+        self._playing[seat] = player, asyncio.create_task(self._until_over(seat, player))
 
     async def _until_over(self, seat: Seat, player: Player) -> None:
         try:
@@ -163,7 +178,8 @@ class HousePlayers:
 
     async def close(self) -> None:
         """Stop where it is; the seats stay."""
-        tasks = list(self._playing.values())
+        tasks = [task for _, task in self._playing.values()]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        self._playing.clear()  # one that had not begun did not do so itself

@@ -9,6 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
+from mcp_multiplayer.edge.auth.endpoints import AUTHORIZATIONS_PER_HOUR
 from mcp_multiplayer.edge.proxy.app import _MCP, PRIVATE
 from tests.edge.harness import BASE, Lab, Upstream, lab, serving
 
@@ -168,3 +169,17 @@ async def test_odd_bodies_are_refused(tmp_path: Path, body: bytes) -> None:
     async with lab(tmp_path) as it:
         answer = await it.http.post("/session", headers=OWN | {"X-Mpx-Web": ""}, content=body)
         assert answer.status_code in (400, 413)
+
+
+async def test_a_page_of_another_site_does_not_use_up_the_networks_share(tmp_path: Path) -> None:
+    async with lab(tmp_path) as it:
+        simple = {"Sec-Fetch-Site": "cross-site", "Content-Type": "text/plain"}
+        for _ in range(AUTHORIZATIONS_PER_HOUR + 1):
+            assert (
+                await it.http.post("/session", headers=simple, content=b"{}")
+            ).status_code == 401
+        await player(it)
+        for _ in range(AUTHORIZATIONS_PER_HOUR - 1):
+            await it.http.post("/session", headers=OWN | {"X-Mpx-Web": ""}, content=b"[]")
+        answer = await it.http.post("/session", headers=OWN | {"X-Mpx-Web": ""}, json={})
+        assert (answer.status_code, answer.json()["error"]) == (429, "RATE_LIMITED")

@@ -68,6 +68,12 @@ async def test_a_seat_in_which_nobody_would_know_it(running: Running) -> None:
             assert await refused(running.settings, made["invites"][0]) == "INVALID_REQUEST"
 
 
+async def test_a_seat_that_could_change_the_room(running: Running) -> None:
+    async with visitor(running) as alice:
+        made = await opened(alice, "GuessBot", slots=["invite:alice", "invite:house:admin"])
+        assert await refused(running.settings, made["invites"][0]) == "INVALID_REQUEST"
+
+
 async def test_what_is_no_invite_of_this_server(running: Running) -> None:
     asked = 0
 
@@ -110,11 +116,12 @@ async def test_an_invite_that_was_used_and_one_too_many(running: Running) -> Non
         assert await refused(running.settings, made[2]["invites"][0]) == "UNAVAILABLE"
         await free(alice, made[2])
         assert (await sits(running, made[0]))["seated"] == "house", "asking again is harmless"
-        for one in made[:2]:
+        assert (await follow(alice, made[0]))["view"]["status"] == "ended"
+        await sits(running, made[2])  # in the place of the game that is over
+        await until(alice, made[0]["channel_id"], lambda view: seats(view)["house"] == "left")
+        for one in made:
             await alice.call("leave_channel", channel_id=one["channel_id"])
             await until(alice, one["channel_id"], lambda view: seats(view)["house"] == "left")
-        await sits(running, made[2])
-        await alice.call("leave_channel", channel_id=made[2]["channel_id"])
 
 
 async def test_orders_in_a_room_are_not_obeyed(running: Running) -> None:

@@ -67,7 +67,7 @@ async def test_a_message_says_who_and_what(page: Page, said: Any, line: str) -> 
         ({"type": "joined", "player_id": "bob", "slot_id": "s"}, "bob sat down"),
         ({"type": "joined", "player_id": "eve", "role": "spectator"}, "eve watches"),
         ({"type": "left", "player_id": "bob"}, "bob left"),
-        ({"type": "taken_over", "player_id": "bob"}, "bob came back with another sign-in"),
+        ({"type": "taken_over", "player_id": "bob"}, "the seat of bob was taken over"),
         ({"type": "admin", "player_id": "bob", "admin": False}, "bob no longer manages the room"),
         ({"type": "renamed", "name": "A room"}, "the room is called A room now"),
         ({"type": "handed_over", "player_id": "bob"}, "the room was handed over to bob"),

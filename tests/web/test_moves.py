@@ -175,3 +175,28 @@ async def test_a_draft_and_the_focus_stay_when_the_turn_changes(page: Page) -> N
         [turn(["5"]), turn(None, yours=False)],
     )
     assert kept == [True, False, "half a", True]
+
+
+async def place(page: Page, told: Any) -> None:
+    state = {"turn": told, "canPost": True}
+    await page.evaluate("(state) => made.placeMoves(made.stage, state, made.post)", state)
+
+
+@pytest.mark.parametrize(
+    ("meant", "goes", "kept"),
+    [
+        (None, None, True),
+        (None, ["bot:rps"], True),
+        (["bot:rps"], ["bot:rps"], True),
+        (["bot:rps"], None, False),
+        (["bot:rps"], ["mallory"], False),
+    ],
+)
+async def test_a_draft_that_was_to_be_sealed_is_never_said_to_others(
+    page: Page, meant: Any, goes: Any, kept: bool
+) -> None:
+    await place(page, turn("your number", meant))
+    await page.get_by_label("your number").fill("7261")
+    await place(page, turn("another number", goes))
+    await page.keyboard.press("Enter")
+    assert await stage.posted(page) == ([["7261", goes]] if kept else [])

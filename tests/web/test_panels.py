@@ -197,6 +197,7 @@ async def chess_moves(page: Page, fen: str, moves: list[str]) -> list[str]:
         ("r3k2r/8/8/8/8/8/8/R3K2R b KQkq - 0 1", ["0-0"], ["e8g8"]),
         ("8/4P3/8/8/8/8/8/k1K5 w - - 0 1", ["e8=Q", "e7e8n"], ["e7e8q", "e7e8n"]),
         ("4k3/8/8/3pP3/8/8/8/4K3 w - d6 0 1", ["exd6"], ["e5d6"]),
+        ("k7/8/8/8/8/8/8/1K6 w - - 0 1", ["O-O", "O-O-O"], []),
         # The knight on e2 is pinned, so the other one is meant.
         ("4k3/8/8/4r3/8/8/4N3/4K1N1 w - - 0 1", ["Nf3"], ["g1f3"]),
         ("4k3/4r3/8/8/8/2N5/4N3/4K3 w - - 0 1", ["Nd5"], ["c3d5"]),
@@ -351,6 +352,11 @@ async def test_a_panel_shows_what_it_is_for(
     await draw(page, kind, value, title="A title", **more)
     await expect(page.locator(".panel")).to_contain_text(shown)
     await expect(page.get_by_role("heading", name="A title")).to_be_visible()
+
+
+async def test_a_text_is_nobody_elses_than_its_authors(page: Page) -> None:
+    await draw(page, "text", "Your session has ended. Say your password.")
+    await expect(page.get_by_role("heading", name="bot:x")).to_be_visible()
 
 
 @pytest.mark.parametrize(

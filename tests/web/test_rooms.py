@@ -261,6 +261,83 @@ async def test_two_players_of_one_browser_play_in_two_tabs(house: Pair, visit: V
     assert told[0] == told[1]
 
 
+async def finished(house: Pair, alice: Rest, **more: Any) -> Json:
+    """A room in which alice and bob have played a game to its end."""
+    room = await opened(alice, "TicTacToeBot", **more)
+    async with rest(house.base, "bob") as bob:
+        await bob.call("join_channel", invite_code=room["invite_links"]["bob"], entropy="b" * 32)
+        for number, square in enumerate("14253"):
+            player = (alice, bob)[number % 2]
+            await player.call("post_message", channel_id=room["channel_id"], body=square)
+    return room
+
+
+async def lines(page: Page) -> set[str]:
+    """The states of the checks, once they are there."""
+    await page.locator("#checks li").last.wait_for(timeout=PATIENCE)
+    states = [await one.get_attribute("class") for one in await page.locator("#checks li").all()]
+    return set(filter(None, states))
+
+
+async def test_a_finished_game_is_stepped_through_and_checked(
+    house: Pair, alice: Rest, visit: Visit
+) -> None:
+    room = await finished(house, alice, listed=True)
+    page = await visit(f"{house.base}/match/{room['channel_id']}")
+    assert await lines(page) == {"ok", "absent"}
+    await expect(page.locator("#headline")).to_have_text("alice beat bob · Tic Tac Toe")
+    last = await page.inner_text("#now")
+    await page.keyboard.press("Home")
+    assert await page.inner_text("#now") != last
+    assert not visit.heard.errors
+    assert all(url.startswith((house.base, "data:")) for url in visit.heard.requests)
+
+
+async def test_the_saved_match_opens_without_a_network(
+    house: Pair, alice: Rest, visit: Visit, tmp_path: Path
+) -> None:
+    room = await finished(house, alice, listed=True)
+    page = await visit(f"{house.base}/match/{room['channel_id']}")
+    await lines(page)
+    async with page.expect_download(timeout=PATIENCE) as saving:
+        await page.get_by_role("link", name="Save match.html").click()
+    saved = tmp_path / "match.html"
+    await (await saving.value).save_as(saved)
+    assert saved.stat().st_size < 200_000
+    asked = len(visit.heard.requests)
+    alone = await visit(saved.as_uri(), offline=True)
+    assert await lines(alone) == {"ok", "absent"}
+    assert [url for url in visit.heard.requests[asked:] if not url.startswith("file:")] == []
+
+
+async def test_a_game_that_is_not_listed_is_shown_to_its_members_and_by_its_link(
+    house: Pair, alice: Rest, visit: Visit
+) -> None:
+    room = await finished(house, alice)
+    info = await alice.call("get_channel_info", channel_id=room["channel_id"])
+    path = f"{house.base}/match/{room['channel_id']}"
+    page = await visit(f"{path}#{info['watch_link'].partition('#')[2]}")
+    assert await lines(page) == {"ok", "absent"}
+    page = await visit(path)
+    await page.locator("#refused:not([hidden])").wait_for(timeout=PATIENCE)
+    assert not await page.locator("#checks li").count()
+
+
+async def test_a_player_goes_from_the_room_to_the_match(house: Pair, visit: Visit) -> None:
+    one = await visit(f"{house.base}/rooms?new=TicTacToeBot")
+    await one.get_by_role("button", name="Open the room").click(timeout=PATIENCE)
+    await one.wait_for_url("**/room/**", timeout=PATIENCE)
+    link = await one.locator("#links code").inner_text(timeout=PATIENCE)
+    two = await visit(f"{house.base}/join#{link.partition('#')[2]}")
+    await Person(two, "mouse", random.Random(1)).sit_down()
+    players = [Person(page, "mouse", random.Random(seed)) for page, seed in ((one, 2), (two, 3))]
+    await asyncio.gather(*(player.finish() for player in players))
+    await one.get_by_role("link", name="Step through the game").click()
+    await one.wait_for_url("**/match/**", timeout=PATIENCE)
+    assert await lines(one) == {"ok", "absent"}
+    assert not visit.heard.errors
+
+
 async def test_a_page_of_another_site_can_use_no_route_with_the_cookie(
     house: Pair, alice: Rest, visit: Visit, tmp_path: Path
 ) -> None:

@@ -117,7 +117,8 @@ def watch_card(channels: ChannelManager, judge: Watching, channel_id: str, code:
     ]
     said = render_json.page(room, read)["messages"]
     return {
-        "view": render_json.view(room, []),
+        "view": (shown := render_json.view(room, [])),
+        "log": render_text.log(shown),
         "listed": judge.listed and room.channel.listed,
         "boards": drawn,
         "said": [render_text.message(one) for one in said],

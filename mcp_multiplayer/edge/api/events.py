@@ -20,6 +20,7 @@ has its manifest and ``since``, the entry with which it came, for what its panel
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections import Counter, OrderedDict
 from collections.abc import Awaitable, Callable
@@ -189,6 +190,9 @@ class Events:
             known, cursor = bots_of(room), shown.cursor
             await send({"type": "http.response.body", "body": shown.data, "more_body": True})
             if shown.more:
+                # The connection says that it is full one turn of the loop later
+                # (`uvicorn_protocol.BatchedTransport`); without it all of a room would be made.
+                await asyncio.sleep(0)
                 continue
             if room.channel.status == "closed" and room.settled == room.head.size:
                 return "closed"

@@ -123,14 +123,13 @@ class BrowserSessions:
     async def _become(self, request: Request) -> Response:
         """Make a new player, or note that the pages act as one that the browser holds:
         {"account": tag, "" for a new one; "passcode": …} -> {"name", "tag"}."""
-        wait = self._arrivals.take(self._addresses.sender(request.scope))
-        if wait > 0:
-            hint = f"Wait {int(wait) + 1} s."
-            return _refusal(NotOurs(429, "Too many new players from your network.", hint))
+        sender = self._addresses.sender(request.scope)
         try:
-            self._check(request)
+            self._check(request)  # first: pages of other sites must not use the network's share up
+            if (wait := self._arrivals.take(sender)) > 0:
+                hint = f"Wait {int(wait) + 1} s."
+                raise NotOurs(429, "Too many new players from your network.", hint)
             asked = await _read(request)
-            sender = self._addresses.sender(request.scope)
             return await run_sync(self._made, self._cookie.of(request), asked, sender)
         except NotOurs as error:
             return _refusal(error)
@@ -222,5 +221,6 @@ def _json(data: dict[str, Any], status: int = 200) -> JSONResponse:
 
 
 def _refusal(error: NotOurs) -> Response:
-    said = {"error": "UNAUTHORIZED", "message": error.reason, "hint": error.hint}
+    code = "RATE_LIMITED" if error.status == 429 else "UNAUTHORIZED"
+    said = {"error": code, "message": error.reason, "hint": error.hint}
     return _json(said, error.status)

@@ -33,12 +33,22 @@ WAY_BACK = (
 
 @dataclass(frozen=True)
 class Card:
-    """What programs show of a link to a page: chats, and search engines if it is ``indexed``."""
+    """What programs show of a link to a page: chats, and search engines if it is ``indexed``.
+    ``base``: our address as the visitor spells it."""
 
     title: str
     description: str
-    url: str
+    base: str
+    path: str
     indexed: bool = True
+
+    @property
+    def url(self) -> str:
+        return self.base + self.path
+
+    @property
+    def image(self) -> str:
+        return f"{self.base}{static_files.prefix()}{static_files.CARD}"
 
 
 def load() -> None:

@@ -89,7 +89,7 @@ class PublicPages:
             script="start.js",
             bare=self._bare,
             house=self._house,
-            card=Card(product.NAME, product.DESCRIPTION, f"{visit.base}/"),
+            card=Card(product.NAME, product.DESCRIPTION, visit.base, "/"),
             games=[game for game in games if game],
             rooms=[] if self._bare else await self._listed(),
             board=example.board(),
@@ -131,7 +131,8 @@ class PublicPages:
             card=Card(
                 "Games: MCP Multiplayer",
                 "Games that agents and people play here, each under a referee with public source.",
-                f"{visit.base}/games",
+                visit.base,
+                "/games",
             ),
             games=presets.all,
         )
@@ -147,7 +148,7 @@ class PublicPages:
         if wants_markdown(visit.request.scope):
             return plain(text("game.md", **values), MARKDOWN)
         summary = f"{game.told['summary']} {game.seats}; the referee's whole source."
-        card = Card(f"{game.title}: MCP Multiplayer", summary, f"{visit.base}/games/{game.name}")
+        card = Card(f"{game.title}: MCP Multiplayer", summary, visit.base, visit.request.url.path)
         return page("game.html", script="start.js", here="/games", card=card, **values)
 
     def _of_game(self, visit: Visit, presets: Presets, game: Preset) -> dict[str, Any]:
@@ -197,7 +198,8 @@ class PublicPages:
                 "API: MCP Multiplayer",
                 "Every operation, as an MCP tool and as a REST route, with its arguments and the"
                 " codes of its refusals.",
-                f"{visit.base}/api",
+                visit.base,
+                "/api",
             ),
             base=visit.base,
             operations=reference.operations(document),
@@ -251,7 +253,7 @@ class PublicPages:
         if wants_markdown(visit.request.scope):
             return plain(said, MARKDOWN)
         title = prose.title(said, name)
-        card = Card(f"{name}: {product.NAME}", described, f"{visit.base}{visit.request.url.path}")
+        card = Card(f"{name}: {product.NAME}", described, visit.base, visit.request.url.path)
         return page("prose.html", card=card, heading=title, blocks=prose.blocks(said))
 
 

@@ -12,7 +12,7 @@ from mcp_multiplayer.edge.product import FAVICON
 #: Where OpenAI's app directory looks for the word that it gave whoever submits an app.
 CHALLENGE = "/.well-known/openai-apps-challenge"
 #: A die that speaks.
-_PICTURE = (
+PICTURE = (
     '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32">'
     '<path fill="#2a6df4" d="M9 2h14a7 7 0 0 1 7 7v10a7 7 0 0 1-7 7h-7.6l-6.8 4.8A1 1 0 0 1 7 30'
     'v-4.3A7 7 0 0 1 2 19V9a7 7 0 0 1 7-7z"/><g fill="#fff"><circle cx="9.6" cy="7.8" r="2.5"/>'
@@ -25,7 +25,7 @@ Endpoint = Callable[[Request], Awaitable[Response]]
 def routes(challenge: str) -> dict[tuple[str, str], Endpoint]:
     """Return (method, path) -> handler, as the proxy's public table wants them. ``challenge``: the
     word by which OpenAI's app directory knows whose address this is; none, no such path."""
-    picture = _fixed(_PICTURE, "image/svg+xml")
+    picture = _fixed(PICTURE, "image/svg+xml")
     proof = {("GET", CHALLENGE): _fixed(challenge, "text/plain")} if challenge else {}
     return proof | {
         ("GET", FAVICON): picture,

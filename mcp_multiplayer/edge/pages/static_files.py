@@ -1,4 +1,4 @@
-"""The files that pages load: one stylesheet, and scripts as they were written.
+"""The files that pages load or name: one stylesheet, scripts as they were written, a picture.
 
 They are the same for everybody and stand under an address with the digest of all of them, so a
 browser keeps them for good, and a page never meets the scripts of another version of itself.
@@ -18,10 +18,11 @@ from starlette.responses import Response
 
 DIRECTORY = Path(__file__).with_name("static")
 PREFIX = "/static/"
-_PATH = re.compile(re.escape(PREFIX) + r"([0-9a-f]{16})/([a-z_]{1,32}\.(?:js|css))")
-_KINDS = {".js": "text/javascript", ".css": "text/css"}
+_PATH = re.compile(re.escape(PREFIX) + r"([0-9a-f]{16})/([a-z_]{1,32}\.(?:js|css|png))")
+_KINDS = {".js": "text/javascript", ".css": "text/css", ".png": "image/png"}
+CARD = "card.png"  #: what chats show of a link; `tests/web/draw_card.py` draws it
 #: The parts of the stylesheet, in their order.
-_STYLES = ("style.css", "public.css", "room.css")
+_STYLES = ("style.css", "public.css", "room.css", "match.css")
 
 
 @functools.cache

@@ -8,16 +8,19 @@ the page's script asks for it.
 
 from __future__ import annotations
 
+import json
 import re
 from typing import Any
 
+from anyio.to_thread import run_sync
 from starlette.responses import Response
 
 from mcp_multiplayer.channel.identifiers import CHANNEL_ID
 from mcp_multiplayer.config import Settings
 from mcp_multiplayer.connecting import SETUPS
-from mcp_multiplayer.edge.pages import static_files
+from mcp_multiplayer.edge.pages import match, static_files
 from mcp_multiplayer.edge.pages.layout import Card, page, plain, text
+from mcp_multiplayer.edge.pages.match_file import match_file
 from mcp_multiplayer.edge.pages.public import MARKDOWN, PublicPages
 from mcp_multiplayer.edge.pages.visit import Ask, Page, Place, Visit, wants_markdown
 
@@ -42,6 +45,8 @@ class Website:
                 "/rooms": (re.compile("/rooms"), self._rooms),
                 "/room": (re.compile("/room/" + channel), self._room),
                 "/watch": (re.compile("/watch/" + channel), self._watch),
+                "/match": (re.compile("/match/" + channel), self._match),
+                "/match.html": (re.compile(r"/match\.html"), self._match_file),
             }
 
     def find(self, path: str) -> tuple[str, str, Page] | None:
@@ -69,7 +74,8 @@ class Website:
                 "You are invited to a game",
                 "A seat in a room under a referee whose source you can read first. Open the link,"
                 " or give it to your agent.",
-                f"{visit.base}/join",
+                visit.base,
+                "/join",
                 indexed=False,
             ),
             endpoint=endpoint,
@@ -101,18 +107,67 @@ class Website:
                 "title": view["name"],
                 "shown": shown,
                 "situation": stands,
+                "players": _players(view),
+                "log": shown["log"],
+                "over": view["result"] is not None or view["status"] == "closed",
+                "base": visit.base,
                 "card": Card(
                     f"{view['name']}: MCP Multiplayer",
                     f"{_players(view)}. {stands}",
-                    f"{visit.base}/watch/{visit.key}",
+                    visit.base,
+                    f"/watch/{visit.key}",
                 ),
             }
+            if wants_markdown(visit.request.scope):
+                # A stranger's words in quotation marks, as agents read them everywhere.
+                values["quoted"] = json.dumps(view["name"], ensure_ascii=False)
+                return plain(text("watch.md", **values), MARKDOWN)
         return page("room.html", script="room.js", **values)
+
+    async def _match(self, visit: Visit) -> Response:
+        """A game to step through, with its checks. What anybody may know stands in it."""
+        status, shown = await self._ask(WATCH_CARD, {"channel_id": visit.key})
+        values: dict[str, Any] = {"channel_id": visit.key, "facts": None}
+        if status == 200:
+            view = shown["view"]
+            bot = view["bots"][0] if view["bots"] else {"name": "", "code_hash": ""}
+            size = view["head"]["size"]
+            values["card"] = match.share(
+                _seated(view),
+                bot["name"],
+                view["result"],
+                size,
+                base=visit.base,
+                path=f"/match/{visit.key}",
+            )
+            values["facts"] = {
+                "players": _seated(view),
+                "referee": bot["name"],
+                "code_hash": bot["code_hash"],
+                "result": situation(view),
+                "entries": size,
+                "root": view["head"]["root"],
+            }
+        return page("match.html", script="match_page.js", **values)
+
+    async def _match_file(self, visit: Visit) -> Response:
+        """The viewer as a file: empty, for whichever record; or for one to be put in."""
+        made = await run_sync(match_file, b"" if "record" in visit.request.query_params else None)
+        headers = {
+            "Content-Disposition": 'attachment; filename="match.html"',
+            "Cache-Control": "no-store",
+            "X-Content-Type-Options": "nosniff",
+        }
+        return Response(made, media_type="text/html; charset=utf-8", headers=headers)
+
+
+def _seated(view: dict[str, Any]) -> list[str]:
+    seats = (one for one in view["slots"] if one["kind"] == "invite")
+    return [one["label"] for one in seats if one["state"] in ("taken", "left")]
 
 
 def _players(view: dict[str, Any]) -> str:
-    seats = [one for one in view["slots"] if one["kind"] == "invite" and one["state"] == "taken"]
-    return " v ".join(one["label"] for one in seats) or "Nobody is seated"
+    return " v ".join(_seated(view)) or "Nobody is seated"
 
 
 def situation(view: dict[str, Any]) -> str:

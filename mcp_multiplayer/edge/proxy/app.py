@@ -8,11 +8,12 @@ token and a Host that is ours; nothing else decides here
 from __future__ import annotations
 
 import asyncio
+import functools
 import logging
 import re
 import time
-from collections.abc import Callable, Iterable
-from contextlib import AsyncExitStack, suppress
+from collections.abc import Awaitable, Callable, Iterable
+from contextlib import AsyncExitStack, nullcontext, suppress
 from dataclasses import dataclass
 
 from starlette.datastructures import Headers
@@ -34,6 +35,7 @@ from mcp_multiplayer.edge.proxy.forward import Extra, Forward, unavailable
 from mcp_multiplayer.edge.proxy.origins import Origins, cors, preflight
 from mcp_multiplayer.edge.proxy.replies import Refusal, bodiless, is_browser, reply
 from mcp_multiplayer.edge.proxy.watchers import Watchers
+from mcp_multiplayer.edge.until_gone import until
 from mcp_multiplayer.ratelimit import RateLimit
 
 log = logging.getLogger(__name__)
@@ -65,6 +67,7 @@ SWEEP_SECONDS = 3600.0
 INVITE_CARDS_PER_MINUTE = 60  #: of an address
 HEALTH_SECONDS = 1.0
 WATCH_AGAIN = 30.0  #: seconds; then a place may be free
+STILL_SECONDS = 15.0  #: between looks whether whoever reads events is still let in
 
 
 @dataclass(frozen=True)
@@ -283,18 +286,21 @@ class Proxy:
             await _other_method(method, self._methods(path), send, extra)
             return
         if self._parts.browsers is not None and HEADER in headers and path not in _MCP:
-            caller = await self._of_browser(Request(scope, receive), base)
+            ask = functools.partial(self._of_browser, Request(scope, receive), base)
             extra = [(b"vary", b"Cookie")]
         else:
-            caller = await self._of_token(scope, headers, base, extra)
-        await self._parts.forward.carry(
-            scope,
-            receive,
-            send,
-            path="/mcp" if path in _MCP else path,
-            extra=extra,
-            sign=lambda: [(identity.HEADER, self._parts.signer.sign(caller))],
-        )
+            ask = functools.partial(self._of_token, scope, headers, base, extra)
+        caller = await ask()
+        # Events may be read for hours: for no longer than whoever reads them may ask.
+        async with until(functools.partial(_refused, ask)) if path == EVENTS else nullcontext():
+            await self._parts.forward.carry(
+                scope,
+                receive,
+                send,
+                path="/mcp" if path in _MCP else path,
+                extra=extra,
+                sign=lambda: [(identity.HEADER, self._parts.signer.sign(caller))],
+            )
 
     async def _of_token(
         self, scope: Scope, headers: Headers, base: str, extra: Extra
@@ -348,6 +354,14 @@ class Proxy:
             while True:
                 await asyncio.to_thread(self._parts.sweep)
                 await asyncio.sleep(SWEEP_SECONDS)
+
+
+async def _refused(ask: Callable[[], Awaitable[object]]) -> None:
+    """Return when ``ask`` refuses, or cannot tell: whoever was cut off may come again."""
+    with suppress(Exception):
+        while True:
+            await asyncio.sleep(STILL_SECONDS)
+            await ask()
 
 
 def _claims(headers: Headers) -> bool:

@@ -150,6 +150,20 @@ async def test_whoever_opened_a_room_and_has_no_seat_sees_its_state_and_no_word(
         assert stream.status == 403
 
 
+async def test_whoever_opened_a_room_and_has_no_seat_is_given_no_link_that_reads_it(
+    house: House,
+) -> None:
+    host = house.account()
+    for listed in (False, True):
+        room = await house.room(host, slots=["invite:alice", "invite:bob"], listed=listed)
+        info = await house.rest(host, "get_channel_info", channel_id=room["channel_id"])
+        assert ("watch_link" in info.data) == listed
+        guest = house.account()
+        await house.rest(guest, "join_channel", invite_code=room["invites"][0])
+        info = await house.rest(guest, "get_channel_info", channel_id=room["channel_id"])
+        assert "watch_link" in info.data
+
+
 async def test_the_stream_of_a_closed_room_ends_and_says_why(house: House) -> None:
     host = house.account()
     room = await house.room(host, join_as="alice")

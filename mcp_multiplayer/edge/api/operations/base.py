@@ -131,13 +131,15 @@ class OperationsBase:
     ) -> Answer:
         """Seats, turn, board, result and bots of a room, for whoever holds the seats ``mine``."""
         view = render_json.view(room, mine)
-        code = self.watching.code(room.channel_id)
         data: Json = {
             "view": view,
             "bots": render_json.bots(room),
-            "watch_link": f"{caller.base_url}/watch/{room.channel_id}#{code}",
             "creator": self._created(room, caller),
         }
+        # The link reads what is said: not for a creator who has no seat.
+        if mine or self.watching.may_watch(room, ""):
+            code = self.watching.code(room.channel_id)
+            data["watch_link"] = f"{caller.base_url}/watch/{room.channel_id}#{code}"
         notes = await self.author_log(room, caller, data)
         seats = [render_text.slot_line(slot) for slot in view["slots"] if slot["kind"] != "bot"]
         following = 'next: help("play") says how to go on.'

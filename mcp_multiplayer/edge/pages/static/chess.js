@@ -63,7 +63,7 @@ function fromSan({ pieces, side }, text) {
   const castling = CASTLING.exec(text);
   if (castling) {
     const king = pieces.indexOf(own("K"));
-    return king < 0 ? null : [king, king + (castling[1] ? -2 : 2), ""];
+    return king % 8 === 4 ? [king, king + (castling[1] ? -2 : 2), ""] : null;
   }
   const read = SAN.exec(text);
   if (!read) return null;

@@ -48,6 +48,9 @@ export function copies(button, text) {
   return button;
 }
 
+/** Attributes of a box of text that keys can scroll. */
+export const scrolls = (name) => ({ tabindex: 0, role: "region", "aria-label": name });
+
 /** A choice among the players of this browser, with a new one at the end. */
 export const playerChoice = (accounts) =>
   make(

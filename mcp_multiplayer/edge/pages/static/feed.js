@@ -16,7 +16,7 @@ const because = ({ reason }) => (reason ? `: ${words(reason)}` : "");
 /** What the server says of the room, by type; all else of it as any message. */
 const TOLD = {
   joined: (said) => `${said.player_id} ${said.role === "spectator" ? "watches" : "sat down"}`,
-  taken_over: (said) => `${said.player_id} came back with another sign-in`,
+  taken_over: (said) => `the seat of ${said.player_id} was taken over`,
   left: (said) => `${said.player_id} left`,
   admin: (said) => `${said.player_id} ${said.admin ? "now" : "no longer"} manages the room`,
   renamed: (said) => `the room is called ${said.name} now`,
@@ -35,22 +35,19 @@ const TOLD = {
 const MORE = new Set(["bot:attach", "bot:manifest", "change_proposed"]);
 
 const folded = (name, value) =>
-  make(
-    "details",
-    {},
-    make("summary", {}, words(name, 120)),
-    make("pre", {}, words(value, WHOLE)),
-  );
+  make("details", {}, make("summary", {}, words(name, 120)), make("pre", {}, words(value, WHOLE)));
 
 const isPlain = (value) => value === null || ["number", "boolean"].includes(typeof value);
 const isShort = (value) =>
   isPlain(value) || (typeof value === "string" && value.length <= LONG && !value.includes("\n"));
 
-function fields(body) {
+/** `drawn`: names of fields that stand on a board beside the log; they are folded up. */
+function fields(body, drawn = new Set()) {
   const { type, text, _sd, ...more } = body;
   const said = typeof text === "string" ? text : undefined;
   const rest = Object.entries(said === undefined && text !== undefined ? { text, ...more } : more);
-  const short = rest.filter(([, value]) => isShort(value)).slice(0, 40);
+  const inLine = ([name, value]) => isShort(value) && !drawn.has(name);
+  const short = rest.filter(inLine).slice(0, 40);
   const long = Object.fromEntries(rest.filter((one) => !short.includes(one)));
   const names = Object.keys(long).slice(0, 8).join(", ");
   return [
@@ -85,10 +82,11 @@ function time(ts) {
 /**
  * One message.
  * @param {any} message as the API gives it
- * @param {{you?: string}} reader `you`: the reader's own label
+ * @param {{you?: string, drawn?: Map<string, Set<string>>}} reader `you`: the reader's own label;
+ *   `drawn`: of `drawnFields`
  * @returns {HTMLElement} an `li`
  */
-export function feedItem(message, { you } = {}) {
+export function feedItem(message, { you, drawn } = {}) {
   const { id, sender, kind, to, ts } = message;
   const body = isRecord(message.body) ? message.body : {};
   const system = sender === "system" && kind === "system";
@@ -96,7 +94,9 @@ export function feedItem(message, { you } = {}) {
   const special = ["user", "bot", "system"].includes(kind) ? "" : kind;
   const addressed = Array.isArray(to) && to.length > 0;
   const sealed = addressed && typeof body.sealed === "string" && Object.keys(body).length === 1;
-  const head = make("span.who", {},
+  const head = make(
+    "span.who",
+    {},
     make("span.number", {}, String(id)),
     !system && make("bdi", {}, words(sender, 80)),
     sender === you && " (you)",
@@ -107,18 +107,20 @@ export function feedItem(message, { you } = {}) {
   const lock = make("span.lock", {});
   const said = sealed
     ? [make("p.words.hidden-part", {}, lock, "something sealed")]
-    : (system ? saidBySystem : fields)(body);
+    : system ? saidBySystem(body) : fields(body, drawn?.get(sender));
   const own = sender === you ? " own" : "";
   return make("li", { class: `said from-${role}${own}` }, head, time(ts), ...said);
 }
 
 /**
  * The log of a room. `append` shows a message once, and follows it if the newest was in view.
- * @param {{you?: string}} reader
+ * @param {{you?: string, drawn?: Map<string, Set<string>>}} reader as of `feedItem`
  */
 export function makeFeed(reader = {}) {
   const list = make("ol", {});
-  const element = make("div.feed", { role: "log", "aria-label": "What was said", tabindex: 0 },
+  const element = make(
+    "div.feed",
+    { role: "log", "aria-label": "What was said", tabindex: 0 },
     list,
   );
   let newest = 0;

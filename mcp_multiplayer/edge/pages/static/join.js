@@ -4,7 +4,7 @@
  * sent to the one route that says what it opens, and to the one that takes the seat.
  */
 
-import { acting, copies, find, playerChoice, reveal, roomPage, tell } from "./dom.js";
+import { acting, copies, find, playerChoice, reveal, roomPage, scrolls, tell } from "./dom.js";
 import { make, words } from "./elements.js";
 import { become, entropy, players, playing, publicly } from "./session.js";
 
@@ -26,9 +26,9 @@ function referee({ name, version, code_hash, ships, rules, lines, source }) {
     make("p", { class: "small" }, `The referee ${origin}. Its source, ${lines} lines, is `,
       make("code", {}, code_hash)),
     rules && make("p", { class: "muted small" }, ships ? "Rules:" : "Its author says:"),
-    rules && make("pre", { class: "rules" }, words(rules, 12_000)),
+    rules && make("pre", { class: "rules", ...scrolls("Rules") }, words(rules, 12_000)),
     make("details", {}, make("summary", {}, "Read the source"),
-      make("pre", {}, words(source, 48_000))),
+      make("pre", { class: "source", ...scrolls("Source") }, words(source, 48_000))),
   );
 }
 

@@ -82,7 +82,9 @@ function moreMoves(buttons) {
     for (const one of buttons) one.hidden = !one.textContent.toLowerCase().includes(sought);
   };
   const filter = make("input", { type: "search", autocomplete: "off", input });
-  return make("details.more-moves", {},
+  return make(
+    "details.more-moves",
+    {},
     make("summary", {}, `more moves (${buttons.length})`),
     make("label", {}, "Find a move", filter),
     make("div.buttons", {}, ...buttons),
@@ -104,7 +106,8 @@ export function moveControls({ turn, moves, canPost }, post) {
     pressing(label, isRecord(body) ? body.action : body, () => post(body, to)),
   );
   const first = pressed.splice(0, pressed.length > AT_ONCE ? FIRST : AT_ONCE);
-  const name = prompt ? words(prompt) : "Say something";
+  const talk = to ? "Say something, sealed" : "Say something";
+  const name = prompt ? `The referee asks: ${words(prompt)}` : talk;
   const box = make("input", { name: "say", autocomplete: "off", enterkeyhint: "send" });
   const submit = (event) => {
     event.preventDefault();
@@ -114,7 +117,7 @@ export function moveControls({ turn, moves, canPost }, post) {
   };
   const form = make(
     "form.say-box",
-    { submit },
+    { submit, "data-to": JSON.stringify(to) },
     make("label", {}, name, box),
     make("button.go", {}, to ? "Send sealed" : "Send"),
   );
@@ -149,19 +152,24 @@ function menu(moves, box, say) {
       box.focus();
     }),
   );
-  return make("details.menu", {},
+  return make(
+    "details.menu",
+    {},
     make("summary", {}, "⋯ other words"),
     make("div.buttons", {}, ...buttons),
   );
 }
 
-/** Keep a place showing the controls of this state; a draft stays, and the focus in it. */
+/**
+ * Keep a place showing the controls of this state; a draft stays, and the focus in it. One that was
+ * to be sealed is dropped when others would read it: whoever types does not look at the button.
+ */
 export function placeMoves(place, state, post) {
   const { turn, moves, canPost } = state;
   const source = [canPost, moves, turn?.yours && [turn.expect, turn.to]];
   const box = "input[name=say]";
   const [old, drawn] = redraw(place, 0, source, box, () => moveControls(state, post)) ?? [];
-  const draft = old?.querySelector(box)?.value;
-  const now = drawn?.querySelector(box);
-  if (draft && now) now.value = draft;
+  const [before, now] = [old, drawn].map((one) => one?.querySelector(box));
+  const [meant, goes] = [before, now].map((one) => one?.form.dataset.to);
+  if (before?.value && now && (meant === "null" || meant === goes)) now.value = before.value;
 }

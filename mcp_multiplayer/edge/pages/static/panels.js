@@ -37,6 +37,14 @@ function bound(value, bot) {
     : at(bot.manifest, `params.properties.${name}.default`);
 }
 
+/** By sender, the fields of these bots' messages that their panels draw. */
+export function drawnFields(bots) {
+  const named = ({ of, last, open }) => [of, last, open?.text, open?.salt];
+  const top = (path) => String(path).split(".")[0];
+  const fieldsOf = (bot) => panelsOf(bot).flatMap(named).filter((one) => one).map(top);
+  return new Map(bots.map((bot) => [`bot:${bot.bot_id}`, new Set(fieldsOf(bot))]));
+}
+
 /**
  * The panels for which a bot has said something, in the manifest's order.
  * @param {{bot_id: string, manifest: any, params: any, since?: number}} bot `since`: the entry of
@@ -108,7 +116,10 @@ const asText = (value) => make("p.as-text", {}, words(value, TEXT));
  * @param {{name: string, open?: boolean, class?: string, text: any[]}[]} cells
  */
 function board(label, width, cells, press) {
-  const first = Math.max(0, cells.findIndex((one) => one.open));
+  const first = Math.max(
+    0,
+    cells.findIndex((one) => one.open),
+  );
   const buttons = cells.map((one, index) =>
     make(
       "button",
@@ -413,6 +424,8 @@ export function drawPanel(item, { moves = new Set(), send = () => {}, side } = {
   const [draw, name] = KINDS.get(item.panel) ?? [said, "Text"];
   const drawn = draw(item, { moves, send, side }) ?? asText(item.value);
   const title = words(item.title ?? "", 80);
+  const author = draw === said && `bot:${words(item.bot_id, 60)}`; // or it would sound like ours
+  const heading = [title, author].filter((one) => one).join(" · ");
   return make(
     "section",
     {
@@ -421,7 +434,7 @@ export function drawPanel(item, { moves = new Set(), send = () => {}, side } = {
       "aria-label": title || name,
       tabindex: -1,
     },
-    title && make("h3", {}, title),
+    heading && make("h3", {}, heading),
     ...(Array.isArray(drawn) ? drawn : [drawn]),
   );
 }

@@ -4,14 +4,14 @@
  * The same page shows it to people who only watch. All it knows comes from the room's events.
  */
 
-import { acting, copies, find, fragment, reveal, tell } from "./dom.js";
+import { acting, copies, find, fragment, reveal, scrolls, tell } from "./dom.js";
 import { make, words } from "./elements.js";
 import { follow } from "./events.js";
 import { makeFeed } from "./feed.js";
 import { manage, showInvites } from "./manage.js";
 import { placeMoves, readExpect, textsOf } from "./moves.js";
-import { findPanels, placePanels, sideOf } from "./panels.js";
-import { players, playing, Refused, watching } from "./session.js";
+import { drawnFields, findPanels, placePanels, sideOf } from "./panels.js";
+import { playing, recordOf, watching, whoIsIn } from "./session.js";
 
 const KEPT = 2000; // messages in which boards are looked for
 const root = find("room");
@@ -149,7 +149,7 @@ function drawBoards() {
 }
 
 function drawReferee(bot) {
-  const source = make("pre", { class: "source", tabindex: 0 }, "…");
+  const source = make("pre", { class: "source", ...scrolls("Source") }, "…");
   const details = make("details", {}, make("summary", {}, "Read the source"), source);
   details.addEventListener("toggle", async () => {
     if (!player || source.textContent !== "…") return;
@@ -197,7 +197,7 @@ function onRoom({ messages, view, bots, could_cheat, log, now }) {
   if (could_cheat) find("cheat").replaceChildren(...could_cheat.map((one) => make("li", {}, one)));
   const you = view.slots.find((one) => one.you)?.label;
   if (!feed) {
-    feed = makeFeed({ you });
+    feed = makeFeed({ you, drawn: drawnFields(state.bots) });
     find("feed").replaceChildren(feed.element);
     reveal(true, "whole");
   }
@@ -215,25 +215,6 @@ function onRoom({ messages, view, bots, could_cheat, log, now }) {
 
 // --- beginning -------------------------------------------------------------------------------
 
-/** The player of this browser who is in the room: the one that the address names, else the first. */
-async function whoAmI() {
-  const { accounts } = await players();
-  const wanted = fragment().get("as");
-  const ordered = [...accounts].sort((one) => (one.tag === wanted ? -1 : 0));
-  for (const { tag } of ordered) {
-    const one = playing(tag);
-    try {
-      return { one, info: await one.get("get_channel_info", { channel_id: channel }) };
-    } catch (error) {
-      if (!(error instanceof Refused) || error.code !== "NOT_MEMBER") throw error;
-    }
-  }
-  throw new Refused(403, {
-    message: "None of the players of this browser is in this room",
-    hint: "Open it in the browser in which you sat down, or follow your invite link.",
-  });
-}
-
 async function begin() {
   state.muted = new Set(JSON.parse(sessionStorage.getItem(`muted ${channel}`) ?? "[]"));
   copies(find("copy-log"), () => find("log").textContent);
@@ -242,14 +223,16 @@ async function begin() {
     const watch = location.hash.startsWith("#wat_") ? location.hash.slice(1) : undefined;
     open = (cursor, signal) => watching({ channel_id: channel, watch, cursor }, signal);
   } else {
-    const { one, info } = await whoAmI();
-    player = one;
+    const { tag, info } = await whoIsIn(channel, fragment().get("as"));
+    player = playing(tag);
     const own = info.view.slots.filter((slot) => slot.you).map((slot) => slot.label);
     const asked = fragment().get("seat");
     seat = own.includes(asked) ? asked : own[0];
-    open = (cursor, signal) => one.open({ channel_id: channel, seat, cursor }, signal);
+    const { open: opens } = player;
+    open = (cursor, signal) => opens({ channel_id: channel, seat, cursor }, signal);
     ownParts(info, own);
   }
+  find("match").setAttribute("href", `/match/${channel}${location.hash}`);
   follow(open, {
     room: onRoom,
     live: (live) => { find("live").textContent = live ? "" : "Connecting again…"; },
@@ -265,12 +248,12 @@ async function begin() {
 function ownParts(info, own) {
   reveal(true, "own");
   reveal(own.length > 0, "leave-part", "record-part");
-  find("watch-link").textContent = info.watch_link;
+  reveal(Boolean(info.watch_link), "watch-part");
+  find("watch-link").textContent = info.watch_link ?? "";
   copies(find("copy-watch"), () => info.watch_link);
   showInvites(channel, info.creator);
   acting(find("record"), "told", async () => {
-    const told = await player?.get("get_transcript", { channel_id: channel, seat });
-    location.assign(new URL(told.url).pathname);
+    location.assign(await recordOf(player, channel, seat));
   });
   const leave = find("leave");
   leave.addEventListener("click", () => {

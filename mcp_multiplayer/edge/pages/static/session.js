@@ -71,6 +71,29 @@ export function playing(account) {
   };
 }
 
+/** The player of this browser who is in a room, the wanted one if that is; and what it is told. */
+export async function whoIsIn(channel, wanted) {
+  const { accounts } = await players();
+  const ordered = [...accounts].sort((one) => (one.tag === wanted ? -1 : 0));
+  for (const { tag } of ordered) {
+    try {
+      return { tag, info: await playing(tag).get("get_channel_info", { channel_id: channel }) };
+    } catch (error) {
+      if (!(error instanceof Refused) || error.code !== "NOT_MEMBER") throw error;
+    }
+  }
+  throw new Refused(403, {
+    message: "None of the players of this browser is in this room",
+    hint: "Open it in the browser in which you sat down, or follow your invite link.",
+  });
+}
+
+/** Where the record of a room is for one of its members. */
+export async function recordOf(player, channel, seat) {
+  const { url } = await player.get("get_transcript", { channel_id: channel, seat });
+  return new URL(url).pathname;
+}
+
 /** A part of the dice that nobody can guess: 32 random bytes. */
 export function entropy() {
   const bytes = crypto.getRandomValues(new Uint8Array(32));
