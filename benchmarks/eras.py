@@ -9,7 +9,7 @@ import json
 from typing import Any, Literal, get_args
 
 from benchmarks.wire import Connection, Reply, request
-from mcp_multiplayer.edge.api.mcp_result import STRUCTURED
+from mcp_multiplayer.edge.api.mcp_call import STRUCTURED
 
 Era = Literal["legacy", "modern"]
 ERAS: tuple[Era, ...] = get_args(Era)

@@ -3,6 +3,7 @@
     python -m benchmarks.path               a table of both
     python -m benchmarks.path --json FILE   also as JSON
     python -m benchmarks.path --files       also which files, with their functions and calls
+    python -m benchmarks.path --moves       also who calls whom in another file, most often first
 
 Driven through the real pair of processes. Counted are our files, their functions, calls of them,
 and moves: calls that come from another file of ours, with or without a library in between.
@@ -33,6 +34,8 @@ from benchmarks.eras import Session
 from benchmarks.servers import ROOT, Pair, pair
 
 SECONDS = 10.0
+#: What came before has nothing more to do after so long: workers are gone, marks written down.
+SETTLED = 3.0
 REDIRECT = "http://127.0.0.1:1/callback"
 Json = dict[str, Any]
 
@@ -76,14 +79,18 @@ async def noted(ours: Pair, directory: Path, act: Callable[[], Awaitable[Any]]) 
 def told(calls: list[list[str]]) -> Json:
     """The counts of these calls, and the calls by file and function."""
     by: dict[str, Counter[str]] = {}
-    for file, function, _ in calls:
+    moves: Counter[str] = Counter()
+    for file, function, above, caller in calls:
         by.setdefault(file, Counter())[function] += 1
+        if above not in ("", file):
+            moves[f"{above}: {caller} -> {file}: {function}"] += 1
     return {
         "files": len(by),
         "functions": sum(map(len, by.values())),
         "calls": len(calls),
-        "moves": sum(above not in ("", file) for file, _, above in calls),
+        "moves": moves.total(),
         "by file": {file: dict(by[file]) for file in sorted(by)},
+        "by move": dict(moves.most_common()),
     }
 
 
@@ -103,6 +110,7 @@ async def post(ours: Pair, directory: Path) -> Json:
 
     for number in (1, 2, 3):  # what is made at the first time only is not the way
         await guess(number)
+    await asyncio.sleep(SETTLED)
     found = await noted(ours, directory, lambda: guess(4))
     member.close()
     return found
@@ -117,6 +125,7 @@ async def sign_in(ours: Pair, directory: Path) -> Json:
             await _sign_in(browser)
 
         await whole()
+        await asyncio.sleep(SETTLED)
         browser.cookies.clear()
         return await noted(ours, directory, whole)
 
@@ -166,6 +175,7 @@ def main() -> None:
     made = argparse.ArgumentParser(prog="python -m benchmarks.path")
     made.add_argument("--json", type=Path, help="where to write all of it")
     made.add_argument("--files", action="store_true", help="print each file with its functions")
+    made.add_argument("--moves", action="store_true", help="print each move, most often first")
     options = made.parse_args()
     found = asyncio.run(measure())
     for name, way in found.items():
@@ -173,6 +183,8 @@ def main() -> None:
         print(f"{name}: {counts}")
         for file, functions in way["by file"].items() if options.files else ():
             print(f"  {file}: " + ", ".join(f"{n} {function}" for function, n in functions.items()))
+        for move, times in way["by move"].items() if options.moves else ():
+            print(f"  {times:3} {move}")
     if options.json is not None:
         options.json.write_text(json.dumps(found, indent=1) + "\n")
 

@@ -26,7 +26,7 @@ from benchmarks.servers import ROOT, Process, free_port, running
 from mcp_multiplayer.config import Settings, bots_dir
 from mcp_multiplayer.edge import identity
 from mcp_multiplayer.edge.api.dispatch import Dispatch
-from mcp_multiplayer.edge.api.mcp_result import STRUCTURED
+from mcp_multiplayer.edge.api.mcp_call import STRUCTURED
 from mcp_multiplayer.edge.api.operations.base import Status
 from mcp_multiplayer.edge.api.operations.combined import Operations
 from mcp_multiplayer.edge.identity import Caller, Signer
@@ -39,8 +39,8 @@ from mcp_multiplayer.service.channel_manager import ChannelManager
 from mcp_multiplayer.service.log_keys import LogKeys
 from mcp_multiplayer.service.rollback_guard import RollbackGuard
 from mcp_multiplayer.service.signing import Signing
+from mcp_multiplayer.storage.commits import on
 from mcp_multiplayer.storage.open_store import open_store
-from mcp_multiplayer.storage.to_asyncio import on
 
 ECHO = """
 class Echo:

@@ -17,8 +17,8 @@ import time
 from pathlib import Path
 
 from mcp_multiplayer.storage.base import Append, Leaf, Row, Store, Table
+from mcp_multiplayer.storage.commits import on, to_future
 from mcp_multiplayer.storage.open_store import open_store
-from mcp_multiplayer.storage.to_asyncio import on, to_future
 
 SUBMITTERS = (1, 8, 32)
 

@@ -32,14 +32,14 @@ from mcp_multiplayer.sandbox.host.pool import Pool
 from mcp_multiplayer.sandbox.hostcalls.broker import Broker
 from mcp_multiplayer.sandbox.hostcalls.egress import BadEgress, read_egress
 from mcp_multiplayer.service import key_files
-from mcp_multiplayer.service.bot_manager import BotManager
+from mcp_multiplayer.service.bot_manager import BotManager, library_of
 from mcp_multiplayer.service.channel_manager import ChannelManager
 from mcp_multiplayer.service.log_keys import LogKeys
 from mcp_multiplayer.service.rollback_guard import RollbackGuard
 from mcp_multiplayer.service.signing import Signing
 from mcp_multiplayer.service.watching import Watching
+from mcp_multiplayer.storage.commits import on
 from mcp_multiplayer.storage.open_store import open_store
-from mcp_multiplayer.storage.to_asyncio import on
 
 log = logging.getLogger("mcp_multiplayer.multiplayer_server")
 
@@ -132,10 +132,11 @@ async def running(settings: Settings) -> AsyncIterator[Face]:
         idle_days=settings.channel_idle_days,
         custody=custody,
     )
-    pool = Pool(limits=hook_limits(settings), broker=reach, policy=settings.bot_isolation)
+    limits, library = hook_limits(settings), library_of(bots_dir())
+    pool = Pool(limits=limits, broker=reach, policy=settings.bot_isolation, library=library)
     # What a hook does here a second time must be the same, with strings hashed otherwise.
     second = Pool(
-        limits=hook_limits(settings), policy=settings.bot_isolation, surroundings=ELSEWHERE
+        limits=limits, policy=settings.bot_isolation, surroundings=ELSEWHERE, library=library
     )
     bots = BotManager(
         custody,

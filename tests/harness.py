@@ -20,7 +20,7 @@ from mcp_multiplayer.service.bot_manager import Bot, BotManager, BotSpec
 from mcp_multiplayer.service.channel_manager import ChannelManager
 from mcp_multiplayer.service.replica import Replica
 from mcp_multiplayer.storage.base import Append, Leaf, Store, Table
-from mcp_multiplayer.storage.to_asyncio import to_future
+from mcp_multiplayer.storage.commits import to_future
 from mcp_multiplayer.transcript import entries as chain
 from mcp_multiplayer.transcript.entries import Head
 from mcp_multiplayer.transcript.names import HOOKS

@@ -28,8 +28,8 @@ from mcp_multiplayer.service.channel_manager import ChannelManager, Joined
 from mcp_multiplayer.service.messages import Page
 from mcp_multiplayer.service.replica import Replica
 from mcp_multiplayer.storage.base import Append, Row, Store, Table
+from mcp_multiplayer.storage.commits import to_future
 from mcp_multiplayer.storage.memory import MemoryStore
-from mcp_multiplayer.storage.to_asyncio import to_future
 from tests.harness import (
     Clock,
     CountingStore,

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from mcp_multiplayer.channel.entropy import DAY
+from mcp_multiplayer.channel.model import DAY
 from mcp_multiplayer.channel.ops import read_ops
 from mcp_multiplayer.demo.pair import SERVER, Pair, eventually
 from mcp_multiplayer.errors import HeadMoved, Unavailable

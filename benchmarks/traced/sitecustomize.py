@@ -28,7 +28,8 @@ class Trace:
 
     def __init__(self) -> None:
         self.on = False
-        self.calls: list[tuple[str, str, str]] = []  #: file, function, file of the nearest caller
+        #: file, function, file and function of the nearest caller
+        self.calls: list[tuple[str, str, str, str]] = []
 
     def begin(self, *_: Any) -> None:
         self.calls.clear()
@@ -47,8 +48,8 @@ class Trace:
         caller = frame.f_back
         while caller is not None and not _is_ours(caller.f_code):
             caller = caller.f_back
-        above = _file(caller.f_code) if caller is not None else ""
-        self.calls.append((_file(frame.f_code), frame.f_code.co_qualname, above))
+        above = ("", "") if caller is None else (_file(caller.f_code), caller.f_code.co_qualname)
+        self.calls.append((_file(frame.f_code), frame.f_code.co_qualname, *above))
 
 
 def _is_ours(code: CodeType) -> bool:

@@ -8,7 +8,7 @@ The verifier folds with this very file.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import Any, NamedTuple, TypeAlias, assert_never
 
 from mcp_multiplayer.channel import timers, view
@@ -63,7 +63,7 @@ class Place(NamedTuple):
 def evolve(channel: Channel, event: Event, place: Place) -> Channel:
     """Return the state after ``event``, which stands at ``place``."""
     after = _fold(channel, event, place)
-    return replace(
+    return _with(
         after,
         size=place.entry + 1,
         messages=channel.messages + view.count(event),
@@ -334,13 +334,13 @@ def _bot(channel: Channel, bot_id: str, at: int, **changes: Any) -> Channel:
     bots = tuple(
         replace(bot, **changes) if (bot.id, bot.at) == (bot_id, at) else bot for bot in channel.bots
     )
-    return replace(channel, bots=bots)
+    return _with(channel, bots=bots)
 
 
 def _run(channel: Channel, event: Run, place: Place) -> Channel:
     bot = channel.bot(event.bot)
     if bot is not None and bot.at == event.at and channel.status != "closed":
-        channel = replace(channel, timers=timers.after_run(channel, event))
+        channel = _with(channel, timers=timers.after_run(channel, event))
         since = bot.dice.since if bot.dice.used else place.ts
         drawn = bot.dice.drawn + (event.rng[2] > 0)
         dice = replace(bot.dice, drawn=drawn, used=True, since=since)
@@ -358,7 +358,7 @@ def _run(channel: Channel, event: Run, place: Place) -> Channel:
             event.turn.get("deadline"),
             None if to is None else tuple(to),
         )
-        channel = replace(channel, turn=turn if players else None)
+        channel = _with(channel, turn=turn if players else None)
         if players and channel.status == "ended":  # a rematch: the game goes on
             channel = replace(channel, status="playing", result=None)
     if event.end is not None and channel.status != "closed":
@@ -370,4 +370,15 @@ def _seat(channel: Channel, slot_id: str, **changes: Any) -> Channel:
     slots = tuple(
         replace(slot, **changes) if slot.id == slot_id else slot for slot in channel.slots
     )
-    return replace(channel, slots=slots)
+    return _with(channel, slots=slots)
+
+
+_FIELDS = tuple(field.name for field in fields(Channel))
+
+
+def _with(channel: Channel, **changes: Any) -> Channel:
+    """`dataclasses.replace`, which sets thirty fields one by one, for what each message changes;
+    facts that follow from the state are not taken along."""
+    after, known = object.__new__(Channel), vars(channel)
+    vars(after).update({name: known[name] for name in _FIELDS}, **changes)
+    return after

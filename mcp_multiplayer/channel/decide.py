@@ -39,7 +39,7 @@ from mcp_multiplayer.channel.events import (
     Unseal,
 )
 from mcp_multiplayer.channel.identifiers import players_kind, room_name
-from mcp_multiplayer.channel.model import Channel, Slot
+from mcp_multiplayer.channel.model import DAY, Channel, Slot
 from mcp_multiplayer.channel.ops import OPERATES, Op
 from mcp_multiplayer.errors import (
     BadMessage,
@@ -55,8 +55,6 @@ from mcp_multiplayer.errors import (
     TermsChanged,
     TooLarge,
 )
-
-DAY = entropy.DAY
 
 #: What `NOT_MEMBER` says to a stranger: the same words whether the room exists or not.
 STRANGER = "you hold no seat in this channel"
@@ -249,15 +247,15 @@ def undone(run: Run, res: str) -> Run:
 
 def _expire(channel: Channel, now: int) -> list[Event]:
     """One clock at a time: what it calls may stop those that ran out after it."""
-    due = timers.next_due(channel)
+    due = channel.next_due
     if due is None or due > now:
         return []
-    timer = timers.first(channel)
+    timer = channel.timer
     if timer is not None and timer.due == due:
         return [Tick(timer.bot, timer.name)]
-    if entropy.open_due(channel) == due:
+    if channel.opens == due:
         return [Abort(list(channel.unopened))]
-    bot = next(bot for bot in channel.bots if entropy.reveal_due(channel, bot) == due)
+    bot = next(bot for bot in channel.bots if channel.reveals(bot) == due)
     return entropy.reveal_more(channel, bot)
 
 

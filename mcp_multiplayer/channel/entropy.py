@@ -14,16 +14,10 @@ from mcp_multiplayer.channel.model import Bot, Channel, Slot
 from mcp_multiplayer.errors import InvalidRequest
 from mcp_multiplayer.transcript import seeds
 
-DAY = 86_400_000  #: ms
 SHORTEST, LONGEST = 16, 256  #: characters of a member's value
 PROMISE = "commit:"
 _COMMITMENT = re.compile(PROMISE + r"([A-Za-z0-9_-]{43})")
 REPEAT = "Repeat a call that failed with the same value; 32 hex characters from your code tool do."
-
-
-def name(bot: Bot) -> str:
-    """What the bot is called in the formulas of its dice."""
-    return seeds.bot_name(bot.id, bot.nth)
 
 
 def shares(channel: Channel, bot: Bot, on: int) -> list[tuple[str, str]]:
@@ -92,7 +86,7 @@ def _opened(channel: Channel, slot: Slot, value: str) -> Open:
     return Open(slot.id, value)
 
 
-# --- when a seed comes out -------------------------------------------------------------------
+# --- a seed comes out ------------------------------------------------------------------------
 
 
 def reveal(channel: Channel, bot: Bot) -> list[Event]:
@@ -102,18 +96,4 @@ def reveal(channel: Channel, bot: Bot) -> list[Event]:
 
 def reveal_more(channel: Channel, bot: Bot) -> list[Event]:
     """As `reveal`, for a bot that goes on: its last seed stays for the room's end."""
-    return reveal(channel, bot) if bot.dice.epoch < seeds.SEEDS - 1 else []
-
-
-def reveal_due(channel: Channel, bot: Bot) -> int | None:
-    """When the seed comes out though nobody is there, in ms since the epoch."""
-    if channel.status == "closed" or not reveal_more(channel, bot):
-        return None
-    return bot.dice.since + int(channel.limits["reveal_days"] * DAY)
-
-
-def open_due(channel: Channel) -> int | None:
-    """When the game begins without the values that were promised and not opened."""
-    if channel.sealed is None or channel.status != "open":
-        return None
-    return channel.sealed + int(channel.limits["open_seconds"] * 1000)
+    return reveal(channel, bot) if bot.may_reveal else []

@@ -10,6 +10,7 @@ import re
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from mcp_multiplayer.errors import BadMessage, InvalidRequest, TooLarge
 
@@ -92,6 +93,7 @@ def room_name(name: str, *, what: str = "a room's name") -> str:
     return name
 
 
+@lru_cache(maxsize=256)  # each post asks, and nearly all say the same
 def players_kind(kind: str) -> str:
     """Return the kind if a player may give it to a message, or raise `BadMessage`."""
     if kind.lower() in NOT_A_PLAYERS_KIND:

@@ -11,6 +11,9 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Literal, TypeAlias, TypeVar
 
+from mcp_multiplayer.transcript import seeds
+
+DAY = 86_400_000  #: ms
 SlotState: TypeAlias = Literal["free", "taken", "left", "closed"]
 Status: TypeAlias = Literal["open", "playing", "ended", "closed"]
 
@@ -83,11 +86,21 @@ class Bot:
     dice: Dice = field(default_factory=lambda: Dice())
     kept: Kept = field(default_factory=lambda: Kept())
 
-    @property
+    @cached_property
+    def dice_name(self) -> str:
+        """What it is called in the formulas of its dice."""
+        return seeds.bot_name(self.id, self.nth)
+
+    @cached_property
     def keeps_sealed(self) -> bool:
         """What it hears in private is opened only by consent; what others hear, when their seed
         comes out."""
         return self.manifest.get("sealed") == "kept"
+
+    @cached_property
+    def may_reveal(self) -> bool:
+        """A run has used its seed, and it is not the last, which stays for the room's end."""
+        return self.dice.used and self.dice.epoch < seeds.SEEDS - 1
 
 
 @dataclass(frozen=True)
@@ -213,9 +226,37 @@ class Channel:
         told = self.status == "ended" and any(bot.dice.sealed for bot in self.bots)
         return (began or told) and bool(self.bots)
 
-    @property
+    @cached_property
     def full(self) -> bool:
         return bool(self.bytes > self.limits["channel_mb"] << 20)
+
+    # Clocks: when they run out, in ms since the epoch.
+
+    @property
+    def timer(self) -> Timer | None:
+        """The referees' clock that runs out next. In a full room none does: its log must not grow
+        for ever with nobody there."""
+        return self.timers[0] if self.timers and not self.full else None
+
+    @property
+    def opens(self) -> int | None:
+        """When the game begins without the values that were promised and not opened."""
+        if self.sealed is None or self.status != "open":
+            return None
+        return self.sealed + int(self.limits["open_seconds"] * 1000)
+
+    def reveals(self, bot: Bot) -> int | None:
+        """When this bot's seed comes out though nobody is there."""
+        if self.status == "closed" or not bot.may_reveal:
+            return None
+        return bot.dice.since + int(self.limits["reveal_days"] * DAY)
+
+    @cached_property
+    def next_due(self) -> int | None:
+        """When the next clock of any kind runs out."""
+        dues = [self.opens, None if self.timer is None else self.timer.due]
+        dues += [self.reveals(bot) for bot in self.bots]
+        return min((due for due in dues if due is not None), default=None)
 
     @cached_property
     def seats(self) -> tuple[Slot, ...]:
@@ -249,7 +290,7 @@ class Channel:
     def label(self, slot_id: str) -> str:
         return self.slot(slot_id).label
 
-    @property
+    @cached_property
     def referee(self) -> Bot | None:
         """The bot of the first bot slot: turn and end are its to say, whoever replaces it."""
         order = {slot.id: place for place, slot in enumerate(self.slots)}

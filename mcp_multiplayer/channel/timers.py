@@ -10,9 +10,8 @@ same referee says so, or when the referee or the room goes. The clock of a turn 
 
 from __future__ import annotations
 
-from mcp_multiplayer.channel import entropy
 from mcp_multiplayer.channel.events import Run
-from mcp_multiplayer.channel.model import Channel, Timer, once
+from mcp_multiplayer.channel.model import Channel, Timer
 
 TURN = "turn"
 MOST = 32  #: clocks of one referee at a time, not counting the turn's
@@ -57,18 +56,3 @@ def too_many(channel: Channel, run: Run) -> bool:
     """True when ``run`` would leave its referee with more clocks than it may have."""
     own = [t for t in after_run(channel, run) if t.bot == run.bot and t.name != TURN]
     return len(own) > MOST
-
-
-def first(channel: Channel) -> Timer | None:
-    """The clock that runs out next. In a full room none does: its log must not grow for ever
-    with nobody there."""
-    return channel.timers[0] if channel.timers and not channel.full else None
-
-
-@once
-def next_due(channel: Channel) -> int | None:
-    """When the next clock of any kind runs out, in ms since the epoch."""
-    timer = first(channel)
-    dues = [entropy.reveal_due(channel, bot) for bot in channel.bots]
-    dues += [entropy.open_due(channel), None if timer is None else timer.due]
-    return min((due for due in dues if due is not None), default=None)

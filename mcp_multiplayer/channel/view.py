@@ -11,7 +11,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
-from mcp_multiplayer.channel import entropy
 from mcp_multiplayer.channel.events import (
     Admin,
     Ask,
@@ -304,7 +303,7 @@ def _kept(channel: Channel) -> dict[str, Any]:
 def opening(channel: Channel) -> dict[str, Any]:
     """Whose commitments keep the game from beginning; ``until`` in ms since the epoch."""
     waiting = [channel.label(slot) for slot in channel.unopened]
-    return {"waiting_for": waiting, "until": entropy.open_due(channel)}
+    return {"waiting_for": waiting, "until": channel.opens}
 
 
 def _slot(slot: Slot, mine: frozenset[str]) -> dict[str, Any]:

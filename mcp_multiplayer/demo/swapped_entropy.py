@@ -9,7 +9,6 @@ from __future__ import annotations
 import secrets
 from typing import Any
 
-from mcp_multiplayer.channel import entropy
 from mcp_multiplayer.demo import builds
 from mcp_multiplayer.demo.plot import ALICES_NUMBER
 from mcp_multiplayer.service.channel_manager import ChannelManager, Joined
@@ -32,7 +31,7 @@ class Swapping(ChannelManager):
 
 def that_gives(number: int, custody: Any, room: Replica, slot: str) -> str:
     bot = room.channel.bots[0]
-    name = entropy.name(bot)
+    name = bot.dice_name
     seed = custody._seed(room.channel.origin, name, 0)
     low, high = bot.params["low"], bot.params["high"]
     given = [(seat.id, seat.entropy) for seat in room.channel.seated if seat.entropy]

@@ -32,6 +32,7 @@ class BatchedTransport:
         self._transport = transport
         self._loop = loop
         self._held: list[bytes] = []
+        self.is_closing = transport.is_closing  # asked with each answer
 
     def write(self, data: bytes) -> None:
         if not self._held:

@@ -16,6 +16,7 @@ import hashlib
 import logging
 import re
 import time
+from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -35,7 +36,7 @@ from mcp_multiplayer.service import bot_output, hook_io, hooks
 from mcp_multiplayer.service.hook_io import Heard
 from mcp_multiplayer.service.manifest import check as check_manifest
 from mcp_multiplayer.service.params import check as check_params
-from mcp_multiplayer.service.replica import Memory, Replica
+from mcp_multiplayer.service.replica import NOTHING, Memory, Replica
 from mcp_multiplayer.service.signing import Signing
 from mcp_multiplayer.storage.base import Row, Table
 from mcp_multiplayer.transcript.canonical_json import NotCanonical, canonical, parse
@@ -48,6 +49,7 @@ BUILTIN = "builtin://"
 DETERMINISTIC = "deterministic.sha256"
 #: Beside the presets: the text that sources import as `referee`.
 LIBRARY = "referee.py"
+TEXTS = 256  #: of referees, kept in memory
 DEFAULT_SEATS = ("alice", "bob", "carol", "dave", "erin", "frank", "grace", "heidi")
 
 
@@ -117,7 +119,8 @@ class BotManager:
         self._per_minute = hooks_per_minute
         self._deterministic = _deterministic(bots_dir)
         self._presets: dict[str, tuple[str, SourceReport]] = {}
-        self._library = _text_of(bots_dir / LIBRARY)
+        self._library = library_of(bots_dir)
+        self._texts: OrderedDict[str, str] = OrderedDict()
         self._words = RateLimit(hooks_per_minute, 60, now=now)
         self._ticks = RateLimit(hooks_per_minute, 60, now=now)
 
@@ -190,18 +193,18 @@ class BotManager:
         if (due := hooks.due(room)) is None:
             return None
         before = room.memories.get(due.bot.at)
-        state = {} if before is None else before.state
+        state = NOTHING if before is None else before.state
         epoch = self._signing.epoch(room.channel, due.bot, due.step.entry)
         call = hook_io.hook_call(
             room.channel_id,
             due,
             self._shown(room, due),
-            source=room.source(due.bot.code_hash),
-            library=room.library(due.bot),
-            state=state,
+            source=self._text(room, due.bot.code_hash),
+            library=self._text(room, due.bot.library),
+            state=state.value,
             epoch=epoch,
         )
-        result = await self._run(room, call, due.bot, owner(room))
+        result = await self._run(room, call, due.bot, room.owner or owner(room))
         ran = hook_io.ran(room.channel, due, result, state, epoch=epoch)
         result = ran.failed or result
         if isinstance(result, Failed):
@@ -219,6 +222,19 @@ class BotManager:
             result.effects,
             silent=ran.command.silent and not notes,
         )
+
+    def _text(self, room: Replica, name: str | None) -> str:
+        """The text of this hash that the room keeps; "" for none. The same object for all its
+        hooks, whichever room they are of, so that the sandbox knows it again at once."""
+        if name is None:
+            return ""
+        if text := self._texts.get(name, ""):
+            return text
+        if text := room.source(name):
+            self._texts[name] = text
+            if len(self._texts) > TEXTS:
+                self._texts.popitem(last=False)
+        return text
 
     def _shown(self, room: Replica, due: hooks.Due) -> Message | None:
         """The message that an on_message hook is told, opened for this bot."""
@@ -249,6 +265,8 @@ class BotManager:
         self, room: Replica, *, cursor: int | None = None, gave: int | None = None
     ) -> list[dict[str, Any]]:
         """What referees printed since the creator last asked; see `service.bot_output`."""
+        if room.notes == []:
+            return []
         return await bot_output.take(room, cursor=cursor, gave=gave)
 
 
@@ -291,7 +309,9 @@ def _hash(text: bytes) -> str:
     return "sha256:" + hashlib.sha256(text).hexdigest()
 
 
-def _text_of(path: Path) -> str:
+def library_of(bots_dir: Path) -> str:
+    """The text that sources import as `referee`; "" where there is none beside the presets."""
+    path = bots_dir / LIBRARY
     return path.read_text(encoding="utf-8") if path.is_file() else ""
 
 

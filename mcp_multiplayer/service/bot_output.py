@@ -20,7 +20,7 @@ from mcp_multiplayer.channel import view
 from mcp_multiplayer.service.hooks import Due
 from mcp_multiplayer.service.replica import Replica
 from mcp_multiplayer.storage.base import Append, Row, Table
-from mcp_multiplayer.storage.to_asyncio import to_future
+from mcp_multiplayer.storage.commits import to_future
 
 KEPT = 50  #: notes of one room; older ones are forgotten
 GIVEN = 32 << 10  #: bytes of notes in one answer, or one note; the next answers have the rest
@@ -59,11 +59,13 @@ async def take(
     if not room.channel.attached:
         return []
     told = gave if gave is not None and gave > (cursor or 0) else None
+    found = room.store.scan(Table.LOG, room.channel_id)
+    room.notes = [key for key, _ in found]
     before, room.handed = room.handed, {}
     shown: list[dict[str, Any]] = []
     over: list[str] = []
     weight = 0
-    for key, value in room.store.scan(Table.LOG, room.channel_id):
+    for key, value in found:
         kept = _Kept(**json.loads(value))
         if not view.author_may_read(room.channel, kept.at, kept.epoch, used=kept.used):
             continue
@@ -80,7 +82,7 @@ async def take(
             room.handed[key] = told
         shown.append(dict(kept.note))
     if over:
-        room.notes = None
+        room.notes = [key for key in room.notes if key not in over]
         forgotten = _gone(room, over)
         change = Append(room.channel_id, 0, b"", (), forgotten, unconditional=True)
         await to_future(room.store.append(change))

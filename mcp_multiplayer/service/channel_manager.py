@@ -15,6 +15,7 @@ import secrets
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from mcp_multiplayer.channel import decide, invite_codes, terms
@@ -29,13 +30,13 @@ from mcp_multiplayer.channel.commands import (
 )
 from mcp_multiplayer.channel.events import Accept, Event, Handover, Invite, Leave, Offer, Propose
 from mcp_multiplayer.channel.identifiers import SlotSpec
-from mcp_multiplayer.channel.model import Channel, Slot
+from mcp_multiplayer.channel.model import DAY, Channel, Slot
 from mcp_multiplayer.channel.ops import NEED_INVITE, Op
 from mcp_multiplayer.errors import InviteInvalid, MultiplayerError, RateLimited
 from mcp_multiplayer.service import invites as token_rows
 from mcp_multiplayer.service import posting
 from mcp_multiplayer.service.bot_manager import Bot
-from mcp_multiplayer.service.channels import CREATOR, LoadedChannels, Seat
+from mcp_multiplayer.service.channels import CREATOR, LONGEST_WAIT, LoadedChannels, Seat
 from mcp_multiplayer.service.messages import Page, Watch, newest_page, page
 from mcp_multiplayer.service.replica import Replica
 from mcp_multiplayer.service.sequencer import Request
@@ -177,7 +178,7 @@ class ChannelManager(LoadedChannels):
         return {label: code + mark for label, code in codes.items()}
 
     def _check_rooms_of(self, account: str) -> None:
-        alive = self.now_ms() - self._idle_days * decide.DAY
+        alive = self.now_ms() - self._idle_days * DAY
         recent = [self.room(channel_id) for at, channel_id in self._places(account) if at > alive]
         own = [
             room
@@ -335,7 +336,7 @@ class ChannelManager(LoadedChannels):
         return Updated(room, invites, proposed=asked and room.channel.proposal is not None)
 
     def _request(self, command: Command, rows: Sequence[Row]) -> Request:
-        return Request(lambda channel: decide.decide(channel, command, self.custody.host), rows)
+        return Request(partial(decide.decide, command=command, host=self.custody.host), rows)
 
     # --- speaking and reading --------------------------------------------------------------
 
@@ -385,9 +386,8 @@ class ChannelManager(LoadedChannels):
             words.sealed,
         )
         start = room.marks.get(slot.id, 0) if cursor is None else cursor
-        request = Request(
-            lambda channel: decide.decide(channel, command), (), words.opening, repeat, start
-        )
+        asked = partial(decide.decide, command=command)
+        request = Request(asked, (), words.opening, repeat, start)
         outcome = await self.lines.submit(room, request)
         posted = outcome.posted
         assert posted is not None
@@ -395,7 +395,8 @@ class ChannelManager(LoadedChannels):
         over = await self._handled(room, posted.entry + 1)
         pending = not over
         if wait > 0 and not pending:
-            over = await self._until(room, Watch(room, slot.label, start).my_turn, wait)
+            watch = Watch(room, slot.label, start)
+            over = await room.notifier.until(watch.my_turn, min(wait, LONGEST_WAIT))
         own = own.now()  # it may have been taken over meanwhile
         missed = self._read(own, start, limit, but=posted.msg_id)
         return Posted(own, posted.msg_id, posted.ts, missed, pending, self.stopping and not over)
@@ -425,7 +426,7 @@ class ChannelManager(LoadedChannels):
         page(room, own.names, after, 1)  # a wrong cursor is refused before the wait
         watch = Watch(room, slot.label, after)
         condition = watch.my_turn if until_my_turn else watch.anything
-        found = await self._until(room, condition, wait)
+        found = await room.notifier.until(condition, min(wait, LONGEST_WAIT))
         cut = self.stopping and not found and wait > 0
         own = own.now()  # it may have been taken over meanwhile
         missed = self._read(own, after, limit)
@@ -437,13 +438,14 @@ class ChannelManager(LoadedChannels):
     def _read(self, seat: Seat, after: int, limit: int, *, but: int = 0) -> Page:
         missed = page(seat.room, seat.names, after, limit, but=but, since=seat.slot.since)
         seat.room.mark(seat.slot.id, missed.cursor)
-        self._flush_soon()
+        if self._flush is None:
+            self._flush_soon()
         return missed
 
     async def _handled(self, room: Replica, size: int | None = None) -> bool:
         """Wait until the referees have heard the first ``size`` entries (all there are)."""
         heard = room.head.size if size is None else size
-        return await self._until(room, lambda: room.settled >= heard, HANDLED)
+        return await room.notifier.until(lambda: room.settled >= heard, HANDLED)
 
     async def close(self) -> None:
         """Finish what was begun, for a moment, write the marks down and let go of the store."""

@@ -21,7 +21,7 @@ from mcp_multiplayer.service.scheduler import Scheduler
 from mcp_multiplayer.service.sequencer import Bots, Sequencer
 from mcp_multiplayer.service.signing import Signing
 from mcp_multiplayer.storage.base import Append, Row, Store, Table
-from mcp_multiplayer.storage.to_asyncio import to_future
+from mcp_multiplayer.storage.commits import to_future
 
 _PLACE = re.compile(rf"([0-9]{{1,15}})\.({CHANNEL_ID.pattern})")  #: in a list of rooms
 ROOMS = 1024  #: folds kept in memory
@@ -41,6 +41,10 @@ class Seat:
 
     def now(self) -> Seat:
         """The same seat as it is now, or the refusal of somebody who has lost it."""
+        own = self.slot
+        for slot in self.room.channel.places:
+            if (slot.id, slot.generation, slot.who) == (own.id, own.generation, own.who):
+                return Seat(self.room, slot)
         return Seat(self.room, decide.seat_of(self.room.channel, self.slot.who, self.slot.label))
 
     @property
@@ -88,10 +92,6 @@ class LoadedChannels:
         self.lines.stop()
         for room in self._rooms.values():
             room.notifier.close()
-
-    async def _until(self, room: Replica, condition: Callable[[], bool], seconds: float) -> bool:
-        """Wait until ``condition`` holds, at most ``seconds``; return whether it does."""
-        return await room.notifier.until(condition, min(seconds, LONGEST_WAIT))
 
     def now_ms(self) -> int:
         return int(self.now() * 1000)

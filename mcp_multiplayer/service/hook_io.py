@@ -32,10 +32,10 @@ from mcp_multiplayer.sandbox.call import (
     Turn,
 )
 from mcp_multiplayer.service.hooks import Due, players_at
-from mcp_multiplayer.service.replica import Memory, Step, private_row
+from mcp_multiplayer.service.replica import NOTHING, Memory, Step, private_row
 from mcp_multiplayer.storage.base import Row, Table
 from mcp_multiplayer.transcript import drbg, seeds
-from mcp_multiplayer.transcript.canonical_json import NotCanonical, canonical
+from mcp_multiplayer.transcript.canonical_json import Canonical, NotCanonical, canonical
 from mcp_multiplayer.transcript.entries import MAX_ENTRY
 
 Receipt = dict[str, Any]
@@ -49,7 +49,7 @@ class Result:
     ``failed``: what the hook wanted cannot be written down."""
 
     command: Ran
-    state: Mapping[str, Any] | None = None
+    state: Canonical | None = None  #: None: unchanged
     openings: Mapping[int, Opening] = field(default_factory=dict)
     failed: Failed | None = None
 
@@ -82,16 +82,14 @@ class Heard:
     effects: Sequence[Effect] = ()
     silent: bool = False  #: it leaves no trace: only the bot's cursor moves
 
-    def decide(self, channel: Channel) -> list[Event]:
-        return decide.decide(channel, self.result.command)
-
     def kept(
         self, channel_id: str, happened: Sequence[Event], steps: Sequence[Step]
     ) -> tuple[Memory, list[Row]]:
         """The bot's memory, and all rows, now that this has happened."""
         after, openings = self.after, self.result.openings
         if happened and happened[0] != self.result.command.run:  # the rules refuse the whole run
-            after, openings = replace(after, state=self.before.state if self.before else {}), {}
+            state = self.before.state if self.before else NOTHING
+            after, openings = replace(after, state=state), {}
         rows = [after.row(channel_id, self.bot), *self.notes]
         if happened:
             messages = steps[0].messages
@@ -125,11 +123,11 @@ class Epoch:
     ) -> Epoch:
         """Those of the bot's present epoch under this seed, for a hook that ``on`` calls.
         ``blinding``: instead of the seed, which comes out, where the bot keeps what it hears."""
-        place = (channel.origin, entropy.name(bot), bot.dice.epoch)
+        place = (channel.origin, bot.dice_name, bot.dice.epoch)
         hidden = seed if blinding is None else blinding
         return cls(*_keys(seed, hidden, *place, *entropy.shares(channel, bot, on)), bot.dice.drawn)
 
-    def receipt(self, before: Mapping[str, Any], after: Mapping[str, Any], drawn: int) -> Receipt:
+    def receipt(self, before: Canonical, after: Canonical, drawn: int) -> Receipt:
         was = seeds.blind(self.state, before)
         states = [was, was if after is before else seeds.blind(self.state, after)]
         return {"st": states, "rng": [seeds.kid(self.key), self.nth, drawn]}
@@ -178,7 +176,7 @@ def ran(
     channel: Channel,
     due: Due,
     result: HookResult,
-    state: Mapping[str, Any],
+    state: Canonical,
     *,
     epoch: Epoch,
 ) -> Result:
@@ -207,8 +205,8 @@ def _receipt(
     due: Due,
     result: HookResult,
     epoch: Epoch,
-    before: Mapping[str, Any],
-    after: Mapping[str, Any],
+    before: Canonical,
+    after: Canonical,
 ) -> Receipt:
     """The fields of a run that a replay must come to."""
     drawn = result.draws if isinstance(result, Finished) else 0
@@ -228,7 +226,7 @@ def _finished(
     channel: Channel,
     due: Due,
     result: Finished,
-    state: Mapping[str, Any],
+    state: Canonical,
     epoch: Epoch,
 ) -> Result:
     def salt(place: int, name: str) -> str:
@@ -246,7 +244,7 @@ def _finished(
         name: None if seconds is None else timers.due_at(due.step.ts, seconds)
         for name, seconds in result.timers.items()
     }
-    after = state if result.state is None else result.state
+    after = state if result.state is None else Canonical.of(result.state)
     run = Run(
         bot=due.bot.id,
         at=due.bot.at,
@@ -260,12 +258,10 @@ def _finished(
         **_receipt(due, result, epoch, state, after),
     )
     trace = out or turn or result.end is not None or clocks or result.draws or result.effects
-    return Result(Ran(run, silent=not trace and _same(after, state)), result.state, openings)
-
-
-def _same(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
-    """To Python True is 1; a replay that took the one for the other would accuse the server."""
-    return dict(one) == dict(other) and canonical(one) == canonical(other)
+    # By the bytes: to Python True is 1, and a replay that took the one for the other would accuse
+    # the server.
+    silent = not trace and after.data == state.data
+    return Result(Ran(run, silent=silent), None if result.state is None else after, openings)
 
 
 def _turn(channel: Channel, turn: Turn, now: int) -> dict[str, Any]:
@@ -320,6 +316,7 @@ def message_json(channel_id: str, message: Message) -> dict[str, Any]:
     return shown
 
 
+@lru_cache(maxsize=4096)  # a message's time is told to each of its readers
 def rfc3339(ms: int) -> str:
     """Milliseconds since the epoch as RFC 3339 in UTC."""
     return (

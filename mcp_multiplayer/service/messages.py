@@ -84,7 +84,10 @@ def newest_page(room: Replica, names: frozenset[str], limit: int, *, since: int 
 
 
 def _weight(body: Mapping[str, Any]) -> int:
-    return len(json.dumps(body, ensure_ascii=False)) + 80
+    return len(_as_json(body)) + 80
+
+
+_as_json = json.JSONEncoder(ensure_ascii=False).encode
 
 
 class Watch:
@@ -157,6 +160,11 @@ _FEN = re.compile(
 
 #: Stands for a board that a model is not shown: that something was said there is.
 LEFT_OUT = "…"
+
+
+def boards_in(body: Mapping[str, Any]) -> list[str]:
+    """The names of the fields that are boards."""
+    return [name for name, value in body.items() if is_board(value)]
 
 
 def is_board(value: Any) -> bool:

@@ -7,22 +7,23 @@ from __future__ import annotations
 
 import json
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
-from mcp_multiplayer.channel import erasure, events, snapshot, timers, view
+from mcp_multiplayer.channel import erasure, events, snapshot, view
 from mcp_multiplayer.channel.apply import Place, evolve
 from mcp_multiplayer.channel.events import Abort, Event, Join, Restored, Run, Tick
-from mcp_multiplayer.channel.model import Bot, Channel
+from mcp_multiplayer.channel.model import Channel
 from mcp_multiplayer.channel.view import Message, Opening
 from mcp_multiplayer.errors import BrokenLog
 from mcp_multiplayer.sandbox.host.fair_queue import Owner
 from mcp_multiplayer.service.notifier import Notifier
 from mcp_multiplayer.storage.base import Append, Leaf, Row, Store, Table
 from mcp_multiplayer.transcript import merkle
+from mcp_multiplayer.transcript.canonical_json import Canonical
 from mcp_multiplayer.transcript.entries import Head, place
 
+NOTHING = Canonical({}, b"{}")  #: what a referee knows before its first hook
 LIVE, PAST = "live", "past"  #: keys of a listed room's rows in `Table.LISTED`
 CLOCK = "next"  #: key of a channel's row in `Table.TIMER`
 RECENT = 512  #: messages kept in memory for readers who are up to date
@@ -67,14 +68,19 @@ class Memory:
     """What one referee knows between hooks, and how far it has come in the log: the next
     hook to run is number ``hook`` of entry ``entry``."""
 
-    state: Mapping[str, Any]
+    state: Canonical  #: an object
     entry: int
     hook: int
 
     def row(self, channel_id: str, at: int) -> Row:
-        value = {"state": self.state, "entry": self.entry, "hook": self.hook}
-        data = json.dumps(value, separators=(",", ":")).encode()
+        data = b'{"state":%b,"entry":%d,"hook":%d}' % (self.state.data, self.entry, self.hook)
         return Row(Table.BOT, channel_id, str(at), data)
+
+    @classmethod
+    def read(cls, row: bytes) -> Memory:
+        """What `row` has kept."""
+        kept = json.loads(row)
+        return cls(Canonical.of(kept["state"]), kept["entry"], kept["hook"])
 
 
 @dataclass(frozen=True)
@@ -148,7 +154,7 @@ class Replica:
     def load_memories(self) -> None:
         """Read what the referees know and how far they have come."""
         for key, value in self.store.scan(Table.BOT, self.channel_id):
-            self.memories[int(key)] = Memory(**json.loads(value))
+            self.memories[int(key)] = Memory.read(value)
 
     def load_posted(self) -> None:
         """Read which posts may be asked for again, oldest first."""
@@ -169,6 +175,7 @@ class Replica:
         self.refresh()
         self.load_memories()
         self.load_posted()
+        self.notes = None
 
     def _fold(self, leaf: Leaf) -> None:
         event = decode(leaf)
@@ -239,12 +246,7 @@ class Replica:
     def _clock_after(self, draft: Draft) -> int | None:
         """What the index of clocks says with ``draft``. With a tick the clock it was stays in
         it: after a crash before its hook somebody must look here, though nobody comes."""
-        return self.clock if draft.rang else timers.next_due(draft.channel)
-
-    @property
-    def clock_is_wrong(self) -> bool:
-        """The index of clocks says something else than the log: a tick was the last thing."""
-        return timers.next_due(self.channel) != self.clock
+        return self.clock if draft.rang else draft.channel.next_due
 
     def adopt(self, draft: Draft) -> None:
         """The store has kept ``draft``: it is the room's state from now on."""
@@ -275,10 +277,6 @@ class Replica:
         """The source text that a bot was attached with, or what it imports."""
         kept = self.store.get(Table.BLOB, self.channel_id, code_hash)
         return "" if kept is None else kept.decode()
-
-    def library(self, bot: Bot) -> str:
-        """The text that a bot imports as `referee`; "" for none."""
-        return "" if bot.library is None else self.source(bot.library)
 
     def settle_all(self) -> None:
         """No hook is due any more."""

@@ -30,7 +30,6 @@ from functools import partial
 from typing import Protocol
 
 from mcp_multiplayer.channel import decide as rules
-from mcp_multiplayer.channel import timers
 from mcp_multiplayer.channel.commands import Expire
 from mcp_multiplayer.channel.events import Event, Msg, Runtime
 from mcp_multiplayer.channel.model import Channel
@@ -51,7 +50,7 @@ from mcp_multiplayer.service.replica import Draft, Memory, Posted, Replica, Step
 from mcp_multiplayer.service.scheduler import Scheduler
 from mcp_multiplayer.service.signing import Signing
 from mcp_multiplayer.storage.base import Append, Row, Table
-from mcp_multiplayer.storage.to_asyncio import to_future
+from mcp_multiplayer.storage.commits import to_future
 from mcp_multiplayer.transcript.canonical_json import NotCanonical
 from mcp_multiplayer.transcript.entries import TooLong
 
@@ -226,13 +225,13 @@ class Sequencer:
         # No await between the last look at the queue and this: nothing can slip in.
         del self._lines[room.channel_id]
         if room.channel_id not in self._retries:
-            due = timers.next_due(room.channel)
+            due = room.channel.next_due
             self._alarms.set(room.channel_id, None if due is None else max(due, line.pause))
 
     def _clock(self, room: Replica, line: _Queue) -> int | None:
         """The time, if a clock has run out by it and comes before whoever waits. While hooks
         are due none does: what they still have to hear may stop it."""
-        due = timers.next_due(room.channel)
+        due = room.channel.next_due
         if due is None:
             return None
         now = line.waiting[0].now if line.waiting else self._now_ms()
@@ -392,7 +391,7 @@ class Sequencer:
             if silent:
                 await _keep_cursors(room, silent)
                 silent = set()
-            if not room.clock_is_wrong or await self._put_index_right(room):
+            if room.channel.next_due == room.clock or await self._put_index_right(room):
                 break
         if room.settled < room.head.size:
             room.settle_all()
@@ -424,7 +423,8 @@ class Sequencer:
         """Decide on what a hook came to; nothing, when another node has run this very hook."""
         made = _Batch()
         if room.memories.get(heard.bot) == heard.before:
-            happened, steps = self._place(room, made, heard.decide, heard.ts)
+            decide = partial(rules.decide, command=heard.result.command)
+            happened, steps = self._place(room, made, decide, heard.ts)
             made.memories[heard.bot], made.rows = heard.kept(room.channel_id, happened, steps)
         return made
 

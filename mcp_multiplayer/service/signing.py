@@ -17,7 +17,6 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from functools import lru_cache
 
-from mcp_multiplayer.channel import entropy
 from mcp_multiplayer.channel.apply import Place, evolve
 from mcp_multiplayer.channel.commands import Host
 from mcp_multiplayer.channel.events import Disclose, Event, Key, Msg, Restored, Reveal, Unseal
@@ -62,7 +61,7 @@ class Signing:
 
     def epoch(self, channel: Channel, bot: Bot, on: int) -> Epoch:
         """The keys of the bot's present epoch, for a hook that entry ``on`` calls."""
-        name, number = entropy.name(bot), bot.dice.epoch
+        name, number = bot.dice_name, bot.dice.epoch
         seed = self._seed(channel.origin, name, number)
         return Epoch.of(seed, channel, bot, on, blinding=self._blinding(channel, bot))
 
@@ -71,7 +70,7 @@ class Signing:
         else who knows the seed could guess at a price by the state that holds it."""
         if not bot.keeps_sealed:
             return None
-        text = f"mpx/blinding-of/1\n{channel.origin}\n{entropy.name(bot)}\n{bot.kept.nth}"
+        text = f"mpx/blinding-of/1\n{channel.origin}\n{bot.dice_name}\n{bot.kept.nth}"
         return hmac.digest(self._dice_key, text.encode(), "sha256")
 
     def complete(self, room: Replica, happened: Iterable[Event]) -> list[Event]:
@@ -91,7 +90,7 @@ class Signing:
                 assert bot is not None
                 if bot.dice.sealed:
                     events += self._said_to(room, bot, bot.dice.first)
-                seed = self._seed(room.channel.origin, entropy.name(bot), event.epoch)
+                seed = self._seed(room.channel.origin, bot.dice_name, event.epoch)
                 event = Reveal(event.bot, event.at, event.epoch, b64u(seed))
             events.append(event)
         return events

@@ -6,7 +6,7 @@ import sqlite3
 from pathlib import Path
 
 from mcp_multiplayer.storage.base import Store
-from mcp_multiplayer.storage.commit_thread import Deliver, at_once
+from mcp_multiplayer.storage.commits import Deliver, at_once
 from mcp_multiplayer.storage.memory import MemoryStore
 from mcp_multiplayer.storage.sqlite import SqliteStore
 
@@ -14,7 +14,7 @@ from mcp_multiplayer.storage.sqlite import SqliteStore
 def open_store(url: str, data_dir: Path, *, deliver: Deliver = at_once) -> Store:
     """Return the store that DATABASE_URL names: ``""`` is the file `channels.db` in ``data_dir``.
 
-    ``deliver`` may bring the futures of a batch to an event loop together (`to_asyncio`).
+    ``deliver`` may bring the futures of a batch to an event loop together (`commits.on`).
     Raises ValueError with one line for the operator when there is none or it cannot be opened.
     """
     if url == "memory://":

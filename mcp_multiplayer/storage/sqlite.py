@@ -1,6 +1,6 @@
 """Logs in one SQLite file: the keeper for one node.
 
-Theory of operation. One connection writes, on the thread of `commit_thread`; one reads,
+Theory of operation. One connection writes, on the thread of `commits`; one reads,
 on the caller's thread, and sees committed data only. In WAL mode neither waits for the
 other. A batch is first decided against the heads, then written, then flushed: one
 transaction, all of it or none.
@@ -24,7 +24,7 @@ from mcp_multiplayer.errors import HeadMoved, Unavailable
 from mcp_multiplayer.storage import migrations
 from mcp_multiplayer.storage.base import Append, Leaf, Table
 from mcp_multiplayer.storage.check_append import EMPTY, Head, follow
-from mcp_multiplayer.storage.commit_thread import Deliver, GroupCommit, at_once
+from mcp_multiplayer.storage.commits import Deliver, GroupCommit, at_once
 from mcp_multiplayer.storage.migrate import migrate
 
 logger = logging.getLogger(__name__)

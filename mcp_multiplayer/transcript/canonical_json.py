@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 MAX_SAFE_INTEGER = 2**53 - 1  #: RFC 7493 §2.2; beyond it two languages read two numbers
@@ -27,10 +28,26 @@ class _NotJson(ValueError):
     """Python reads it and JSON does not have it."""
 
 
+@dataclass(frozen=True)
+class Canonical:
+    """A value that was held to the rules, and its bytes: nobody checks or writes it again. It is
+    not to be changed."""
+
+    value: Any
+    data: bytes
+
+    @classmethod
+    def of(cls, value: Any) -> Canonical:
+        """``value`` with its bytes, or `NotCanonical`."""
+        return cls(value, canonical(value))
+
+
 def canonical(value: Any) -> bytes:
     """Encode ``value`` as RFC 8785 bytes, or raise `NotCanonical`."""
+    if isinstance(value, Canonical):
+        return value.data
     try:
-        if _simple(value, "", 0):
+        if _is_simple(value):
             return _encode_simple(value).encode()
         return _encode(value).encode()
     except UnicodeEncodeError as error:
@@ -50,7 +67,7 @@ def parse(data: bytes | str) -> Any:
         raise NotCanonical(f"not JSON: {error}") from error
     except ValueError:  # Python's own limit to the digits of an integer, in words of its own
         raise NotCanonical("a number is too large; send it as a string") from None
-    _simple(value, "", 0)
+    _is_simple(value)
     return value
 
 
@@ -76,41 +93,80 @@ _encode_simple = json.JSONEncoder(
 ).encode
 
 
-def _simple(value: Any, path: str, depth: int) -> bool:
+class _Unfit(Exception):
+    """What is outside the domain. ``path`` grows from there outwards, on the way to who asked."""
+
+    def __init__(self, words: str) -> None:
+        super().__init__(words)
+        self.path: list[str | int] = []
+
+    def place(self) -> str:
+        """``a.b[2]``"""
+        place = ""
+        for part in reversed(self.path):
+            if isinstance(part, int):
+                place += f"[{part}]"
+            else:
+                place += f".{part:.40}" if place else part[:40]
+        return place or "value"
+
+
+def _is_simple(value: Any) -> bool:
     """Check the domain. True when the C encoder's output is canonical as it stands:
     no float, and no key outside the BMP (it sorts by code point, JCS by UTF-16)."""
+    try:
+        return _simple(value, 0)
+    except _Unfit as unfit:
+        raise NotCanonical(f"{unfit.place()}: {unfit}") from None
+
+
+def _simple(value: Any, depth: int) -> bool:
     if value is None or isinstance(value, str | bool):
         return True
     if isinstance(value, int):
         if abs(value) > MAX_SAFE_INTEGER:
-            raise NotCanonical(
-                f"{path or 'value'}: {value!r:.40} is too large a number; send it as a string"
-            )
+            raise _Unfit(f"{value!r:.40} is too large a number; send it as a string")
         return True
     if isinstance(value, float):
         if not abs(value) < 2**53:
             wrong = "not a JSON number" if math.isnan(value) else "too large a number"
-            raise NotCanonical(f"{path or 'value'}: {value!r} is {wrong}; send it as a string")
+            raise _Unfit(f"{value!r} is {wrong}; send it as a string")
         return False
     if depth >= MAX_DEPTH:
         raise NotCanonical(f"nested deeper than {MAX_DEPTH} levels")
     if isinstance(value, Mapping):
-        return _simple_members(value, path, depth)
+        return _simple_members(value, depth)
     if isinstance(value, list | tuple):
-        simple = [_simple(item, f"{path}[{place}]", depth + 1) for place, item in enumerate(value)]
-        return all(simple)
-    raise NotCanonical(f"{path or 'value'}: {type(value).__name__} is not JSON")
+        return _simple_items(value, depth)
+    raise _Unfit(f"{type(value).__name__} is not JSON")
 
 
-def _simple_members(value: Mapping[Any, Any], path: str, depth: int) -> bool:
+def _simple_members(value: Mapping[Any, Any], depth: int) -> bool:
     simple = isinstance(value, dict)
     for key, item in value.items():
         if not isinstance(key, str):
-            raise NotCanonical(f"{path or 'value'}: the key {key!r:.40} is not a string")
-        if not _simple(item, f"{path}.{key:.40}" if path else key[:40], depth + 1):
-            simple = False
+            raise _Unfit(f"the key {key!r:.40} is not a string")
+        try:
+            # Most are text, which needs no call.
+            if type(item) is not str and not _simple(item, depth + 1):
+                simple = False
+        except _Unfit as unfit:
+            unfit.path.append(key)
+            raise
         if simple and not key.isascii() and max(key) > "\uffff":
             simple = False
+    return simple
+
+
+def _simple_items(value: list[Any] | tuple[Any, ...], depth: int) -> bool:
+    simple = True
+    for place, item in enumerate(value):
+        try:
+            if type(item) is not str and not _simple(item, depth + 1):
+                simple = False
+        except _Unfit as unfit:
+            unfit.path.append(place)
+            raise
     return simple
 
 

@@ -7,7 +7,6 @@ late, so nobody is accused.
 
 from __future__ import annotations
 
-from mcp_multiplayer.channel import timers
 from mcp_multiplayer.verifier.findings import Findings
 from mcp_multiplayer.verifier.parse_log import Log
 from mcp_multiplayer.verifier.replay_log import Walked
@@ -19,7 +18,7 @@ _RINGS = ("tick", "abort", "restored")
 def judge(walked: Walked, log: Log, findings: Findings) -> None:
     """Add an `I_LATE` for each clock that did not ring before what came after its time."""
     for line, before in zip(log.lines[1:], walked.channels, strict=False):
-        entry, clock = line.entry or {}, timers.first(before)
+        entry, clock = line.entry or {}, before.timer
         if clock is None or "ts" not in entry or entry["t"] in _RINGS:
             continue
         late = line.ts - clock.due

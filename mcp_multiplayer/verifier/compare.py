@@ -54,7 +54,7 @@ def alike(one: Result, other: Result) -> bool:
 
 
 def _whole(made: Result) -> dict[str, Any]:
-    state = None if made.state is None else dict(made.state)
+    state = None if made.state is None else made.state.value
     return {"run": events.write(made.command.run), "state": state}
 
 

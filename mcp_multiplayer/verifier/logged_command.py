@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from mcp_multiplayer.channel import decide, entropy, proposals, timers
+from mcp_multiplayer.channel import decide, entropy, proposals
 from mcp_multiplayer.channel.commands import (
     Create,
     Expire,
@@ -223,7 +223,7 @@ def _clock(channel: Channel, happened: Sequence[Event], step: Step, host: Host) 
 def _reveal(channel: Channel, happened: Sequence[Event], step: Step, host: Host) -> Wish:
     """Because of its age. It has no time of its own: what comes later tells how late it can have
     been."""
-    due = timers.next_due(channel)
+    due = channel.next_due
     if due is None or (step.until is not None and due > step.until):
         raise BadOp("no clock has brought about this reveal")
     return _decided(channel, Expire(due), host)

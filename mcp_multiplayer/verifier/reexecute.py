@@ -18,10 +18,11 @@ from mcp_multiplayer.sandbox.call import Effect, Failed, SourceReport
 from mcp_multiplayer.sandbox.runtime import runtime
 from mcp_multiplayer.service import hook_io, hooks
 from mcp_multiplayer.service.hooks import Due
-from mcp_multiplayer.service.replica import Memory, Replica
+from mcp_multiplayer.service.replica import NOTHING, Memory, Replica
 from mcp_multiplayer.service.replica import Step as Placed
 from mcp_multiplayer.storage.base import Store
 from mcp_multiplayer.transcript import seeds
+from mcp_multiplayer.transcript.canonical_json import Canonical
 from mcp_multiplayer.verifier import compare
 from mcp_multiplayer.verifier.archive import Record
 from mcp_multiplayer.verifier.compare import Recorded
@@ -197,12 +198,12 @@ class Reexecution:
             self._lose(due.bot.at, Unknown("I_UNKNOWN_STATE", "a run of it is missing"))
         self._go_on(due, state)
 
-    def _go_on(self, due: Due, state: Mapping[str, Any]) -> None:
+    def _go_on(self, due: Due, state: Canonical) -> None:
         self.room.memories[due.bot.at] = Memory(state, due.step.entry, due.number + 1)
 
-    def _state(self, bot: Bot) -> Mapping[str, Any]:
+    def _state(self, bot: Bot) -> Canonical:
         memory = self.room.memories.get(bot.at)
-        return {} if memory is None else memory.state
+        return NOTHING if memory is None else memory.state
 
     def _lose(self, at: int, why: Unknown) -> None:
         self.unjudged.add(at)
@@ -295,7 +296,7 @@ class Reexecution:
             shown,
             source=source,
             library=self._library(due.bot) or "",
-            state=state,
+            state=state.value,
             epoch=epoch,
         )
         result = self._asked(lambda executor: ask(executor, call))

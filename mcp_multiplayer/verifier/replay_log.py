@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from mcp_multiplayer.channel import entropy, erasure, events, invite_codes, strict_reader
+from mcp_multiplayer.channel import erasure, events, invite_codes, strict_reader
 from mcp_multiplayer.channel.apply import Place, evolve
 from mcp_multiplayer.channel.events import (
     Attach,
@@ -235,7 +235,7 @@ class Walk:
                 walked.last_run = index
                 bot = before.bot(event.bot)
                 if count and bot is not None:
-                    due = entropy.reveal_due(before, bot)
+                    due = before.reveals(bot)
                     overdue = due is not None and due <= self.log.lines[event.on].ts
                     walked.draws.append(Draw(index, event.on, bot, count, overdue))
 

@@ -19,6 +19,7 @@ from mcp_multiplayer.channel.events import (
     Run,
     Tick,
 )
+from mcp_multiplayer.channel.model import DAY
 from mcp_multiplayer.errors import InvalidRequest
 from mcp_multiplayer.transcript import seeds
 from tests.channel.table import Table, bot
@@ -278,7 +279,7 @@ def test_a_run_that_the_rules_undo_has_drawn_nothing_and_changed_no_state() -> N
 def test_the_seed_comes_out_after_seven_days_though_nobody_is_there() -> None:
     table = playing()
     table.ran(**RECEIPT)
-    table.now += 7 * entropy.DAY - 1
+    table.now += 7 * DAY - 1
     assert table.expire() == []
     table.now += 1
     assert table.expire() == [Reveal("judge", 1, 0, "")]
@@ -288,31 +289,31 @@ def test_the_seed_comes_out_after_seven_days_though_nobody_is_there() -> None:
 def test_the_seven_days_are_those_of_the_first_run_and_not_of_the_last() -> None:
     table = playing()
     table.ran(**RECEIPT)
-    table.now += 6 * entropy.DAY
+    table.now += 6 * DAY
     table.post("A")
     table.ran(**RECEIPT)
-    table.now += entropy.DAY
+    table.now += DAY
     assert table.expire() == [Reveal("judge", 1, 0, "")]
 
 
 def test_a_run_that_drew_nothing_needs_its_seed_all_the_same() -> None:
     table = playing()
     table.ran(**RECEIPT | {"rng": ["kid", 0, 0]})  # its states are blinded with it
-    table.now += 7 * entropy.DAY
+    table.now += 7 * DAY
     assert table.expire() == [Reveal("judge", 1, 0, "")]
 
 
 def test_a_clock_that_ran_out_before_the_seven_days_rings_first() -> None:
     table = playing()
     table.ran(**RECEIPT, timers={"soon": table.now + 1000})
-    table.now += 8 * entropy.DAY
+    table.now += 8 * DAY
     assert table.expire() == [Tick("judge", "soon")]
     assert table.expire() == [Reveal("judge", 1, 0, "")]
 
 
 def test_a_seed_that_nothing_was_done_with_stays_where_it_is() -> None:
     table = playing()
-    table.now += 8 * entropy.DAY
+    table.now += 8 * DAY
     assert table.expire() == []
 
 

@@ -8,8 +8,9 @@ import pytest
 
 from mcp_multiplayer.channel import invite_codes, terms
 from mcp_multiplayer.channel.commands import TakeSeat
-from mcp_multiplayer.channel.decide import DAY, STRANGER
+from mcp_multiplayer.channel.decide import STRANGER
 from mcp_multiplayer.channel.events import Join, Takeover
+from mcp_multiplayer.channel.model import DAY
 from mcp_multiplayer.errors import (
     ChannelClosed,
     InvalidRequest,

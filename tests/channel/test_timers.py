@@ -7,10 +7,9 @@ from typing import Any
 import pytest
 
 from mcp_multiplayer.channel.apply import Place, evolve
-from mcp_multiplayer.channel.entropy import reveal_due
 from mcp_multiplayer.channel.events import Detach, Run, Tick
 from mcp_multiplayer.channel.model import Channel, Timer
-from mcp_multiplayer.channel.timers import MOST, due_at, next_due
+from mcp_multiplayer.channel.timers import MOST, due_at
 from tests.channel.table import BOTH, NOW, OPS, RECEIPT, Table, bot
 from tests.harness import LIMITS
 
@@ -137,8 +136,8 @@ def test_in_a_full_room_no_clock_rings() -> None:
     table.ran(timers={"a": NOW})
     assert table.channel.timers
     assert table.expire() == []
-    assert next_due(table.channel) == reveal_due(table.channel, table.channel.bots[0])
-    assert next_due(Channel()) is None
+    assert table.channel.next_due == table.channel.reveals(table.channel.bots[0])
+    assert Channel().next_due is None
 
 
 def test_less_than_a_second_counts_as_one() -> None:

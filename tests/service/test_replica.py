@@ -17,7 +17,7 @@ from mcp_multiplayer.service.messages import page
 from mcp_multiplayer.service.replica import RECENT, Memory, Replica, decode
 from mcp_multiplayer.storage.base import Append, Leaf, Row, Store, Table
 from mcp_multiplayer.storage.memory import MemoryStore
-from mcp_multiplayer.transcript.canonical_json import canonical
+from mcp_multiplayer.transcript.canonical_json import Canonical, canonical
 from tests.harness import (
     Clock,
     CountingStore,
@@ -219,7 +219,7 @@ async def test_marks_survive_a_restart(channels: ChannelManager) -> None:
 
 def test_a_referees_memory_is_read_back_as_it_was_written() -> None:
     store = MemoryStore()
-    memory = Memory({"n": [1, None, "é"]}, entry=7, hook=2)
+    memory = Memory(Canonical.of({"n": [1, None, "é"]}), entry=7, hook=2)
     row = memory.row("chn_x", 3)
     store.append(Append("chn_x", 0, b"", (), [row], unconditional=True)).result()
     room = Replica(store, "chn_x")
@@ -229,5 +229,5 @@ def test_a_referees_memory_is_read_back_as_it_was_written() -> None:
 
 def test_a_room_in_a_log_line_shows_nobodys_words() -> None:
     room = Replica(MemoryStore(), "chn_x")
-    room.memories[1] = Memory({"secret": "the queen"}, 1, 0)
+    room.memories[1] = Memory(Canonical.of({"secret": "the queen"}), 1, 0)
     assert "queen" not in repr(room)

@@ -12,7 +12,7 @@ import pytest
 
 from mcp_multiplayer.errors import HeadMoved, Unavailable
 from mcp_multiplayer.storage.base import Append, Row, Store, Table
-from mcp_multiplayer.storage.to_asyncio import to_future
+from mcp_multiplayer.storage.commits import to_future
 
 Writer = Callable[[str], Any]  #: the fixture ``log``
 Race = Callable[[list[Store], int], None]

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mcp_multiplayer.transcript.canonical_json import (
+    Canonical,
     NotCanonical,
     canonical,
     number,
@@ -120,3 +121,27 @@ def test_depth_is_bounded_both_ways() -> None:
 def test_a_reader_gets_what_was_hashed() -> None:
     assert through({"a": 1.0, "b": (1, 2)}) == {"a": 1, "b": [1, 2]}
     assert isinstance(through(1.0), int)
+
+
+def test_what_is_known_to_be_canonical_is_not_written_again() -> None:
+    known = Canonical.of({"b": 1, "a": "é"})
+    assert known.data == canonical({"b": 1, "a": "é"})
+    assert canonical(known) is known.data
+    with pytest.raises(NotCanonical):
+        Canonical.of({"a": math.nan})
+
+
+@pytest.mark.parametrize(
+    ("value", "place"),
+    [
+        (math.nan, "value: "),
+        ({"a": {"b": [1, 2**60]}}, "a.b[1]: "),
+        ([[object()]], "[0][0]: object is not JSON"),
+        ([{1: 2}], "[0]: the key 1 is not a string"),
+        ({"k" * 50: math.inf}, "k" * 40 + ": "),
+    ],
+)
+def test_the_place_of_what_is_out_of_the_domain_is_named(value: Any, place: str) -> None:
+    with pytest.raises(NotCanonical) as refused:
+        canonical(value)
+    assert str(refused.value).startswith(place)

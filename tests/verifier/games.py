@@ -25,7 +25,6 @@ from mcp_multiplayer.channel.events import Event
 from mcp_multiplayer.channel.identifiers import slot_specs
 from mcp_multiplayer.channel.model import Channel
 from mcp_multiplayer.channel.ops import Op, read_ops
-from mcp_multiplayer.channel.timers import next_due
 from mcp_multiplayer.sandbox.host.fair_queue import Owner
 from mcp_multiplayer.sandbox.host.forkserver import ELSEWHERE
 from mcp_multiplayer.sandbox.host.pool import Pool
@@ -145,7 +144,7 @@ class Game:
 
     async def ring(self) -> None:
         """Let the next clock run out."""
-        due = next_due(self.room.channel)
+        due = self.room.channel.next_due
         assert due is not None
         self.table.clock.at = max(self.table.clock.at, due / 1000)
         self.table.channels.lines.settle_soon(self.room)

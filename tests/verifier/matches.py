@@ -15,7 +15,6 @@ from typing import Any
 
 from mcp_multiplayer.channel.identifiers import slot_specs
 from mcp_multiplayer.channel.ops import read_ops
-from mcp_multiplayer.channel.timers import next_due
 from mcp_multiplayer.errors import MultiplayerError
 from mcp_multiplayer.sandbox.call import Limits
 from mcp_multiplayer.sandbox.host.fair_queue import Owner
@@ -150,7 +149,7 @@ class Match(Game):
         )
 
     async def ring(self) -> None:
-        due = next_due(self.room.channel)
+        due = self.room.channel.next_due
         if due is not None:
             self.table.clock.at = max(self.table.clock.at, due / 1000)
             self.table.channels.lines.settle_soon(self.room)

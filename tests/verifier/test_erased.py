@@ -12,7 +12,7 @@ import pytest
 from mcp_multiplayer.channel.events import TYPES
 from mcp_multiplayer.storage.base import Append, Row
 from mcp_multiplayer.storage.base import Table as Rows
-from mcp_multiplayer.storage.to_asyncio import to_future
+from mcp_multiplayer.storage.commits import to_future
 from mcp_multiplayer.transcript.entries import b64u
 from mcp_multiplayer.verifier.executor import Executor
 from mcp_multiplayer.verifier.findings import DICE, RECORD, RULES, WORDS

@@ -24,11 +24,9 @@ from mcp_multiplayer.edge.api import about, cards, errors, rest, tools
 from mcp_multiplayer.edge.api.dispatch import Dispatch
 from mcp_multiplayer.edge.api.envelope import Envelope
 from mcp_multiplayer.edge.api.events import Events
-from mcp_multiplayer.edge.api.mcp_fastpath import ShortWay
+from mcp_multiplayer.edge.api.mcp_call import Calls
 from mcp_multiplayer.edge.api.operations.combined import Operations
 from mcp_multiplayer.edge.api.operations.transcripts import PATH as TRANSCRIPT
-from mcp_multiplayer.edge.api.progress import Progress
-from mcp_multiplayer.edge.api.waits import Waits
 from mcp_multiplayer.edge.identity import Caller, Checker, NotSigned
 from mcp_multiplayer.errors import InvalidRequest, MultiplayerError
 from mcp_multiplayer.service.channel_manager import ChannelManager
@@ -134,9 +132,9 @@ def face(
     )
     # A redirect would name this server's own address, which no caller can reach.
     rest_app.router.redirect_slashes = False
-    waits = Waits(ShortWay(mcp_app, dispatch, caller), dispatch, caller)
+    calls = Calls(mcp_app, dispatch, caller, tools.info(mcp))
     warm_up = functools.partial(about.warm_up, dispatch)
-    return Face(Envelope(Progress(waits)), rest_app, checker, dispatch.stop, warm_up)
+    return Face(Envelope(calls), rest_app, checker, dispatch.stop, warm_up)
 
 
 async def _healthz(request: Request) -> Response:

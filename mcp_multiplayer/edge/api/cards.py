@@ -10,8 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from mcp_multiplayer.channel import decide, terms
-from mcp_multiplayer.channel.decide import DAY
-from mcp_multiplayer.channel.model import Bot, Channel, Slot
+from mcp_multiplayer.channel.model import DAY, Bot, Channel, Slot
 from mcp_multiplayer.edge.api import render_boards, render_json, render_text
 from mcp_multiplayer.errors import InviteInvalid, NotMember, SlotAlreadyFilled
 from mcp_multiplayer.service import boards, watching

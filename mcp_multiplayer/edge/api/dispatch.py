@@ -19,8 +19,8 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 
-from mcp_multiplayer.edge.api.answer import Answer
 from mcp_multiplayer.edge.api.errors import Internal
+from mcp_multiplayer.edge.api.operations.base import Answer
 from mcp_multiplayer.edge.api.operations.combined import Operations
 from mcp_multiplayer.edge.api.operations.table import TABLE, Entry
 from mcp_multiplayer.edge.identity import Caller

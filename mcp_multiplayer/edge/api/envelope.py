@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from typing import Any
 
 import pydantic_core
@@ -27,6 +28,8 @@ from mcp_multiplayer.errors import BadMessage, InvalidRequest, MultiplayerError
 MESSAGE = "mpx.message"
 #: In the scope, too: whether its client takes an event stream for an answer, and says so.
 STREAMS = "mpx.streams"
+#: And a `receive` that gives its body again, for a library that reads it itself.
+AGAIN = "mpx.again"
 Json = dict[str, Any]
 Headers = Iterable[tuple[bytes, bytes]]
 
@@ -54,7 +57,7 @@ class Fault(Exception):
 
 
 class Envelope:
-    """ASGI: refuses what is no single message, hands on the rest as it came."""
+    """ASGI: refuses what is no single message, hands on the rest with what was read of it."""
 
     def __init__(self, mcp: ASGIApp) -> None:
         self._mcp = mcp
@@ -62,7 +65,7 @@ class Envelope:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
             try:
-                scope, receive = await _opened(scope, receive)
+                scope = await _opened(scope, receive)
             except Fault as fault:
                 await fault.response(scope, receive, send)
                 return
@@ -71,7 +74,7 @@ class Envelope:
         await self._mcp(scope, receive, send)
 
 
-async def _opened(scope: Scope, receive: Receive) -> tuple[Scope, Receive]:
+async def _opened(scope: Scope, receive: Receive) -> Scope:
     """The request with its message in the scope, or a `Fault`; `ClientDisconnect` when its body
     does not come whole."""
     if scope["method"] != "POST":
@@ -82,16 +85,15 @@ async def _opened(scope: Scope, receive: Receive) -> tuple[Scope, Receive]:
         fault = Fault(error, status=405)
         fault.response.headers["Allow"] = "POST"
         raise fault
-    headers = _negotiated(scope["headers"])
+    headers, streams = _negotiated(scope["headers"])
     came: list[Message] = []
     while not came or came[-1].get("more_body"):
         came.append(await receive())
         if came[-1]["type"] == "http.disconnect":
             raise ClientDisconnect
     body = b"".join(part.get("body", b"") for part in came)
-    streams = _taken(_values(scope["headers"], b"accept")).get(STREAM, False)
-    opened = {**scope, "headers": headers, MESSAGE: _message(body), STREAMS: streams}
-    return opened, _again(came, receive)
+    read = {MESSAGE: _message(body), STREAMS: streams, AGAIN: _again(came, receive)}
+    return {**scope, "headers": headers, **read}
 
 
 def _again(came: list[Message], receive: Receive) -> Receive:
@@ -107,9 +109,9 @@ def _again(came: list[Message], receive: Receive) -> Receive:
 # Media types
 
 
-def _negotiated(headers: Headers) -> list[tuple[bytes, bytes]]:
+def _negotiated(headers: Headers) -> tuple[list[tuple[bytes, bytes]], bool]:
     """The headers as the libraries want them, whose own reading of the two is narrower than RFC
-    9110 has it; or a `Fault`."""
+    9110 has it, and whether a stream is taken; or a `Fault`."""
     accept = _values(headers, b"accept")
     if not accepts_json(accept):
         error = InvalidRequest(
@@ -124,7 +126,8 @@ def _negotiated(headers: Headers) -> list[tuple[bytes, bytes]]:
         )
         raise Fault(error, status=415)
     kept = [pair for pair in headers if pair[0] not in (b"accept", b"content-type")]
-    return [*kept, (b"accept", _TAKEN), (b"content-type", (kind or _JSON).encode("latin-1"))]
+    kept += [(b"accept", _TAKEN), (b"content-type", (kind or _JSON).encode("latin-1"))]
+    return kept, _taken(accept).get(STREAM, False)
 
 
 def _values(headers: Headers, name: bytes) -> str:
@@ -139,7 +142,8 @@ def accepts_json(accept: str) -> bool:
     return not accept.strip() or next((taken[kind] for kind in ranges if kind in taken), False)
 
 
-def _taken(accept: str) -> dict[str, bool]:
+@lru_cache(maxsize=64)  # there are few, and each request has one
+def _taken(accept: str) -> Mapping[str, bool]:
     """What each range of an Accept says."""
     taken: dict[str, bool] = {}
     for part in accept.lower().split(","):

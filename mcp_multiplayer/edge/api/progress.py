@@ -16,12 +16,10 @@ import asyncio
 import itertools
 import json
 import time
-from collections.abc import Mapping
-from typing import Any
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from mcp_multiplayer.edge.api.envelope import MESSAGE, STREAM, STREAMS
+from mcp_multiplayer.edge.api.envelope import STREAM
 
 EVERY_SECONDS = 10.0
 _HEADERS = [
@@ -31,23 +29,16 @@ _HEADERS = [
 ]
 
 
-class Progress:
-    """ASGI: reports on what takes long, hands everything on."""
-
-    def __init__(self, mcp: ASGIApp) -> None:
-        self._mcp = mcp
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        token = _token(scope.get(MESSAGE, {}))
-        if token is None or not scope[STREAMS]:
-            await self._mcp(scope, receive, send)
-            return
-        answer = _Answer(send, token)
-        reports = asyncio.create_task(answer.report())
-        try:
-            await self._mcp(scope, receive, answer.send)
-        finally:
-            reports.cancel()
+async def report(
+    serve: ASGIApp, token: str | int, scope: Scope, receive: Receive, send: Send
+) -> None:
+    """Have ``serve`` answer, and report to a client that takes a stream for as long as it takes."""
+    answer = _Answer(send, token)
+    reports = asyncio.create_task(answer.report())
+    try:
+        await serve(scope, receive, answer.send)
+    finally:
+        reports.cancel()
 
 
 class _Answer:
@@ -105,13 +96,3 @@ class _Answer:
     async def _event(self, data: bytes) -> None:
         body = b"event: message\ndata: " + data + b"\n\n"
         await self._send({"type": "http.response.body", "body": body, "more_body": True})
-
-
-def _token(message: Mapping[str, Any]) -> str | int | None:
-    """The token with which a tool call asks for progress."""
-    params = message.get("params")
-    meta = params.get("_meta") if isinstance(params, dict) else None
-    if message.get("method") != "tools/call" or not isinstance(meta, dict):
-        return None
-    token = meta.get("progressToken")
-    return token if type(token) in (str, int) else None

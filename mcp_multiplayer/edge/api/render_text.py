@@ -16,11 +16,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 from mcp_multiplayer.channel.commands import NewBot
-from mcp_multiplayer.channel.decide import DAY
 from mcp_multiplayer.channel.identifiers import KIND
-from mcp_multiplayer.channel.model import Bot, Channel, Slot
+from mcp_multiplayer.channel.model import DAY, Bot, Channel, Slot
 from mcp_multiplayer.service.channel_manager import Updated
-from mcp_multiplayer.service.messages import LEFT_OUT, is_board, is_drawing, is_fen, short_body
+from mcp_multiplayer.service.messages import LEFT_OUT, boards_in, is_drawing, is_fen, short_body
 from mcp_multiplayer.service.replica import Replica
 
 #: Controls but tab and line feed, line and paragraph separators, marks that turn or hide text.
@@ -47,12 +46,17 @@ PENDING = (
 
 def quoted(value: Any) -> str:
     """Somebody else's value as JSON on one line that no reader can take for ours."""
-    return plain(json.dumps(value, ensure_ascii=False, separators=(",", ":")))
+    return plain(_as_json(value))
+
+
+_as_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
 def plain(text: str) -> str:
     """``text`` with what turns, hides or separates it written out, as \\u202e. Its line feeds
     stay: a source is shown with its own lines."""
+    if text.isascii() and text.isprintable():  # as nearly all is
+        return text
     return _UNSAFE.sub(lambda mark: json.dumps(mark.group())[1:-1], text)
 
 
@@ -85,8 +89,10 @@ def _without(shown: Mapping[str, Any], newer: set[tuple[str, str, str]]) -> Mapp
     """A message without the boards of which ``newer`` ones are shown; its own are added. A referee
     may call anything a board, so what is left out is not passed over in silence."""
     body = shown["body"]
-    places = {name: (shown["sender"], str(body.get("type")), name) for name in body}
-    boards = {name: place for name, place in places.items() if is_board(body[name])}
+    found = boards_in(body)
+    if not found:
+        return shown
+    boards = {name: (shown["sender"], str(body.get("type")), name) for name in found}
     twice = any(is_fen(body[name]) for name in boards)
     kept = {
         name: LEFT_OUT if boards.get(name) in newer or (twice and is_drawing(value)) else value

@@ -1,9 +1,9 @@
 """Operations as MCP tools, both protocol eras on one endpoint.
 
-FastMCP keeps what it is good at (lists, schemas, both eras, transports); ``tools/call``
-goes to our dispatch directly, which is three times faster than through FastMCP's tool
-wrappers (`benchmarks/`) and gives both projections the same errors. No output schemas:
-they triple the tokens a model pays for the list.
+FastMCP keeps what it is good at (lists, schemas, both eras, transports); what it hands on of
+``tools/call`` (`mcp_call` answers most by itself) goes to our dispatch directly, which is three
+times faster than through FastMCP's tool wrappers (`benchmarks/`) and gives both projections the
+same errors. No output schemas: they triple the tokens a model pays for the list.
 
 The seams used here are not public in FastMCP 4.1: the low-level server (``_mcp_server``), its
 look-up of input schemas, without which every modern call lists all tools, and what it declares of
@@ -21,9 +21,7 @@ from fastmcp.server.low_level import LowLevelServer
 from fastmcp.tools.base import Tool, ToolResult
 from mcp.server.context import ServerRequestContext
 from mcp.server.lowlevel import NotificationOptions
-from mcp.shared.exceptions import MCPError
 from mcp_types import (
-    INVALID_PARAMS,
     CallToolRequestParams,
     CallToolResult,
     Icon,
@@ -33,14 +31,11 @@ from mcp_types import (
 from mcp_types import Tool as MCPTool
 
 from mcp_multiplayer.edge import product
-from mcp_multiplayer.edge.api import errors, prompts, resources
-from mcp_multiplayer.edge.api.answer import Answer
+from mcp_multiplayer.edge.api import prompts, resources
 from mcp_multiplayer.edge.api.dispatch import Dispatch, Operation
 from mcp_multiplayer.edge.api.guides import INSTRUCTIONS
-from mcp_multiplayer.edge.api.mcp_result import result_of
-from mcp_multiplayer.edge.identity import Caller, Identify
-from mcp_multiplayer.errors import BadMessage, InvalidRequest, MultiplayerError
-from mcp_multiplayer.transcript.canonical_json import NotCanonical, canonical
+from mcp_multiplayer.edge.api.mcp_call import answer, result_of
+from mcp_multiplayer.edge.identity import Identify
 
 log = logging.getLogger(__name__)
 
@@ -54,21 +49,6 @@ class _Listed(Tool):
     def to_mcp_tool(self, **overrides: Any) -> MCPTool:
         """Without FastMCP's own tags, which a model would pay for on every list."""
         return super().to_mcp_tool(**{"_meta": None, **overrides})
-
-
-async def answer(
-    dispatch: Dispatch, caller: Caller, name: str, arguments: dict[str, Any]
-) -> tuple[Answer, bool]:
-    """Call a tool. Return what it says, and whether that is a refusal. That there is no such tool
-    is an error of the protocol (MCP, server/tools, Error Handling)."""
-    operation = dispatch.operations.get(name)
-    if operation is None:
-        unknown = InvalidRequest(f"there is no tool {name[:60]!r}", hint="tools/list names them.")
-        raise MCPError(**errors.rpc(unknown, INVALID_PARAMS))
-    try:
-        return await dispatch(operation, caller, _checked(arguments)), False
-    except MultiplayerError as error:
-        return Answer(errors.body(error), errors.line(error)), True
 
 
 def server(
@@ -111,6 +91,11 @@ def server(
     return mcp
 
 
+def info(mcp: FastMCP[None]) -> dict[str, Any]:
+    """What names the server in each result of the modern era."""
+    return mcp._mcp_server.server_info_stamp
+
+
 def _as_served(low: LowLevelServer[Any]) -> None:
     """Declare what is served. A server without sessions sends no notice of a change and no log to
     its clients, and has no pages for MCP Apps, all of which FastMCP declares."""
@@ -140,12 +125,3 @@ def _listed(operation: Operation) -> Tool:
             open_world_hint=entry.open_world,
         ),
     )
-
-
-def _checked(arguments: dict[str, Any]) -> dict[str, Any]:
-    """Refuse what no log could hold before anything looks at it."""
-    try:
-        canonical(arguments)
-    except NotCanonical as error:
-        raise BadMessage(str(error), hint=errors.VALUE_HINT) from None
-    return arguments

@@ -15,9 +15,7 @@ from typing import Any
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from mcp_multiplayer.edge.api.dispatch import Dispatch
-from mcp_multiplayer.edge.api.envelope import MESSAGE
-from mcp_multiplayer.edge.identity import Caller, Identify
+from mcp_multiplayer.edge.identity import Caller
 from mcp_multiplayer.edge.until_gone import until_gone
 
 CANCELLED = "notifications/cancelled"
@@ -35,28 +33,24 @@ class _Wait:
 
 
 class Waits:
-    """ASGI: watches over the calls that wait, hands everything on."""
+    """The calls that wait."""
 
-    def __init__(self, mcp: ASGIApp, dispatch: Dispatch, identify: Identify) -> None:
-        self._mcp = mcp
-        self._dispatch = dispatch
-        self._identify = identify
+    def __init__(self) -> None:
         self._waiting: dict[_Key, list[_Wait]] = {}
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        message = scope.get(MESSAGE, {})
-        if self._may_wait(message):
-            async with until_gone(receive):
-                await self._wait(scope, receive, send)
-            return
-        if message.get("method") == CANCELLED:
-            self._cancel(self._identify(scope), message)
-        await self._mcp(scope, receive, send)
+    async def watch(
+        self, serve: ASGIApp, caller: Caller, id: Any, scope: Scope, receive: Receive, send: Send
+    ) -> None:
+        """Have ``serve`` answer the request of this ``id`` for as long as somebody waits for it."""
+        async with until_gone(receive):
+            await self._watch(serve, _key(caller, id), scope, receive, send)
 
-    async def _wait(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _watch(
+        self, serve: ASGIApp, key: _Key, scope: Scope, receive: Receive, send: Send
+    ) -> None:
         task = asyncio.current_task()
         assert task is not None
-        key, own = _key(self._identify(scope), scope[MESSAGE].get("id")), _Wait(task)
+        own = _Wait(task)
         self._waiting.setdefault(key, []).append(own)
 
         async def answer(message: Message) -> None:
@@ -64,7 +58,7 @@ class Waits:
             await send(message)
 
         try:
-            await self._mcp(scope, receive, answer)
+            await serve(scope, receive, answer)
         except asyncio.CancelledError:
             if not own.cancelled:
                 raise
@@ -78,15 +72,7 @@ class Waits:
         if left:
             self._waiting[key] = left
 
-    def _may_wait(self, message: Json) -> bool:
-        params = message.get("params")
-        if message.get("method") != "tools/call" or not isinstance(params, dict):
-            return False
-        operation = self._dispatch.operations.get(str(params.get("name")))
-        arguments = params.get("arguments") or {}
-        return operation is not None and isinstance(arguments, dict) and operation.waits(arguments)
-
-    def _cancel(self, caller: Caller, message: Json) -> None:
+    def cancel(self, caller: Caller, message: Json) -> None:
         """End the wait that is meant. Where two programs share a login, ids meet; then none is
         ended, for one of them still waits."""
         params = message.get("params") or {}

@@ -140,11 +140,6 @@ class Page:
 Fetch = Callable[[str], Awaitable[Page]]
 
 
-def is_address(client_id: str) -> bool:
-    """Return whether ``client_id`` is meant as the address of a document."""
-    return client_id.startswith("https://")
-
-
 class ClientDocument(ClientMetadata):
     """What we read of a document. A shared secret could not stay one in it."""
 

@@ -134,6 +134,12 @@ class Client(ClientMixin):  # type: ignore[misc]
         return grant_type in self.grant_types
 
 
+def is_address(client_id: str) -> bool:
+    """Return whether ``client_id`` is meant as the address of a document, and not as one that was
+    given out here."""
+    return client_id.startswith("https://")
+
+
 class Clients:
     """Keeps clients. Those of documents are not known where ``documents`` is false."""
 

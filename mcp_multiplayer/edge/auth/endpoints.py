@@ -29,8 +29,8 @@ from mcp_multiplayer.edge.auth.authorize import (
     Told,
     Visit,
 )
-from mcp_multiplayer.edge.auth.client_documents import ClientDocuments, NoDocument, is_address
-from mcp_multiplayer.edge.auth.clients import MAX_BYTES, Refused, Registration
+from mcp_multiplayer.edge.auth.client_documents import ClientDocuments, NoDocument
+from mcp_multiplayer.edge.auth.clients import MAX_BYTES, Refused, Registration, is_address
 from mcp_multiplayer.edge.auth.cookie import Cookie
 from mcp_multiplayer.edge.auth.device import DeviceConsent
 from mcp_multiplayer.edge.auth.server import (
@@ -277,7 +277,7 @@ class Endpoints:
         try:
             if newcomers:
                 await self._learn_of(given.client_id or signer, sender)
-            if self.documents:
+            if self.documents and signer:
                 await self.documents.renew_keys(signer, key, sender)
         except NoDocument as error:
             log.info("refused a client's document: %s", error)

@@ -104,6 +104,8 @@ class Proxy:
         self._settings = parts.settings
         self._origins = parts.origins
         self._public_paths = {path for _, path in parts.public} | {"/healthz", INVITE_CARD}
+        #: Of the paths that are one by one, how each may be asked: no pattern is tried on those.
+        self._asked = {path: self._methods_of(path) for path in {*self._public_paths, *PRIVATE}}
         self._stack = AsyncExitStack()
         self._health = (0.0, False)
 
@@ -185,6 +187,9 @@ class Proxy:
 
     def _methods(self, path: str) -> set[str]:
         """How a path may be asked; nothing where nothing is."""
+        return self._asked.get(path) or self._methods_of(path)
+
+    def _methods_of(self, path: str) -> set[str]:
         found = {method for method, known in self._parts.public if known == path}
         found.update(PRIVATE.get(path, ()))
         if path == INVITE_CARD:

@@ -284,9 +284,11 @@ async def _drain(receive: Receive) -> None:
 async def _stream(answer: aiohttp.ClientResponse, send: Send, extra: Extra) -> None:
     raw = headers.to_client(answer.raw_headers)
     await send({"type": "http.response.start", "status": answer.status, "headers": raw + extra})
-    async for chunk in answer.content.iter_any():
-        await send({"type": "http.response.body", "body": chunk, "more_body": True})
-    await send({"type": "http.response.body", "body": b""})
+    more = True
+    while more:
+        chunk = await answer.content.readany()
+        more = not answer.content.at_eof()
+        await send({"type": "http.response.body", "body": chunk, "more_body": more})
 
 
 def _decoded(extra: Extra) -> list[tuple[str, str]]:

@@ -6,7 +6,7 @@ verifier each make their own, for the Python that they run; no file and no recor
 
 from __future__ import annotations
 
-import hashlib
+import sys
 from collections import OrderedDict
 
 from mcp_multiplayer.sandbox.call import Compiled
@@ -17,16 +17,17 @@ MOST = 32 << 20
 
 
 class CompileCache:
-    """The sources used last, by their hash and that of the library they were read with."""
+    """The sources used last, each with the library it was read with. By the texts themselves: of
+    one that is asked for again the hash is known, and it is the same object."""
 
     def __init__(self, most: int = MOST) -> None:
         self._most = most
         self._size = 0
-        self._kept: OrderedDict[bytes, Compiled] = OrderedDict()
+        self._kept: OrderedDict[tuple[str, str], Compiled] = OrderedDict()
 
     def get(self, source: str, library: str = "") -> Compiled | None:
         """What was made of it, if that is still kept."""
-        key = _key(source, library)
+        key = (source, library)
         found = self._kept.get(key)
         if found is not None:
             self._kept.move_to_end(key)
@@ -34,24 +35,20 @@ class CompileCache:
 
     def put(self, source: str, made: Compiled, library: str = "") -> None:
         """Keep it, and drop what was not used for longest."""
-        key = _key(source, library)
+        key = (source, library)
         self._drop(key)
         self._kept[key] = made
-        self._size += _size(made)
+        self._size += _size(key, made)
         while self._size > self._most:
             self._drop(next(iter(self._kept)))
 
-    def _drop(self, key: bytes) -> None:
+    def _drop(self, key: tuple[str, str]) -> None:
         dropped = self._kept.pop(key, None)
-        self._size -= 0 if dropped is None else _size(dropped)
+        self._size -= 0 if dropped is None else _size(key, dropped)
 
 
-def _key(*texts: str) -> bytes:
-    digests = (hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest() for text in texts)
-    return b"".join(digests)
-
-
-def _size(made: Compiled) -> int:
-    """Nested lists take thirty times what they take as JSON."""
+def _size(key: tuple[str, str], made: Compiled) -> int:
+    """A library is shared by many; nested lists take thirty times what they take as JSON."""
     manifest = made.report.manifest
-    return len(made.code) + (0 if manifest is None else 32 * size(manifest)) + 4096
+    shown = 0 if manifest is None else 32 * size(manifest)
+    return max(sys.getsizeof(key[0]), 4096) + len(made.code) + shown

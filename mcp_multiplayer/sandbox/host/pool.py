@@ -38,7 +38,6 @@ from mcp_multiplayer.sandbox.host.forkserver import HERE, Death, ForkServer, Sur
 from mcp_multiplayer.sandbox.host.load import HALF_LIFE, Load
 from mcp_multiplayer.sandbox.hostcalls.broker import Broker, HookBroker
 from mcp_multiplayer.sandbox.hostcalls.cassette import Differs, Recording
-from mcp_multiplayer.sandbox.hostcalls.dice import Dice
 from mcp_multiplayer.sandbox.jail.isolation import UIDS, Isolation, Policy
 from mcp_multiplayer.sandbox.language.library import wanted, with_lines
 from mcp_multiplayer.sandbox.protocol import frames, wire
@@ -203,8 +202,7 @@ class Pool:
         worker = await self._take(owner, hash((call.source, call.hook)), inline=call.inline)
         if recording is not None:
             recording.begun.set()
-        dice = Dice(call.key)
-        desk = self.broker.desk(worker.end, dice=dice, tape=tape, recording=recording)
+        desk = self.broker.desk(worker.end, key=call.key, tape=tape, recording=recording)
         part = worker.drop
         try:
             result = await self._outcome(worker, request, call, desk, limits)
@@ -217,7 +215,7 @@ class Pool:
             log.info("bot %r was refused the network %d times", call.bot_id, desk.refused)
         if isinstance(result, Failed):
             result = replace(result, text=with_lines(result.text, self._library_of(call.library)))
-        return replace(result, effects=tuple(desk.effects), draws=desk.dice.count)
+        return replace(result, effects=tuple(desk.effects), draws=desk.draws)
 
     async def _request(
         self, call: HookCall, owner: Owner, limits: Limits
@@ -235,17 +233,16 @@ class Pool:
         request = wire.hook_request(call, compiled, limits)
         if len(request) > frames.LARGEST_REQUEST:
             return Failed("StateLimit", text="the hook's inputs are too large")
-        packed = frames.pack(request) + frames.pack(compiled.code)
         if not compiled.report.library:
-            return packed
+            return frames.pack(request, compiled.code)
         if (text := self._library_of(call.library)) == self._library:
-            return packed + frames.pack(b"")  # the zygote has it
+            return frames.pack(request, compiled.code, b"")  # the zygote has it
         library = await self._compiled_library(text, owner=owner, inline=call.inline)
         if isinstance(library, Failed):
             return library
         if not library.code:
             return Failed("BotRejected", text=f"its library: {library.rejected or 'has no class'}")
-        return packed + frames.pack(library.code)
+        return frames.pack(request, compiled.code, library.code)
 
     async def _outcome(
         self, worker: Worker, request: bytes, call: HookCall, desk: HookBroker, limits: Limits
@@ -326,8 +323,11 @@ class Pool:
     ) -> Compiled | Failed:
         """What its hooks are handed, made once; `Failed` where making it took too much.
         `NotIsolated`, and Unavailable as from `run`."""
-        library = self._library_of(library) if wanted(source) else ""
+        library = self._library_of(library)
         compiled = self._cache.get(source, library)
+        if compiled is None and not wanted(source):  # it is the same with any library
+            library = ""
+            compiled = self._cache.get(source, library)
         if compiled is not None:
             return compiled
         made = await self._compile(wire.compile_request(source, library), owner, inline=inline)

@@ -26,7 +26,7 @@ from mcp_multiplayer.sandbox.hostcalls.dialer import Dialer, Refused
 from mcp_multiplayer.sandbox.hostcalls.dice import Dice
 from mcp_multiplayer.sandbox.hostcalls.egress import BadEgress, Egress
 from mcp_multiplayer.sandbox.hostcalls.network_errors import TooLong, told
-from mcp_multiplayer.sandbox.hostcalls.workspace import Workspaces
+from mcp_multiplayer.sandbox.hostcalls.workspace import Workspace, Workspaces
 from mcp_multiplayer.sandbox.protocol.hostcalls import (
     QUESTIONS,
     Connect,
@@ -100,27 +100,30 @@ class Broker:
         self,
         stop: Callable[[], None],
         *,
-        dice: Dice,
+        key: bytes,
         tape: Recording | None = None,
         recording: Recording | None = None,
     ) -> HookBroker:
-        """Whom one hook asks, from now on. ``stop`` ends its worker. ``tape`` answers it instead
-        of the network; ``recording`` hears what the network answers."""
-        return HookBroker(self, stop, dice, tape, recording)
+        """Whom one hook asks, from now on. ``stop`` ends its worker, ``key`` is of its dice.
+        ``tape`` answers it instead of the network; ``recording`` hears what the network answers."""
+        return HookBroker(self, stop, key, tape, recording)
 
 
 class HookBroker:
-    """One hook's questions, budgets, descriptors and record."""
+    """One hook's questions, budgets, descriptors and record. Most hooks ask nothing: what their
+    questions need is made with the first one."""
 
     def __init__(
         self,
         broker: Broker,
         stop: Callable[[], None],
-        dice: Dice,
+        key: bytes,
         tape: Recording | None,
         recording: Recording | None,
     ) -> None:
-        self.dice = dice
+        self._key = key
+        self._dice: Dice | None = None
+        self._files: Workspace | None = None
         self.effects: list[Effect] = []
         self.verdict: tuple[str, str] | None = None  #: why the host ended the hook
         self.refused = 0  #: answers that were no, by policy or budget
@@ -130,7 +133,6 @@ class HookBroker:
         self._loop = asyncio.get_running_loop()
         self._seconds = broker.limits.hook_seconds * TIME_SHARE
         self._ends = self._loop.time() + self._seconds
-        self._workspace = broker.workspaces.hook()
         self._names: dict[str, set[str]] = {}  # address -> names that led to it
         self._connected = False  # how far the question under way has come
         self._asked = self._connections = self._looked_up = self._sent = 0
@@ -144,7 +146,9 @@ class HookBroker:
         The descriptor is the caller's to close.
         """
         if isinstance(question, Draw):
-            return self.dice.answer(question.blocks), None
+            if self._dice is None:
+                self._dice = Dice(self._key)
+            return self._dice.answer(question.blocks), None
         self._asked += 1
         if self._asked > QUESTIONS:
             raise Broken("more questions than any hook has")
@@ -160,7 +164,12 @@ class HookBroker:
     @property
     def holds(self) -> bool:
         """Something is held for the hook: a connection, a file."""
-        return bool(self._held) or self._workspace.used
+        return bool(self._held) or (self._files is not None and self._files.used)
+
+    @property
+    def draws(self) -> int:
+        """How many blocks of its dice it was told."""
+        return 0 if self._dice is None else self._dice.count
 
     async def close(self) -> None:
         """Hang up and remove the files; afterwards nothing of the hook is left here."""
@@ -168,8 +177,8 @@ class HookBroker:
             self._watch.cancel()
         for connection in self._held:
             connection.close()
-        if self._workspace.used:
-            await asyncio.shield(asyncio.to_thread(self._workspace.close))
+        if self._files is not None and self._files.used:
+            await asyncio.shield(asyncio.to_thread(self._files.close))
 
     # The record
 
@@ -306,23 +315,22 @@ class HookBroker:
     # Files
 
     def _open(self, question: Open) -> tuple[dict[str, Any], int | None]:
+        if self._files is None:
+            self._files = self._broker.workspaces.hook()
         try:
-            fd = self._workspace.open(question.path, question.mode)
+            fd = self._files.open(question.path, question.mode)
         except OSError as error:
             return {"errno": error.errno, "text": error.strerror}, None
-        self._look_after()
+        if self._watch is None:
+            self._watch = asyncio.create_task(self._watching(self._files))
         return {}, fd
 
     # What is given away is watched
 
-    def _look_after(self) -> None:
-        if self._watch is None:
-            self._watch = asyncio.create_task(self._watching())
-
-    async def _watching(self) -> None:
+    async def _watching(self, files: Workspace) -> None:
         while self.verdict is None:
             await asyncio.sleep(_LOOK)
-            if self._workspace.used and self._workspace.full:
+            if files.used and files.full:
                 shown = self._broker.limits.workspace >> 20
                 self.verdict = ("WorkspaceLimit", f"the files exceed {shown} MB")
                 self._stop()

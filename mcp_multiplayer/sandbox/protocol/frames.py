@@ -22,9 +22,9 @@ class TooLong(BadFrame):
     """The other side announced more than is read."""
 
 
-def pack(payload: bytes) -> bytes:
-    """One frame."""
-    return HEADER.pack(len(payload)) + payload
+def pack(*payloads: bytes) -> bytes:
+    """A frame for each."""
+    return b"".join([part for one in payloads for part in (HEADER.pack(len(one)), one)])
 
 
 def length(header: bytes, cap: int) -> int:

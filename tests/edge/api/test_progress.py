@@ -12,14 +12,14 @@ import httpx
 import pytest
 
 from mcp_multiplayer.edge import identity
-from mcp_multiplayer.edge.api import mcp_fastpath, progress
+from mcp_multiplayer.edge.api import mcp_call, progress
 from mcp_multiplayer.edge.identity import Caller
 from tests.edge.api.house import MODES, PUBLIC, House, Mode, Pair
 from tests.edge.api.test_waits import MODERN, SOON, WAIT_MS, cancel
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-WAYS = ["legacy", "legacy through the library", "modern"]
+WAYS = ["legacy", "legacy through the library", "modern", "modern through the library"]
 STREAM = "text/event-stream"
 
 
@@ -31,8 +31,8 @@ def often() -> Iterator[None]:
 
 @pytest.fixture(params=WAYS)
 def way(request: pytest.FixtureRequest) -> Iterator[str]:
-    short = frozenset() if "library" in request.param else mcp_fastpath.VERSIONS
-    with mock.patch.object(mcp_fastpath, "VERSIONS", short):
+    short = frozenset() if "library" in request.param else mcp_call.VERSIONS
+    with mock.patch.object(mcp_call, "VERSIONS", short):
         yield str(request.param)
 
 
@@ -47,14 +47,15 @@ def call(
 ) -> httpx.Request:
     """Alice waits for what has not come yet."""
     asked = {"channel_id": pair.id, "cursor": pair.joined["cursor"], "timeout_ms": wait}
-    meta = ({} if token is None else {"progressToken": token}) | (MODERN if way == "modern" else {})
-    version = "2026-07-28" if way == "modern" else "2025-11-25"
+    modern = way.startswith("modern")
+    meta = ({} if token is None else {"progressToken": token}) | (MODERN if modern else {})
+    version = "2026-07-28" if modern else "2025-11-25"
     headers = {
         identity.HEADER: house.signer.sign(Caller(pair.alice, PUBLIC, "app")),
         "Mcp-Protocol-Version": version,
         "Accept": accept,
     }
-    if way == "modern":
+    if modern:
         headers |= {"Mcp-Method": "tools/call", "Mcp-Name": "sync_messages"}
     params = {"name": "sync_messages", "arguments": asked, "_meta": meta}
     body = {"jsonrpc": "2.0", "id": 7, "method": "tools/call", "params": params}

@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from mcp_multiplayer.edge import identity
-from mcp_multiplayer.edge.api import mcp_fastpath
+from mcp_multiplayer.edge.api import mcp_call
 from mcp_multiplayer.edge.api.patience import Patience
 from mcp_multiplayer.edge.identity import Caller
 from tests.edge.api.house import PUBLIC, House, Pair
@@ -24,7 +24,7 @@ MODERN = {
     "io.modelcontextprotocol/protocolVersion": "2026-07-28",
     "io.modelcontextprotocol/clientCapabilities": {},
 }
-WAYS = ["rest", "legacy", "legacy through the library", "modern"]
+WAYS = ["rest", "legacy", "legacy through the library", "modern", "modern through the library"]
 
 
 def headers(house: House, account: str, client: str = "app") -> dict[str, str]:
@@ -38,9 +38,10 @@ def wait(house: House, pair: Pair, way: str, *, id: int = 7, client: str = "app"
     if way == "rest":
         return house.http.build_request("GET", "/sync_messages", params=asked, headers=signed)
     params: dict[str, Any] = {"name": "sync_messages", "arguments": asked}
-    version = "2026-07-28" if way == "modern" else "2025-11-25"
+    modern = way.startswith("modern")
+    version = "2026-07-28" if modern else "2025-11-25"
     signed |= {"Mcp-Protocol-Version": version, "Accept": "application/json, text/event-stream"}
-    if way == "modern":
+    if modern:
         params["_meta"] = MODERN
         signed |= {"Mcp-Method": "tools/call", "Mcp-Name": "sync_messages"}
     body = {"jsonrpc": "2.0", "id": id, "method": "tools/call", "params": params}
@@ -74,10 +75,10 @@ async def test_a_client_that_goes_away_frees_its_wait_and_is_remembered(
     def gave_up(self: Patience, client_id: str, waited: float) -> None:
         left.set_result(client_id)
 
-    short = frozenset() if "library" in way else mcp_fastpath.VERSIONS
+    short = frozenset() if "library" in way else mcp_call.VERSIONS
     with (
         mock.patch.object(Patience, "gave_up", gave_up),
-        mock.patch.object(mcp_fastpath, "VERSIONS", short),
+        mock.patch.object(mcp_call, "VERSIONS", short),
     ):
         async with httpx.AsyncClient(base_url=house.url, timeout=60) as http:
             future = asyncio.ensure_future(http.send(wait(house, pair, way)))
@@ -92,8 +93,8 @@ async def test_a_cancelled_request_is_not_answered_and_its_wait_is_freed(
     house: House, way: str
 ) -> None:
     pair = await house.pair()
-    short = frozenset() if "library" in way else mcp_fastpath.VERSIONS
-    with mock.patch.object(mcp_fastpath, "VERSIONS", short):
+    short = frozenset() if "library" in way else mcp_call.VERSIONS
+    with mock.patch.object(mcp_call, "VERSIONS", short):
         future = asyncio.ensure_future(house.http.send(wait(house, pair, way)))
         await under_way(house, future)
         await cancel(house, pair.alice)

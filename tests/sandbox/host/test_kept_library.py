@@ -7,14 +7,17 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import pytest
 import pytest_asyncio
 
+from mcp_multiplayer import multiplayer_server
 from mcp_multiplayer.errors import Unavailable
 from mcp_multiplayer.sandbox.call import Failed, HookCall, HookResult, Limits
 from mcp_multiplayer.sandbox.host.pool import Pool
 from mcp_multiplayer.workshop.table import own_library
+from tests.edge.harness import settings_for
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -92,3 +95,12 @@ async def test_a_hook_that_brings_another_text_has_that(pools: tuple[Pool, Pool]
 async def test_without_a_library_that_can_be_read_there_is_no_sandbox() -> None:
     with pytest.raises(Unavailable):
         await Pool(library="import os").start()
+
+
+async def test_a_server_has_its_library_at_hand(tmp_path: Path) -> None:
+    """To read it anew took each hook a fifth of its time."""
+    with mock.patch.object(multiplayer_server, "Pool", side_effect=Pool) as made:
+        settings = settings_for(tmp_path, database_url="memory://")
+        async with multiplayer_server.running(settings):
+            pass
+    assert [call.kwargs["library"] for call in made.call_args_list] == [own_library()] * 2

@@ -1,18 +1,18 @@
-"""What all operations stand on: the managers, the caller's seat in words, the author's log."""
+"""What all operations stand on: the form of an answer, the managers, the caller's seat in words,
+the author's log."""
 
 from __future__ import annotations
 
 import json
 import secrets
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Any
 
 from pydantic import Field
 
 from mcp_multiplayer.channel.model import Slot
 from mcp_multiplayer.edge.api import render_boards, render_json, render_text
-from mcp_multiplayer.edge.api.answer import Answer
 from mcp_multiplayer.edge.api.patience import Patience
 from mcp_multiplayer.edge.api.try_bot.runner import Trials
 from mcp_multiplayer.edge.identity import Caller
@@ -29,7 +29,24 @@ from mcp_multiplayer.service.watching import Watching
 ChannelId = Annotated[str, Field(description="chn_…")]
 SeatName = Annotated[str | None, Field(description="only if you hold several")]
 Json = dict[str, Any]
+_NEXT = "next: "
 Params = Annotated[Json | None, Field(examples=[{"high": 9}])]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """``data`` is the JSON of REST, and of MCP where it is asked for; ``text`` is what a model
+    reads."""
+
+    data: dict[str, Any]
+    text: str
+
+    def complete(self) -> Answer:
+        """With the last line of the text in the data, too: REST has no text."""
+        last = self.text.rpartition("\n")[2]
+        if not last.startswith(_NEXT):
+            return self
+        return replace(self, data={**self.data, "next": last.removeprefix(_NEXT)})
 
 
 @dataclass(frozen=True)

@@ -13,8 +13,8 @@ from mcp_multiplayer.channel.identifiers import slot_specs
 from mcp_multiplayer.channel.invite_codes import whole_code_in
 from mcp_multiplayer.channel.ops import BRING_BOT, read_ops
 from mcp_multiplayer.edge.api import create_args, render_json, render_text
-from mcp_multiplayer.edge.api.answer import Answer
 from mcp_multiplayer.edge.api.operations.base import (
+    Answer,
     ChannelId,
     Json,
     OperationsBase,

@@ -12,9 +12,9 @@ from mcp_multiplayer.channel.commands import NewBot
 from mcp_multiplayer.channel.model import Bot as Attached
 from mcp_multiplayer.channel.model import Channel
 from mcp_multiplayer.edge.api import render_text
-from mcp_multiplayer.edge.api.answer import Answer
 from mcp_multiplayer.edge.api.guides import FOLLOWING, GUIDES, help_text
 from mcp_multiplayer.edge.api.operations.base import (
+    Answer,
     ChannelId,
     Json,
     OperationsBase,

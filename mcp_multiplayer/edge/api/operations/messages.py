@@ -9,8 +9,13 @@ from pydantic import Field
 
 from mcp_multiplayer.channel.model import Slot
 from mcp_multiplayer.edge.api import render_json, render_text
-from mcp_multiplayer.edge.api.answer import Answer
-from mcp_multiplayer.edge.api.operations.base import ChannelId, Json, OperationsBase, SeatName
+from mcp_multiplayer.edge.api.operations.base import (
+    Answer,
+    ChannelId,
+    Json,
+    OperationsBase,
+    SeatName,
+)
 from mcp_multiplayer.edge.identity import Caller
 from mcp_multiplayer.service.hook_io import rfc3339
 from mcp_multiplayer.service.replica import Replica

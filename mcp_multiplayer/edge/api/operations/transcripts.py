@@ -19,8 +19,13 @@ from pydantic import Field
 
 from mcp_multiplayer.channel import decide
 from mcp_multiplayer.edge.api import render_json, render_text
-from mcp_multiplayer.edge.api.answer import Answer
-from mcp_multiplayer.edge.api.operations.base import ChannelId, Json, OperationsBase, SeatName
+from mcp_multiplayer.edge.api.operations.base import (
+    Answer,
+    ChannelId,
+    Json,
+    OperationsBase,
+    SeatName,
+)
 from mcp_multiplayer.edge.identity import Caller
 from mcp_multiplayer.errors import InvalidRequest, InviteInvalid, NotMember
 from mcp_multiplayer.service import export, receipts

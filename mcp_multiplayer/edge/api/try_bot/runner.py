@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from mcp_multiplayer.channel import model, timers
+from mcp_multiplayer.channel import model
 from mcp_multiplayer.channel.identifiers import slot_specs
 from mcp_multiplayer.channel.view import Message
 from mcp_multiplayer.edge.api.try_bot.events import Event, read
@@ -217,7 +217,7 @@ class Trial:
 
     async def _wait(self, room: Replica, seconds: float) -> str:
         until = self._clock.ms + round(seconds * 1000)
-        while (due := timers.next_due(room.channel)) is not None and due <= until:
+        while (due := room.channel.next_due) is not None and due <= until:
             if not self._rings:
                 return "as many clocks have run out as a trial takes; the rest is left out"
             self._rings -= 1
@@ -275,7 +275,7 @@ class Trial:
             self.bot,
             self.seats,
             steps,
-            memory.state if memory else {},
+            memory.state.value if memory else {},
             self.turn,
             room.channel.result,
             [{"name": t.name, "seconds": self._left(t.due)} for t in room.channel.timers],

@@ -1,4 +1,4 @@
-"""A tool call of the handshake era has two ways through the server; nobody can tell which.
+"""A tool call has two ways through the server in each era; nobody can tell which it took.
 
 With no version to be short for, all go the library's way.
 """
@@ -11,14 +11,22 @@ from unittest import mock
 
 import httpx
 import pytest
+from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
 
-from mcp_multiplayer.edge.api import mcp_fastpath
+from mcp_multiplayer.edge.api import mcp_call
 from tests.edge.api.house import House
 from tests.players import ASKS_JSON
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 Json = dict[str, Any]
+
+MODERN = "2026-07-28"
+ENVELOPE = {
+    "io.modelcontextprotocol/protocolVersion": MODERN,
+    "io.modelcontextprotocol/clientInfo": {"name": "t", "version": "1"},
+    "io.modelcontextprotocol/clientCapabilities": {},
+}
 
 
 def request(name: str, arguments: Any = None, **params: Any) -> Json:
@@ -40,10 +48,22 @@ async def asked(house: House, account: str, content: bytes, **headers: str) -> h
     )
 
 
+def modern(body: Any) -> tuple[Any, dict[str, str]]:
+    """The same call as the era without a handshake has it, and its headers."""
+    params = body.get("params") if isinstance(body, dict) else None
+    if not isinstance(params, dict):
+        return body, {"Mcp-Protocol-Version": MODERN, "Mcp-Method": "tools/call"}
+    meta = params.get("_meta", {})
+    if isinstance(meta, dict):
+        params = params | {"_meta": ENVELOPE | meta}
+    said = {"Mcp-Method": str(body.get("method")), "Mcp-Name": str(params.get("name"))}
+    return body | {"params": params}, {"Mcp-Protocol-Version": MODERN} | said
+
+
 async def both_ways(house: House, content: bytes, **headers: str) -> list[httpx.Response]:
     account = house.account()
     answers = [await asked(house, account, content, **headers)]
-    with mock.patch.object(mcp_fastpath, "VERSIONS", frozenset()):
+    with mock.patch.object(mcp_call, "VERSIONS", frozenset()):
         answers.append(await asked(house, account, content, **headers))
     return answers
 
@@ -66,6 +86,7 @@ ALIKE: list[Any] = [
     request("help", {"topic": "play"}, _meta=ASKS_JSON),
     request("help", {"topic": "play"}, _meta={next(iter(ASKS_JSON)): "yes"}),
     request("help", {"topic": "no such topic"}, _meta=ASKS_JSON),
+    request("help", _meta={"claudecode/toolUseId": "toolu_1", "progressToken": 3}),
     request("try_bot", BOARD),
     request("help", {"topic": "no such topic"}),
     request("help", {"no_such_argument": 1}),
@@ -90,6 +111,15 @@ LEFT_ALONE: list[Any] = [
     request("help", "play"),
     request("help", _meta={"progressToken": {}}),
     request("help", _meta=[]),
+    request("help", _meta={"io.modelcontextprotocol/related-task": {"taskId": "1"}}),
+    request("help", _meta={"io.modelcontextprotocol/clientInfo": {"name": 1}}),
+    request("help", _meta={"io.modelcontextprotocol/clientCapabilities": []}),
+    request("help", _meta={"io.modelcontextprotocol/protocolVersion": "2025-11-25"}),
+    request("help", _meta={"io.modelcontextprotocol/logLevel": "debug"}),
+    request("help", requestState="x"),
+    request("help", inputResponses={}),
+    request("help", task={}),
+    {**request("help"), "params": {"name": "help", "arguments": None}},
     {"jsonrpc": "2.0", "id": 1, "method": "tools/call"},
     {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"arguments": {}}},
     {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": 1}},
@@ -103,6 +133,50 @@ LEFT_ALONE: list[Any] = [
 async def test_both_ways_answer_alike(house: House, body: Any) -> None:
     one, other = await both_ways(house, json.dumps(body).encode())
     assert plain(one) == plain(other)
+
+
+@pytest.mark.parametrize("body", ALIKE + LEFT_ALONE, ids=lambda body: json.dumps(body)[:80])
+async def test_both_ways_answer_alike_without_a_handshake(house: House, body: Any) -> None:
+    body, headers = modern(body)
+    one, other = await both_ways(house, json.dumps(body).encode(), **headers)
+    assert plain(one) == plain(other)
+
+
+@pytest.mark.parametrize("meta", [{}, ASKS_JSON, {"claudecode/toolUseId": "1"}])
+@pytest.mark.parametrize("era", ["handshake", "modern"])
+async def test_a_plain_call_needs_no_library(house: House, era: str, meta: Json) -> None:
+    body: Any = request("help", {}, _meta=meta)
+    body, headers = modern(body) if era == "modern" else (body, {})
+    with mock.patch.object(StreamableHTTPSessionManager, "handle_request", side_effect=OSError):
+        said = await asked(house, house.account(), json.dumps(body).encode(), **headers)
+    assert said.json()["result"]["isError"] is False
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Mcp-Method": "tools/list"},
+        {"Mcp-Name": "list_bots"},
+        {"Mcp-Name": "=?base64?aGVscA==?="},
+        {"Mcp-Param-Topic": "play"},
+        {"Mcp-Param-": "play"},
+        {"Mcp-Protocol-Version": "2025-11-25"},
+    ],
+    ids=str,
+)
+async def test_headers_of_the_modern_era_decide_alike(
+    house: House, headers: dict[str, str]
+) -> None:
+    body, told = modern(request("help", {"topic": "play"}))
+    one, other = await both_ways(house, json.dumps(body).encode(), **(told | headers))
+    assert plain(one) == plain(other)
+
+
+async def test_a_routing_header_that_stands_twice_is_left_to_the_library(house: House) -> None:
+    body, told = modern(request("help"))
+    twice = [*told.items(), ("Mcp-Name", "help"), *house.statement(house.account()).items()]
+    said = await house.http.post("/mcp", content=json.dumps(body).encode(), headers=twice)
+    assert said.status_code == 400
 
 
 @pytest.mark.parametrize(

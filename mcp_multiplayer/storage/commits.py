@@ -1,10 +1,17 @@
-"""The thread that writes: whoever waits shares the next flush. There is no waiting window. While
+"""How changes are made durable and those who wait for it hear of it.
+
+A thread writes, and whoever waits shares the next flush. There is no waiting window. While
 one batch is being flushed the next one gathers, so a lone writer never waits for company, and
 thirty-two concurrent ones pay for one flush together.
+
+For a coroutine, `asyncio.wrap_future` is right and wakes the loop once for every commit. With
+`on` as the store's ``deliver`` the loop is woken once for every batch: measured, a third of a
+commit's processor time with 8 and more submitters. `to_future` is right with and without it.
 """
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import threading
 from collections.abc import Callable, Sequence
@@ -90,3 +97,53 @@ def _fulfil(
             future.set_result(None)
         else:
             future.set_exception(fault)
+
+
+def on(loop: asyncio.AbstractEventLoop) -> Deliver:
+    """Return the ``deliver`` that fulfils each batch on ``loop``.
+
+    A store opened with it must not be waited for on the loop's own thread by
+    ``Future.result``: the loop would wait for itself. After `close` on that thread
+    everything is on the disk; the futures are done when the loop turns next.
+    """
+
+    def deliver(fulfil: Callable[[], None]) -> None:
+        try:
+            loop.call_soon_threadsafe(fulfil)
+        except RuntimeError:  # the loop is closed: whoever still waits, waits on a thread
+            fulfil()
+
+    return deliver
+
+
+def to_future(done: Future[None]) -> asyncio.Future[None]:
+    """Return an awaitable of this loop that ends as ``done``. Cancelling it cancels nothing."""
+    loop = asyncio.get_running_loop()
+    landing: asyncio.Future[None] = loop.create_future()
+
+    def arrive(source: Future[None]) -> None:
+        if _running() is loop:
+            _settle(source, landing)
+        else:
+            loop.call_soon_threadsafe(_settle, source, landing)
+
+    done.add_done_callback(arrive)
+    return landing
+
+
+def _running() -> asyncio.AbstractEventLoop | None:
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        return None
+
+
+def _settle(source: Future[None], landing: asyncio.Future[None]) -> None:
+    if landing.done():  # its awaiter was cancelled
+        return
+    if source.cancelled():
+        landing.cancel()
+    elif fault := source.exception():
+        landing.set_exception(fault)
+    else:
+        landing.set_result(None)

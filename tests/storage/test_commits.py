@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 from mcp_multiplayer.errors import HeadMoved
+from mcp_multiplayer.storage.commits import on, to_future
 from mcp_multiplayer.storage.sqlite import SqliteStore
-from mcp_multiplayer.storage.to_asyncio import on, to_future
 
 
 async def test_one_batch_is_one_wake_up(tmp_path: Path, log: Callable[[str], Any]) -> None:
