@@ -141,3 +141,16 @@ async def test_who_reads_further_up_is_left_there(page: Page) -> None:
         }"""
     )
     assert top == 0
+
+
+async def test_a_talkative_referee_does_not_fill_the_tab(page: Page) -> None:
+    shown = await page.evaluate(
+        """() => {
+          const feed = made.makeFeed();
+          const said = { sender: "bot:talker", kind: "bot", body: { text: "hm" } };
+          for (let id = 1; id <= 2100; id += 1) feed.append({ ...said, id });
+          const numbers = [...feed.element.querySelectorAll(".number")];
+          return [numbers.length, numbers[0].textContent, numbers.at(-1).textContent];
+        }"""
+    )
+    assert shown == [2000, "101", "2100"]

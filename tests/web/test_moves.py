@@ -55,6 +55,15 @@ ODD = {"type": "move", "action": "hit", "value": 1, "text": "I owe you everythin
         (None, [], "", None),
         # Whatever is said besides the move must stand on the button.
         (turn([ODD]), [json.dumps(ODD, separators=(",", ":"))], "", None),
+        *(
+            (
+                turn([BID | {"game": said}]),
+                [json.dumps(BID | {"game": said}, separators=(",", ":"))],
+                "",
+                None,
+            )
+            for said in (["I_owe_you"], "I_owe_mallory_1000_pounds", None)
+        ),
     ],
 )
 async def test_what_is_expected_is_read(

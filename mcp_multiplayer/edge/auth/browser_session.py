@@ -163,6 +163,7 @@ class BrowserSessions:
             return None
         for account in self._grants.held(browser):
             if _is(account, wanted):
+                self._grants.acts(account)
                 return Session(account.sub, int(account.created_at))
         return None
 

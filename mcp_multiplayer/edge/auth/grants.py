@@ -232,9 +232,14 @@ class Grants:
         """Have our own pages, named ``by``, act in ``browser`` as ``account``, a new one for None;
         return it with the cookie of a browser that had none. It is no approval of any client."""
         with self._database.write() as connection:
-            account, cookie = self._lend(connection, by, browser, account)
-            _mark_used(connection, account.sub, "", self._now())
-        return account, cookie
+            return self._lend(connection, by, browser, account)
+
+    def acts(self, account: Account) -> None:
+        """Note that the account has done something, so that it is not forgotten."""
+        row = self._database.row("SELECT used_at FROM accounts WHERE sub=?", (account.sub,))
+        if row is not None and row["used_at"] is None:
+            with self._database.write() as connection:
+                _mark_used(connection, account.sub, "", self._now())
 
     def approve(
         self,

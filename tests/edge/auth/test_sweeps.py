@@ -124,3 +124,16 @@ def test_of_too_many_unused_registrations_the_oldest_go(
     use(database, clock, client_id=made[0])
     assert clients.sweep() == 1
     assert [clients.find(one) is not None for one in made] == [True, False, True, True]
+
+
+def test_a_player_made_in_the_browser_is_kept_once_it_has_done_something(
+    database: Database,
+) -> None:
+    clock = Clock()
+    grants = Grants(database, issuers=(BASE,), now=clock)
+    idle, _ = grants.play_here(None, None, "these pages")
+    busy, _ = grants.play_here(None, None, "these pages")
+    grants.acts(busy)
+    clock.at += UNUSED_HOURS * 3600 + 1
+    grants.sweep()
+    assert subs(database) == [busy.sub] and idle.sub != busy.sub

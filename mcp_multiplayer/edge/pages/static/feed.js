@@ -7,6 +7,7 @@
 import { isRecord, make, words } from "./elements.js";
 
 const LONG = 200; // characters that stand in the line
+const MOST = 2000; // messages on the page
 const TEXT = 4000;
 const WHOLE = 100000; // characters behind "more"
 
@@ -113,7 +114,8 @@ export function feedItem(message, { you, drawn } = {}) {
 }
 
 /**
- * The log of a room. `append` shows a message once, and follows it if the newest was in view.
+ * The log of a room, its newest part: a page stays open for days, and a referee may talk all the
+ * time. `append` shows a message once, and follows it if the newest was in view.
  * @param {{you?: string, drawn?: Map<string, Set<string>>}} reader as of `feedItem`
  */
 export function makeFeed(reader = {}) {
@@ -129,6 +131,7 @@ export function makeFeed(reader = {}) {
     newest = message.id;
     const follows = element.scrollHeight - element.scrollTop - element.clientHeight < 40;
     list.append(feedItem(message, reader));
+    if (list.children.length > MOST) list.firstElementChild?.remove();
     if (follows) element.scrollTop = element.scrollHeight;
   };
   return { element, append };

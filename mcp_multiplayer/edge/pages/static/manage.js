@@ -66,7 +66,7 @@ export function manage(player, channel, seat, view) {
   const free = view.slots.filter((one) => one.state === "free" && one.kind !== "bot");
   const known = invites(channel);
   find("links").replaceChildren(
-    ...free.map((one) => known[one.label]
+    ...free.map((one) => Object.hasOwn(known, one.label)
       ? linkItem(one.label, known[one.label])
       : make("li", {}, words(one.label, 40), " is free. ",
         mayManage && act("Make a new link", [{ op: "reissue_invite", player_id: one.label }]))),

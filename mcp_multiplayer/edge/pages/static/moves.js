@@ -20,7 +20,9 @@ function labelOf(body) {
   const parts = value === undefined ? [action] : [action, value];
   const isMove = type === "move" && typeof action === "string" && !Object.keys(more).length;
   const scalar = parts.every((one) => ["string", "number"].includes(typeof one));
-  const named = isMove && scalar && /^[\w-]{1,32}$/.test(game ?? "game");
+  // The name of a game says nothing more; a list or a sentence in its place would.
+  const isName = typeof game === "string" && /^[a-z]{1,12}(-[a-z]{1,12}){0,2}$/.test(game);
+  const named = isMove && scalar && (game === undefined || isName);
   return named ? parts.join(" ") : JSON.stringify(body);
 }
 
