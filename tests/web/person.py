@@ -7,10 +7,12 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from playwright.async_api import Locator, Page, expect
+from playwright.async_api import TimeoutError as PlaywrightTimeout
 
 from tests.follower import bodies
 
 PATIENCE = 60_000  #: ms; on a busy machine a move takes many times its usual few
+SOON = 10_000  #: ms for what is there already
 
 Hands = Literal["mouse", "keys"]
 
@@ -27,6 +29,7 @@ class Person:
 
     async def sit_down(self) -> None:
         """From an invite's page to the room."""
+        await self.page.locator("#play").wait_for(timeout=PATIENCE)
         await self._press(self.page.locator("#play"))
         await self.page.wait_for_url("**/room/**", timeout=PATIENCE)
         await self.page.locator("#whole:not([hidden])").wait_for(timeout=PATIENCE)
@@ -50,11 +53,14 @@ class Person:
         if labels:
             fresh = [label for label in labels if label not in self._said]
             label = self.chance.choice(fresh or labels)
-            await self._press(offered.nth(labels.index(label)))
+            try:
+                await self._press(offered.nth(labels.index(label)))
+            except PlaywrightTimeout:
+                return  # the other side's word has changed what there is to say
         else:
             box = self.page.locator("#moves .say-box input")
             prompt = await self.page.locator("#moves .say-box label").inner_text()
-            possible = bodies(prompt.strip())
+            possible = bodies(prompt.strip().removeprefix("The referee asks: "))
             label = self.chance.choice([one for one in possible if one not in self._said])
             await self._reach(box)
             await self.page.keyboard.type(str(label))
@@ -73,9 +79,9 @@ class Person:
     async def _reach(self, target: Locator) -> None:
         """With the mouse: click. With keys: Tab until it has the focus."""
         if self.hands == "mouse":
-            await target.click(timeout=PATIENCE)
+            await target.click(timeout=SOON)
             return
-        await target.wait_for(timeout=PATIENCE)
+        await target.wait_for(timeout=SOON)
         for _ in range(120):
             if await target.evaluate("one => one === document.activeElement"):
                 return
