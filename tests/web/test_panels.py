@@ -425,10 +425,6 @@ async def test_a_board_fits_a_phone_and_its_squares_can_be_hit(browser: Browser)
         await context.close()
 
 
-async def test_the_scripts_are_small() -> None:
-    assert sum((stage.STATIC / name).stat().st_size for name in MINE) <= 40_000
-
-
 @pytest.mark.long
 async def test_the_types_that_the_scripts_name_hold(pytestconfig: pytest.Config) -> None:
     cache = pytestconfig.cache

@@ -57,6 +57,9 @@ export function readExpect(turn) {
 export const textsOf = ({ buttons }) =>
   new Set(buttons.map(({ body }) => body).filter((body) => typeof body === "string"));
 
+/** Who reads what is written in a text box, as JSON. */
+const readBy = new WeakMap();
+
 /** A button that acts; before giving up it asks for a second press, and keeps its place. */
 function pressing(label, word, act) {
   const shown = words(label, LONGEST);
@@ -119,10 +122,11 @@ export function moveControls({ turn, moves, canPost }, post) {
   };
   const form = make(
     "form.say-box",
-    { submit, "data-to": JSON.stringify(to) },
+    { submit },
     make("label", {}, name, box),
     make("button.go", {}, to ? "Send sealed" : "Send"),
   );
+  readBy.set(box, JSON.stringify(to));
   const group = { class: "buttons", role: "group", "aria-label": "Moves" };
   return make(
     "div",
@@ -172,6 +176,6 @@ export function placeMoves(place, state, post) {
   const box = "input[name=say]";
   const [old, drawn] = redraw(place, 0, source, box, () => moveControls(state, post)) ?? [];
   const [before, now] = [old, drawn].map((one) => one?.querySelector(box));
-  const [meant, goes] = [before, now].map((one) => one?.form.dataset.to);
+  const [meant, goes] = [before, now].map((one) => readBy.get(one));
   if (before?.value && now && (meant === "null" || meant === goes)) now.value = before.value;
 }
