@@ -57,11 +57,12 @@ def traced(directory: Path) -> Iterator[None]:
 
 
 async def settled(ours: Pair) -> None:
-    """Wait until both have nothing to do."""
-    used = -1.0
-    while ours.cpu() - used > IDLE:
+    """Wait until both have nothing to do, a minute at most."""
+    for _ in range(20):
         used = ours.cpu()
         await asyncio.sleep(SETTLED)
+        if ours.cpu() - used < IDLE:
+            return
 
 
 async def noted(ours: Pair, directory: Path, act: Callable[[], Awaitable[Any]]) -> Json:
