@@ -4,48 +4,23 @@ beyond its messages."""
 from __future__ import annotations
 
 import json
-import subprocess
-from collections.abc import Callable
 
 import pytest
 
 from mcp_multiplayer.edge.api import render_text
 from mcp_multiplayer.edge.api.guides import INSTRUCTIONS
-from tests import npm
 from tests.edge.api.followers import game
 from tests.edge.api.house import MODES, House, Mode
 from tests.follower import Json
+from tests.tokens import Count, counter
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
-
-COUNT = """
-const { encode } = require("gpt-tokenizer/cjs/encoding/o200k_base");
-const texts = JSON.parse(require("fs").readFileSync(0, "utf8"));
-console.log(JSON.stringify(texts.map((text) => encode(text).length)));
-"""
-Count = Callable[[list[str]], list[int]]
 
 
 @pytest.fixture(scope="module")
 def count(request: pytest.FixtureRequest) -> Count:
-    """Counts the tokens of each text."""
-    cache = request.config.cache
-    assert cache is not None
-    directory = npm.installed(cache.mkdir("npm") / "tokenizer", npm.TOKENIZER)
-
-    def counted(texts: list[str]) -> list[int]:
-        done = subprocess.run(
-            [npm.NODE, "-e", COUNT],
-            cwd=directory,
-            input=json.dumps(texts),
-            capture_output=True,
-            text=True,
-            check=True,
-        )
-        numbers: list[int] = json.loads(done.stdout)
-        return numbers
-
-    return counted
+    assert request.config.cache is not None
+    return counter(request.config.cache.mkdir("npm"))
 
 
 async def test_the_counter_counts_as_others_do(count: Count) -> None:
