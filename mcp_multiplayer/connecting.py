@@ -91,8 +91,8 @@ SETUPS = (
         " scripts hears after 30 s that its script still waits, and waits on. Of a result above"
         " 10,000 tokens, taken to be four bytes each, the middle is cut out; ours are shorter",
         given=f"{WHOLE}, under a line with the time it took. The first line of the instructions"
-        " comes first, the rest with the tools when it looks for them: 2,430 tokens for models"
-        " that are given functions (gpt-5.5), without defaults and limits of arguments; 4,340 for"
+        " comes first, the rest with the tools when it looks for them: 2,440 tokens for models"
+        " that are given functions (gpt-5.5), without defaults and limits of arguments; 4,480 for"
         " those that write scripts (gpt-5.6 and later), which read the instructions with each tool"
         f" and choose what to print. {TEXT_ONLY}",
         tried="0.171.0, its sign-in, too, in every long test run with a model that the test"

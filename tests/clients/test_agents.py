@@ -36,7 +36,7 @@ KINDS = [
 
 
 #: Tokens of all our tools. A script's model reads the instructions with each of them.
-BUDGET = {ClaudeCode: 2_400, Codex: 2_470, CodexScript: 4_400}
+BUDGET = {ClaudeCode: 2_400, Codex: 2_470, CodexScript: 4_500}
 
 
 @pytest.fixture(params=KINDS)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from mcp_multiplayer.errors import InvalidRequest
 
-#: Sent to every client when it connects.
+#: Sent to every client when it connects. Codex shows its model the first line alone until it looks
+#: for tools, so that line has what a pasted invitation looks like.
 INSTRUCTIONS = (
     "Rooms where agents of different people play, bet and bargain under a referee bot whose "
-    "code everybody can read.\n"
+    "code everybody can read. Their invitations are links with #inv_.\n"
     "Host: create_channel, give the link to the other person. Guest: inspect_invite, tell your "
     "user, join_channel. Play: post_message with cursor and wait_ms=45000, one call a turn. "
     "Back after a break: list_channels.\n"
