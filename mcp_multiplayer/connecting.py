@@ -17,10 +17,7 @@ LOCAL = "http://localhost:8100/mcp"  #: in examples
 
 #: What a model reads of an answer where its client hands on what we send.
 WHOLE = "the text of each answer, whole; no JSON beside it"
-TEXT_ONLY = (
-    f"{WHOLE} (this client drops the text where there is JSON, so there is none unless a request"
-    " asks for it)"
-)
+TEXT_ONLY = "It drops the text where there is JSON, so there is none unless a request asks for it"
 
 
 @dataclass(frozen=True)
@@ -67,9 +64,13 @@ SETUPS = (
         paste=_command("claude mcp add --transport http {name} {endpoint}"),
         sees="`! Needs authentication` in `claude mcp list`; `/mcp` in a session, or"
         " `claude mcp login multiplayer`, opens the browser; then `✔ Connected`",
-        limits="a call may wait 45 s; MCP_TOOL_TIMEOUT and a result of 25,000 tokens are its own",
-        given=TEXT_ONLY,
-        tried="2.1.332 and 2.1.197, November 2026",
+        limits="a call may wait 45 s. A result above 50,000 characters goes into a file, of which"
+        " its model sees 2 KB; ours are shorter",
+        given=f"{WHOLE}. The instructions and the names of the tools come first, a definition when"
+        " it looks for the tool (`…` is `...` there; all of them are 2,360 tokens); titles and"
+        f" hints never. {TEXT_ONLY}",
+        tried="2.1.332, its sign-in in a terminal, too, in every long test run with a model that"
+        " the test speaks for; 2.1.197, November 2026",
     ),
     Setup(
         name="Claude Desktop",
@@ -86,9 +87,16 @@ SETUPS = (
         paste=_command("codex mcp add {name} --url {endpoint}"),
         sees="`Detected OAuth support`, the browser, `Successfully logged in`; `codex mcp login"
         " multiplayer` later; `/mcp` lists it",
-        limits="60 s for a call unless `tool_timeout_sec` says otherwise",
-        given=TEXT_ONLY,
-        tried="0.171.0, November 2026",
+        limits="60 s for a call unless `tool_timeout_sec` says otherwise. A model that writes"
+        " scripts hears after 30 s that its script still waits, and waits on. Of a result above"
+        " 10,000 tokens, taken to be four bytes each, the middle is cut out; ours are shorter",
+        given=f"{WHOLE}, under a line with the time it took. The first line of the instructions"
+        " comes first, the rest with the tools when it looks for them: 2,440 tokens for models"
+        " that are given functions (gpt-5.5), without defaults and limits of arguments; 4,480 for"
+        " those that write scripts (gpt-5.6 and later), which read the instructions with each tool"
+        f" and choose what to print. {TEXT_ONLY}",
+        tried="0.171.0, its sign-in, too, in every long test run with a model that the test"
+        " speaks for",
     ),
     Setup(
         name="Cursor",

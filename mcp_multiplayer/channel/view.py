@@ -243,6 +243,13 @@ def is_out(channel: Channel, message: Message) -> bool:
     )
 
 
+def is_disclosed(channel: Channel, message: Message) -> bool:
+    """True when the log has opened what a member said to referees alone: it is no secret any more,
+    and every member can read it there."""
+    heard = message.to is not None and any(name.startswith("bot:") for name in message.to)
+    return heard and not message.sender.startswith("bot:") and is_out(channel, message)
+
+
 def author_may_read(channel: Channel, at: int, epoch: int, *, used: bool) -> bool:
     """True when the room's creator may read what the referee of attach ``at`` printed, and why it
     failed, in this epoch of its seed: while nobody else has sat down, else when that seed is out.

@@ -1,7 +1,7 @@
 """How a member reads: pages, and what a wait is for.
 
 Plain functions on a room; the manager does the waiting. Every message passes
-`view.open_for` (through ``room.shown``) on its way into a page.
+`view.open_for` on its way into a page.
 """
 
 from __future__ import annotations
@@ -18,7 +18,9 @@ from mcp_multiplayer.channel.view import Message
 from mcp_multiplayer.errors import InvalidRequest
 from mcp_multiplayer.service.replica import Replica
 
-PAGE_BYTES = 64 << 10  #: of bodies in one page; a client's result has a limit too
+#: Of bodies in one page. Codex takes the middle out of a result above 40,000 bytes, and Claude Code
+#: leaves 2,000 characters of one above 50,000 (tests/clients/test_agents.py).
+PAGE_BYTES = 32 << 10
 PAGE_MESSAGES = 500
 _READ = 128  #: messages taken from the room at a time
 
@@ -54,7 +56,7 @@ def page(
         found = room.messages_after(cursor, min(limit - len(taken) + 1, _READ))
         for message in found:
             if message.id != but:
-                shown = room.shown(message, names, since=since)
+                shown = _shown(room, message, names, since)
                 weight += _weight(shown.body)
                 if len(taken) == limit or (taken and weight > PAGE_BYTES):
                     return Page(tuple(taken), cursor, more=True)
@@ -74,7 +76,7 @@ def newest_page(room: Replica, names: frozenset[str], limit: int, *, since: int 
     weight = 0
     while found := room.messages_after(seen, _READ):
         for message in found:
-            shown = room.shown(message, names, since=since)
+            shown = _shown(room, message, names, since)
             taken.append((_weight(shown.body), shown))
             weight += taken[-1][0]
             while weight > PAGE_BYTES and len(taken) > 1:
@@ -83,8 +85,16 @@ def newest_page(room: Replica, names: frozenset[str], limit: int, *, since: int 
     return Page(tuple(shown for _, shown in taken), newest, more=False)
 
 
+def _shown(room: Replica, message: Message, names: frozenset[str], since: int) -> Message:
+    """As `Replica.shown`; what the log has opened since is open to every member. A referee hears a
+    message as it was, whenever it is told of it."""
+    if view.is_disclosed(room.channel, message):
+        return view.open_for(message, frozenset({message.sender}), room.opening(message))
+    return room.shown(message, names, since=since)
+
+
 def _weight(body: Mapping[str, Any]) -> int:
-    return len(_as_json(body)) + 80
+    return len(_as_json(body).encode()) + 80
 
 
 _as_json = json.JSONEncoder(ensure_ascii=False).encode

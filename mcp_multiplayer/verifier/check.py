@@ -21,6 +21,7 @@ from mcp_multiplayer.service import hook_io
 from mcp_multiplayer.transcript import checkpoint
 from mcp_multiplayer.verifier import archive, attributed_actions, check_shown, parse_log, verdict
 from mcp_multiplayer.verifier.archive import Record
+from mcp_multiplayer.verifier.check_shown import Agreed
 from mcp_multiplayer.verifier.executor import Executor
 from mcp_multiplayer.verifier.findings import Findings, Violation
 from mcp_multiplayer.verifier.heads import Heads, Unusable
@@ -56,6 +57,7 @@ class Checked:
     walked: Walked = field(default_factory=Walked)
     log: Log | None = None
     heads: Heads | None = None
+    saw: list[Agreed] = field(default_factory=list)
     origin: str = ""
     walls: str = ""
 
@@ -162,7 +164,11 @@ def _check(found: Record, wishes: Wishes, executor: Executor | None, checked: Ch
             attributed_actions.check_gave(who, value, walk.events, channel, findings)
     for who, text in wishes.saw:
         try:
-            check_shown.check_saw(who, text, checked.log, checked.walked, walk.events, findings)
+            agreed = check_shown.check_saw(
+                who, text, checked.log, checked.walked, walk.events, findings
+            )
+            if agreed is not None and channel.seat(who) is not None:
+                checked.saw.append(agreed)
         except Unusable as error:
             findings.add("I_ARGUMENT", f"not used: {error}")
     if channel.lost:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from mcp_multiplayer.channel.events import Event, Run
@@ -28,6 +29,16 @@ _PRINTED = re.compile(
 )
 
 
+@dataclass(frozen=True)
+class Agreed:
+    """So many messages that ``who`` was shown are those of the record; of the ``private`` ones the
+    words were not compared."""
+
+    who: str
+    messages: int
+    private: int
+
+
 def check_saw(
     who: str,
     text: str,
@@ -35,10 +46,10 @@ def check_saw(
     walked: Walked,
     events: Sequence[Event | None],
     findings: Findings,
-) -> None:
+) -> Agreed | None:
     """``text`` is what tools told ``who``: their text, or a JSON list of messages, of which what it
-    names is compared. Private bodies are left out: their digests are the record's. Raise
-    `Unusable` if it is neither."""
+    names is compared. Private bodies are left out: their digests are the record's. Return how much
+    of it stands here, None where something else does. Raise `Unusable` if it is neither."""
     seen = _messages_in(text)
     if not seen:
         raise Unusable(
@@ -48,6 +59,7 @@ def check_saw(
     if any(one.get("channel_id", here) != here for one in seen):
         raise Unusable(f"what {who} saw is of another room")
     ours = {message["id"]: message for message in messages(log, walked, events)}
+    compared: set[int] = set()
     for one in seen:
         id = one["id"]
         if id not in ours:
@@ -59,7 +71,10 @@ def check_saw(
                 f"({', '.join(wrong)}: {_plain(one.get(wrong[0]))[:120]})"
             )
             findings.add("E_SHOWN", text, ours[id]["entry"], shown=one, here=ours[id])
-            return
+            return None
+        else:
+            compared.add(id)
+    return Agreed(who, len(compared), sum("to" in ours[id] for id in compared))
 
 
 def _messages_in(text: str) -> list[dict[str, Any]]:

@@ -10,7 +10,7 @@ import json
 import re
 import textwrap
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from mcp_multiplayer.channel.view import Message
@@ -57,7 +57,7 @@ def _escaped(mark: str) -> str:
 
 def text(checked: Checked) -> str:
     """The whole report for people and models."""
-    parts = (_lines(checked), _findings(checked), _kept(checked), _said(checked))
+    parts = (_lines(checked), _findings(checked), _kept(checked), _seen(checked), _said(checked))
     return "\n".join([*_head(checked), "", *(line for part in parts for line in part)])
 
 
@@ -98,13 +98,49 @@ def _wrapped(label: str, words: str) -> list[str]:
 
 def _findings(checked: Checked) -> Iterator[str]:
     found = checked.findings.found
+    numbers = _numbers(checked)
     if found:
         yield from ("", "Findings")
     for one in found[:MOST]:
-        place = "" if one.entry is None else f"entry {one.entry}: "
+        place = "" if one.entry is None else f"{_place(one.entry, numbers)}: "
         yield from _wrapped(f"{one.code:<20}", safe(place + one.text))
     if len(found) > MOST:
         yield f"  and {len(found) - MOST} more (--json has them)"
+
+
+def _numbers(checked: Checked) -> dict[int, list[int]]:
+    """Entries are counted by the log and messages by rooms: the messages that an entry holds."""
+    found: dict[int, list[int]] = {}
+    for id, entry in _messages(checked):
+        found.setdefault(entry, []).append(id)
+    return found
+
+
+def _messages(checked: Checked) -> Iterator[tuple[int, int]]:
+    """Each message with its entry, as far as the log could be read."""
+    if checked.heads is not None and checked.log is not None:
+        for one in messages(checked.log, checked.walked, checked.heads.events):
+            yield one["id"], one["entry"]
+
+
+def _place(entry: int, numbers: Mapping[int, Sequence[int]]) -> str:
+    """``entry 12, message 7``; the message as rooms show it, in brackets."""
+    ids = numbers.get(entry, ())
+    if not ids:
+        return f"entry {entry}"
+    return f"entry {entry}, message {ids[0]}" + (f" to {ids[-1]}" if len(ids) > 1 else "")
+
+
+def _seen(checked: Checked) -> Iterator[str]:
+    """What of what members saw stands here."""
+    if checked.saw:
+        yield from ("", "Seen")
+    for one in checked.saw:
+        many = f"{one.messages} message{'' if one.messages == 1 else 's'}"
+        words = f"{safe(one.who)}: {many} that they saw stand here so"
+        if one.private:
+            words += f"; of {one.private}, which are private, the words were not compared"
+        yield from _wrapped("", words)
 
 
 def _kept(checked: Checked) -> Iterator[str]:
@@ -150,11 +186,11 @@ def _said(checked: Checked) -> Iterator[str]:
         )
         did = done.get(author, [])
         for deed in did[:MOST]:
-            yield f"  {deed.entry}: ({_quoted(deed.text[:LONGEST])})"
+            yield f"  entry {deed.entry}: ({_quoted(deed.text[:LONGEST])})"
         for message in said[:MOST]:
             body = json.dumps(message.body, ensure_ascii=False, sort_keys=True)
             shown = _quoted(body[:LONGEST]) + ("…" if len(body) > LONGEST else "")
-            yield f"  {message.entry}: {shown}{_how(message)}"
+            yield f"  entry {message.entry}, message {message.id}: {shown}{_how(message)}"
         if (more := max(0, len(said) - MOST) + max(0, len(did) - MOST)) > 0:
             yield f"  and {more} more (--json has them)"
 
@@ -175,6 +211,7 @@ def data(checked: Checked) -> dict[str, Any]:
     """The same for programs. Text of strangers is JSON in ASCII, so it is escaped too."""
     log = checked.log
     bench = checked.walked.bench
+    numbers = _numbers(checked)
     return {
         "origin": checked.origin,
         "size": 0 if log is None else log.size,
@@ -191,6 +228,7 @@ def data(checked: Checked) -> dict[str, Any]:
             {
                 "code": one.code,
                 "entry": one.entry,
+                "messages": [] if one.entry is None else numbers.get(one.entry, []),
                 "text": one.text,
                 "lines": list(one.lines),
                 "evidence": dict(one.evidence),
@@ -205,6 +243,10 @@ def data(checked: Checked) -> dict[str, Any]:
             for author, did in _done(checked).items()
         },
         "receipts": receipts(checked),
+        "saw": [
+            {"who": one.who, "messages": one.messages, "private": one.private}
+            for one in checked.saw
+        ],
         "exit": checked.exit_code,
     }
 

@@ -18,11 +18,11 @@ import pytest
 
 from mcp_multiplayer.demo.pair import SERVER, Pair
 from tests.clients.programs import NPM, PYPI, Installed, Program, installed
+from tests.clients.table import WAIT_MS, cursor_in, moved
 from tests.players import Rest, rest
 
 pytestmark = pytest.mark.servers
 
-WAIT_MS = 45_000
 KINDS = [*NPM, *(pytest.param(kind, marks=pytest.mark.long) for kind in PYPI)]
 
 
@@ -105,28 +105,13 @@ async def at_table(
         yield Table(program, bob, room[0], cursor_in(read))
 
 
-def cursor_in(text: str) -> int:
-    found = re.findall(r"cursor=(\d+)", text)
-    assert found, text
-    return int(found[-1])
-
-
-async def moved(table: Table) -> None:
-    """Bob guesses as soon as it is his turn."""
-    asked = {"channel_id": table.room, "until": "my_turn", "timeout_ms": WAIT_MS}
-    read = await table.bob.call("sync_messages", **asked)
-    while not (read["view"]["turn"] or {}).get("yours"):  # others have spoken, or it has not begun
-        read = await table.bob.call("sync_messages", **asked, cursor=read["cursor"])
-    await table.bob.call("post_message", channel_id=table.room, body="guess 2")
-
-
 async def test_it_signs_in_and_plays(pair: Pair, client: Installed, tmp_path: Path) -> None:
     async with at_table(client, pair.base, tmp_path / "store") as table:
         move: dict[str, Any] = {"channel_id": table.room, "wait_ms": WAIT_MS}
         for guess in ("guess 1", "guess 3"):
             asked = move | {"body": guess, "cursor": table.cursor}
             said, _ = await asyncio.gather(
-                table.program.text("post_message", **asked), moved(table)
+                table.program.text("post_message", **asked), moved(table.bob, table.room)
             )
             assert "bob: " in said
             table.cursor = cursor_in(said)

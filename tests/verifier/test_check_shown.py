@@ -9,6 +9,7 @@ import pytest
 
 from mcp_multiplayer.edge.api import render_text
 from mcp_multiplayer.service.hook_io import message_json
+from mcp_multiplayer.verifier import report
 from mcp_multiplayer.verifier.executor import Executor
 from tests.verifier.games import Game, Table, codes, states, verify
 
@@ -37,6 +38,9 @@ async def test_the_messages_of_the_record_are_not_objected_to(
     game, shown = await played(server)
     checked = verify(game.bundle("bob"), jail, saw=[("bob", json.dumps(shown))])
     assert not codes(checked) & {"E_SHOWN", "I_ARGUMENT", "I_LINE_AHEAD"}
+    (saw,) = report.data(checked)["saw"]
+    assert saw == {"who": "bob", "messages": len(shown), "private": 1}
+    assert f"bob: {len(shown)} messages that they saw stand here so" in report.text(checked)
 
 
 @pytest.mark.parametrize("name", ["body", "sender", "kind", "ts", "entry"])
@@ -49,6 +53,9 @@ async def test_another_message_than_stands_there_is_found_out(
     checked = verify(game.bundle(), jail, saw=[("bob", json.dumps(shown))])
     assert "E_SHOWN" in codes(checked)
     assert states(checked)["SAME FOR ALL"] == "VIOLATED"
+    said = report.data(checked)
+    (finding,) = [one for one in said["findings"] if one["code"] == "E_SHOWN"]
+    assert judged["id"] in finding["messages"] and not said["saw"]
 
 
 @pytest.mark.parametrize("text", ["", "{}", "[1]", "[" * 100_000, '[{"id": null}, {"id": 10000}]'])

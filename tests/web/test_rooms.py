@@ -117,6 +117,23 @@ async def test_a_person_finishes_every_game_against_an_agent(
     assert not visit.heard.errors
 
 
+async def test_what_was_sealed_is_opened_on_the_page_when_the_game_ends(
+    house: Pair, alice: Rest, visit: Visit
+) -> None:
+    room = await opened(alice, "RockPaperScissorsBot", bot_params={"rounds": 1})
+    page = await visit(invite(house, room))
+    await Person(page, "mouse", random.Random(1)).sit_down()
+    where = {"channel_id": room["channel_id"]}
+    await alice.call("post_message", **where, body="rock", to=["bot:referee"])
+    await page.locator("#feed", has_text="something sealed").wait_for(timeout=PATIENCE)
+    await page.get_by_role("button", name="paper").click()
+    await page.locator("#over:not([hidden])").wait_for(timeout=PATIENCE)
+    await page.locator("#feed li", has_text="rock").first.wait_for(timeout=PATIENCE)
+    await expect(page.locator("#feed", has_text="something sealed")).to_have_count(
+        0, timeout=PATIENCE
+    )
+
+
 async def test_a_page_moves_no_unread_of_its_players_agent(
     house: Pair, alice: Rest, visit: Visit
 ) -> None:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from mcp_multiplayer.errors import InvalidRequest
 
-#: Sent to every client when it connects.
+#: Sent to every client when it connects. Codex shows its model the first line alone until it looks
+#: for tools, so that line has what a pasted invitation looks like.
 INSTRUCTIONS = (
     "Rooms where agents of different people play, bet and bargain under a referee bot whose "
-    "code everybody can read.\n"
+    "code everybody can read. Their invitations are links with #inv_.\n"
     "Host: create_channel, give the link to the other person. Guest: inspect_invite, tell your "
     "user, join_channel. Play: post_message with cursor and wait_ms=45000, one call a turn. "
     "Back after a break: list_channels.\n"
@@ -198,9 +199,23 @@ FOLLOWING = {
 }
 
 
+#: What each guide is about, for whoever asks for none.
+ABOUT = {
+    "play": "how to come in and take turns (below)",
+    "host": "rooms, links, who may change what",
+    "bots": "how to write a referee",
+    "dice": "your part of the dice",
+    "verify": "how to check a game without trusting this server",
+    "errors": "what to do about each code",
+}
+
+
 def help_text(topic: str | None) -> str:
-    """Return the guide on ``topic`` (play when left out), or name the topics there are."""
-    guide = GUIDES.get(topic or "play")
+    """Return the guide on ``topic``, or what each is about and the first of them."""
+    if topic is None:
+        index = "\n".join(f"{name}: {about}" for name, about in ABOUT.items())
+        return f"help(topic):\n{index}\n\n{GUIDES['play']}"
+    guide = GUIDES.get(topic)
     if guide is None:
         raise InvalidRequest(
             f"there is no guide on {str(topic)[:40]!r}", hint=f"Topics: {', '.join(GUIDES)}."

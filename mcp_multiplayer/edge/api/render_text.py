@@ -28,6 +28,7 @@ _UNSAFE = re.compile(
     "|[\x7f-\x9f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]"
     "|[\U000e0000-\U000e0fff]"
 )
+LOOK_BACK = 100  #: messages in which a seat was told what becomes of sealed words
 WAIT_MS = 45_000  #: the longest a call may wait; chat apps give up after a minute
 #: Characters of a root in the line `log:`, 144 bits: no two logs can be made that share them.
 SHOWN_ROOT = 24
@@ -194,6 +195,22 @@ def sealed_words(channel: Channel, to: Sequence[str] | None = None) -> list[str]
     ]
 
 
+def sealed_post(room: Replica, post: int, to: Sequence[str]) -> list[str]:
+    """post_message: `sealed_words`, in short for a seat that was told so not long ago."""
+    said = room.messages_after(max(0, post - 1 - LOOK_BACK), LOOK_BACK + 1)
+    sender = next((one.sender for one in said if one.id == post), None)
+    earlier = [one for one in said if one.sender == sender and one.id < post and one.to]
+    told = {name for one in earlier for name in one.to or ()}
+    if not told.issuperset(name for name in to if name.startswith("bot:")):
+        return sealed_words(room.channel, to)
+    return [
+        f"sealed: bot:{bot.id} alone hears it; it "
+        f"{'stays closed' if bot.keeps_sealed else 'is opened at the end'}, as before."
+        for bot in room.channel.bots
+        if f"bot:{bot.id}" in to
+    ]
+
+
 def unsealed(room: Replica, bot_id: str) -> list[str]:
     """update_channel open_sealed: whether it is open now."""
     bot = room.channel.bot(bot_id.removeprefix("bot:"))
@@ -286,10 +303,9 @@ def next_move(
             return "next: the room is closed; tell your user."
         case "ended":
             return (
-                "next: tell your user the result, so far the server's word, and the line log:, "
-                "equal on both sides. To check: "
-                f'{call("get_transcript", channel_id=room)}, then help("verify") with '
-                f"{_own_part(view)}"
+                "next: tell your user the result, so far the server's word, and the line log:; "
+                "ask the other side whether theirs is equal. To check: "
+                f'{call("get_transcript", channel_id=room)}, then help("verify")'
             )
         case "open" if "opening" in view:
             mine = _to_open(view)
@@ -316,15 +332,6 @@ def to_wait(room: str, cursor: int, wait_ms: int, seat: str | None = None) -> st
         timeout_ms=wait_ms,
         seat=seat,
     )
-
-
-def _own_part(view: Mapping[str, Any]) -> str:
-    """The options of the verifier that the reader can fill in alone."""
-    shown = view["head"]
-    root = shown["root"][:SHOWN_ROOT]
-    own = [slot["label"] for slot in view["slots"] if slot["you"]]
-    lines = [f'--line "{label}: {shown["size"]} {root}" --confirm {label}' for label in own]
-    return " ".join(["--invite LINK", *lines])
 
 
 def _watches(view: Mapping[str, Any], seat: str | None) -> bool:

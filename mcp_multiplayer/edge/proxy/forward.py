@@ -23,7 +23,7 @@ from starlette.types import Receive, Scope, Send
 from yarl import URL
 
 from mcp_multiplayer.edge.proxy import headers
-from mcp_multiplayer.edge.proxy.replies import refuse, rpc_error
+from mcp_multiplayer.edge.proxy.replies import refuse, request_id, rpc_error
 from mcp_multiplayer.edge.until_gone import until_gone
 from mcp_multiplayer.errors import Restarting
 
@@ -157,7 +157,7 @@ class Forward:
         except Gone:
             return
         if self.stopping:
-            await unavailable(send, extra, rpc=path == MCP)
+            await unavailable(send, extra, body if path == MCP else None)
             return
         sent = CIMultiDict(headers.to_server(scope["headers"]))
         for name, value in sign():
@@ -202,7 +202,7 @@ class Forward:
                 # connection, which is the only honest way to say that the rest is missing.
                 return
             log.warning("the server is not reachable: %s", type(error).__name__)
-            await unavailable(send, extra, rpc=address.path == MCP)
+            await unavailable(send, extra, body if address.path == MCP else None)
 
     async def _request(
         self, method: str, address: URL, sent: CIMultiDict[str], body: bytes
@@ -223,9 +223,8 @@ class Forward:
 async def _end(send: Send, asked: bytes) -> None:
     """End the event stream that answers ``asked`` with an error of that request: its client waits
     for an event, and takes the end of the connection for a pause."""
-    try:
-        id = json.loads(asked)["id"]
-    except (ValueError, KeyError, TypeError):
+    id = request_id(asked)
+    if id is None:
         return
     event = json.dumps(rpc_error("UNAVAILABLE", AWAY, REPEAT, id)).encode()
     # Blank lines first, for half an event may be out.
@@ -233,8 +232,9 @@ async def _end(send: Send, asked: bytes) -> None:
     await send({"type": "http.response.body", "body": end})
 
 
-async def unavailable(send: Send, extra: Extra, *, rpc: bool = False) -> None:
-    """Say that the server is away for the moment, as it is during a restart."""
+async def unavailable(send: Send, extra: Extra, asked: bytes | None = None) -> None:
+    """Say that the server is away for the moment, as it is during a restart. ``asked`` is the
+    request where it is one of MCP."""
     await refuse(
         send,
         503,
@@ -242,7 +242,7 @@ async def unavailable(send: Send, extra: Extra, *, rpc: bool = False) -> None:
         AWAY,
         REPEAT,
         headers=[("Retry-After", RETRY_AFTER), *_decoded(extra)],
-        rpc=rpc,
+        asked=asked,
     )
 
 

@@ -77,6 +77,16 @@ def rpc_error(code: str, message: str, hint: str, id: Any = None) -> dict[str, A
     return {"jsonrpc": "2.0", "id": id, "error": error}
 
 
+def request_id(asked: bytes) -> str | int | None:
+    """Return the id of a JSON-RPC request. An error without it is nobody's answer: Codex drops it
+    and waits on for minutes."""
+    try:
+        id = json.loads(asked)["id"]
+    except (ValueError, KeyError, TypeError):
+        return None
+    return id if isinstance(id, str | int) else None
+
+
 async def refuse(
     send: Send,
     status: int,
@@ -85,13 +95,13 @@ async def refuse(
     hint: str,
     *,
     headers: Headers = (),
-    rpc: bool = False,
+    asked: bytes | None = None,
 ) -> None:
-    """Send a refusal in the one form REST callers know; with ``rpc`` within a JSON-RPC error
-    (-32603), the only words of such an answer that MCP clients show. Its id was not read."""
+    """Send a refusal in the one form REST callers know; to ``asked``, a request of MCP, within a
+    JSON-RPC error (-32603), the only words of such an answer that its clients show."""
     said: dict[str, Any] = {"error": code, "message": message, "hint": hint}
-    if rpc:
-        said = rpc_error(code, message, hint)
+    if asked is not None:
+        said = rpc_error(code, message, hint, request_id(asked))
     body = json.dumps(said).encode()
     fixed = [("Cache-Control", "no-store"), *headers]
     await reply(send, status, body, kind="application/json", headers=fixed)

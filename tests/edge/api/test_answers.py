@@ -194,15 +194,13 @@ async def test_nobody_waits_for_another_game_that_nobody_asked_for(house: House)
         assert "another game" not in one.data["next"]
 
 
-async def test_after_a_game_everybody_is_given_their_own_part_of_the_check(house: House) -> None:
+async def test_after_a_game_everybody_is_told_how_to_check_it(house: House) -> None:
     table = await house.pair(bot_preset="GuessBot")
     said = await house.rest(table.bob, "post_message", channel_id=table.id, body="concede")
     seen = await house.rest(table.alice, "sync_messages", channel_id=table.id)
-    for label, one in (("bob", said), ("alice", seen)):
-        head = one.data["view"]["head"]
+    for one in (said, seen):
         assert one.data["next"].endswith(
-            f'get_transcript(channel_id="{table.id}"), then help("verify") with --invite LINK '
-            f'--line "{label}: {head["size"]} {head["root"][:24]}" --confirm {label}'
+            f'get_transcript(channel_id="{table.id}"), then help("verify")'
         )
 
 

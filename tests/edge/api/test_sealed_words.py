@@ -84,6 +84,34 @@ async def test_the_answer_to_a_sealed_post_says_what_becomes_of_it(
     assert "sealed:" not in await say(house, pair.alice, pair, "hello", to=["bob"])
 
 
+async def test_the_second_sealed_post_of_a_seat_says_it_in_short(house: House) -> None:
+    pair = await house.pair(bot_code=OPENED)
+    for who in (pair.alice, pair.bob):
+        assert "is opened to all" in line(await say(house, who, pair, "140", to=TO), "sealed")
+        assert line(await say(house, who, pair, "139", to=TO), "sealed").endswith("as before.")
+
+
+@pytest.mark.parametrize(("code", "shown"), [(OPENED, '"140140"'), (KEPT, '{"sealed":')])
+async def test_after_the_end_everybody_reads_what_was_opened(
+    house: House, code: str, shown: str
+) -> None:
+    pair = await house.pair(bot_code=code)
+    await say(house, pair.alice, pair, "140140", to=TO)
+    running = await house.tool(pair.bob, "sync_messages", channel_id=pair.id)
+    assert "140140" not in running.text
+    await say(house, pair.alice, pair, "end")
+    over = await house.tool(pair.bob, "sync_messages", channel_id=pair.id)
+    assert f"alice -> bot:deal: {shown}" in over.text
+
+
+async def test_what_a_running_game_keeps_private_is_no_word_after_it(house: House) -> None:
+    pair = await house.pair(bot_code=OPENED)
+    running = await house.tool(pair.bob, "get_transcript", channel_id=pair.id)
+    await say(house, pair.alice, pair, "end")
+    over = await house.tool(pair.bob, "get_transcript", channel_id=pair.id)
+    assert "running game" in running.text and "running game" not in over.text
+
+
 async def test_the_turn_says_that_the_move_is_sealed_and_next_repeats_it(house: House) -> None:
     pair = await house.pair(bot_code=OPENED)
     said = await house.tool(pair.bob, "sync_messages", channel_id=pair.id, timeout_ms=0)

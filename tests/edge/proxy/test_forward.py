@@ -248,6 +248,21 @@ async def _is_away(it: Lab, token: str) -> None:
         assert int(answer.headers["retry-after"]) > 0
 
 
+@pytest.mark.parametrize("id", ["seven", 7])
+async def test_a_server_that_is_away_is_an_error_of_the_request(
+    tmp_path: Path, free_port: Callable[[], int], id: str | int
+) -> None:
+    """Codex drops an error without the request's id, and its model waits for minutes."""
+    async with lab(tmp_path, mcp_port=free_port()) as it:
+        token = (await it.sign_in(await it.register()))["access_token"]
+        answer = await it.http.post(
+            "/mcp",
+            json={"jsonrpc": "2.0", "id": id, "method": "tools/call"},
+            headers={"Authorization": f"Bearer {token}"},
+        )
+        assert (answer.status_code, answer.json()["id"]) == (503, id)
+
+
 async def test_when_the_proxy_ends_what_is_under_way_is_answered_and_nothing_else_begins(
     tmp_path: Path,
 ) -> None:

@@ -60,7 +60,7 @@ class MessageOperations(OperationsBase):
         data: Json = {"msg_id": posted.msg_id, "ts": rfc3339(posted.ts), **page, "view": view}
         if to is not None:
             data |= render_json.own_opening(own.room, posted.msg_id, data)
-        sealed = [] if to is None else render_text.sealed_words(own.room.channel, to)
+        sealed = [] if to is None else render_text.sealed_post(own.room, posted.msg_id, to)
         once = cursor is not None or idempotency_key is not None
         again = (
             render_text.RESTARTING + render_text.POSTED_ONCE

@@ -80,7 +80,7 @@ class TranscriptOperations(OperationsBase):
         text = [
             "The record of the room, a zip; the link works for a day, without a login:",
             url,
-            WITH if private else WITHOUT,
+            *_of_a_running_game(own.room, private=private),
             render_text.head(head),
             'next: give your user the link and the line log:. help("verify") says how to check it.',
         ]
@@ -168,6 +168,14 @@ async def _file(room: Replica, reader: export.Reader) -> tuple[str, bytes]:
     head = room.last_head()
     data = await asyncio.to_thread(export.write, room, room.channel, head, reader)
     return f"{room.channel_id}-{head.size}.zip", data
+
+
+def _of_a_running_game(room: Replica, *, private: bool) -> list[str]:
+    """What the link does with private words, as long as that is a secret of somebody's."""
+    over = room.channel.status in ("ended", "closed")
+    if over and not any(bot.kept.by for bot in room.channel.bots):
+        return []
+    return [WITH if private else WITHOUT]
 
 
 def _entry_of(room: Replica, message: int) -> int:

@@ -25,6 +25,8 @@ const state = {
 };
 let player = /** @type {ReturnType<typeof playing> | null} */ (null);
 let seat = "";
+let over = false;
+let readAnew = () => {};
 let feed = /** @type {ReturnType<typeof makeFeed> | null} */ (null);
 
 // --- who is here -----------------------------------------------------------------------------
@@ -206,11 +208,15 @@ function onRoom({ messages, view, bots, could_cheat, log, now }) {
     state.messages.push(message);
     if (!state.muted.has(message.sender)) feed.append(message);
   }
+  const opened = view.result !== null && !over && state.messages.some(({ body }) => body.sealed);
+  over = view.result !== null;
+  if (opened) return readAnew(); // the end opens what was sealed
   state.messages.splice(0, state.messages.length - KEPT);
   find("log").textContent = log;
   draw(Boolean(bots));
   settle(awaited);
   if (player) manage(player, channel, seat, view);
+  return undefined;
 }
 
 // --- beginning -------------------------------------------------------------------------------
@@ -233,7 +239,7 @@ async function begin() {
     ownParts(info, own);
   }
   find("match").setAttribute("href", `/match/${channel}${location.hash}`);
-  follow(open, {
+  const begun = () => follow(open, {
     room: onRoom,
     live: (live) => { find("live").textContent = live ? "" : "Connecting again…"; },
     end: (why) => {
@@ -241,6 +247,13 @@ async function begin() {
       else if (why !== "closed") tell("told", why);
     },
   });
+  let stop = begun();
+  readAnew = () => {
+    stop();
+    state.messages = [];
+    feed = null;
+    stop = begun();
+  };
   setInterval(tick, 1000);
 }
 

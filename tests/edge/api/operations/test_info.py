@@ -160,8 +160,11 @@ async def test_guides_name_tools_that_are_there() -> None:
     assert named - in_bots <= tools
 
 
-async def test_help_on_nothing_is_how_to_play(house: House) -> None:
-    assert (await house.rest(house.account(), "help")).data["topic"] == "play"
+async def test_help_on_nothing_names_every_topic_and_is_how_to_play(house: House) -> None:
+    said = (await house.rest(house.account(), "help")).data
+    assert said["topic"] == "play" and said["text"].endswith(GUIDES["play"])
+    named = [line.partition(":")[0] for line in said["text"].split("\n")[1:]]
+    assert named[: len(GUIDES)] == list(GUIDES)
 
 
 async def test_a_guide_that_is_not_there_is_refused_with_those_that_are(house: House) -> None:
