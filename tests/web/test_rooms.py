@@ -124,7 +124,7 @@ async def test_what_was_sealed_is_opened_on_the_page_when_the_game_ends(
     page = await visit(invite(house, room))
     await Person(page, "mouse", random.Random(1)).sit_down()
     where = {"channel_id": room["channel_id"]}
-    await alice.call("post_message", **where, body="rock", to=["bot:referee"])
+    await alice.call("post_message", **where, body="rock", to=["bot:rps"])
     await page.locator("#feed", has_text="something sealed").wait_for(timeout=PATIENCE)
     await page.get_by_role("button", name="paper").click()
     await page.locator("#over:not([hidden])").wait_for(timeout=PATIENCE)
