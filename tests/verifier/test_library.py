@@ -129,6 +129,7 @@ async def test_another_library_than_it_was_played_with_is_found_out(
     game = await server.open("GuessBot")
     place, name = game.room.channel_id, f"sha256:{named(record)}"
     await server.channels._write_rows(game.room, [Row(Rows.BLOB, place, name, OTHER.encode())])
+    server.bots._texts.clear()  # as it would be after a restart
     await game.join("alice", "alice says 9f3c2a71d5e84b06")
     await game.say("alice", "guess 3")
     await game.join("bob", "bob says 7781 purple walrus")
