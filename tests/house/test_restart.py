@@ -79,6 +79,7 @@ async def test_a_server_that_is_killed_is_waited_for(running: Running) -> None:
         assert not doubles(await read(alice, made["channel_id"]))
 
 
+@pytest.mark.long
 async def test_a_supervised_house_is_there_behind_a_passcode_and_back_after_kill_9(
     tmp_path: Path,
 ) -> None:

@@ -84,7 +84,7 @@ async def test_from_a_link_to_the_first_move_are_two_clicks(
 
 
 GAMES = [(preset, hands) for preset in PRESETS for hands in ("mouse", "keys")]
-ALWAYS = [("TicTacToeBot", "keys"), ("GuessBot", "mouse")]
+ALWAYS = [("TicTacToeBot", "keys"), ("CoinBot", "mouse")]
 
 
 @pytest.mark.parametrize(("preset", "hands"), sample(GAMES, ALWAYS))
@@ -263,6 +263,7 @@ async def test_the_manager_makes_a_new_link_and_closes_the_room(house: Pair, vis
     await expect(page.locator("#turn")).to_have_text("The room is closed.", timeout=PATIENCE)
 
 
+@pytest.mark.long
 async def test_two_players_of_one_browser_play_in_two_tabs(house: Pair, visit: Visit) -> None:
     one = await visit(f"{house.base}/rooms?new=TicTacToeBot")
     await one.get_by_role("button", name="Open the room").click()

@@ -20,7 +20,7 @@ async def test_the_game_of_the_start_page_ends_as_it_is_shown(tmp_path: Path) ->
             )
             assert posted.status == 200, posted.data
         read = await house.rest(
-            pair.alice, "sync_messages", channel_id=pair.id, cursor=0, limit=500
+            pair.alice, "sync_messages", channel_id=pair.id, timeout_ms=0
         )
     said = [one["body"] for one in read.data["messages"] if one["sender"] == "bot:chess"]
     last = next(body for body in reversed(said) if body["type"] == "move")
