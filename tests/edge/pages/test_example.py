@@ -19,9 +19,7 @@ async def test_the_game_of_the_start_page_ends_as_it_is_shown(tmp_path: Path) ->
                 players[player], "post_message", channel_id=pair.id, body=move
             )
             assert posted.status == 200, posted.data
-        read = await house.rest(
-            pair.alice, "sync_messages", channel_id=pair.id, timeout_ms=0
-        )
+        read = await house.rest(pair.alice, "sync_messages", channel_id=pair.id, timeout_ms=0)
     said = [one["body"] for one in read.data["messages"] if one["sender"] == "bot:chess"]
     last = next(body for body in reversed(said) if body["type"] == "move")
     assert (last["fen"], last["uci"], last["san"]) == (example.FEN, example.LAST, moves[-1][1])
