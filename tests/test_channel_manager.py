@@ -769,7 +769,7 @@ async def test_waiting_for_the_turn_in_a_room_without_one_ends_when_another_spea
 async def test_nobody_waits_longer_than_the_longest_wait(
     channels: ChannelManager, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("mcp_multiplayer.service.channels.LONGEST_WAIT", 0.001)
+    monkeypatch.setattr("mcp_multiplayer.service.channel_manager.LONGEST_WAIT", 0.001)
     channel_id = await table(channels)
     synced = await channels.sync_messages("B", channel_id, cursor=2, wait=1e9)
     assert ids(synced.page) == []
