@@ -33,7 +33,7 @@ async def watch(stage: Stage) -> list[Json]:
     await drive([post], seconds / 2, pair.cpu)
     before = await drive([post], seconds, pair.cpu)
     rss = pair.server.rss(), pair.proxy.rss()
-    pages = [await _page(pair.port, quiet) for _ in range(WATCHERS)]
+    pages = [await _page(pair.port, quiet, number) for number in range(WATCHERS)]
     await asyncio.sleep(SETTLE)
     grown = pair.server.rss() - rss[0] + pair.proxy.rss() - rss[1]
     during = await drive([post], seconds, pair.cpu)
@@ -58,11 +58,18 @@ async def _post(session: Session, channel_id: str, number: int) -> None:
     await session.call("post_message", {"channel_id": channel_id, "body": "hello"})
 
 
-async def _page(port: int, channel_id: str) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-    """A page that has read the room as it is."""
+async def _page(
+    port: int, channel_id: str, number: int
+) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    """A page that has read the room as it is, of somebody at an address of its own."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
-    asked = f"GET /events?channel_id={channel_id} HTTP/1.1\r\nHost: localhost:{port}\r\n\r\n"
-    writer.write(asked.encode())
+    address = f"10.1.{number // 250}.{number % 250}"
+    asked = (
+        f"GET /events?channel_id={channel_id} HTTP/1.1",
+        f"Host: localhost:{port}",
+        f"X-Forwarded-For: {address}",
+    )
+    writer.write("\r\n".join([*asked, "", ""]).encode())
     await reader.readuntil(b"event: room\n")
     await reader.readuntil(b"\n\n")
     return reader, writer
@@ -76,7 +83,7 @@ async def _delays(port: int, speaker: Session, channel_id: str) -> tuple[float, 
         began = time.perf_counter()
         await speaker.data("post_message", words)
         alone.append(time.perf_counter() - began)
-    reader, writer = await _page(port, channel_id)
+    reader, writer = await _page(port, channel_id, WATCHERS)
     seen = []
     for _ in range(ROUNDS):
         began = time.perf_counter()
