@@ -31,6 +31,7 @@ from anyio.to_thread import run_sync
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from mcp_multiplayer.edge import body
 from mcp_multiplayer.edge.auth.cookie import Cookie
 from mcp_multiplayer.edge.auth.grants import Account, Browser, Grants
 from mcp_multiplayer.edge.auth.passcode import Passcode
@@ -203,13 +204,10 @@ def _account(account: Account) -> dict[str, str]:
 
 
 async def _read(request: Request) -> dict[str, str]:
-    body = b""
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > _MAX_BODY:
-            raise NotOurs(413, "The request is too long.", f"At most {_MAX_BODY} bytes.")
     try:
-        asked = json.loads(body or b"{}")
+        asked = json.loads(await body.read(request, _MAX_BODY) or b"{}")
+    except body.TooLong:
+        raise NotOurs(413, "The request is too long.", f"At most {_MAX_BODY} bytes.") from None
     except (ValueError, RecursionError):
         asked = None
     if not isinstance(asked, dict) or not all(isinstance(one, str) for one in asked.values()):

@@ -16,9 +16,10 @@ from functools import partial
 from typing import Any
 
 from anyio.to_thread import run_sync
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from mcp_multiplayer.edge import body
 from mcp_multiplayer.edge.auth import metadata
 from mcp_multiplayer.edge.auth.authorize import (
     Ask,
@@ -67,10 +68,6 @@ PREFLIGHT = {
     "Access-Control-Max-Age": "600",
 }
 MAX_FORM = 16_384
-
-
-class TooLong(Exception):
-    """The body exceeds what the endpoint reads."""
 
 
 @dataclass(frozen=True)
@@ -123,7 +120,7 @@ class Endpoints:
         if wait > 0:
             return _error("temporarily_unavailable", "Too many registrations.", 429, wait)
         try:
-            document = await _body(request, MAX_BYTES)
+            document = await body.read(request, MAX_BYTES)
             answer = await run_sync(
                 lambda: self.registration.register(
                     document,
@@ -133,7 +130,7 @@ class Endpoints:
                     initial_token=_bearer(request),
                 )
             )
-        except TooLong:
+        except body.TooLong:
             return _error("invalid_client_metadata", "The registration is too long.", 413)
         except Refused as refusal:
             return _refused(refusal)
@@ -186,8 +183,8 @@ class Endpoints:
             log.info("refused a form from another site")
             return problem(403, "This form was sent from another site.")
         try:
-            form = Parameters.read(await _body(request, MAX_FORM)).data
-        except (TooLong, NotParameters):
+            form = Parameters.read(await body.read(request, MAX_FORM)).data
+        except (body.TooLong, NotParameters):
             return problem(400, "The form is not valid.")
         visit = self._visit(request, form.get("request", ""))
         return await self._decide(request, visit, lambda: self._asking(request).answer(visit, form))
@@ -268,8 +265,8 @@ class Endpoints:
         """Have authlib answer; ``newcomers``: a client may name a document not read yet."""
         sender = self.addresses.sender(request.scope)
         try:
-            given = Parameters.read(await _body(request, MAX_FORM))
-        except TooLong:
+            given = Parameters.read(await body.read(request, MAX_FORM))
+        except body.TooLong:
             return _error("invalid_request", "The request is too long.", 413)
         except NotParameters as error:
             return _error("invalid_request", str(error))
@@ -302,20 +299,6 @@ class Redirection(Response):
 
 async def _preflight(request: Request) -> Response:
     return Response(status_code=204, headers=PREFLIGHT)
-
-
-async def _body(request: Request, limit: int) -> bytes:
-    parts: list[bytes] = []
-    size = 0
-    try:
-        async for part in request.stream():
-            size += len(part)
-            if size > limit:
-                raise TooLong
-            parts.append(part)
-    except ClientDisconnect:
-        raise TooLong from None
-    return b"".join(parts)
 
 
 def _bearer(request: Request) -> str:

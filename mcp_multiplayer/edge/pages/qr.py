@@ -16,6 +16,7 @@ from anyio.to_thread import run_sync
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from mcp_multiplayer.edge import body
 from mcp_multiplayer.edge.api import errors
 from mcp_multiplayer.edge.proxy.address import Addresses
 from mcp_multiplayer.errors import RateLimited
@@ -43,17 +44,12 @@ def routes(
 
 async def _qr(request: Request) -> Response:
     """{"text": …} -> image/svg+xml"""
-    body = b""
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > _MAX_BODY:
-            break
     try:
-        text = json.loads(body)["text"]
+        text = json.loads(await body.read(request, _MAX_BODY))["text"]
         if not isinstance(text, str) or not 0 < len(text) <= MAX_TEXT:
             raise ValueError
         drawn = await run_sync(_drawn, text)
-    except (ValueError, KeyError, TypeError, RecursionError):
+    except (body.TooLong, ValueError, KeyError, TypeError, RecursionError):
         said = {
             "error": "INVALID_REQUEST",
             "message": f"the body is no JSON object with a text of 1 to {MAX_TEXT} characters",

@@ -13,6 +13,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from mcp_multiplayer.config import Settings
+from mcp_multiplayer.edge import body
 from mcp_multiplayer.edge.api import errors
 from mcp_multiplayer.edge.proxy.address import Addresses
 from mcp_multiplayer.errors import InvalidRequest, MultiplayerError, RateLimited, TooLarge
@@ -48,13 +49,10 @@ def routes(
 
 
 async def _invite(request: Request) -> str:
-    body = b""
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > _MAX_BODY:
-            raise TooLarge("that is too long for an invite")
     try:
-        invite = json.loads(body)["invite_code"]
+        invite = json.loads(await body.read(request, _MAX_BODY))["invite_code"]
+    except body.TooLong:
+        raise TooLarge("that is too long for an invite") from None
     except (ValueError, KeyError, TypeError, RecursionError):
         invite = None
     if not isinstance(invite, str):
